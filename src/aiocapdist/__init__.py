@@ -1,0 +1,1 @@
+"""Capital distribution from OpenD."""

@@ -1,0 +1,1 @@
+"""How bytes reach OpenD. Nothing here knows what they mean."""
