@@ -7,13 +7,14 @@ CNY for SH and SZ). Times are aware and in UTC.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from .errors import InvalidCode
+from .errors import AiocapdistError, InvalidCode
 
 _E = TypeVar("_E", bound=IntEnum)
 
@@ -225,6 +226,22 @@ class CapitalDistribution(_Frozen):
         """``main_net`` as a share of all money moved (in plus out); None where that is 0."""
         gross = self.capital_in + self.capital_out
         return self.main_net / gross if gross else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one code: a ``value`` or an ``error``, never both."""
+
+    code: str
+    value: CapitalDistribution | None = None
+    error: AiocapdistError | None = None
+
+    def unwrap(self) -> CapitalDistribution:
+        """The value; raises the error where there is none."""
+        if self.value is None:
+            assert self.error is not None
+            raise self.error
+        return self.value
 
 
 _BEIJING = timezone(timedelta(hours=8))

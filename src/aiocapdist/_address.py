@@ -1,0 +1,56 @@
+"""Where OpenD is, as users write it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"tcp": 11111}
+
+
+class Address(NamedTuple):
+    """A door's kind, host and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def parse_address(address: str, port: int | None) -> Address:
+    """Read ``host``, ``host:port`` or ``scheme://host:port``; ValueError says what is wrong."""
+    text = address if "://" in address else f"tcp://{_bracketed(address)}"
+    try:
+        parts = urlsplit(text)
+        given = parts.port
+    except ValueError as error:
+        raise _wrong(address, str(error)) from None
+    if parts.scheme not in DEFAULT_PORTS:
+        raise _wrong(address, f"unknown scheme {parts.scheme!r}")
+    if not parts.hostname or any(ch.isspace() for ch in text):
+        raise _wrong(address, "it names no host")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise _wrong(address, "it has parts beyond host and port")
+    if given is not None and port is not None and given != port:
+        raise ValueError(f"address {address!r} says port {given}, and port={port} was given too")
+    number = port if port is not None else given
+    return Address(parts.scheme, parts.hostname, _checked(number, parts.scheme))
+
+
+def _bracketed(address: str) -> str:
+    """An IPv6 address as URLs write it."""
+    return f"[{address}]" if address.count(":") > 1 and "[" not in address else address
+
+
+def _checked(port: int | None, scheme: str) -> int:
+    if port is None:
+        return DEFAULT_PORTS[scheme]
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+        raise ValueError(f"port must be a whole number from 1 to 65535, not {port!r}")
+    return port
+
+
+def _wrong(address: str, reason: str) -> ValueError:
+    return ValueError(
+        f"invalid address {address!r}: {reason}; "
+        "expected a host such as '127.0.0.1' or a URL such as 'tcp://127.0.0.1:11111'"
+    )

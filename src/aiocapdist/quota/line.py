@@ -1,0 +1,103 @@
+"""Waiting in line, fairly. Pure.
+
+First come first served within a lane, round-robin between lanes. The lane served longest
+ago goes first, so a call in a lane of its own waits for one token, however long the other
+lanes are. Granting costs the same whether few or many wait.
+"""
+
+from __future__ import annotations
+
+import heapq
+from abc import ABC, abstractmethod
+
+
+class Lane(ABC):
+    """One group in the line: a client's single calls, or one sweep."""
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.patient = patient
+        """Whether it leaves a quota's reserve to others."""
+        self.seated = False
+        self.turn = 0
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """How many requests wait here, as far as is known."""
+
+    @abstractmethod
+    def grant(self) -> bool:
+        """Use one token: send the first request waiting. False: there was none.
+
+        A lane that has nothing more to send leaves the line.
+        """
+
+
+class Line:
+    """The lanes that want tokens."""
+
+    def __init__(self) -> None:
+        self._lanes: set[Lane] = set()
+        # By (turn, a number to keep order), one heap for lanes that leave the reserve
+        # alone and one for the others. Entries whose lane left, or has had another turn
+        # since, go when they surface.
+        self._eager: list[tuple[int, int, Lane]] = []
+        self._patient: list[tuple[int, int, Lane]] = []
+        self._turn = 0
+        self._entry = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def join(self, lane: Lane) -> None:
+        """The lane wants tokens. Joining twice is the same as once."""
+        if not lane.seated:
+            lane.seated = True
+            self._lanes.add(lane)
+            self._push(lane)
+
+    def leave(self, lane: Lane) -> None:
+        """The lane wants none for now."""
+        if lane.seated:
+            lane.seated = False
+            self._lanes.discard(lane)
+
+    def next(self, *, patient: bool) -> Lane | None:
+        """The lane whose turn it is; ``patient``: whether those too may have a token."""
+        eager = self._head(self._eager)
+        if not patient:
+            return eager
+        waiting = self._head(self._patient)
+        if eager is None or waiting is None:
+            return eager or waiting
+        return eager if eager.turn <= waiting.turn else waiting
+
+    def served(self, lane: Lane) -> None:
+        """The lane had its turn: it goes behind all others."""
+        self._turn += 1
+        lane.turn = self._turn
+        if lane.seated:
+            self._push(lane)
+
+    def ahead_of(self, lane: Lane, position: int) -> int:
+        """How many grants go to others before the lane's ``position``-th request (from 1)."""
+        rounds = position if lane.seated else position - 1
+        return sum(min(other.length, rounds) for other in self._lanes if other is not lane)
+
+    @property
+    def length(self) -> int:
+        """How many requests wait in all lanes."""
+        return sum(lane.length for lane in self._lanes)
+
+    def _push(self, lane: Lane) -> None:
+        self._entry += 1
+        heap = self._patient if lane.patient else self._eager
+        heapq.heappush(heap, (lane.turn, self._entry, lane))
+
+    def _head(self, heap: list[tuple[int, int, Lane]]) -> Lane | None:
+        while heap:
+            turn, _, lane = heap[0]
+            if lane.seated and lane.turn == turn:
+                return lane
+            heapq.heappop(heap)
+        return None

@@ -1,0 +1,44 @@
+"""No quota: for calls that OpenD does not count. The same face as a quota's, no tokens."""
+
+from __future__ import annotations
+
+from .line import Lane
+
+
+class Unmetered:
+    """Grants all that asks, at once."""
+
+    def __init__(self) -> None:
+        self._lanes: list[Lane] = []
+
+    def join(self, lane: Lane) -> None:
+        if not lane.seated:
+            lane.seated = True
+            self._lanes.append(lane)
+
+    def leave(self, lane: Lane) -> None:
+        if lane.seated:
+            lane.seated = False
+            self._lanes.remove(lane)
+
+    def pump(self) -> None:
+        while self._lanes:
+            lane = self._lanes[0]
+            if not lane.grant():
+                self.leave(lane)
+
+    def replied(self) -> None:
+        """Nothing was held."""
+
+    def refuse(self) -> bool:
+        """Whoever asked without a quota is told."""
+        return False
+
+    def lost(self, count: int) -> None:
+        """Nothing was held."""
+
+    def unsent(self, count: int = 1) -> None:
+        """Nothing was held."""
+
+    def eta_in(self, lane: Lane, position: int) -> float:
+        return 0.0
