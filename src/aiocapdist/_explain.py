@@ -48,6 +48,15 @@ def explain_handshake(cause: Exception, door: Door) -> AiocapdistError:
     return explained
 
 
+def internal_error(error: BaseException) -> AiocapdistError:
+    """A fault of this library: told as one error, never as a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    failure = AiocapdistError(f"internal error, please report it: {error!r}")
+    failure.__cause__ = error
+    return failure
+
+
 def _root(error: BaseException) -> BaseException:
     """The system's error below what libraries wrapped it in."""
     while error.__cause__ is not None:

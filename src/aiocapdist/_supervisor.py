@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from ._connection import Connection
-from ._explain import explain_connect, explain_handshake, reason_of
+from ._explain import explain_connect, explain_handshake, internal_error, reason_of
 from ._lane import AnyRequest, RequestLane
 from ._loop import Clock
 from ._protocol.backoff import Backoff
@@ -130,8 +130,9 @@ class Supervisor:
                         group.start_soon(quota.keep_time)
                     await self._stay_connected()
                     group.cancel_scope.cancel()
-        except Exception:
-            log.exception("aiocapdist failed; this client is closed")
+        except Exception as error:
+            log.exception("an error of this library itself ended the client")
+            self._end(internal_error(error))
         finally:
             self._end(ClientClosed())
             for quota in self._quotas:

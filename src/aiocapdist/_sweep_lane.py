@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
 
 from ._calls import DistributionRequest
 from ._desk import REMEMBERED, Desk
@@ -13,6 +14,7 @@ from ._loop import Waiter
 from .errors import AiocapdistError, InvalidCode
 from .models import Outcome, Security
 
+_NO_MORE: Final = object()
 LEAD = 1024
 """Codes that a sweep has in flight or unread at most: it never runs far ahead of its reader."""
 
@@ -59,8 +61,8 @@ class SweepLane(RequestLane):
         self._go_on()
 
     def caught_up(self) -> None:
-        """An outcome was read: there may be room for further codes."""
-        if self._codes is not None and self._next is None:
+        """An outcome was read. Further codes are drawn many at a time, not for each."""
+        if self._next is None and self._codes is not None and self._ahead() <= LEAD // 2:
             self._go_on()
 
     def leave(self) -> None:
@@ -130,9 +132,9 @@ class SweepLane(RequestLane):
             if not self._answered_without_token(*self._next):
                 return
             self._next = None
-        while len(self.unread) + len(self._under_way) < LEAD:
+        while self._ahead() < LEAD:
             code = self._draw()
-            if code is None:
+            if code is _NO_MORE:
                 return
             try:
                 security = Security.parse(code)
@@ -145,10 +147,14 @@ class SweepLane(RequestLane):
                 self._next = (code, security)
                 return
 
-    def _draw(self) -> str | None:
-        """The next code. What the user's iterable raises ends the drawing, not the loop."""
+    def _ahead(self) -> int:
+        """Codes in flight or unread."""
+        return len(self.unread) + len(self._under_way)
+
+    def _draw(self) -> Any:
+        """The next of what was given. What the user's iterable raises ends the drawing only."""
         if self._codes is None:
-            return None
+            return _NO_MORE
         try:
             return next(self._codes)
         except StopIteration:
@@ -158,7 +164,7 @@ class SweepLane(RequestLane):
         self._codes = None
         if self.finished and self.reader is not None:
             self.reader.wake()
-        return None
+        return _NO_MORE
 
     def _answered_without_token(self, code: str, security: Security) -> bool:
         if self._final is not None:

@@ -1,0 +1,151 @@
+"""The ledger: tokens are conserved, and never free before a period after the reply."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from aiocapdist.quota.ledger import Ledger
+
+
+def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:
+    ledger = Ledger(1, 30.0, 0.05)
+    ledger.take()
+    assert (ledger.free, ledger.held, ledger.cooling) == (0, 1, 0)
+    ledger.settle(1, 100.0)
+    assert ledger.next_back() == pytest.approx(130.05)
+    ledger.advance(130.04)
+    assert ledger.free == 0
+    ledger.advance(130.05)
+    assert (ledger.free, ledger.held, ledger.cooling) == (1, 0, 0)
+    assert ledger.next_back() is None
+
+
+def test_a_lost_connection_adds_its_grace() -> None:
+    ledger = Ledger(2, 30.0, 0.0)
+    ledger.take()
+    ledger.settle(1, 0.0, grace=1.0)
+    ledger.advance(30.9)
+    assert ledger.free == 1
+    ledger.advance(31.0)
+    assert ledger.free == 2
+
+
+def test_what_was_never_written_is_free_at_once() -> None:
+    ledger = Ledger(1, 30.0, 0.05)
+    ledger.take()
+    ledger.put_back()
+    assert (ledger.free, ledger.held) == (1, 0)
+
+
+def test_refused_ones_cool_but_do_not_count_as_spent() -> None:
+    ledger = Ledger(3, 30.0, 0.0)
+    for _ in range(3):
+        ledger.take()
+    ledger.settle(1, 0.0, refused=True)
+    ledger.settle(1, 0.0)
+    assert ledger.spent == 2
+    ledger.advance(30.0)
+    assert (ledger.spent, ledger.free, ledger.cooling_refused) == (1, 2, 0)
+
+
+def test_rows_come_back_in_the_order_of_their_times() -> None:
+    ledger = Ledger(2, 10.0, 0.0)
+    ledger.take()
+    ledger.take()
+    ledger.settle(1, 0.0, grace=5.0)
+    ledger.settle(1, 0.0)
+    assert ledger.next_back() == 10.0
+    ledger.advance(10.0)
+    assert ledger.next_back() == 15.0
+
+
+@pytest.mark.parametrize(
+    ("n", "seconds"),
+    [(1, 0.0), (2, 0.0), (3, 20.0), (4, 30.0), (5, 30.0), (6, 30.0), (7, 50.0), (9, 60.0)],
+)
+def test_eta_walks_through_free_cooling_and_held_tokens(n: int, seconds: float) -> None:
+    ledger = Ledger(4, 30.0, 0.0)
+    ledger.take()
+    ledger.settle(1, -10.0)  # back at 20
+    ledger.take()  # held: at best back at 30
+    assert ledger.eta(n, 0.0, 4) == seconds
+
+
+def test_eta_with_a_lower_ceiling_uses_the_last_tokens_back() -> None:
+    ledger = Ledger(3, 30.0, 0.0)
+    ledger.take()
+    ledger.settle(1, -10.0)
+    assert ledger.eta(1, 0.0, 1) == 20.0
+    assert ledger.eta(2, 0.0, 1) == 50.0
+
+
+def test_another_clock_changes_no_distance() -> None:
+    ledger = Ledger(2, 30.0, 0.0)
+    for _ in range(2):
+        ledger.take()
+    ledger.settle(1, 0.0)
+    ledger.settle(1, 5.0)
+    ledger.shift(1000.0)
+    assert ledger.next_back() == 1030.0
+    ledger.advance(1030.0)
+    assert ledger.free == 1
+    assert ledger.next_back() == 1035.0
+
+
+class Conservation(RuleBasedStateMachine):
+    """Whatever happens, in whatever order: free + held + cooling == limit, and no token is
+    free sooner than a period after the last moment at which it can have been counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger(5, 30.0, 0.05)
+        self.now = 0.0
+        self.settled: list[float] = []
+
+    @rule(seconds=st.floats(0, 20))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.ledger.advance(self.now)
+
+    @precondition(lambda self: self.ledger.free)
+    @rule()
+    def take(self) -> None:
+        self.ledger.take()
+
+    @precondition(lambda self: self.ledger.held)
+    @rule(refused=st.booleans(), grace=st.sampled_from([0.0, 1.0]))
+    def settle(self, refused: bool, grace: float) -> None:
+        self.ledger.settle(1, self.now, grace=grace, refused=refused)
+        self.settled.append(self.now + grace)
+
+    @precondition(lambda self: self.ledger.held)
+    @rule()
+    def put_back(self) -> None:
+        self.ledger.put_back()
+
+    @invariant()
+    def conserved(self) -> None:
+        ledger = self.ledger
+        assert ledger.free + ledger.held + ledger.cooling == ledger.limit
+        assert min(ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused) >= 0
+        assert ledger.cooling_refused <= ledger.cooling
+
+    @invariant()
+    def none_is_early(self) -> None:
+        counted_lately = sum(1 for at in self.settled if self.now - at <= 30.0)
+        assert self.ledger.cooling >= counted_lately
+
+
+TestConservation = Conservation.TestCase
+
+
+@given(st.integers(1, 40), st.integers(1, 120))
+def test_eta_never_falls_with_n(limit: int, n: int) -> None:
+    ledger = Ledger(limit, 30.0, 0.05)
+    for i in range(limit // 2):
+        ledger.take()
+        ledger.settle(1, -float(i))
+    assert ledger.eta(n, 5.0, limit) <= ledger.eta(n + 1, 5.0, limit)

@@ -1,0 +1,121 @@
+"""The line: first come first served within a lane, round-robin between lanes."""
+
+from __future__ import annotations
+
+from aiocapdist.quota.line import Lane, Line
+
+
+class Named(Lane):
+    def __init__(self, line: Line, name: str, waiting: int, *, patient: bool = False) -> None:
+        super().__init__(patient=patient)
+        self.line = line
+        self.name = name
+        self.waiting = waiting
+
+    @property
+    def length(self) -> int:
+        return self.waiting
+
+    def grant(self) -> bool:
+        if not self.waiting:
+            self.line.leave(self)
+            return False
+        self.waiting -= 1
+        if not self.waiting:
+            self.line.leave(self)
+        return True
+
+
+def serve(line: Line, tokens: int, *, patient: bool = True) -> str:
+    served = ""
+    for _ in range(tokens):
+        lane = line.next(patient=patient)
+        if lane is None:
+            break
+        assert isinstance(lane, Named)
+        if lane.grant():
+            served += lane.name
+        line.served(lane)
+    return served
+
+
+def test_lanes_take_turns() -> None:
+    line = Line()
+    for name in "abc":
+        line.join(Named(line, name, 3))
+    assert serve(line, 9) == "abcabcabc"
+    assert not line
+
+
+def test_a_newcomer_goes_before_those_that_were_served() -> None:
+    line = Line()
+    line.join(Named(line, "s", 100))
+    assert serve(line, 3) == "sss"
+    line.join(Named(line, "x", 1))
+    assert serve(line, 3) == "xss"
+
+
+def test_coming_and_going_wins_nothing() -> None:
+    line = Line()
+    line.join(Named(line, "s", 100))
+    single = Named(line, "x", 0)
+    served = ""
+    for _ in range(3):
+        single.waiting = 1
+        line.join(single)
+        served += serve(line, 2)
+    assert served.count("x") == 3
+    assert served.count("s") == 3
+
+
+def test_patient_lanes_wait_while_only_the_reserve_is_left() -> None:
+    line = Line()
+    line.join(Named(line, "s", 5, patient=True))
+    assert serve(line, 1, patient=False) == ""
+    line.join(Named(line, "x", 2))
+    assert serve(line, 3, patient=False) == "xx"
+    assert serve(line, 2, patient=True) == "ss"
+
+
+def test_patient_and_eager_lanes_take_turns_when_there_is_plenty() -> None:
+    line = Line()
+    line.join(Named(line, "s", 3, patient=True))
+    line.join(Named(line, "x", 3))
+    assert sorted(serve(line, 2)) == ["s", "x"]
+    assert serve(line, 4)[:2] in ("sx", "xs")
+
+
+def test_joining_twice_is_the_same_as_once() -> None:
+    line = Line()
+    lane = Named(line, "a", 2)
+    line.join(lane)
+    line.join(lane)
+    line.leave(lane)
+    line.leave(lane)
+    assert line.next(patient=True) is None
+    line.join(lane)
+    line.join(Named(line, "b", 2))
+    assert sorted(serve(line, 2)) == ["a", "b"]
+
+
+def test_how_many_go_first() -> None:
+    line = Line()
+    long, short, mine = Named(line, "l", 50), Named(line, "s", 2), Named(line, "m", 10)
+    for lane in (long, short, mine):
+        line.join(lane)
+    assert line.length == 62
+    assert line.ahead_of(mine, 1) == 2
+    assert line.ahead_of(mine, 5) == 7
+    newcomer = Named(line, "n", 1)
+    assert line.ahead_of(newcomer, 1) == 0
+
+
+def test_entries_of_lanes_that_left_do_not_pile_up() -> None:
+    line = Line()
+    stays, goes = Named(line, "a", 10_000), Named(line, "b", 10_000)
+    line.join(stays)
+    for _ in range(1000):
+        line.join(goes)
+        serve(line, 2)
+        line.leave(goes)
+    assert len(line._eager) < 10
