@@ -1,0 +1,12 @@
+"""An OpenD for tests and first steps: the vendor's own clients take it for the real one.
+
+::
+
+    async with Simulator(seed=7) as opend, aiocapdist.connect(port=opend.port) as client:
+        ...
+"""
+
+from ._log import LoggedRequest
+from .server import Simulator
+
+__all__ = ["LoggedRequest", "Simulator"]

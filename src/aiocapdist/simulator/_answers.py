@@ -1,0 +1,210 @@
+"""What OpenD answers: bodies in, bodies out. No connections, no clocks of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError, Message
+
+from .._pb import (
+    capital_distribution_pb2,
+    common_pb2,
+    global_state_pb2,
+    init_connect_pb2,
+    keep_alive_pb2,
+)
+from .._protocol import catalog
+from ..models import Market
+from ._figures import figures, phase
+from ._window import Window
+
+OK, FAILED, INVALID = 0, -1, -500
+
+Answerer = Callable[[bytes], Message]
+"""A user's answer to a proto id of their choice: the request's body in, a message out."""
+
+
+class Answer(NamedTuple):
+    """A reply's body, and what to write in the log."""
+
+    body: bytes
+    outcome: str
+    code: str | None = None
+
+
+class Texts(NamedTuple):
+    """OpenD's words in one language; ``{}`` is what they speak of."""
+
+    too_frequent: str
+    unknown: str
+    unsupported: str
+    invalid: str
+    no_such_call: str
+
+
+_TEXTS = {
+    "zh": Texts(
+        "获取资金分布频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
+        "未知股票 {code}",
+        "暂不支持该类型的股票 {code}",
+        "包内容非法",
+        "未知协议 {proto_id}",
+    ),
+    "en": Texts(
+        "Get Capital Distribution is too frequent, request failed, "
+        "no more than {limit} times every {period:g} seconds.",
+        "unknown stock {code}",
+        "not supported for this type of security: {code}",
+        "invalid content",
+        "unknown protocol {proto_id}",
+    ),
+}
+_MARKETS = frozenset(market.value for market in Market)
+_UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
+
+
+class Gateway:
+    """One account behind one OpenD. All its connections share it, and its window."""
+
+    def __init__(
+        self,
+        *,
+        window: Window | None,
+        seed: int,
+        language: str,
+        super_fields: bool,
+        keep_alive_interval: int,
+        server_version: int,
+        now: Callable[[], float],
+        answers: Mapping[int, Answerer],
+    ) -> None:
+        self.window = window
+        self._seed = seed
+        self._texts = _TEXTS[language]
+        self._super_fields = super_fields
+        self._keep_alive_interval = keep_alive_interval
+        self._server_version = server_version
+        self._now = now
+        self._answers = answers
+        self._asked = capital_distribution_pb2.Request()
+
+    def greet(self, body: bytes, conn_id: int, key: str, iv: str) -> Answer:
+        """InitConnect."""
+        try:
+            request = init_connect_pb2.Request.FromString(body)
+        except DecodeError:
+            return self._invalid()
+        if not request.IsInitialized():
+            return self._invalid()
+        s2c = init_connect_pb2.S2C(
+            serverVer=self._server_version,
+            loginUserID=10_000_000 + self._seed,
+            connID=conn_id,
+            connAESKey=key,
+            keepAliveInterval=self._keep_alive_interval,
+            aesCBCiv=iv,
+            userAttribution=1,
+        )
+        response = init_connect_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Answer(response.SerializeToString(), "answered")
+
+    def answer(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Answer:
+        """Any other request; ``clock`` is the time at which the window counts it."""
+        try:
+            own = self._answers.get(proto_id)
+            if own is not None:
+                return Answer(own(body).SerializeToString(), "answered")
+            match proto_id:
+                case catalog.CAPITAL_DISTRIBUTION:
+                    return self._capital_distribution(body, clock)
+                case catalog.GLOBAL_STATE:
+                    return self._global_state(body, conn_id)
+                case catalog.KEEP_ALIVE:
+                    return self._keep_alive(body)
+        except DecodeError:
+            return self._invalid()
+        return self._refusal(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
+
+    def invalid(self) -> Answer:
+        """A body in a format that is not protobuf."""
+        return self._invalid()
+
+    def _keep_alive(self, body: bytes) -> Answer:
+        if not keep_alive_pb2.Request.FromString(body).IsInitialized():
+            return self._invalid()
+        s2c = keep_alive_pb2.S2C(time=int(self._now()))
+        response = keep_alive_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Answer(response.SerializeToString(), "answered")
+
+    def _global_state(self, body: bytes, conn_id: int) -> Answer:
+        if not global_state_pb2.Request.FromString(body).IsInitialized():
+            return self._invalid()
+        now = self._now()
+        east, new_york = phase("HK", now), phase("US", now)
+        s2c = global_state_pb2.S2C(
+            marketHK=east,
+            marketUS=new_york,
+            marketSH=east,
+            marketSZ=east,
+            marketHKFuture=east,
+            marketUSFuture=new_york,
+            marketSGFuture=east,
+            marketJPFuture=east,
+            qotLogined=True,
+            trdLogined=True,
+            serverVer=self._server_version,
+            serverBuildNo=1,
+            time=int(now),
+            localTime=now,
+            programStatus=common_pb2.ProgramStatus(type=10),
+            connID=conn_id,
+        )
+        response = global_state_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Answer(response.SerializeToString(), "answered")
+
+    def _capital_distribution(self, body: bytes, clock: float) -> Answer:
+        request = self._asked
+        request.ParseFromString(body)
+        if not request.IsInitialized():
+            return self._invalid()
+        market, symbol = request.c2s.security.market, request.c2s.security.code
+        name = Market(market).name if market in _MARKETS else str(market)
+        code = f"{name}.{symbol}"
+        texts = self._texts
+        window = self.window
+        if window is not None and not window.accept(clock):
+            text = texts.too_frequent.format(limit=window.limit, period=window.period)
+            return self._refusal(FAILED, text, "refused", code)
+        if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
+            return self._refusal(FAILED, texts.unknown.format(code=code), "unknown", code)
+        if market in _UNSUPPORTED_MARKETS or symbol[0] == "." or symbol.startswith("800"):
+            text = texts.unsupported.format(code=code)
+            return self._refusal(FAILED, text, "unsupported", code)
+        return Answer(self._figures(code), "answered", code)
+
+    def _figures(self, code: str) -> bytes:
+        made = figures(code, self._seed, self._now())
+        s2c = capital_distribution_pb2.S2C(
+            capitalInBig=made.in_big,
+            capitalInMid=made.in_mid,
+            capitalInSmall=made.in_small,
+            capitalOutBig=made.out_big,
+            capitalOutMid=made.out_mid,
+            capitalOutSmall=made.out_small,
+            updateTime=made.text,
+            updateTimestamp=made.timestamp,
+        )
+        if self._super_fields:
+            s2c.capitalInSuper = made.in_super
+            s2c.capitalOutSuper = made.out_super
+        response = capital_distribution_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return response.SerializeToString()
+
+    def _invalid(self) -> Answer:
+        return self._refusal(INVALID, self._texts.invalid, "invalid")
+
+    def _refusal(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Answer:
+        # All replies have this shape in common, so one message class writes it for all.
+        response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
+        return Answer(response.SerializeToString(), outcome, code)
