@@ -1,0 +1,104 @@
+"""The vendor's own Python client takes the simulator for OpenD, and agrees with ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist.simulator import Simulator
+
+from .vendor import needs_vendor, vendor
+
+pytestmark = [pytest.mark.anyio, needs_vendor]
+CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
+FIELDS = [
+    f"capital_{way}_{size}" for way in ("in", "out") for size in ("super", "big", "mid", "small")
+]
+
+
+async def test_both_clients_get_the_same_figures(tmp_path: Path) -> None:
+    script = f"result = [figures(*context.get_capital_distribution(c)) for c in {CODES}]"
+    with anyio.fail_after(60):
+        async with (
+            Simulator(now=lambda: 1_700_000_000.0, seed=2) as opend,
+            aiocapdist.connect(port=opend.port) as client,
+        ):
+            theirs = await vendor(script, opend.port, tmp_path)
+            ours = await client.capital_distributions(CODES).collect()
+    for code, reply in zip(CODES, theirs, strict=True):
+        assert reply["ret"] == 0, reply
+        (row,) = reply["data"]
+        mine = ours.values[code]
+        assert {field: row[field] for field in FIELDS} == {
+            field: getattr(mine, field) for field in FIELDS
+        }
+        assert row["update_time"] == mine.update_time
+
+
+async def test_an_old_opend_looks_old_to_both(tmp_path: Path) -> None:
+    script = 'result = figures(*context.get_capital_distribution("HK.00700"))'
+    with anyio.fail_after(60):
+        async with Simulator(super_fields=False) as opend:
+            theirs = await vendor(script, opend.port, tmp_path)
+    assert theirs["data"][0]["capital_in_super"] == "N/A"
+
+
+async def test_global_state_works(tmp_path: Path) -> None:
+    script = "result = context.get_global_state()"
+    with anyio.fail_after(60):
+        async with Simulator(now=lambda: 1_700_000_000.0) as opend:
+            ret, state = await vendor(script, opend.port, tmp_path)
+    assert ret == 0
+    assert state["timestamp"] == "1700000000"
+    assert state["server_ver"] == "1011"
+    assert state["qot_logined"] is True
+    assert state["program_status_type"] == "READY"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_40_calls_in_a_row_give_30_answers_and_10_refusals(
+    tmp_path: Path, language: str
+) -> None:
+    script = (
+        'result = [figures(*context.get_capital_distribution(f"HK.{n:05d}"))'
+        " for n in range(1, 41)]"
+    )
+    with anyio.fail_after(60):
+        async with Simulator(language=language) as opend:
+            theirs = await vendor(script, opend.port, tmp_path)
+            assert opend.largest_window == 30
+    assert [reply["ret"] for reply in theirs] == [0] * 30 + [-1] * 10
+    texts = {
+        "zh": "获取资金分布频率太高，请求失败，每30秒最多30次。",  # noqa: RUF001
+        "en": "Get Capital Distribution is too frequent, request failed, "
+        "no more than 30 times every 30 seconds.",
+    }
+    assert {reply["data"] for reply in theirs[30:]} == {texts[language]}
+
+
+async def test_its_keep_alive_is_answered(tmp_path: Path) -> None:
+    script = """
+import time
+while context.status != ContextStatus.READY: time.sleep(0.01)
+first = context.get_sync_conn_id()
+deadline = time.time() + 20
+kept = []
+import futu.common.open_context_base as base
+seen = base.OpenContextBase.handle_packet
+def handle(self, *, proto_id, **rest):
+    kept.append(proto_id)
+    return seen(self, proto_id=proto_id, **rest)
+base.OpenContextBase.handle_packet = handle
+while len(kept) < 2 and time.time() < deadline: time.sleep(0.05)
+result = {"kept": kept, "same": context.get_sync_conn_id() == first}
+"""
+    with anyio.fail_after(60):
+        async with Simulator(keep_alive_interval=1) as opend:
+            theirs = await vendor(script, opend.port, tmp_path)
+            asked = [r.outcome for r in opend.requests if r.proto_id == 1004]
+    assert theirs["kept"][:2] == [1004, 1004]
+    assert theirs["same"]
+    assert asked[:2] == ["answered", "answered"]
