@@ -53,6 +53,7 @@ class MemoryDoor(Listener[MemoryStream]):
 
     def __init__(self, buffer: float = math.inf) -> None:
         self._buffer = buffer
+        self._serving = False
         self._arrive, self._arrivals = anyio.create_memory_object_stream[MemoryStream](math.inf)
 
     async def open(self) -> MemoryStream:
@@ -69,6 +70,7 @@ class MemoryDoor(Listener[MemoryStream]):
     async def serve(
         self, handler: Callable[[MemoryStream], Any], task_group: TaskGroup | None = None
     ) -> None:
+        self._serving = True
         async with anyio.create_task_group() as own:
             group = task_group or own
             async with self._arrivals:
@@ -76,5 +78,7 @@ class MemoryDoor(Listener[MemoryStream]):
                     group.start_soon(handler, stream)
 
     async def aclose(self) -> None:
+        """Refuse whoever comes from now on; those who are in stay."""
         self._arrive.close()
-        self._arrivals.close()
+        if not self._serving:
+            self._arrivals.close()

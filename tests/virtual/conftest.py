@@ -1,0 +1,13 @@
+"""Time here is trio's mock clock: it jumps whenever everyone waits, and nothing sleeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio.testing
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return ("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})
