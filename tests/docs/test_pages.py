@@ -1,0 +1,91 @@
+"""The pages agree with the source they speak of."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import ModuleType
+
+import pytest
+
+import aiocapdist
+from aiocapdist import errors
+from aiocapdist._protocol.session import TRANSITIONS, State, Trigger
+from aiocapdist.cli import _exit
+from aiocapdist.cli.get import get
+from aiocapdist.cli.simulate import simulate
+
+from .pages import DOCS, README, rows
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def error_names(module: ModuleType) -> set[str]:
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, errors.AiocapdistError)
+    }
+
+
+def test_every_error_has_a_row_and_the_face_exports_it() -> None:
+    told = {row[0].strip("`") for row in rows(page("errors"))[1:]}
+    assert told == error_names(errors)
+    assert error_names(errors) <= set(aiocapdist.__all__)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    """Read back from its drawing: a name's parent is the nearest one above, less indented."""
+    drawn: dict[str, str | None] = {}
+    above: list[tuple[int, str]] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"([ │├└─]*)([A-Z]\w+)", line)
+        if match is None or match[2] not in error_names(errors):
+            continue
+        depth, name = len(match[1]), match[2]
+        above = [(other, parent) for other, parent in above if other < depth]
+        drawn[name] = above[-1][1] if above else None
+        above.append((depth, name))
+    real = {name: getattr(errors, name).__bases__[0].__name__ for name in error_names(errors)}
+    assert drawn == {**real, "AiocapdistError": None}
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    told = set(re.findall(r"auto\w+:: aiocapdist\.(\w+)", page("api")))
+    assert told == set(aiocapdist.__all__)
+
+
+def test_the_states_are_those_of_the_session() -> None:
+    text = page("architecture").partition("session states: begin")[2].partition("<!--")[0]
+    expected = [["state", *(trigger.name for trigger in Trigger)]]
+    for state in State:
+        goals = (TRANSITIONS[state].get(trigger) for trigger in Trigger)
+        expected.append([state.name, *(goal.name if goal else "–" for goal in goals)])
+    assert rows(text) == expected
+
+
+def test_every_room_is_in_the_picture() -> None:
+    picture = page("architecture").partition("```text")[2].partition("```")[0]
+    package = DOCS.parent / "src" / "aiocapdist"
+    rooms = {path.stem for path in package.iterdir()} - {"__init__", "__main__", "__pycache__"}
+    hidden = {"_address", "_explain", "py"}  # too small to draw; py.typed
+    assert {room for room in rooms - hidden if not re.search(rf"\b{room}\b", picture)} == set()
+
+
+@pytest.mark.parametrize("where", ["cli", "README"])
+def test_exit_codes_are_told(where: str) -> None:
+    text = README.read_text("utf-8") if where == "README" else page(where)
+    told = text.lower().partition("exit codes")[2]
+    codes = {value for name, value in vars(_exit).items() if name.isupper()}
+    assert codes == {0, 1, 2, 3, 130}
+    assert {code for code in codes if not re.search(rf"\b{code}\b", told)} == set()
+
+
+@pytest.mark.parametrize("command", [get, simulate])
+def test_every_option_is_told(command: object) -> None:
+    assert callable(command)
+    parameters = inspect.signature(command).parameters.values()
+    options = {f"--{p.name}" for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert {option for option in options if f"`{option}`" not in page("cli")} == set()

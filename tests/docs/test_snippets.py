@@ -1,0 +1,165 @@
+"""Every snippet runs: its own file, on real sockets, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from aiocapdist.simulator import Simulator
+
+from .pages import DOCS, SNIPPETS
+
+# By the README's own test, and by the one below that runs pytest.
+ELSEWHERE = {"first", "my_alarm", "test_my_alarm"}
+
+
+def load(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(SNIPPETS / f"{name}.py"))
+
+
+def main_of(name: str) -> Callable[..., Awaitable[None]]:
+    main: Callable[..., Awaitable[None]] = load(name)["main"]
+    return main
+
+
+@asynccontextmanager
+async def opend() -> AsyncIterator[Simulator]:
+    with anyio.fail_after(10):
+        async with Simulator(seed=1) as simulator:
+            yield simulator
+
+
+def run(name: str) -> Simulator:
+    """Run a snippet's ``main`` on asyncio against a simulator of its own."""
+
+    async def both() -> Simulator:
+        async with opend() as simulator:
+            await main_of(name)(simulator.port)
+        return simulator
+
+    return asyncio.run(both())
+
+
+def asked(simulator: Simulator) -> list[str | None]:
+    return [request.code for request in simulator.requests if request.proto_id == 3212]
+
+
+def test_one(capsys: pytest.CaptureFixture[str]) -> None:
+    run("one")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("HK.00700 ")
+    assert re.fullmatch(r"made at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", second)
+
+
+def test_many(capsys: pytest.CaptureFixture[str]) -> None:
+    simulator = run("many")
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(lines) == {"HK.00700", "hk.00005", "US.AAPL", "US.999999"}
+    assert "try 'HK.00005'" in lines["hk.00005"]
+    assert "未知股票" in lines["US.999999"]
+    assert "hk.00005" not in asked(simulator)
+
+
+def test_collect(capsys: pytest.CaptureFixture[str]) -> None:
+    run("collect")
+    lines = capsys.readouterr().out.splitlines()
+    amounts = [int(line.split()[1].replace(",", "")) for line in lines[:2]]
+    assert amounts == sorted(amounts, reverse=True)
+    assert lines[2] == "HK.99999 UnknownSecurity"
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("HK.00700", r"[+-][\d,]+"),
+        ("hk.00700", r"no such form of code; did you mean HK\.00700\?"),
+        ("US..DJI", r"OpenD says no: .+"),
+    ],
+)
+def test_failures(code: str, answer: str) -> None:
+    async def ask() -> str:
+        async with opend() as simulator:
+            text: str = await load("failures")["ask"](code, simulator.port)
+        return text
+
+    assert re.fullmatch(answer, asyncio.run(ask()))
+
+
+def test_failures_without_opend(free_tcp_port: int) -> None:
+    answer = asyncio.run(load("failures")["ask"]("HK.00700", free_tcp_port))
+    assert answer.startswith("the connection was refused: start OpenD")
+
+
+def test_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    simulator = run("waiting")
+    assert capsys.readouterr().out == "29 of 30 tokens left; five more in 0.0 s\n"
+    assert asked(simulator) == ["HK.00700"]
+
+
+def test_shared_quota(capsys: pytest.CaptureFixture[str]) -> None:
+    async def both() -> None:
+        async with opend() as one, opend() as other:
+            await main_of("shared_quota")(one.port, other.port)
+            assert asked(one) + asked(other) == ["HK.00700", "US.AAPL"]
+
+    asyncio.run(both())
+    assert capsys.readouterr().out == "28 tokens left for both\n"
+
+
+def test_long_lived(capsys: pytest.CaptureFixture[str]) -> None:
+    run("long_lived")
+    assert capsys.readouterr().out.startswith("HK.00700: main force ")
+
+
+def test_on_trio(capsys: pytest.CaptureFixture[str]) -> None:
+    async def both() -> None:
+        async with opend() as simulator:
+            await main_of("on_trio")(simulator.port)
+
+    anyio.run(both, backend="trio")
+    assert float(capsys.readouterr().out) != 0
+
+
+def test_global_state(capsys: pytest.CaptureFixture[str]) -> None:
+    simulator = run("global_state")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("OpenD 10.11 - Hong Kong: ")
+    assert "state='ready'" in second
+    assert asked(simulator) == []
+
+
+def test_a_users_own_tests(tmp_path: Path) -> None:
+    for name in ("my_alarm.py", "test_my_alarm.py"):
+        shutil.copy(SNIPPETS / name, tmp_path)
+    (tmp_path / "pytest.ini").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("4 passed")
+
+
+def test_every_snippet_has_a_test_and_a_page() -> None:
+    snippets = {path.stem for path in SNIPPETS.glob("*.py")}
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert snippets - ELSEWHERE <= tested
+    pages = "".join(path.read_text("utf-8") for path in DOCS.glob("*.md"))
+    assert {name for name in snippets if f"{{literalinclude}} snippets/{name}.py" not in pages} == (
+        set()
+    )

@@ -1,0 +1,140 @@
+"""How users write it, as type checkers see it. Checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_type
+
+import aiocapdist
+from aiocapdist import (
+    AiocapdistError,
+    CapitalDistribution,
+    Client,
+    GlobalState,
+    Market,
+    MarketState,
+    Outcome,
+    Quota,
+    Report,
+    Security,
+    SecurityFirm,
+    Status,
+    Sweep,
+)
+from aiocapdist.simulator import LoggedRequest, Simulator
+
+
+async def connecting(client: Client) -> None:
+    async with aiocapdist.connect() as one:
+        assert_type(one, Client)
+    two = await aiocapdist.connect("tcp://127.0.0.1", 11111)
+    assert_type(two, Client)
+    assert_type(await two.aclose(), None)
+    aiocapdist.connect(
+        "opend.example:11111",
+        quota=Quota(30, 30.0, reserve=5, margin=0.1),
+        security_firm=SecurityFirm.FUTUSECURITIES,
+        client_id="mine",
+        request_timeout=5,
+        connect_timeout=5,
+        attempts=1,
+        reconnect=False,
+        max_frame=2**16,
+    )
+    aiocapdist.connect(port="11111")  # type: ignore[arg-type]
+    aiocapdist.connect("127.0.0.1", 11111, Quota())  # type: ignore[call-arg]
+    assert_type(client.status, Status)
+    assert_type(client.quota, Quota)
+
+
+async def asking(client: Client) -> None:
+    figures = await client.capital_distribution("HK.00700", max_wait=2, max_age=60)
+    assert_type(figures, CapitalDistribution)
+    await client.capital_distribution("HK.00700", 2)  # type: ignore[call-arg]
+    await client.capital_distribution(700)  # type: ignore[arg-type]
+    assert_type(await client.global_state(), GlobalState)
+
+
+async def sweeping(client: Client, endless: Iterator[str]) -> None:
+    sweep = client.capital_distributions(["HK.00700"])
+    assert_type(sweep, Sweep)
+    async for outcome in sweep:
+        assert_type(outcome, Outcome)
+        assert_type(outcome.code, str)
+        assert_type(outcome.value, CapitalDistribution | None)
+        assert_type(outcome.error, AiocapdistError | None)
+        assert_type(outcome.unwrap(), CapitalDistribution)
+    report = await client.capital_distributions(("HK.00700",), max_age=1.5).collect()
+    assert_type(report, Report)
+    assert_type(report.values, dict[str, CapitalDistribution])
+    assert_type(report.errors, dict[str, AiocapdistError])
+    client.capital_distributions(endless)
+    client.capital_distributions([700])  # type: ignore[list-item]
+
+
+def reading(figures: CapitalDistribution, state: GlobalState, status: Status) -> None:
+    assert_type(figures.code, str)
+    assert_type(figures.market, Market)
+    assert_type(figures.capital_in_super, float | None)
+    assert_type(figures.capital_in_big, float)
+    assert_type(figures.capital_out_small, float)
+    assert_type(figures.update_time, str | None)
+    assert_type(figures.updated_at, datetime | None)
+    assert_type(figures.capital_in, float)
+    assert_type(figures.capital_out, float)
+    assert_type(figures.net, float)
+    assert_type(figures.net_super, float | None)
+    assert_type(figures.net_big, float)
+    assert_type(figures.main_net, float)
+    assert_type(figures.main_ratio, float | None)
+    figures.net = 1.0  # type: ignore[misc]
+    assert_type(state.market_hk, MarketState | int)
+    assert_type(state.market_sg, MarketState | int | None)
+    assert_type(state.server_time, datetime)
+    assert_type(status.conn_id, int | None)
+    assert_type(status.server_version, str | None)
+
+
+def counting(quota: Quota) -> None:
+    assert_type(quota.available, int)
+    assert_type(quota.waiting, int)
+    assert_type(quota.refused, int)
+    assert_type(quota.eta(), float)
+    assert_type(quota.eta(31), float)
+    quota.available = 3  # type: ignore[misc]
+
+
+def coding() -> None:
+    security = Security.parse("US.BRK.B")
+    assert_type(security, Security)
+    assert_type(security.market, Market)
+    assert_type(str(security), str)
+
+
+async def failing(client: Client) -> None:
+    try:
+        await client.capital_distribution("HK.00700")
+    except aiocapdist.InvalidCode as error:
+        assert_type(error.suggestion, str | None)
+    except aiocapdist.QuotaWaitTooLong as error:
+        assert_type(error.eta, float)
+    except aiocapdist.ConnectError as error:
+        assert_type(error.port, int)
+        assert_type(error.hint, str)
+    except aiocapdist.ConnectionLost as error:
+        assert_type(error.sent, bool)
+    except aiocapdist.OpenDError as error:
+        assert_type(error.ret_type, int)
+        assert_type(error.code, str | None)
+
+
+async def simulating() -> None:
+    async with Simulator(quota=(5, 1.0), latency=(0.0, 0.1), seed=3) as opend:
+        assert_type(opend, Simulator)
+        assert_type(opend.host, str)
+        assert_type(opend.port, int)
+        assert_type(opend.requests, list[LoggedRequest])
+        assert_type(opend.largest_window, int)
+        async with aiocapdist.connect(opend.memory) as client:
+            assert_type(client, Client)
