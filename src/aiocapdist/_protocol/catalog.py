@@ -15,10 +15,13 @@ from .._pb import (
     capital_distribution_pb2,
     global_state_pb2,
     init_connect_pb2,
+    init_websocket_pb2,
     keep_alive_pb2,
     notify_pb2,
 )
 
+INIT_WEBSOCKET: Final = 1
+WEBSOCKET_GONE: Final = 2
 INIT_CONNECT: Final = 1001
 GLOBAL_STATE: Final = 1002
 NOTIFY: Final = 1003
@@ -42,6 +45,15 @@ class Call:
 CATALOG: Final[dict[int, Call]] = {
     call.proto_id: call
     for call in (
+        Call(
+            INIT_WEBSOCKET,
+            "InitWebSocket",
+            init_websocket_pb2.Request,
+            init_websocket_pb2.Response,
+            counted=False,
+            repeatable=False,
+            cap=16_384,
+        ),
         Call(
             INIT_CONNECT,
             "InitConnect",
@@ -92,14 +104,22 @@ CATALOG: Final[dict[int, Call]] = {
 
 # Pushes carry serials of their own, which may equal a live request's: they are
 # recognised by id alone. Besides NOTIFY: order and fill updates, quotes, candles,
-# tickers, order books, brokers, reminders, options' and event contracts' updates,
-# which a user of `client.request` may switch on.
+# tickers, order books, brokers, reminders, computed indicators, options' and event
+# contracts' updates, which a user of `client.request` may switch on.
 PUSHES: Final = frozenset(
-    {NOTIFY, 2208, 2218, 3005, 3007, 3009, 3011, 3013, 3015, 3019, 3310, 3450, 3451, 3452}
+    {NOTIFY, 2208, 2218, 3005, 3007, 3009, 3011, 3013, 3015, 3019, 3261, 3310, 3450, 3451, 3452}
 )
 
 
-def body_cap(proto_id: int, max_frame: int) -> int:
+OF_THE_CONNECTION: Final = frozenset({INIT_WEBSOCKET, WEBSOCKET_GONE, INIT_CONNECT, KEEP_ALIVE})
+
+
+class Caps(dict[int, int]):
     """The longest body allowed for a proto id: its own cap, or ``max_frame``."""
-    call = CATALOG.get(proto_id)
-    return call.cap if call is not None else max_frame
+
+    def __init__(self, max_frame: int) -> None:
+        super().__init__({call.proto_id: call.cap for call in CATALOG.values()})
+        self._max_frame = max_frame
+
+    def __missing__(self, proto_id: int) -> int:
+        return self._max_frame

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import partial
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -39,13 +38,16 @@ PROTOBUF = 0
 _HEAD = struct.Struct("<2sIBBII20s8x")
 HEAD_SIZE = _HEAD.size
 
-# Not for security: without saying so, SHA-1 is refused on machines in FIPS mode.
-_sha1 = partial(sha1, usedforsecurity=False)
+# Not for security: without saying so, SHA-1 is refused on machines in FIPS mode. Copied for
+# each body: making one anew costs twice as much.
+_EMPTY = sha1(usedforsecurity=False)
 
 
 def digest_of(body: bytes) -> bytes:
     """The 20 bytes that the head carries for this clear body."""
-    return _sha1(body).digest()
+    digest = _EMPTY.copy()
+    digest.update(body)
+    return digest.digest()
 
 
 class Frame(NamedTuple):
@@ -101,25 +103,27 @@ class FrameDecoder:
 
     def _cut(self, data: bytes, frames: list[Frame]) -> int:
         """Append all whole frames of ``data``; return where the unfinished one begins."""
-        start = 0
-        while (left := len(data) - start) >= HEAD_SIZE:
-            magic, proto_id, body_format, version, serial, length, digest = _HEAD.unpack_from(
-                data, start
-            )
-            if magic != MAGIC or version != VERSION or length > self._cap(proto_id):
+        start, size = 0, len(data)
+        cap, unpack = self._cap, _HEAD.unpack_from
+        while (left := size - start) >= HEAD_SIZE:
+            magic, proto_id, body_format, version, serial, length, digest = unpack(data, start)
+            if magic != MAGIC or version != VERSION or length > cap(proto_id):
                 self.broken = self._fault(magic, version, proto_id, length)
                 return start
-            end = start + HEAD_SIZE + length
-            if end > len(data):
+            begin = start + HEAD_SIZE
+            end = begin + length
+            if end > size:
                 self._need = end - start
                 return start
-            body = data[start + HEAD_SIZE : end]
-            frames.append(Frame(proto_id, serial, body_format, digest, body))
+            # Half the cost of calling the class, for each frame that comes.
+            frame = (proto_id, serial, body_format, digest, data[begin:end])
+            frames.append(tuple.__new__(Frame, frame))
             start = end
         if left and not MAGIC.startswith(data[start : start + 2]):
             # Another protocol's short greeting never fills a head: tell it now.
             self.broken = self._fault(data[start : start + 2], VERSION, 0, 0)
-        self._need = HEAD_SIZE
+        # One byte is half a magic: wait for no more than the other half to judge it.
+        self._need = HEAD_SIZE if left > 1 else len(MAGIC)
         return start
 
     def _fault(self, magic: bytes, version: int, proto_id: int, length: int) -> ProtocolError:

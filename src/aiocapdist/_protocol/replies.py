@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
+from pydantic import ValidationError
 
 from .._pb import capital_distribution_pb2, global_state_pb2
 from ..errors import (
@@ -29,9 +30,10 @@ from ..models import (
 
 _M = TypeVar("_M", bound=Message)
 
-_SUCCESS = 0
-_TIMED_OUT = -100
-_DISCONNECTED = -200
+SUCCESS = 0
+TIMED_OUT = -100
+DISCONNECTED = -200
+UNKNOWN = -400
 
 # By parts of OpenD's texts: its error numbers do not tell these apart, and the language
 # is OpenD's own setting. The first that matches decides.
@@ -46,58 +48,107 @@ _KINDS: tuple[tuple[re.Pattern[str], type[OpenDError]], ...] = (
 def parse(kind: type[_M], body: bytes) -> _M:
     """Decode a body and see that nothing required is missing.
 
-    Raises ProtocolError. A refusal without s2c is complete; a success is not.
+    Raises ProtocolError. A refusal is worth its text, whatever else it lacks.
     """
     name = kind.DESCRIPTOR.full_name
     try:
         message = kind.FromString(body)
-    except DecodeError:
+    except (DecodeError, UnicodeDecodeError):
         raise ProtocolError(f"a reply cannot be decoded as {name}") from None
-    if not message.IsInitialized():
+    if not message.IsInitialized() and not _refuses(message):
         missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
         raise ProtocolError(f"a reply of {name} lacks required fields: {missing}")
     return message
 
 
-def refusal(ret_type: int, ret_msg: str, err_code: int, code: str | None = None) -> OpenDError:
+def _refuses(message: Message) -> bool:
+    fields = message.DESCRIPTOR.fields_by_name
+    return (
+        "retType" in fields and message.HasField("retType") and message.retType != SUCCESS  # type: ignore[attr-defined]
+    )
+
+
+def text_of(raw: str | bytes) -> str:
+    """A string field: protobuf's fast decoder hands out one that is no UTF-8 as bytes."""
+    return raw if isinstance(raw, str) else raw.decode(errors="replace")
+
+
+def _time(seconds: float) -> datetime | None:
+    """A Unix time, aware; None where no calendar holds it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def refusal(
+    ret_type: int, ret_msg: str | bytes, err_code: int, code: str | None = None
+) -> OpenDError:
     """The error for a result other than success."""
+    ret_msg = text_of(ret_msg)
     kind = OpenDError
-    if ret_type in (_TIMED_OUT, _DISCONNECTED):
+    if ret_type in (TIMED_OUT, DISCONNECTED):
         kind = BackendError
     else:
         kind = next((kind for text, kind in _KINDS if text.search(ret_msg)), OpenDError)
     return kind(ret_type, ret_msg, err_code, code)
 
 
-def read_capital_distribution(
-    body: bytes, code: str, security: Security
-) -> CapitalDistribution:
-    """The figures in a reply to 3212, or the OpenDError or ProtocolError it amounts to."""
-    response = parse(capital_distribution_pb2.Response, body)
-    if response.retType != _SUCCESS:
-        raise refusal(response.retType, response.retMsg, response.errCode, code)
-    if not response.HasField("s2c"):
-        raise ProtocolError(f"the reply about {code} reports success but holds no figures")
+# Bound once: this runs for every reply, and the way there costs as much as a field.
+_decode = capital_distribution_pb2.Response.FromString
+_validate = CapitalDistribution.__pydantic_validator__.validate_python
+
+
+def read_capital_distribution(body: bytes, code: str, security: Security) -> CapitalDistribution:
+    """The figures in a reply to 3212, or the OpenDError or ProtocolError it amounts to.
+
+    Figures that are no finite numbers, or too large for their totals to be, are a
+    ProtocolError. A time that no calendar holds only leaves ``updated_at`` None.
+    """
+    try:
+        response = _decode(body)
+    except (DecodeError, UnicodeDecodeError):
+        raise _no_figures(body, code) from None
     s2c = response.s2c
-    has = s2c.HasField
-    text = s2c.updateTime if has("updateTime") else None
-    stamp = s2c.updateTimestamp if has("updateTimestamp") else None
-    return CapitalDistribution.model_validate(
-        {
-            "code": code,
-            "market": security.market,
-            "capital_in_super": s2c.capitalInSuper if has("capitalInSuper") else None,
-            "capital_in_big": s2c.capitalInBig,
-            "capital_in_mid": s2c.capitalInMid,
-            "capital_in_small": s2c.capitalInSmall,
-            "capital_out_super": s2c.capitalOutSuper if has("capitalOutSuper") else None,
-            "capital_out_big": s2c.capitalOutBig,
-            "capital_out_mid": s2c.capitalOutMid,
-            "capital_out_small": s2c.capitalOutSmall,
-            "update_time": text,
-            "updated_at": moment(security.market, stamp, text),
-        }
-    )
+    if response.retType != SUCCESS or not s2c.IsInitialized():
+        raise _no_figures(body, code)
+    into, out, text = s2c.capitalInSuper, s2c.capitalOutSuper, s2c.updateTime
+    market = security[0]
+    if type(text) is not str:
+        text = text_of(text)
+    try:
+        return _validate(  # type: ignore[no-any-return]
+            {
+                "code": code,
+                "market": market,
+                # What is not the default is there; only a zero needs to be asked about.
+                "capital_in_super": into if into or s2c.HasField("capitalInSuper") else None,
+                "capital_in_big": s2c.capitalInBig,
+                "capital_in_mid": s2c.capitalInMid,
+                "capital_in_small": s2c.capitalInSmall,
+                "capital_out_super": out if out or s2c.HasField("capitalOutSuper") else None,
+                "capital_out_big": s2c.capitalOutBig,
+                "capital_out_mid": s2c.capitalOutMid,
+                "capital_out_small": s2c.capitalOutSmall,
+                "update_time": text if text or s2c.HasField("updateTime") else None,
+                "updated_at": moment(market, s2c.updateTimestamp, text),
+            }
+        )
+    except ValidationError:
+        raise ProtocolError(
+            f"the reply about {code} holds figures that are no finite numbers"
+        ) from None
+
+
+def _no_figures(body: bytes, code: str) -> OpenDError | ProtocolError:
+    """Why there are none: the slow way, once more from the beginning."""
+    try:
+        response = parse(capital_distribution_pb2.Response, body)
+    except ProtocolError as error:
+        return error
+    if response.retType != SUCCESS:
+        return refusal(response.retType, response.retMsg, response.errCode, code)
+    return ProtocolError(f"the reply about {code} reports success but holds no figures")
 
 
 # Our field, OpenD's field, for the markets' phases.
@@ -117,9 +168,13 @@ _PHASES = (
 
 
 def read_global_state(body: bytes) -> GlobalState:
-    """The state in a reply to 1002, or the OpenDError or ProtocolError it amounts to."""
+    """The state in a reply to 1002, or the OpenDError or ProtocolError it amounts to.
+
+    The servers' clock is required: one that no calendar holds is a ProtocolError. OpenD's
+    own is not: None then.
+    """
     response = parse(global_state_pb2.Response, body)
-    if response.retType != _SUCCESS:
+    if response.retType != SUCCESS:
         raise refusal(response.retType, response.retMsg, response.errCode)
     if not response.HasField("s2c"):
         raise ProtocolError("the reply about the global state reports success but is empty")
@@ -129,6 +184,9 @@ def read_global_state(body: bytes) -> GlobalState:
         ours: known(MarketState, getattr(s2c, theirs)) if has(theirs) else None
         for ours, theirs in _PHASES
     }
+    server_time = _time(s2c.time)
+    if server_time is None:
+        raise ProtocolError(f"the global state's time is {s2c.time}, which no calendar holds")
     status = s2c.programStatus if has("programStatus") else None
     return GlobalState.model_validate(
         {
@@ -137,10 +195,22 @@ def read_global_state(body: bytes) -> GlobalState:
             "trade_logged_in": s2c.trdLogined,
             "server_version": version_text(s2c.serverVer),
             "server_build": s2c.serverBuildNo,
-            "server_time": datetime.fromtimestamp(s2c.time, UTC),
-            "local_time": datetime.fromtimestamp(s2c.localTime, UTC) if has("localTime") else None,
+            "server_time": server_time,
+            "local_time": _time(s2c.localTime) if has("localTime") else None,
             "program_status": status.type if status is not None else None,
-            "program_status_text": status.strExtDesc or None if status is not None else None,
+            "program_status_text": text_of(status.strExtDesc) or None
+            if status is not None
+            else None,
             "conn_id": s2c.connID if has("connID") else None,
         }
     )
+
+
+def read_message(body: bytes, kind: type[_M]) -> _M:
+    """A reply in a class that a user chose, or the OpenDError or ProtocolError it amounts to."""
+    message = parse(kind, body)
+    ret_type = getattr(message, "retType", SUCCESS)
+    if ret_type != SUCCESS:
+        ret_msg, err_code = getattr(message, "retMsg", ""), getattr(message, "errCode", 0)
+        raise refusal(ret_type, ret_msg, err_code)
+    return message

@@ -19,9 +19,8 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import AiocapdistError, ProtocolError
 from . import catalog
-from .frames import Frame
 from .questions import keep_alive_body
-from .wire import Spoilt, Welcome, Wire
+from .wire import Incoming, Spoilt, Welcome, Wire
 
 KEEP_ALIVE_AT = 0.8  # of OpenD's interval: what its own clients do
 DEAD_AFTER = 3.3  # intervals without a byte from the peer
@@ -54,18 +53,20 @@ TRANSITIONS: dict[State, dict[Trigger, State]] = {
 }
 
 RefT = TypeVar("RefT")
+_new = tuple.__new__  # of a named tuple: half the cost of calling its class
 
 
 class Flight(Generic[RefT]):
     """One request under way. ``written`` is set before its bytes are handed out."""
 
-    __slots__ = ("key", "ref", "sent_at", "written")
+    __slots__ = ("data", "key", "ref", "sent_at", "written")
 
-    def __init__(self, key: tuple[int, int], ref: RefT | None, sent_at: float) -> None:
-        self.key = key
-        self.ref = ref
-        self.sent_at = sent_at
-        self.written = False
+    def __init__(self, key: tuple[int, int], ref: RefT | None, sent_at: float, data: bytes) -> None:
+        self.key: tuple[int, int] = key
+        self.ref: RefT | None = ref
+        self.sent_at: float = sent_at
+        self.data: bytes = data
+        self.written: bool = False
 
 
 class Replied(NamedTuple, Generic[RefT]):
@@ -79,7 +80,7 @@ class Damaged(NamedTuple, Generic[RefT]):
     """A request's reply came, but is unusable."""
 
     flight: Flight[RefT]
-    error: Spoilt
+    error: AiocapdistError
 
 
 class TimedOut(NamedTuple, Generic[RefT]):
@@ -89,9 +90,10 @@ class TimedOut(NamedTuple, Generic[RefT]):
 
 
 class Settled(NamedTuple, Generic[RefT]):
-    """A forgotten request's late reply came, or is no longer expected."""
+    """A forgotten request's reply came at last (``late``), or is no longer expected."""
 
     flight: Flight[RefT]
+    late: bool
 
 
 class Welcomed(NamedTuple):
@@ -123,10 +125,10 @@ class Session(Generic[RefT]):
         self._serial = first_serial
         self._request_timeout = request_timeout
         # Both in order of sending: with one timeout for all, the oldest is due first.
-        self._waiting: dict[tuple[int, int], Flight[RefT]] = {}
+        self.waiting: dict[tuple[int, int], Flight[RefT]] = {}
         self._forgotten: dict[tuple[int, int], Flight[RefT]] = {}
         self._expiries: list[tuple[float, tuple[int, int]]] = []
-        self._outgoing: dict[Flight[RefT], bytes] = {}
+        self._outgoing: list[Flight[RefT]] = []
         self._greeting: Flight[RefT] | None = None
         self._greet_by = 0.0
         self._heard_at = 0.0
@@ -140,12 +142,7 @@ class Session(Generic[RefT]):
         self._heard_at = now
         self._greet_by = greet_by
         proto_id, body = self._wire.greeting()
-        self._greeting = self._launch(proto_id, body, None, now)
-
-    def request(self, proto_id: int, body: bytes, ref: RefT, now: float) -> Flight[RefT]:
-        """Put a request among the bytes to send."""
-        assert self.state is State.READY, self.state
-        return self._launch(proto_id, body, ref, now)
+        self._greeting = self.request(proto_id, body, None, now)
 
     def forget(self, flight: Flight[RefT]) -> bool:
         """Nobody waits for this flight any more.
@@ -153,38 +150,40 @@ class Session(Generic[RefT]):
         False: its bytes never left, and no trace remains. True: they may have left, so
         a tombstone keeps its serial from being used again and catches the late reply.
         """
-        if self._outgoing.pop(flight, None) is not None:
-            del self._waiting[flight.key]
+        if self.waiting.pop(flight.key, None) is None:
+            return flight.written
+        if not flight.written:
+            self._outgoing.remove(flight)
             return False
-        if self._waiting.pop(flight.key, None) is not None:
-            self._bury(flight)
+        self._bury(flight)
         return True
 
-    def data_to_send(self) -> bytes:
-        """All bytes due, each once. What they carry counts as written from now on."""
+    def data_to_send(self) -> list[bytes]:
+        """All messages due, each once. They count as written from now on."""
         outgoing = self._outgoing
         if not outgoing:
-            return b""
+            return []
+        data = []
         for flight in outgoing:
             flight.written = True
-        data = b"".join(outgoing.values())
+            data.append(flight.data)
+            flight.data = b""
         outgoing.clear()
         return data
 
-    def _launch(self, proto_id: int, body: bytes, ref: RefT | None, now: float) -> Flight[RefT]:
-        key = self._new_key(proto_id)
-        flight = Flight(key, ref, now)
-        self._waiting[key] = flight
-        self._outgoing[flight] = self._wire.encode(proto_id, key[1], body)
-        return flight
-
-    def _new_key(self, proto_id: int) -> tuple[int, int]:
+    def request(self, proto_id: int, body: bytes, ref: RefT | None, now: float) -> Flight[RefT]:
+        """Put a request among the bytes to send. None is the ref of what is our own."""
+        assert ref is None or self.state is State.READY
         while True:
             # 1 to 2**32 - 1: whether OpenD takes 0 for "no serial" is not known.
-            self._serial = self._serial % _LAST_SERIAL + 1
-            key = (proto_id, self._serial)
-            if key not in self._waiting and key not in self._forgotten:
-                return key
+            self._serial = serial = self._serial % _LAST_SERIAL + 1
+            key = (proto_id, serial)
+            if key not in self.waiting and key not in self._forgotten:
+                break
+        flight = Flight(key, ref, now, self._wire.encode(proto_id, serial, body))
+        self.waiting[key] = flight
+        self._outgoing.append(flight)
+        return flight
 
     def _bury(self, flight: Flight[RefT]) -> None:
         self._forgotten[flight.key] = flight
@@ -196,45 +195,54 @@ class Session(Generic[RefT]):
         """Take in bytes from the peer. Look at ``state`` after: a broken stream ends it."""
         self._heard_at = now
         events: list[Event[RefT]] = []
-        for frame in self._wire.feed(data):
+        waiting, open_body = self.waiting, self._wire.open
+        for message in self._wire.feed(data):
             if self.state is State.CLOSED:
                 break
-            self._receive_frame(frame, now, events)
+            proto_id = message.proto_id
+            # Pushes first: their serials are OpenD's own and may equal one of ours.
+            key = None if proto_id in catalog.PUSHES else (proto_id, message.serial)
+            flight = None if key is None else waiting.get(key)
+            try:
+                if flight is None or not flight.written:
+                    # What was not sent yet cannot have been answered: a serial guessed.
+                    self._receive_unawaited(message, key, events)
+                    continue
+                # Where this ends the connection, the flight is still in flight, and is told.
+                body = open_body(message)
+            except Spoilt as spoilt:
+                self._receive_spoilt(flight, spoilt.error, events)
+                continue
+            except ProtocolError as error:
+                self.end(error)
+                continue
+            del waiting[flight.key]
+            if flight.ref is not None:
+                events.append(_new(Replied, (flight, body)))
+            elif flight is self._greeting:
+                self._receive_welcome(body, now, events)
         if self._wire.broken is not None:
             self.end(self._wire.broken)
         return events
 
-    def _receive_frame(self, frame: Frame, now: float, events: list[Event[RefT]]) -> None:
-        # Pushes first: their serials are OpenD's own and may equal one of ours.
-        if frame.proto_id in catalog.PUSHES:
-            self._receive_push(frame, events)
-            return
-        key = (frame.proto_id, frame.serial)
-        flight = self._waiting.pop(key, None)
-        if flight is None:
-            forgotten = self._forgotten.pop(key, None)
-            if forgotten is not None:
-                events.append(Settled(forgotten))
-            return  # else nobody's: an answer we never asked for
-        try:
-            body = self._wire.open(frame)
-        except Spoilt as error:
-            self._receive_spoilt(flight, error, events)
-            return
-        if flight.ref is not None:
-            events.append(Replied(flight, body))
-        elif flight is self._greeting:
-            self._receive_welcome(body, now, events)
+    def _receive_unawaited(
+        self, message: Incoming, key: tuple[int, int] | None, events: list[Event[RefT]]
+    ) -> None:
+        """A push, a late reply, or nobody's: an answer that was never asked for."""
+        if key is None:
+            self._receive_push(message, events)
+        elif (forgotten := self._forgotten.pop(key, None)) is not None:
+            events.append(Settled(forgotten, late=True))
 
-    def _receive_push(self, frame: Frame, events: list[Event[RefT]]) -> None:
-        try:
-            events.append(Pushed(frame.proto_id, self._wire.open(frame)))
-        except Spoilt:
-            pass  # a damaged notice concerns nobody's call
+    def _receive_push(self, message: Incoming, events: list[Event[RefT]]) -> None:
+        events.append(Pushed(message.proto_id, self._wire.open(message)))
 
     def _receive_spoilt(
-        self, flight: Flight[RefT], error: Spoilt, events: list[Event[RefT]]
+        self, flight: Flight[RefT] | None, error: AiocapdistError, events: list[Event[RefT]]
     ) -> None:
+        if flight is None:
+            return  # a damaged notice concerns nobody's call
+        del self.waiting[flight.key]
         if flight.ref is not None:
             events.append(Damaged(flight, error))
         elif flight is self._greeting:
@@ -259,7 +267,7 @@ class Session(Generic[RefT]):
         if self.state is not State.READY:
             return None
         due = min(self._keep_alive_at, self._dead_at())
-        oldest = next(iter(self._waiting.values()), None)
+        oldest = next(iter(self.waiting.values()), None)
         if oldest is not None:
             due = min(due, oldest.sent_at + self._request_timeout)
         if self._expiries:
@@ -279,7 +287,7 @@ class Session(Generic[RefT]):
         self._time_out(now, events)
         self._expire(now, events)
         if now >= self._keep_alive_at:
-            self._launch(catalog.KEEP_ALIVE, keep_alive_body(utc), None, now)
+            self.request(catalog.KEEP_ALIVE, keep_alive_body(utc), None, now)
             self._keep_alive_at = now + KEEP_ALIVE_AT * self._interval
         return events
 
@@ -292,11 +300,12 @@ class Session(Generic[RefT]):
         return self._heard_at + DEAD_AFTER * self._interval
 
     def _time_out(self, now: float, events: list[Event[RefT]]) -> None:
-        last_sending = now - self._request_timeout
-        waiting = self._waiting.values()
-        for flight in list(takewhile(lambda flight: flight.sent_at <= last_sending, waiting)):
-            del self._waiting[flight.key]
-            self._outgoing.pop(flight, None)
+        # The same sum as in get_timer: rounded otherwise, nothing might be due when it says so.
+        timeout, waiting = self._request_timeout, self.waiting.values()
+        for flight in list(takewhile(lambda flight: flight.sent_at + timeout <= now, waiting)):
+            del self.waiting[flight.key]
+            if not flight.written:
+                self._outgoing.remove(flight)
             if flight.ref is not None:
                 if flight.written:
                     self._bury(flight)
@@ -307,7 +316,7 @@ class Session(Generic[RefT]):
             _, key = heapq.heappop(self._expiries)
             flight = self._forgotten.pop(key, None)
             if flight is not None:
-                events.append(Settled(flight))
+                events.append(Settled(flight, late=False))
 
     # ---- the end
 
@@ -319,9 +328,9 @@ class Session(Generic[RefT]):
 
     def drain(self) -> tuple[list[Flight[RefT]], list[Flight[RefT]]]:
         """Hand back what was in flight, once: (still waited for, forgotten)."""
-        waiting = [flight for flight in self._waiting.values() if flight.ref is not None]
+        waiting = [flight for flight in self.waiting.values() if flight.ref is not None]
         forgotten = list(self._forgotten.values())
-        self._waiting.clear()
+        self.waiting.clear()
         self._forgotten.clear()
         self._expiries.clear()
         self._outgoing.clear()

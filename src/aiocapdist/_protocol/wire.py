@@ -1,32 +1,44 @@
-"""The TCP door: frames, digests, sealing and the InitConnect hand-shake."""
+"""What a session needs of a door: how things are said there, and how to be let in."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
-from .._pb import init_connect_pb2
-from ..errors import ProtocolError
-from . import catalog
-from .ciphers import CLEAR, Cipher
-from .frames import PROTOBUF, Frame, FrameDecoder, digest_of, encode_frame
-from .replies import parse, refusal
+from ..errors import AiocapdistError, ProtocolError
 
-CLIENT_VERSION = 1011  # the OpenD whose messages ours were written after: 10.11
-_NO_ENCRYPTION = -1
-DEFAULT_KEEP_ALIVE = 10.0  # seconds, where OpenD tells none
+DEFAULT_KEEP_ALIVE: Final = 10.0  # seconds, where OpenD tells none
+PROGRAMMING_LANGUAGE: Final = "Python"
 
 
 class Welcome(NamedTuple):
-    """What OpenD says of itself and of this connection when it lets a client in."""
+    """What OpenD says of itself and of this connection when it lets a client in.
+
+    The WebSocket door tells neither version nor user: None.
+    """
 
     conn_id: int
-    server_version: int
-    login_user_id: int
+    server_version: int | None
+    login_user_id: int | None
     keep_alive_interval: float
 
 
-class Spoilt(ProtocolError):
-    """One message cannot be used; those after it can."""
+class Spoilt(Exception):
+    """One message cannot be used; those after it can. ``error`` is for its caller."""
+
+    def __init__(self, error: AiocapdistError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Incoming(Protocol):
+    """One message as it came: enough to find out whose it is."""
+
+    @property
+    def proto_id(self) -> int: ...
+
+    @property
+    def serial(self) -> int: ...
 
 
 class Wire(Protocol):
@@ -46,65 +58,17 @@ class Wire(Protocol):
         ...
 
     def encode(self, proto_id: int, serial: int, body: bytes) -> bytes:
-        """The bytes that carry this clear body."""
+        """The bytes that carry this clear body: one message."""
         ...
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take in bytes; return the frames they complete."""
+    def feed(self, data: bytes) -> Sequence[Incoming]:
+        """Take in bytes; return the messages they complete."""
         ...
 
-    def open(self, frame: Frame) -> bytes:
-        """The clear body; raise Spoilt where only this message is unusable."""
+    def open(self, message: Any) -> bytes:
+        """The clear body of what ``feed`` returned.
+
+        Raises Spoilt where only this message is unusable, ProtocolError where the
+        connection is.
+        """
         ...
-
-
-class TcpWire:
-    """OpenD's TCP door in the clear."""
-
-    def __init__(self, *, client_id: str, max_frame: int, cipher: Cipher = CLEAR) -> None:
-        self._client_id = client_id
-        self._cipher = cipher
-        self._decoder = FrameDecoder(lambda proto_id: catalog.body_cap(proto_id, max_frame))
-        self.feed = self._decoder.feed
-
-    @property
-    def broken(self) -> ProtocolError | None:
-        return self._decoder.broken
-
-    def greeting(self) -> tuple[int, bytes]:
-        c2s = init_connect_pb2.C2S(
-            clientVer=CLIENT_VERSION,
-            clientID=self._client_id,
-            recvNotify=True,
-            packetEncAlgo=_NO_ENCRYPTION,
-            pushProtoFmt=PROTOBUF,
-            programmingLanguage="Python",
-        )
-        request = init_connect_pb2.Request(c2s=c2s)
-        return catalog.INIT_CONNECT, request.SerializeToString()
-
-    def welcome(self, body: bytes) -> Welcome:
-        response = parse(init_connect_pb2.Response, body)
-        if response.retType != 0:
-            raise refusal(response.retType, response.retMsg, response.errCode)
-        s2c = response.s2c
-        interval = s2c.keepAliveInterval
-        return Welcome(
-            conn_id=s2c.connID,
-            server_version=s2c.serverVer,
-            login_user_id=s2c.loginUserID,
-            keep_alive_interval=float(interval) if interval > 0 else DEFAULT_KEEP_ALIVE,
-        )
-
-    def encode(self, proto_id: int, serial: int, body: bytes) -> bytes:
-        return encode_frame(proto_id, serial, self._cipher.seal(body), digest_of(body))
-
-    def open(self, frame: Frame) -> bytes:
-        body = self._cipher.open(frame.body)
-        if digest_of(body) != frame.digest:
-            raise Spoilt(f"reply {frame.proto_id}: the digest does not match the body")
-        if frame.body_format != PROTOBUF:
-            raise Spoilt(
-                f"reply {frame.proto_id}: body format {frame.body_format}, expected protobuf"
-            )
-        return body

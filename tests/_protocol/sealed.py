@@ -1,0 +1,62 @@
+"""OpenD's end of a sealed conversation: what it reads of ours, and what it would send."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiocapdist._protocol.ciphers import CLEAR, AesCbc, Algorithm, Cipher, FtAesEcb, Rsa
+from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
+from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.tcp import TcpWire
+
+from ..doors import rsa_key
+from .peer import MAX_FRAME, frames_in, let_in
+
+AES_KEY, AES_IV = "0123456789abcdef", "fedcba9876543210"
+CIPHERS: dict[Algorithm, Cipher] = {
+    Algorithm.AES_CBC: AesCbc(AES_KEY.encode(), AES_IV.encode()),
+    Algorithm.FTAES_ECB: FtAesEcb(AES_KEY.encode()),
+}
+WELCOME = let_in(connAESKey=AES_KEY, aesCBCiv=AES_IV)
+
+
+def sealed_frame(cipher: Cipher, proto_id: int, serial: int, body: bytes) -> bytes:
+    """A frame as OpenD sends it: the body sealed, the digest of what it was."""
+    return encode_frame(proto_id, serial, cipher.seal(body), digest_of(body))
+
+
+class Sealed(NamedTuple):
+    """A session that comes sealed, and OpenD's ciphers."""
+
+    session: Session[str]
+    greets: Cipher
+    after: Cipher
+
+    def sent(self, cipher: Cipher) -> list[tuple[Frame, bytes]]:
+        """What the session has to send: each frame, and what OpenD makes of its body."""
+        frames = frames_in(b"".join(self.session.data_to_send()))
+        return [(frame, cipher.open(frame.body)) for frame in frames]
+
+
+def greeting(
+    algorithm: Algorithm, *, key: bool = True, bits: int = 1024, client_id: str = "tests"
+) -> Sealed:
+    """A session whose greeting waits to be sent.
+
+    Without ``key`` the hand-shake itself is in the clear, which saves the time that RSA
+    takes where many sessions are needed; no arguments of ``connect`` do that.
+    """
+    rsa = rsa_key(bits) if key else None
+    wire = TcpWire(client_id=client_id, max_frame=MAX_FRAME, key=rsa, algorithm=algorithm)
+    session: Session[str] = Session(wire, first_serial=0, request_timeout=10.0)
+    session.open(0.0, 5.0)
+    return Sealed(session, CLEAR if rsa is None else Rsa(rsa), CIPHERS[algorithm])
+
+
+def ready(algorithm: Algorithm, **options: bool) -> Sealed:
+    """A session that was let in."""
+    made = greeting(algorithm, **options)
+    made.session.data_to_send()
+    made.session.receive_data(sealed_frame(made.greets, 1001, 1, WELCOME), 0.0)
+    assert made.session.state is State.READY
+    return made

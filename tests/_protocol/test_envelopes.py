@@ -1,0 +1,245 @@
+"""The WebSocket door's envelopes, and a session that speaks in them: bytes and times alone."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from aiocapdist._pb import init_websocket_pb2
+from aiocapdist._protocol import catalog
+from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State, Welcomed
+from aiocapdist._protocol.websocket import WebSocketWire, key_digest
+from aiocapdist._protocol.wire import Welcome
+from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError
+
+from .peer import figures, frames_in, notice
+
+KEY = "message digest"  # of RFC 1321, as its MD5 is
+MD5 = "f96b697d7cb7938d525a2f31aaf161d0"
+
+
+def envelope(
+    proto_id: int, serial: int, body: bytes = b"", error: int = 0, text: bytes = b""
+) -> bytes:
+    """One message as OpenD sends it, written out here by the vendor's description."""
+    return b"ft-v1.0\0" + struct.pack(">IQi20s", proto_id, serial, error, text) + body
+
+
+def let_in(conn_id: int = 9) -> bytes:
+    s2c = init_websocket_pb2.S2C(serverTime=1, connID=conn_id)
+    response = init_websocket_pb2.Response(retType=0, retMsg="", errCode=0, s2c=s2c)
+    return response.SerializeToString()
+
+
+def fresh(*, max_frame: int = 2**20, key: str = KEY) -> Session[str]:
+    wire = WebSocketWire(client_id="tests", max_frame=max_frame, key=key)
+    session: Session[str] = Session(wire, first_serial=0, request_timeout=10.0)
+    session.open(0.0, 5.0)
+    return session
+
+
+def ready(**options: int) -> Session[str]:
+    session = fresh(**options)  # type: ignore[arg-type]
+    session.data_to_send()
+    session.receive_data(envelope(1, 1, let_in()), 0.0)
+    assert session.state is State.READY
+    return session
+
+
+# ---- what is sent
+
+
+def test_the_greeting_is_command_1_with_the_keys_md5() -> None:
+    (message,) = fresh().data_to_send()
+    assert message[:20] == b"ft-v1.0\0" + b"\0\0\0\x01" + b"\0\0\0\0\0\0\0\x01"
+    asked = init_websocket_pb2.Request.FromString(message[20:]).c2s
+    told = {field.name: value for field, value in asked.ListFields()}
+    # Its RSAPrivateKey field, for one, is never filled in.
+    assert told == {"websocketKey": MD5, "clientID": "tests", "programmingLanguage": "Python"}
+
+
+def test_a_key_is_sent_as_its_md5_and_no_key_as_nothing() -> None:
+    assert key_digest(KEY) == MD5
+    assert key_digest("密钥") == "cdb81cf67c392f7fd736c0c1e437bade"
+    assert key_digest("") == ""
+    (message,) = fresh(key="").data_to_send()
+    assert init_websocket_pb2.Request.FromString(message[20:]).c2s.websocketKey == ""
+
+
+def test_each_request_is_one_message_with_its_serial_as_section() -> None:
+    session = ready()
+    session.request(3212, b"first", "one", 0.0)
+    session.request(3212, b"second", "two", 0.0)
+    head = b"ft-v1.0\0\0\0\x0c\x8c\0\0\0\0\0\0\0"
+    assert session.data_to_send() == [head + b"\x02first", head + b"\x03second"]
+
+
+# ---- what comes
+
+
+def test_the_door_tells_its_connection_and_no_more() -> None:
+    session = fresh()
+    session.data_to_send()
+    (event,) = session.receive_data(envelope(1, 1, let_in(2**64 - 1)), 0.0)
+    assert event == Welcomed(Welcome(2**64 - 1, None, None, 10.0))
+
+
+def test_a_reply_belongs_to_its_command_and_section() -> None:
+    session = ready()
+    flight = session.request(3212, b"", "mine", 0.0)
+    session.data_to_send()
+    assert session.receive_data(envelope(3212, 99, b"another's"), 1.0) == []
+    assert session.receive_data(envelope(3211, 2, b"another's"), 1.0) == []
+    assert session.receive_data(envelope(3212, 2, b"mine"), 1.0) == [Replied(flight, b"mine")]
+
+
+def test_a_push_is_told_by_its_command() -> None:
+    session = ready()
+    (frame,) = frames_in(notice())
+    events = session.receive_data(envelope(1003, 0, frame.body), 1.0)
+    assert events == [Pushed(1003, frame.body)]
+
+
+TIMED_OUT, DISCONNECTED, UNKNOWN = -100, -200, -400
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "kind", "ret_type", "told"),
+    [
+        (1, b"", BackendError, TIMED_OUT, "the WebSocket door had no answer from OpenD in time"),
+        (
+            *(2, b"", BackendError, TIMED_OUT),
+            "OpenD had no answer from the vendor's servers in time",
+        ),
+        (
+            *(3, b"", BackendError, DISCONNECTED),
+            "the way from the WebSocket door to OpenD broke",
+        ),
+        (
+            *(3, b"bye", BackendError, DISCONNECTED),
+            "the way from the WebSocket door to OpenD broke (bye)",
+        ),
+        (4, b"", OpenDError, UNKNOWN, "error 4 of the WebSocket door"),
+        (4, b"no such call", OpenDError, UNKNOWN, "no such call"),
+        (-1, b"", OpenDError, UNKNOWN, "error -1 of the WebSocket door"),
+        (2**31 - 1, b"x" * 20, OpenDError, UNKNOWN, "x" * 20),
+        (7, "太频".encode() + b"\xe7\xb9", OpenDError, UNKNOWN, "太频\ufffd"),
+    ],
+)
+def test_the_doors_own_errors_concern_one_call(
+    number: int, text: bytes, kind: type[AiocapdistError], ret_type: int, told: str
+) -> None:
+    session = ready()
+    spoilt, good = (session.request(3212, b"", name, 0.0) for name in ("spoilt", "good"))
+    session.data_to_send()
+    (event,) = session.receive_data(envelope(*spoilt.key, b"body", number, text), 1.0)
+    assert isinstance(event, Damaged)
+    assert event.flight is spoilt
+    error = event.error
+    assert type(error) is kind
+    assert isinstance(error, OpenDError)
+    assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, told, number)
+    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [Replied(good, b"fine")]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, -1])
+def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
+    session = fresh()
+    session.data_to_send()
+    assert session.receive_data(envelope(1, 1, b"", number, b"wrong key"), 0.0) == []
+    assert session.state is State.CLOSED
+    cause = session.cause
+    assert type(cause) is OpenDError
+    assert (cause.ret_type, cause.ret_msg, cause.err_code) == (UNKNOWN, "wrong key", number)
+
+
+@pytest.mark.parametrize(("ret_type", "kind"), [(-1, OpenDError), (0, ProtocolError)])
+def test_what_is_no_welcome_ends_the_connection(ret_type: int, kind: type[Exception]) -> None:
+    session = fresh()
+    session.data_to_send()
+    refused = init_websocket_pb2.Response(retType=ret_type).SerializeToString()
+    assert session.receive_data(envelope(1, 1, refused), 0.0) == []
+    assert (session.state, type(session.cause)) == (State.CLOSED, kind)
+
+
+def test_a_damaged_notice_concerns_nobody() -> None:
+    session = ready()
+    assert session.receive_data(envelope(1003, 0, b"", 1), 1.0) == []
+    assert session.state is State.READY
+
+
+@pytest.mark.parametrize("serial", [0, 1, 2])
+def test_command_2_says_that_opend_went_away(serial: int) -> None:
+    session = ready()
+    flight = session.request(3212, b"", "mine", 0.0)
+    assert session.receive_data(envelope(2, serial), 1.0) == []
+    assert session.state is State.CLOSED
+    assert str(session.cause) == "OpenD behind the WebSocket door went away"
+    assert session.drain() == ([flight], [])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"f", b"ft-v1.0\0", envelope(3212, 2)[:43], b"FT" + bytes(60), b"ft-v2.0\0" + bytes(60)],
+    ids=len,
+)
+def test_what_is_no_envelope_ends_the_connection(message: bytes) -> None:
+    session = ready()
+    assert session.receive_data(message, 1.0) == []
+    assert session.state is State.CLOSED
+    assert type(session.cause) is ProtocolError
+    assert "does not speak OpenD's protocol" in str(session.cause)
+    assert session.receive_data(envelope(3212, 2), 2.0) == [], "what follows is not read"
+
+
+CAP = catalog.CATALOG[3212].cap
+
+
+@pytest.mark.parametrize(
+    ("proto_id", "cap"), [(3212, CAP), (3211, 50_000)], ids=["its own cap", "max_frame"]
+)
+def test_a_body_longer_than_allowed_ends_the_connection(proto_id: int, cap: int) -> None:
+    session = ready(max_frame=50_000)
+    flight = session.request(proto_id, b"", "mine", 0.0)
+    session.data_to_send()
+    (event,) = session.receive_data(envelope(*flight.key, bytes(cap)), 1.0)
+    assert event == Replied(flight, bytes(cap))
+    session.receive_data(envelope(proto_id, 3, bytes(cap + 1)), 1.0)
+    assert session.state is State.CLOSED
+    assert str(session.cause) == (
+        f"message of proto {proto_id} has {cap + 1} bytes, more than the {cap} allowed"
+    )
+
+
+# ---- time
+
+
+def test_without_an_interval_told_keep_alives_go_every_8_s() -> None:
+    session = ready()
+    sent_at = []
+    for _ in range(3):
+        now = session.get_timer()
+        assert now is not None
+        session.handle_timer(now, 1_700_000_000.0)
+        (message,) = session.data_to_send()
+        (proto_id, serial) = struct.unpack_from(">IQ", message, 8)
+        assert proto_id == 1004
+        sent_at.append(now)
+        session.receive_data(envelope(1004, serial, figures(1.0)), now)
+    assert sent_at == pytest.approx([8.0, 16.0, 24.0])
+
+
+def test_after_33_s_without_a_message_the_connection_is_given_up() -> None:
+    session = ready()
+    session.receive_data(envelope(1003, 0), 5.0)
+    ended_at = 0.0
+    while session.state is State.READY:
+        due = session.get_timer()
+        assert due is not None
+        assert due > ended_at
+        ended_at = due
+        session.handle_timer(due, 1_700_000_000.0)
+        session.data_to_send()
+    assert ended_at == pytest.approx(38.0)
+    assert str(session.cause) == "nothing heard from OpenD for 33 s"

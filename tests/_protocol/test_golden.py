@@ -1,0 +1,248 @@
+"""Frames that the vendor's own code made: read by ours, and made alike by ours.
+
+``vectors/make.py`` makes them; each file says from which release of which package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from aiocapdist._protocol.catalog import CATALOG, PUSHES
+from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
+from aiocapdist._protocol.questions import (
+    CapitalDistributionQuestion,
+    global_state_body,
+    keep_alive_body,
+)
+from aiocapdist._protocol.replies import read_capital_distribution, read_global_state
+from aiocapdist._protocol.session import Pushed, Replied, Session, State, Welcomed
+from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist.errors import BackendError, OpenDError, QuotaExceeded, UnknownSecurity
+from aiocapdist.models import Security
+
+from .peer import fresh, ready, sent
+
+FOLDER = Path(__file__).parent / "vectors"
+PAGES = {path.name: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+LAST = 2**32 - 1
+
+
+class Vector(NamedTuple):
+    direction: str
+    proto_id: int
+    serial: int
+    fields: dict[str, Any]
+    data: bytes
+
+    @property
+    def kind(self) -> type[Message]:
+        """Our own class for it."""
+        call = CATALOG[self.proto_id]
+        kind = call.request if self.direction == "request" else call.response
+        assert kind is not None
+        return kind
+
+    @property
+    def body(self) -> bytes:
+        return self.data[44:]
+
+
+VECTORS = {
+    (row["proto_id"], row["direction"], row["shows"]): Vector(
+        row["direction"], row["proto_id"], row["serial"], row["fields"], bytes.fromhex(row["hex"])
+    )
+    for page in PAGES.values()
+    for row in page["vectors"]
+}
+REPLIES = {key: vector for key, vector in VECTORS.items() if vector.direction == "reply"}
+
+
+def named(vectors: dict[tuple[int, str, str], Vector]) -> dict[str, Any]:
+    ids = [f"{proto_id}-{direction}-{shows}" for proto_id, direction, shows in vectors]
+    return {"argnames": "vector", "argvalues": list(vectors.values()), "ids": ids}
+
+
+def test_there_are_vectors_both_ways_for_each_call() -> None:
+    ways = {(proto_id, direction) for proto_id, direction, _ in VECTORS}
+    both = {
+        (proto_id, way) for proto_id in (1001, 1002, 1004, 3212) for way in ("request", "reply")
+    }
+    assert ways == both | {(1003, "push")}
+
+
+@pytest.mark.parametrize(**named(VECTORS))
+def test_our_decoder_reads_exactly_what_is_in_it(vector: Vector) -> None:
+    decoder = FrameDecoder(lambda proto_id: CATALOG[proto_id].cap)
+    (frame,) = decoder.feed(vector.data)
+    assert (decoder.pending, decoder.broken) == (0, None)
+    digest = digest_of(vector.body)
+    assert frame == Frame(vector.proto_id, vector.serial, 0, digest, vector.body)
+    message = vector.kind.FromString(frame.body)
+    assert message.IsInitialized()
+    assert message == vector.kind(**vector.fields)
+    assert_all_known(message)
+
+
+def assert_all_known(message: Message) -> None:
+    """Each field has a name in our own .proto files, however deep."""
+    assert len(UnknownFieldSet(message)) == 0, message.DESCRIPTOR.full_name
+    for _, value in message.ListFields():
+        if isinstance(value, Message):
+            assert_all_known(value)
+
+
+@pytest.mark.parametrize(**named(VECTORS))
+def test_our_encoder_makes_the_same_bytes_of_the_same_fields(vector: Vector) -> None:
+    body = vector.kind(**vector.fields).SerializeToString()
+    assert encode_frame(vector.proto_id, vector.serial, body) == vector.data
+
+
+def test_our_questions_are_the_vendors_byte_for_byte() -> None:
+    def question(code: str, firm: int | None = None) -> bytes:
+        return CapitalDistributionQuestion(firm).body(Security.parse(code))
+
+    wanted = {
+        (1001, "as this library greets"): greeting_of("aiocapdist"),
+        (1002, "user 0"): global_state_body(),
+        (1004, "a sign of life"): keep_alive_body(1_760_000_000.5),
+        (3212, "a stock"): question("HK.00700"),
+        (3212, "an index"): question("US..DJI"),
+        (3212, "a broker named"): question("US.BRK.B", 2),
+    }
+    for (proto_id, shows), body in wanted.items():
+        vector = VECTORS[proto_id, "request", shows]
+        assert encode_frame(proto_id, vector.serial, body) == vector.data, shows
+
+
+def greeting_of(client_id: str) -> bytes:
+    proto_id, body = TcpWire(client_id=client_id, max_frame=1).greeting()
+    assert proto_id == 1001
+    return body
+
+
+def test_we_greet_as_the_vendors_client_but_for_its_ai_type() -> None:
+    theirs = VECTORS[1001, "request", "as the vendor's client greets"]
+    message: Any = theirs.kind.FromString(theirs.body)
+    assert message.c2s.aiType == 0
+    message.c2s.ClearField("aiType")
+    assert message.SerializeToString() == greeting_of("aiocapdist")
+
+
+# ---- through the session
+
+
+def asking(vector: Vector) -> Session[str]:
+    """A session whose request has the vector's proto id and serial."""
+    session = ready(first_serial=(vector.serial - 3) % LAST + 1)
+    session.request(vector.proto_id, b"", "ref", 0.0)
+    (request,) = sent(session)
+    assert (request.proto_id, request.serial) == (vector.proto_id, vector.serial)
+    return session
+
+
+@pytest.mark.parametrize(**named(REPLIES))
+def test_a_reply_finds_its_request(vector: Vector) -> None:
+    if vector.proto_id == 1001:
+        return greet(vector)
+    (event,) = asking(vector).receive_data(vector.data, 1.0)
+    assert isinstance(event, Replied)
+    assert (event.flight.ref, event.body) == ("ref", vector.body)
+    return None
+
+
+def greet(vector: Vector) -> None:
+    session = fresh(first_serial=vector.serial - 1)
+    session.open(0.0, 5.0)
+    sent(session)
+    events = session.receive_data(vector.data, 1.0)
+    if vector.fields["retType"] == 0:
+        (event,) = events
+        assert isinstance(event, Welcomed)
+        assert event.welcome.conn_id == vector.fields["s2c"]["connID"]
+        assert event.welcome.login_user_id == vector.fields["s2c"]["loginUserID"]
+        assert event.welcome.keep_alive_interval == 10.0
+    else:
+        assert (events, session.state) == ([], State.CLOSED)
+        assert isinstance(session.cause, OpenDError)
+        assert session.cause.ret_msg == vector.fields["retMsg"]
+
+
+@pytest.mark.parametrize(**named({k: v for k, v in VECTORS.items() if v.direction == "push"}))
+def test_a_push_is_told_as_one(vector: Vector) -> None:
+    assert ready().receive_data(vector.data, 1.0) == [Pushed(1003, vector.body)]
+
+
+def test_capital_distributions_are_read() -> None:
+    def read(shows: str) -> Any:
+        body = VECTORS[3212, "reply", shows].body
+        return read_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
+
+    full, old = read("every field"), read("an old OpenD: no super, no timestamp")
+    assert (full.capital_in_super, full.capital_in_big, full.capital_out_mid) == (3.5e9, 10.5, 0.1)
+    assert old.capital_in_super is None
+    assert full.updated_at == old.updated_at == datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
+    closed = read("off hours: all zero, empty time")
+    assert (closed.capital_in, closed.capital_in_super, closed.updated_at) == (0.0, 0.0, None)
+    for shows, kind in {
+        "too often, in Chinese": QuotaExceeded,
+        "too often, in English": QuotaExceeded,
+        "no such code": UnknownSecurity,
+        "timed out behind OpenD": BackendError,
+        "failed without a word": OpenDError,
+    }.items():
+        with pytest.raises(OpenDError) as caught:
+            read(shows)
+        assert type(caught.value) is kind
+
+
+def test_global_states_are_read() -> None:
+    full = read_global_state(VECTORS[1002, "reply", "every field"].body)
+    assert (full.market_hk, full.market_jp, full.conn_id) == (5, 99, LAST + (LAST << 32))
+    assert full.program_status_text == "ready"
+    bare = read_global_state(VECTORS[1002, "reply", "only what is required"].body)
+    assert (bare.market_jp, bare.server_version) == (None, "10.11")
+
+
+# ---- where they come from
+
+
+def test_we_know_the_same_ids_for_pushes_as_the_vendors_client() -> None:
+    assert sorted(PUSHES) == PAGES["1003.json"]["push_ids"]
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_each_file_says_where_its_bytes_come_from(page: dict[str, Any]) -> None:
+    assert set(page["provenance"]) == {"package", "version", "command"}
+    assert page["provenance"]["package"] == "futu-api"
+    for row in page["vectors"]:
+        assert row["message"].startswith("futu.common.pb.")
+        assert row["packer"].startswith("futu.")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("futu") is None,
+    reason="futu-api is not installed: pip install futu-api",
+)
+def test_made_anew_they_are_the_same(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    made = tmp_path / "made"
+    made.mkdir()
+    script = [sys.executable, "-W", "ignore", str(FOLDER / "make.py"), str(made)]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in made.iterdir()} == set(PAGES)
+    for name, page in PAGES.items():
+        anew = json.loads((made / name).read_text("utf-8"))
+        anew["provenance"]["version"] = page["provenance"]["version"]  # another release may do
+        assert anew == page

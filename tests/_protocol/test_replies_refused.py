@@ -1,0 +1,100 @@
+"""Refusals: OpenD's texts, in either language, into the errors that they amount to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiocapdist._pb import capital_distribution_pb2
+from aiocapdist._protocol.replies import read_capital_distribution, refusal
+from aiocapdist.errors import (
+    BackendError,
+    OpenDError,
+    QuotaExceeded,
+    UnknownSecurity,
+    UnsupportedSecurity,
+)
+from aiocapdist.models import Security
+
+from .peer import needs_fast_protobuf, raw_text
+
+
+def refused(**fields: Any) -> OpenDError:
+    """What a reply about HK.00700 with these fields raises."""
+    body = capital_distribution_pb2.Response(**fields).SerializeToString()
+    return refused_by(body)
+
+
+def refused_by(body: bytes) -> OpenDError:
+    with pytest.raises(OpenDError) as caught:
+        read_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
+    return caught.value
+
+
+KINDS = [
+    ("获取资金分布频率太高，请求失败，每30秒最多30次。", QuotaExceeded),  # noqa: RUF001
+    ("每60秒最多10次", QuotaExceeded),
+    ("请求过多, 每 30 秒最多 30 次", QuotaExceeded),
+    ("Get Capital Distribution is too frequent, request failed, no more than", QuotaExceeded),
+    ("TOO FREQUENT", QuotaExceeded),
+    ("未知股票 00000", UnknownSecurity),
+    ("Unknown stock 00000", UnknownSecurity),
+    ("暂不支持该品种", UnsupportedSecurity),
+    ("该接口仅支持正股、窝轮和基金", UnsupportedSecurity),
+    ("This security is not supported", UnsupportedSecurity),
+    ("This API only supports stocks", UnsupportedSecurity),
+    ("NN_ProtoRet_TimeOut", BackendError),
+    ("NN_ProtoRet_SvrFailed", BackendError),
+    ("NN_ProtoRet_ByDisConnOrCacnel", BackendError),
+    ("NN_ProtoRet_ByDisConnOrCancel", BackendError),
+    ("没有权限", OpenDError),
+    ("", OpenDError),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), KINDS)
+def test_a_refusal_is_known_by_its_text_in_either_language(
+    text: str, kind: type[OpenDError]
+) -> None:
+    error = refused(retType=-1, retMsg=text, errCode=12)
+    assert type(error) is kind
+    told = (error.ret_type, error.ret_msg, error.err_code, error.code)
+    assert told == (-1, text, 12, "HK.00700")
+
+
+@pytest.mark.parametrize("text", ["", "unknown stock", "too frequent"])
+@pytest.mark.parametrize("ret_type", [-100, -200])
+def test_no_answer_from_behind_opend_is_a_backend_error_whatever_its_text(
+    ret_type: int, text: str
+) -> None:
+    error = refused(retType=ret_type, retMsg=text)
+    assert type(error) is BackendError
+    assert (error.ret_type, error.ret_msg) == (ret_type, text)
+
+
+@pytest.mark.parametrize("ret_type", [1, -400, -500, 2**31 - 1, -(2**31)])
+def test_any_other_result_is_an_opend_error_without_more(ret_type: int) -> None:
+    error = refused(retType=ret_type)
+    assert type(error) is OpenDError
+    assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, "", 0)
+    assert str(error) == f"HK.00700: OpenD answered {ret_type}: no reason given"
+
+
+def test_a_refusal_is_worth_its_text_whatever_else_its_reply_lacks() -> None:
+    message = capital_distribution_pb2.Response(retType=-1, retMsg="unknown stock")
+    message.s2c.capitalInBig = 1.0  # and none of the others, which are required too
+    error = refused_by(message.SerializePartialToString())
+    assert (type(error), error.ret_msg) == (UnknownSecurity, "unknown stock")
+
+
+def test_a_refusal_about_no_security_has_no_code() -> None:
+    assert refusal(-1, "no", 3).code is None
+
+
+@needs_fast_protobuf
+def test_a_text_in_another_encoding_is_still_a_refusal() -> None:
+    body = capital_distribution_pb2.Response(retType=-1).SerializeToString()
+    error = refused_by(body + raw_text(2, "频率太高".encode("gbk")))
+    assert error.ret_type == -1
+    assert "�" in error.ret_msg

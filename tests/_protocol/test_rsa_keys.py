@@ -1,0 +1,61 @@
+"""From a PEM text to a key, and what is said of a text that is none."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from aiocapdist import InvalidKey
+from aiocapdist._protocol.keys import is_published, read_key
+
+from ..doors import rsa_key, rsa_pem
+from ..pems import WRONG, pem
+
+
+@pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
+def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
+    assert read_key(rsa_pem(bits)).private_numbers() == rsa_key(bits).private_numbers()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(lambda: pem(rsa_key()), id="PKCS #8"),
+        pytest.param(lambda: rsa_pem().replace(b"\n", b"\r\n"), id="lines as on Windows"),
+        pytest.param(lambda: b"My key:\n\n" + rsa_pem() + b"\n\n", id="words around it"),
+    ],
+)
+def test_the_same_key_in_another_dress_is_read(text: object) -> None:
+    assert callable(text)
+    assert read_key(text()).private_numbers() == rsa_key().private_numbers()
+
+
+@pytest.mark.parametrize(("text", "reason"), WRONG)
+def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
+    text: object, reason: str
+) -> None:
+    assert callable(text)
+    content: bytes = text()
+    with pytest.raises(InvalidKey) as caught:
+        read_key(content)
+    error = caught.value
+    assert error.reason == reason
+    assert str(error) == (
+        f"unusable rsa_key: {reason}; expected an RSA private key in PEM form without password: "
+        "the same as in OpenD's settings"
+    )
+    assert isinstance(error, ValueError)
+    # What the library said could quote the text: it hangs on to nothing of it.
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+
+
+def test_the_key_that_the_vendor_publishes_is_known_and_no_other() -> None:
+    spec = importlib.util.find_spec("futu")
+    if spec is None or spec.origin is None:
+        pytest.skip("futu-api is not installed, which holds that key: pip install futu-api")
+    published = Path(spec.origin).parent / "common" / "conn_key.txt"
+    assert is_published(read_key(published.read_bytes()))
+    assert not is_published(rsa_key())

@@ -1,0 +1,57 @@
+"""Sending, and forgetting what was or was not sent."""
+
+from __future__ import annotations
+
+from aiocapdist._protocol.frames import encode_frame
+from aiocapdist._protocol.session import Settled
+
+from .peer import answer, ask, fresh, ready, sent, with_bad_digest
+
+
+def test_bytes_go_out_once_in_order_and_count_as_written_from_then_on() -> None:
+    session = fresh()
+    assert session.data_to_send() == []
+    session = ready()
+    flights = ask(session, "a", "b")
+    assert [flight.written for flight in flights] == [False, False]
+    assert [frame.body for frame in sent(session)] == [b"a", b"b"]
+    assert [flight.written for flight in flights] == [True, True]
+    assert session.data_to_send() == []
+
+
+def test_forgotten_before_its_bytes_left_a_request_leaves_no_trace() -> None:
+    session = ready()
+    keep, gone = ask(session, "keep", "gone")
+    assert session.forget(gone) is False
+    assert [frame.body for frame in sent(session)] == [b"keep"]
+    assert session.receive_data(encode_frame(*gone.key, b""), 1.0) == []
+    assert session.drain() == ([keep], [])
+
+
+def test_forgotten_after_it_left_a_requests_late_reply_settles_it_and_reaches_nobody() -> None:
+    session = ready()
+    (gone,) = ask(session, "gone")
+    (request,) = sent(session)
+    assert session.forget(gone) is True
+    assert session.receive_data(answer(request, b"late"), 5.0) == [Settled(gone, late=True)]
+    assert session.receive_data(answer(request, b"late"), 5.0) == []
+    assert session.drain() == ([], [])
+
+
+def test_even_a_damaged_late_reply_settles() -> None:
+    session = ready()
+    (gone,) = ask(session, "gone")
+    (request,) = sent(session)
+    session.forget(gone)
+    late = with_bad_digest(answer(request, b""))
+    assert session.receive_data(late, 5.0) == [Settled(gone, late=True)]
+
+
+def test_forgetting_what_was_answered_or_forgotten_changes_nothing() -> None:
+    session = ready()
+    answered, buried = ask(session, "answered", "buried")
+    request, _ = sent(session)
+    session.receive_data(answer(request, b""), 1.0)
+    for flight in (answered, buried, buried):
+        assert session.forget(flight) is True
+    assert session.drain() == ([], [buried])

@@ -1,0 +1,202 @@
+"""Serials, and which reply is whose: its own request's, or nobody's."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from aiocapdist._protocol.catalog import PUSHES
+from aiocapdist._protocol.frames import Frame, encode_frame
+from aiocapdist._protocol.replies import read_capital_distribution
+from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State
+from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist.errors import ProtocolError
+from aiocapdist.models import Security
+
+from .peer import (
+    MAX_FRAME,
+    answer,
+    as_json,
+    ask,
+    asked,
+    figures,
+    notice,
+    ready,
+    sent,
+    with_bad_digest,
+)
+
+LAST = 2**32 - 1
+
+
+def whose(events: list[object]) -> list[tuple[str, bytes]]:
+    """Refs and bodies of replies; there must be nothing else."""
+    assert all(isinstance(event, Replied) for event in events)
+    return [(event.flight.ref, event.body) for event in events]  # type: ignore[attr-defined]
+
+
+# ---- serials
+
+
+@pytest.mark.parametrize(
+    ("first", "serials"),
+    [
+        (0, [1, 2, 3]),
+        (41, [42, 43, 44]),
+        (LAST - 2, [LAST - 1, LAST, 1]),
+        (LAST - 1, [LAST, 1, 2]),
+        (LAST, [1, 2, 3]),
+    ],
+)
+def test_serials_rise_from_where_they_were_told_to_and_wrap_past_zero(
+    first: int, serials: list[int]
+) -> None:
+    session = ready(first_serial=first)
+    frames = asked(session, "a", "b")
+    assert [first % LAST + 1, *(frame.serial for frame in frames)] == serials
+
+
+def rewound(session: Session[str], serial: int) -> None:
+    """As if four thousand million requests had been sent since."""
+    session._serial = serial
+
+
+@pytest.mark.parametrize("first", [99, LAST - 3, LAST - 2, LAST - 1])
+def test_a_serial_in_flight_or_buried_is_skipped(first: int) -> None:
+    session = ready(first_serial=first)
+    waiting, buried, answered = ask(session, "waiting", "buried", "answered")
+    requests = sent(session)
+    session.forget(buried)
+    session.receive_data(answer(requests[2], b""), 0.0)
+    rewound(session, first + 1)
+    fourth, fifth = ask(session, "fourth", "fifth")
+    serials = [(first - 1 + n) % LAST + 1 for n in range(2, 6)]  # the greeting had the first
+    assert [waiting.key[1], buried.key[1], answered.key[1]] == serials[:3]
+    assert [fourth.key[1], fifth.key[1]] == serials[2:4]  # the answered one's is free again
+
+
+def test_one_serial_may_serve_two_calls_since_replies_are_told_by_both() -> None:
+    session = ready(first_serial=10)
+    (distribution,) = asked(session, "distribution")
+    rewound(session, distribution.serial - 1)
+    (state,) = asked(session, "state", proto_id=1002)
+    assert state.serial == distribution.serial
+    events = session.receive_data(answer(state, b"s") + answer(distribution, b"d"), 1.0)
+    assert whose(events) == [("state", b"s"), ("distribution", b"d")]
+
+
+# ---- replies
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_replies_in_any_order_reach_their_own(order: tuple[int, ...]) -> None:
+    session = ready()
+    requests = asked(session, "0", "1", "2")
+    data = b"".join(answer(requests[n], b"reply to %d" % n) for n in order)
+    assert whose(session.receive_data(data, 1.0)) == [(str(n), b"reply to %d" % n) for n in order]
+    assert session.drain() == ([], [])
+
+
+def test_a_reply_may_come_in_pieces() -> None:
+    session = ready()
+    (request,) = asked(session, "a")
+    reply = answer(request, b"body")
+    events = [event for byte in reply for event in session.receive_data(bytes([byte]), 1.0)]
+    assert whose(events) == [("a", b"body")]
+
+
+def test_the_right_serial_under_another_id_is_nobodys() -> None:
+    session = ready()
+    (request,) = asked(session, "a")
+    assert session.receive_data(encode_frame(3211, request.serial, b""), 1.0) == []
+    assert session.receive_data(encode_frame(3212, request.serial + 1, b""), 1.0) == []
+    assert whose(session.receive_data(answer(request, b"mine"), 1.0)) == [("a", b"mine")]
+
+
+def test_a_second_reply_to_one_request_is_nobodys() -> None:
+    session = ready()
+    one, two = asked(session, "one", "two")
+    twice = answer(one, b"1") * 2 + answer(two, b"2")
+    assert whose(session.receive_data(twice, 1.0)) == [("one", b"1"), ("two", b"2")]
+    assert session.receive_data(answer(one, b"1"), 2.0) == []
+
+
+def test_a_reply_to_what_was_not_yet_sent_is_nobodys() -> None:
+    session = ready()
+    (flight,) = ask(session, "a")
+    assert session.receive_data(encode_frame(*flight.key, b"guessed"), 0.0) == []
+    (request,) = sent(session)
+    assert whose(session.receive_data(answer(request, b"mine"), 1.0)) == [("a", b"mine")]
+
+
+@pytest.mark.parametrize("spoil", [with_bad_digest, as_json])
+def test_a_damaged_reply_is_damaged_for_its_own_request_alone(spoil: object) -> None:
+    assert callable(spoil)
+    session = ready()
+    one, two = asked(session, "one", "two")
+    damaged, *others = session.receive_data(spoil(answer(one, b"1")) + answer(two, b"2"), 1.0)
+    assert isinstance(damaged, Damaged)
+    assert damaged.flight.ref == "one"
+    assert isinstance(damaged.error, ProtocolError)
+    assert whose(others) == [("two", b"2")]
+    assert session.receive_data(answer(one, b"1"), 2.0) == []
+    assert session.state is State.READY
+
+
+def test_a_reply_that_lacks_required_fields_fails_its_own_call_alone() -> None:
+    session = ready()
+    one, two = asked(session, "HK.00700", "HK.00001")
+    lacking = b"\x08\x00\x22\x00"  # success, and s2c without any figure
+    events = session.receive_data(answer(one, lacking) + answer(two, figures(5.0)), 1.0)
+    (_, bad), (code, good) = whose(events)
+    with pytest.raises(ProtocolError, match="lacks required fields"):
+        read_capital_distribution(bad, "HK.00700", Security.parse("HK.00700"))
+    assert read_capital_distribution(good, code, Security.parse(code)).capital_in_big == 5.0
+    assert session.state is State.READY
+
+
+class Undecipherable(TcpWire):
+    """A door that could open its welcome, and then nothing any more."""
+
+    def open(self, message: Frame) -> bytes:
+        if message.proto_id == 1001:
+            return super().open(message)
+        raise ProtocolError("a message could not be decrypted")
+
+
+@pytest.mark.parametrize("push", [False, True])
+def test_what_cannot_be_opened_at_all_ends_the_session_and_loses_no_flight(push: bool) -> None:
+    session = ready()
+    one, two = asked(session, "one", "two")
+    session._wire = Undecipherable(client_id="tests", max_frame=MAX_FRAME)
+    data = (notice() if push else answer(one, b"1")) + answer(two, b"2")
+    assert session.receive_data(data, 1.0) == []
+    assert str(session.cause) == "a message could not be decrypted"
+    waiting, _ = session.drain()
+    assert [flight.ref for flight in waiting] == ["one", "two"]
+
+
+# ---- pushes
+
+
+@pytest.mark.parametrize("proto_id", sorted(PUSHES))
+def test_a_push_is_no_reply_even_to_a_request_of_its_own_id_and_serial(proto_id: int) -> None:
+    session = ready()
+    frames = asked(session, "a")
+    frames += asked(session, "b", proto_id=proto_id)
+    for frame in frames:
+        (event,) = session.receive_data(encode_frame(proto_id, frame.serial, b"push"), 1.0)
+        assert event == Pushed(proto_id, b"push")
+    waiting, _ = session.drain()
+    assert [flight.ref for flight in waiting] == ["a", "b"]
+
+
+def test_a_damaged_push_is_passed_over() -> None:
+    session = ready()
+    (request,) = asked(session, "a")
+    data = with_bad_digest(notice()) + as_json(notice()) + answer(request, b"1") + notice()
+    reply, push = session.receive_data(data, 1.0)
+    assert whose([reply]) == [("a", b"1")]
+    assert isinstance(push, Pushed)
+    assert push.proto_id == 1003

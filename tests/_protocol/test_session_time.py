@@ -1,0 +1,202 @@
+"""Deadlines and signs of life, all by ``get_timer`` and ``handle_timer``."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiocapdist._pb import keep_alive_pb2
+from aiocapdist._protocol.session import (
+    Replied,
+    Session,
+    Settled,
+    State,
+    TimedOut,
+)
+from aiocapdist.errors import ProtocolError
+
+from .peer import alive, answer, fresh, let_in, notice, ready, sent, with_bad_digest
+
+UTC = 1_760_000_000.75
+
+
+# ---- being let in
+
+
+def test_the_timer_is_when_the_greeting_must_be_answered() -> None:
+    session = fresh()
+    assert session.get_timer() is None
+    session.open(100.0, 105.0)
+    assert session.get_timer() == 105.0
+    assert session.handle_timer(104.9, UTC) == []
+    assert session.state is State.GREETING
+    assert session.handle_timer(105.0, UTC) == []
+    assert isinstance(session.cause, ProtocolError)
+    assert str(session.cause) == "no answer to the hand-shake in time"
+    assert session.get_timer() is None
+
+
+def test_a_welcome_in_time_ends_that_deadline() -> None:
+    session = fresh()
+    session.open(100.0, 105.0)
+    (greeting,) = sent(session)
+    session.receive_data(answer(greeting, let_in()), 104.9)
+    session.handle_timer(105.0, UTC)
+    assert session.state is State.READY
+
+
+# ---- keep-alive
+
+
+@pytest.mark.parametrize("interval", [5, 10, 30])
+def test_a_keep_alive_goes_out_each_four_fifths_of_an_interval(interval: int) -> None:
+    session = ready(now=100.0, interval=interval)
+    for n in (1, 2, 3):
+        due = session.get_timer()
+        assert due == pytest.approx(100.0 + n * 0.8 * interval)
+        assert session.handle_timer(due - 0.01, UTC) == []
+        assert sent(session) == []
+        assert session.handle_timer(due, UTC) == []
+        (keep_alive,) = sent(session)
+        assert keep_alive.proto_id == 1004
+        assert keep_alive_pb2.Request.FromString(keep_alive.body).c2s.time == 1_760_000_000
+        assert session.receive_data(answer(keep_alive, alive()), due) == []  # known to no one
+
+
+def test_where_opend_tells_no_interval_ten_seconds_hold() -> None:
+    session = ready(interval=0)
+    assert session.get_timer() == 8.0
+    session.handle_timer(8.0, UTC)
+    session.handle_timer(16.0, UTC)
+    session.handle_timer(32.9, UTC)
+    assert session.state is State.READY
+    session.handle_timer(33.0, UTC)
+    assert session.state is State.CLOSED
+
+
+def test_even_a_damaged_or_unanswered_keep_alive_concerns_nobody() -> None:
+    session = ready(request_timeout=1.0)
+    session.handle_timer(8.0, UTC)
+    (keep_alive,) = sent(session)
+    assert session.receive_data(with_bad_digest(answer(keep_alive, alive())), 8.5) == []
+    session.handle_timer(16.0, UTC)
+    (keep_alive,) = sent(session)
+    assert session.get_timer() == 17.0
+    assert session.handle_timer(17.0, UTC) == []
+    assert session.receive_data(answer(keep_alive, alive()), 17.5) == []
+    assert session.drain() == ([], [])
+
+
+def test_a_peer_that_is_silent_for_3_3_intervals_is_dead() -> None:
+    session = ready(now=100.0, request_timeout=60.0)
+    flight = session.request(3212, b"", "a", 100.0)
+    sent(session)
+    for now in (108.0, 116.0, 124.0, 132.0, 132.99):
+        assert session.handle_timer(now, UTC) == []
+    assert session.get_timer() == 133.0
+    assert session.handle_timer(133.0, UTC) == []
+    assert isinstance(session.cause, ProtocolError)
+    assert str(session.cause) == "nothing heard from OpenD for 33 s"
+    assert (session.get_timer(), session.drain()) == (None, ([flight], []))
+
+
+def test_any_byte_at_all_is_a_sign_of_life() -> None:
+    session = ready()
+    session.handle_timer(8.0, UTC)
+    session.receive_data(notice()[:1], 20.0)
+    session.handle_timer(52.9, UTC)
+    assert session.state is State.READY
+    session.receive_data(notice()[1:2], 52.95)
+    session.handle_timer(85.0, UTC)
+    assert session.state is State.READY
+    session.handle_timer(85.95, UTC)
+    assert session.state is State.CLOSED
+
+
+# ---- replies that do not come
+
+
+def test_no_reply_in_time_is_told_once_and_the_late_reply_only_settles() -> None:
+    session = ready(request_timeout=2.0)
+    late = session.request(3212, b"", "late", 1.0)
+    lost = session.request(3212, b"", "lost", 1.5)
+    request, _ = sent(session)
+    assert session.get_timer() == 3.0
+    assert session.handle_timer(2.9, UTC) == []
+    assert session.handle_timer(3.0, UTC) == [TimedOut(late)]
+    assert session.get_timer() == 3.5
+    assert session.handle_timer(3.5, UTC) == [TimedOut(lost)]
+    assert session.handle_timer(4.0, UTC) == []
+    assert session.receive_data(answer(request, b"late"), 5.0) == [Settled(late, late=True)]
+    assert session.drain() == ([], [lost])
+
+
+def test_a_reply_in_time_ends_its_deadline() -> None:
+    session = ready(request_timeout=2.0)
+    session.request(3212, b"", "a", 1.0)
+    (request,) = sent(session)
+    (reply,) = session.receive_data(answer(request, b""), 2.9)
+    assert isinstance(reply, Replied)
+    assert session.get_timer() == 8.0
+    assert session.handle_timer(3.0, UTC) == []
+
+
+def test_what_never_left_times_out_without_a_tombstone() -> None:
+    session = ready(request_timeout=2.0)
+    flight = session.request(3212, b"", "a", 0.0)
+    assert session.handle_timer(2.0, UTC) == [TimedOut(flight)]
+    assert flight.written is False
+    assert session.data_to_send() == []
+    assert session.drain() == ([], [])
+
+
+def talk(session: Session[str], until: float) -> list[object]:
+    """OpenD says something every now and then; everything that comes of time passing."""
+    events: list[object] = []
+    while (due := session.get_timer()) is not None and due <= until:
+        session.receive_data(notice(), due)
+        events += session.handle_timer(due, UTC)
+        sent(session)
+    return events
+
+
+@pytest.mark.parametrize("timeout", [2.0, 59.0, 60.0, 100.0])
+def test_a_forgotten_request_is_expected_until_60_seconds_after_its_sending(
+    timeout: float,
+) -> None:
+    session = ready(request_timeout=timeout)
+    flight = session.request(3212, b"", "a", 5.0)
+    sent(session)
+    session.forget(flight)
+    assert talk(session, 64.9) == []
+    assert talk(session, 65.0) == [Settled(flight, late=False)]
+    assert session.drain() == ([], [])
+
+
+def test_what_settled_by_its_late_reply_does_not_settle_again_when_its_time_is_over() -> None:
+    session = ready(request_timeout=2.0)
+    flight = session.request(3212, b"", "a", 5.0)
+    (request,) = sent(session)
+    session.forget(flight)
+    assert session.receive_data(answer(request, b""), 6.0) == [Settled(flight, late=True)]
+    assert talk(session, 200.0) == []
+    assert session.get_timer() == pytest.approx(200.0, abs=8.0)
+
+
+@pytest.mark.parametrize(("timeout", "settled"), [(2.0, 65.0), (60.0, 65.0), (100.0, 105.0)])
+def test_after_a_timeout_too_but_never_before_it(timeout: float, settled: float) -> None:
+    session = ready(request_timeout=timeout)
+    flight = session.request(3212, b"", "a", 5.0)
+    sent(session)
+    assert talk(session, 5.0 + timeout - 0.1) == []
+    assert [*talk(session, settled)] == [TimedOut(flight), Settled(flight, late=False)]
+    assert session.drain() == ([], [])
+
+
+def test_tombstones_expire_in_the_order_of_their_sending_whenever_they_were_forgotten() -> None:
+    session = ready(request_timeout=50.0)
+    flights = [session.request(3212, b"", "a", float(n)) for n in range(3)]
+    sent(session)
+    for flight in reversed(flights):
+        session.forget(flight)
+    assert talk(session, 61.0) == [Settled(flight, late=False) for flight in flights[:2]]
+    assert talk(session, 62.0) == [Settled(flights[2], late=False)]

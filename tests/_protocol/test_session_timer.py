@@ -1,0 +1,73 @@
+"""The timer: never in the past, the earliest of what is due, and kept to it leads on."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiocapdist._protocol.session import TimedOut
+
+from .peer import notice, ready, sent
+
+UTC = 1_760_000_000.0
+GRID = st.integers(0, 400).map(lambda n: n / 8)
+ANY = st.floats(0.0, 50.0)
+
+
+def drive(data: st.DataObject, times: st.SearchStrategy[float]) -> None:
+    """Say and ask things at any time. The timer is never past, is kept to, and leads on."""
+    timeout = 0.125 + data.draw(times, label="timeout")
+    now = data.draw(times, label="start")
+    session = ready(now=now, request_timeout=timeout, interval=10)
+    flights = []
+    for n in range(data.draw(st.integers(1, 12), label="steps")):
+        due = session.get_timer()
+        if due is None:
+            break
+        assert due >= now
+        step = data.draw(st.sampled_from(["ask", "forget", "hear", "wait", "early", "due"]))
+        if step == "ask":
+            flights.append(session.request(3212, b"", str(n), now))
+            sent(session)
+        elif step == "forget" and flights:
+            session.forget(data.draw(st.sampled_from(flights)))
+        elif step == "hear":
+            session.receive_data(notice(), now)
+        elif step == "early":
+            early = now + data.draw(st.integers(0, 64)) / 8
+            if early < due:
+                now = early
+                assert session.handle_timer(now, UTC) == []
+                assert sent(session) == []
+                assert session.get_timer() == due
+        else:
+            now = due if step == "due" else now + data.draw(times)
+            session.handle_timer(now, UTC)
+            sent(session)
+        after = session.get_timer()
+        assert after is None or after >= now
+        if step == "due":
+            assert after is None or after > due, "no progress"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_the_timer_is_never_in_the_past_and_keeping_to_it_makes_progress(
+    data: st.DataObject,
+) -> None:
+    drive(data, GRID)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_so_it_is_at_times_that_binary_fractions_do_not_hold(data: st.DataObject) -> None:
+    drive(data, ANY)
+
+
+def test_a_timeout_is_due_when_the_timer_says_so_though_sums_are_rounded() -> None:
+    session = ready(request_timeout=10.0, interval=60)
+    flight = session.request(3212, b"", "a", 0.1)  # 0.1 + 10.0 - 10.0 < 0.1
+    sent(session)
+    due = session.get_timer()
+    assert due == 10.1
+    assert session.handle_timer(due, UTC) == [TimedOut(flight)]
