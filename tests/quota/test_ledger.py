@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +18,12 @@ def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:
     ledger.take()
     assert (ledger.free, ledger.held, ledger.cooling) == (0, 1, 0)
     ledger.settle(1, 100.0)
-    assert ledger.next_back() == pytest.approx(130.05)
+    assert ledger.next_back == pytest.approx(130.05)
     ledger.advance(130.04)
     assert ledger.free == 0
     ledger.advance(130.05)
     assert (ledger.free, ledger.held, ledger.cooling) == (1, 0, 0)
-    assert ledger.next_back() is None
+    assert ledger.next_back == math.inf
 
 
 def test_a_lost_connection_adds_its_grace() -> None:
@@ -57,9 +60,9 @@ def test_rows_come_back_in_the_order_of_their_times() -> None:
     ledger.take()
     ledger.settle(1, 0.0, grace=5.0)
     ledger.settle(1, 0.0)
-    assert ledger.next_back() == 10.0
+    assert ledger.next_back == 10.0
     ledger.advance(10.0)
-    assert ledger.next_back() == 15.0
+    assert ledger.next_back == 15.0
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,59 @@ def test_eta_with_a_lower_ceiling_uses_the_last_tokens_back() -> None:
     assert ledger.eta(2, 0.0, 1) == 50.0
 
 
+def granted_after(ledger: Ledger, n: int, now: float, ceiling: int) -> float:
+    """Seconds until the ``n``-th grant where each goes as soon as it may, and is answered."""
+    ledger = copy.deepcopy(ledger)
+    ledger.settle(ledger.held, now)
+    began = now
+    while True:
+        ledger.advance(now)
+        for _ in range(ledger.usable(ceiling)):
+            ledger.take()
+            ledger.settle(1, now)
+            n -= 1
+            if not n:
+                return now - began
+        now = ledger.next_back
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 31), st.booleans()), max_size=6),
+    *(st.integers(0, 3), st.integers(0, 3), st.integers(1, 6), st.integers(1, 40)),
+)
+def test_eta_is_when_it_goes_whatever_cools_and_whatever_was_refused(
+    cooling: list[tuple[int, bool]], held: int, free: int, ceiling: int, n: int
+) -> None:
+    limit = max(1, len(cooling) + held + free)
+    ledger = Ledger(limit, 32.0, 0.0)
+    for ago, refused in cooling:
+        ledger.take()
+        ledger.settle(1, -float(ago), refused=refused)
+    ledger.take(held)
+    ceiling = min(ceiling, limit)
+    assert ledger.eta(n, 0.0, ceiling) == granted_after(ledger, n, 0.0, ceiling)
+
+
+@pytest.mark.parametrize(
+    ("n", "ceiling", "seconds"),
+    [
+        *((1, 4, 0.0), (2, 4, 20.0), (3, 4, 25.0), (4, 4, 28.0), (5, 4, 30.0)),
+        *((1, 3, 0.0), (2, 3, 20.0), (3, 3, 25.0), (4, 3, 30.0), (6, 3, 55.0)),
+        *((1, 2, 20.0), (2, 2, 25.0), (3, 2, 50.0), (4, 2, 55.0)),
+        *((1, 1, 25.0), (2, 1, 55.0)),
+    ],
+)
+def test_what_was_refused_is_no_token_yet_but_makes_no_other_wait(
+    n: int, ceiling: int, seconds: float
+) -> None:
+    """Two counted ones, back at 20 and 25; one refused, back at 28; one that is free."""
+    ledger = Ledger(4, 30.0, 0.0)
+    for at, refused in ((-10.0, False), (-5.0, False), (-2.0, True)):
+        ledger.take()
+        ledger.settle(1, at, refused=refused)
+    assert ledger.eta(n, 0.0, ceiling) == seconds
+
+
 def test_another_clock_changes_no_distance() -> None:
     ledger = Ledger(2, 30.0, 0.0)
     for _ in range(2):
@@ -89,10 +145,10 @@ def test_another_clock_changes_no_distance() -> None:
     ledger.settle(1, 0.0)
     ledger.settle(1, 5.0)
     ledger.shift(1000.0)
-    assert ledger.next_back() == 1030.0
+    assert ledger.next_back == 1030.0
     ledger.advance(1030.0)
     assert ledger.free == 1
-    assert ledger.next_back() == 1035.0
+    assert ledger.next_back == 1035.0
 
 
 class Conservation(RuleBasedStateMachine):

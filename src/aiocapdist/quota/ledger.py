@@ -11,6 +11,7 @@ At all times ``free + held + cooling == limit``.
 from __future__ import annotations
 
 import heapq
+from math import inf
 
 
 class Ledger:
@@ -20,25 +21,33 @@ class Ledger:
         self.limit = limit
         self.period = period
         self.margin = margin
-        self.free = limit
-        self.held = 0
-        self.cooling = 0
+        self.free: int = limit
+        self.held: int = 0
+        self.cooling: int = 0
         # Of those cooling, the ones whose requests OpenD refused: it did not count them.
-        self.cooling_refused = 0
+        self.cooling_refused: int = 0
         # (back at, a number to keep order, how many, refused): one row per settling.
         self._rows: list[tuple[float, int, int, bool]] = []
         self._row_number = 0
+        self.next_back: float = inf
+        """When the next cooling token is free; ``inf`` while none cools."""
+
+    def usable(self, ceiling: int) -> int:
+        """Tokens that are free, as far as ``ceiling`` allows to have spent at once."""
+        free = self.free
+        room = ceiling - self.limit + free + self.cooling_refused
+        return free if free < room else max(0, room)
 
     @property
     def spent(self) -> int:
         """Tokens whose requests OpenD may have counted in the last period."""
         return self.held + self.cooling - self.cooling_refused
 
-    def take(self) -> None:
-        """A request is about to be written."""
-        assert self.free > 0
-        self.free -= 1
-        self.held += 1
+    def take(self, count: int = 1) -> None:
+        """So many requests are about to be written."""
+        assert self.free >= count
+        self.free -= count
+        self.held += count
 
     def put_back(self, count: int = 1) -> None:
         """These tokens' requests were never written: free again at once."""
@@ -56,6 +65,7 @@ class Ledger:
         back_at = now + grace + self.period + self.margin
         self._row_number += 1
         heapq.heappush(self._rows, (back_at, self._row_number, count, refused))
+        self.next_back = self._rows[0][0]
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""
@@ -66,26 +76,28 @@ class Ledger:
             self.free += count
             if refused:
                 self.cooling_refused -= count
-
-    def next_back(self) -> float | None:
-        """When the next cooling token is free, if one cools."""
-        return self._rows[0][0] if self._rows else None
+        self.next_back = rows[0][0] if rows else inf
 
     def eta(self, n: int, now: float, ceiling: int) -> float:
         """Seconds until the ``n``-th grant from now, if ``ceiling`` tokens are used at a time.
 
-        An estimate: tokens now held are taken to be answered at once.
+        An estimate: tokens now held are taken to be answered at once. Each round of
+        ``ceiling`` grants is like the first, a period later.
         """
         span = self.period + self.margin
-        backs = sorted(
-            [now] * self.free
-            + [back for back, _, count, _ in self._rows for _ in range(count)]
-            + [now + span] * self.held
-        )
-        usable = backs[self.limit - ceiling :]
         rounds, index = divmod(n - 1, ceiling)
-        return max(0.0, usable[index] - now) + rounds * span
+        counted = [now] * self.free + [now + span] * self.held
+        refused: list[float] = []
+        for back, _, count, was_refused in self._rows:
+            (refused if was_refused else counted).extend([back] * count)
+        # A token must be free, and what OpenD may have counted must be below the ceiling.
+        grant_at = sorted(counted + refused)[index]
+        below = index + len(counted) - ceiling
+        if below >= 0:
+            grant_at = max(grant_at, sorted(counted)[below])
+        return max(0.0, grant_at - now) + rounds * span
 
     def shift(self, seconds: float) -> None:
         """The clock that ``now`` is read from was replaced by one that runs this far ahead."""
         self._rows = [(back + seconds, *rest) for back, *rest in self._rows]  # type: ignore[misc]
+        self.next_back += seconds

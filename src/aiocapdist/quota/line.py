@@ -26,10 +26,10 @@ class Lane(ABC):
         """How many requests wait here, as far as is known."""
 
     @abstractmethod
-    def grant(self) -> bool:
-        """Use one token: send the first request waiting. False: there was none.
+    def grant(self, count: int, now: float) -> int:
+        """Use up to ``count`` tokens: send so many of those who wait, first come first.
 
-        A lane that has nothing more to send leaves the line.
+        Returns how many were used. A lane that has nothing more to send leaves the line.
         """
 
 
@@ -37,30 +37,29 @@ class Line:
     """The lanes that want tokens."""
 
     def __init__(self) -> None:
-        self._lanes: set[Lane] = set()
+        self.lanes: set[Lane] = set()
         # By (turn, a number to keep order), one heap for lanes that leave the reserve
         # alone and one for the others. Entries whose lane left, or has had another turn
-        # since, go when they surface.
+        # since, go when they surface, or when a lane leaves and most are such.
         self._eager: list[tuple[int, int, Lane]] = []
         self._patient: list[tuple[int, int, Lane]] = []
         self._turn = 0
         self._entry = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._lanes)
-
     def join(self, lane: Lane) -> None:
         """The lane wants tokens. Joining twice is the same as once."""
         if not lane.seated:
             lane.seated = True
-            self._lanes.add(lane)
+            self.lanes.add(lane)
             self._push(lane)
 
     def leave(self, lane: Lane) -> None:
         """The lane wants none for now."""
         if lane.seated:
             lane.seated = False
-            self._lanes.discard(lane)
+            self.lanes.discard(lane)
+            self._tidy(self._eager)
+            self._tidy(self._patient)
 
     def next(self, *, patient: bool) -> Lane | None:
         """The lane whose turn it is; ``patient``: whether those too may have a token."""
@@ -82,17 +81,23 @@ class Line:
     def ahead_of(self, lane: Lane, position: int) -> int:
         """How many grants go to others before the lane's ``position``-th request (from 1)."""
         rounds = position if lane.seated else position - 1
-        return sum(min(other.length, rounds) for other in self._lanes if other is not lane)
+        return sum(min(other.length, rounds) for other in self.lanes if other is not lane)
 
     @property
     def length(self) -> int:
         """How many requests wait in all lanes."""
-        return sum(lane.length for lane in self._lanes)
+        return sum(lane.length for lane in self.lanes)
 
     def _push(self, lane: Lane) -> None:
         self._entry += 1
         heap = self._patient if lane.patient else self._eager
         heapq.heappush(heap, (lane.turn, self._entry, lane))
+
+    def _tidy(self, heap: list[tuple[int, int, Lane]]) -> None:
+        # Without it, callers who come and give up while no token is free would add up.
+        if len(heap) > 2 * len(self.lanes):
+            heap[:] = [entry for entry in heap if entry[2].seated and entry[2].turn == entry[0]]
+            heapq.heapify(heap)
 
     def _head(self, heap: list[tuple[int, int, Lane]]) -> Lane | None:
         while heap:

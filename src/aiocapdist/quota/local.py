@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 import anyio
 
 from .._loop import Clock, Ticker
+from ..events import Resumed, Throttled
 from .ceiling import Ceiling
 from .ledger import Ledger
 from .line import Lane, Line
+
+Watcher: TypeAlias = Callable[[Throttled | Resumed], None]
+"""Told how waiting goes; must return at once."""
 
 GRACE_AFTER_LOSS = 1.0
 """Seconds that OpenD may still take in what was sent before the connection broke."""
@@ -36,16 +42,19 @@ class Quota:
         self.period = period
         self.reserve = reserve
         self.margin = margin
-        self.refused = 0
+        self.refused: int = 0
         """How often OpenD refused for frequency all the same (someone else spends too)."""
         self._ledger = Ledger(limit, period, margin)
         self._ceiling = Ceiling(limit, period)
         self._line = Line()
-        self._replied = 0
+        self._seen = 0
+        self._seen_at = 0.0
         self._pumping = False
         self._clock: Clock = time.monotonic
-        self._clock_read = (self._clock(), time.monotonic())
         self._users = 0
+        self._watchers: list[Watcher] = []
+        self._throttled = False
+        self._refused_lately = False
         self._ticker: Ticker | None = None
         self._keeper = anyio.Lock()
 
@@ -60,8 +69,11 @@ class Quota:
     @property
     def available(self) -> int:
         """Requests that could be sent now."""
-        self._advance()
-        return max(0, min(self._ledger.free, self._ceiling.value - self._ledger.spent))
+        now = self._clock()
+        self._advance(now)
+        if now < self._ceiling.paused_until:
+            return 0
+        return self._ledger.usable(self._ceiling.value)
 
     @property
     def waiting(self) -> int:
@@ -79,17 +91,25 @@ class Quota:
 
     # ---- what clients do with it
 
-    def attach(self, clock: Clock) -> None:
-        """A client begins to use this quota, on the loop that ``clock`` belongs to."""
+    def attach(self, clock: Clock, watcher: Watcher) -> None:
+        """A client begins to use this quota, on the loop that ``clock`` belongs to.
+
+        ``watcher`` is told when waiting begins, and when it ends.
+        """
         if self._users == 0:
             self._change_clock(clock)
             self._ticker = Ticker(clock, self._due, self.pump)
             self._keeper = anyio.Lock()
         self._users += 1
+        self._watchers.append(watcher)
 
-    def detach(self) -> None:
+    def detach(self, watcher: Watcher) -> None:
         """A client is done with it. What it spent keeps cooling."""
         self._users -= 1
+        self._watchers.remove(watcher)
+        if self._users == 0:
+            # The loop may end now, and trio's clock can only be read within.
+            self._change_clock(time.monotonic)
 
     async def keep_time(self) -> None:
         """Hand out tokens as they come back. Each client runs this; one at a time does it."""
@@ -104,10 +124,16 @@ class Quota:
     def leave(self, lane: Lane) -> None:
         """The lane wants none for now."""
         self._line.leave(lane)
+        if not self._line.lanes and not self._pumping:
+            self._tell_watchers()  # who gave up waiting is followed by no pump
 
-    def replied(self) -> None:
-        """A request's reply was seen. :meth:`pump` stamps all of one read at once."""
-        self._replied += 1
+    def replied(self, at: float) -> None:
+        """A request's reply was seen, at this time: those of one read are settled together."""
+        if at == self._seen_at:
+            self._seen += 1
+        else:
+            self._settle()
+            self._seen, self._seen_at = 1, at
 
     def refuse(self) -> bool:
         """A request was refused for frequency: its token waits a period all the same.
@@ -115,6 +141,7 @@ class Quota:
         True: the request shall go again.
         """
         self.refused += 1
+        self._refused_lately = True
         now = self._clock()
         self._ledger.settle(1, now, refused=True)
         self._ceiling.refuse(now)
@@ -128,21 +155,31 @@ class Quota:
         """These requests were never written."""
         self._ledger.put_back(count)
 
+    def take_at_once(self, now: float) -> bool:
+        """A token for a single call, if nobody waits and one is free: no place in line then."""
+        if self._line.lanes or self._pumping:
+            return False
+        self._advance(now)
+        ledger, ceiling = self._ledger, self._ceiling
+        if now < ceiling.paused_until or not ledger.usable(ceiling.value):
+            return False
+        ledger.take()
+        return True
+
     def pump(self) -> None:
         """Grant what can be granted now. Never waits."""
-        if self._pumping:
+        if self._pumping or not (self._line.lanes or self._throttled):
             return
         self._pumping = True
         try:
-            self._settle()
-            while (lane := self._next_lane()) is not None:
-                self._ledger.take()
-                if not lane.grant():
-                    self._ledger.put_back()
-                self._line.served(lane)
+            now = self._clock()
+            self._advance(now)
+            if self._line.lanes and now >= self._ceiling.paused_until:
+                self._grant(now)
         finally:
             self._pumping = False
-        if self._line and self._ticker is not None and (due := self._due()) is not None:
+        self._tell_watchers()
+        if self._line.lanes and self._ticker is not None and (due := self._due()) is not None:
             self._ticker.poke(due)
 
     def eta_in(self, lane: Lane, position: int) -> float:
@@ -151,49 +188,69 @@ class Quota:
 
     # ---- inside
 
+    def _tell_watchers(self) -> None:
+        """Of each change between waiting and not, and of each refusal while some wait."""
+        throttled = bool(self._line.lanes)
+        refused, self._refused_lately = self._refused_lately, False
+        if throttled is self._throttled and not (throttled and refused):
+            return
+        self._throttled = throttled
+        event: Throttled | Resumed = Resumed()
+        if throttled:
+            event = Throttled(eta=self._eta(1), waiting=self._line.length, refused=refused)
+        for watcher in self._watchers:
+            watcher(event)
+
+    def _grant(self, now: float) -> None:
+        """Tokens to whose turn it is; all that are free to a lane that waits alone."""
+        line, ledger = self._line, self._ledger
+        while (usable := ledger.usable(self._ceiling.value)) > 0:
+            spare = ledger.free - self.reserve
+            lane = line.next(patient=spare > 0)
+            if lane is None:
+                return
+            alone = len(line.lanes) == 1
+            share = min(usable, spare if lane.patient else usable) if alone else 1
+            ledger.take(share)
+            ledger.put_back(share - lane.grant(share, now))
+            line.served(lane)
+
     def _settle(self) -> None:
-        self._advance()
-        if self._replied:
-            self._ledger.settle(self._replied, self._clock())
-            self._replied = 0
+        """The tokens of the replies seen begin to cool."""
+        if self._seen:
+            self._ledger.settle(self._seen, self._seen_at)
+            self._seen = 0
 
-    def _advance(self) -> None:
-        now = self._clock()
-        self._clock_read = (now, time.monotonic())
-        self._ledger.advance(now)
-        self._ceiling.advance(now)
-
-    def _next_lane(self) -> Lane | None:
-        ledger = self._ledger
-        if not ledger.free or ledger.spent >= self._ceiling.value:
-            return None
-        if self._clock() < self._ceiling.paused_until:
-            return None
-        return self._line.next(patient=ledger.free > self.reserve)
+    def _advance(self, now: float) -> None:
+        """Settle what was seen, and free what has cooled."""
+        if self._seen:
+            self._settle()
+        if self._ledger.next_back <= now:
+            self._ledger.advance(now)
+        if self._ceiling.next_change <= now:
+            self._ceiling.advance(now)
 
     def _due(self) -> float | None:
-        if not self._line:
+        if not self._line.lanes:
             return None
         ledger, ceiling = self._ledger, self._ceiling
         if self._clock() < ceiling.paused_until:
             return ceiling.paused_until
-        back = ledger.next_back()
-        due = math.inf if back is None else back
+        due = ledger.next_back
         if ledger.free:
-            due = min(due, ceiling.next_change())
+            due = min(due, ceiling.next_change)
         return due if due < math.inf else None
 
     def _eta(self, n: int) -> float:
-        self._advance()
         now = self._clock()
+        self._advance(now)
         pause = max(0.0, self._ceiling.paused_until - now)
         return max(pause, self._ledger.eta(n, now, self._ceiling.value))
 
     def _change_clock(self, clock: Clock) -> None:
         """Carry what cools over to another loop's clock, which may count from elsewhere."""
-        last_read, monotonic_then = self._clock_read
-        elapsed = time.monotonic() - monotonic_then
-        ahead = clock() - (last_read + elapsed)
+        self._settle()
+        ahead = clock() - self._clock()
         self._ledger.shift(ahead)
         self._ceiling.shift(ahead)
         self._clock = clock
@@ -202,9 +259,13 @@ class Quota:
 def _check(limit: int, period: float, reserve: int, margin: float) -> None:
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit must be a whole number of requests, at least 1, not {limit!r}")
-    if not (math.isfinite(period) and period > 0):
+    if not (_is_number(period) and period > 0):
         raise ValueError(f"period must be a positive number of seconds, not {period!r}")
-    if not (math.isfinite(margin) and margin >= 0):
+    if not (_is_number(margin) and margin >= 0):
         raise ValueError(f"margin must be a number of seconds, 0 or more, not {margin!r}")
-    if not 0 <= reserve < limit:
+    if not (isinstance(reserve, int) and 0 <= reserve < limit):
         raise ValueError(f"reserve must lie between 0 and limit - 1, not {reserve!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
+from .._loop import Clock
 from .line import Lane
 
 
 class Unmetered:
     """Grants all that asks, at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lanes: list[Lane] = []
 
     def join(self, lane: Lane) -> None:
@@ -21,13 +25,17 @@ class Unmetered:
             lane.seated = False
             self._lanes.remove(lane)
 
-    def pump(self) -> None:
-        while self._lanes:
-            lane = self._lanes[0]
-            if not lane.grant():
-                self.leave(lane)
+    def take_at_once(self, now: float) -> bool:
+        """Always."""
+        return True
 
-    def replied(self) -> None:
+    def pump(self) -> None:
+        if self._lanes:
+            now = self._clock()
+            for lane in list(self._lanes):
+                lane.grant(sys.maxsize, now)
+
+    def replied(self, at: float) -> None:
         """Nothing was held."""
 
     def refuse(self) -> bool:

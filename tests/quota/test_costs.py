@@ -1,0 +1,162 @@
+"""50,000 in line cost no more than 50: counted in operations, so that no machine is too slow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aiocapdist import AiocapdistError, Quota
+from aiocapdist._lane import RequestLane
+from aiocapdist._loop import EventWaiter
+from aiocapdist._request import Request
+
+from .stubs import Asking, Clock, running
+
+MANY, FEW = 50_000, 50
+
+
+def operations(work: Callable[[], Any]) -> int:
+    """How many functions are called by ``work``, Python's own and those written in C.
+
+    Not a trace of lines, which coverage needs for itself.
+    """
+    calls = 0
+
+    def count(frame: Any, event: str, arg: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+class Ready:
+    """A link that is always there and sends nothing."""
+
+    request_timeout = 10.0
+    new_waiter = EventWaiter
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.connection = self
+
+    def send(self, request: Any, now: float) -> Any:
+        return object()
+
+    def forget(self, flight: Any) -> bool:
+        return True
+
+    def final_error(self, *, sent: bool) -> AiocapdistError | None:
+        return None
+
+    def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
+        raise NotImplementedError
+
+    def add(self, lane: RequestLane) -> None:
+        raise NotImplementedError
+
+    remove = add
+
+
+class Silent(Request[None]):
+    __slots__ = ()
+
+    proto_id = 3212
+
+    def body(self) -> bytes:
+        return b""
+
+    def read(self, body: bytes) -> None:
+        return None
+
+
+def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestLane, list[Silent]]:
+    """A quota whose tokens are spent, and ``n`` requests of one lane in its line."""
+    quota = Quota(limit, 30.0)
+    clock = running(quota)
+    Asking(quota, limit)
+    quota.pump()
+    lane = RequestLane(Ready(clock), quota)
+    requests = [Silent(lane, 3) for _ in range(n)]
+    for request in requests:
+        lane.submit(request)
+    assert quota.waiting == n
+    return quota, lane, requests
+
+
+def cost(n: int, work: Callable[[Quota, RequestLane, list[Silent]], Any]) -> int:
+    quota, lane, requests = line_of(n)
+    return operations(lambda: work(quota, lane, requests))
+
+
+def grant_all(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+    quota.unsent(30)
+    quota.pump()
+    assert quota.waiting == len(requests) - 30
+
+
+def ask_one_more(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+    lane.submit(Silent(lane, 3))
+
+
+def cancel_from_the_middle(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+    for request in requests[10:40]:
+        request.give_up()
+
+
+def put_back(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+    lane.put_back(Silent(lane, 3))
+
+
+def look(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+    assert quota.available == 0
+    assert quota.waiting == len(requests)
+    assert quota.eta() > 0.0
+    assert lane.eta(requests[0]) > 0.0
+
+
+@pytest.mark.parametrize("work", [grant_all, ask_one_more, cancel_from_the_middle, put_back, look])
+def test_what_is_done_at_the_line_costs_the_same_however_long_it_is(
+    work: Callable[[Quota, RequestLane, list[Silent]], Any],
+) -> None:
+    few, many = cost(FEW, work), cost(MANY, work)
+    assert few > 0
+    assert many <= few * 1.1
+
+
+def test_the_last_to_come_pays_no_more_than_the_first() -> None:
+    quota, lane, _ = line_of(0)
+
+    def ask_1000() -> None:
+        for _ in range(1000):
+            lane.submit(Silent(lane, 3))
+
+    first = operations(ask_1000)
+    for _ in range(MANY // 1000 - 2):
+        ask_1000()
+    last = operations(ask_1000)
+    assert quota.waiting == MANY
+    assert last <= first * 1.1
+
+
+def test_many_lanes_come_and_go_without_slowing_each_other() -> None:
+    """A lane more costs a place in a heap: its depth, not its length."""
+
+    def serve(lanes: int) -> int:
+        quota = Quota(30, 30.0)
+        running(quota)
+        for _ in range(lanes):
+            Asking(quota, 2)
+        return operations(quota.pump)
+
+    few, many = serve(FEW), serve(5_000)
+    # What waits is counted lane by lane, once, for the watchers of the quota.
+    assert many <= few + 3 * 5_000

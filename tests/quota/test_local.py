@@ -1,0 +1,123 @@
+"""The quota of one process: to whom it hands out tokens, and when they are back."""
+
+from __future__ import annotations
+
+from aiocapdist import Quota
+
+from .stubs import Asking, run_out, running, tokens
+
+
+def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
+    quota = Quota(30, 30.0)
+    clock = running(quota)
+    lane = Asking(quota, 2)
+    quota.pump()
+    assert quota.refuse(), "the request goes again"
+    lane.ask(1)
+    quota.pump()
+    assert (quota.refused, quota.waiting, lane.granted) == (1, 1, 2)
+    assert quota.eta() == 1.0, "the pause, a thirtieth of the period"
+    assert quota.available == 0
+    clock.now = 1.0
+    assert quota.available == 28, "the ceiling of 29, less the one in flight"
+    quota.pump()
+    assert (quota.waiting, lane.granted) == (0, 3)
+    assert tokens(quota) == (27, 2, 1)
+
+
+def test_a_refused_token_is_not_counted_as_ours_but_does_not_serve_again_in_its_period() -> None:
+    quota = Quota(2, 30.0, margin=0.0)
+    clock = running(quota)
+    lane = Asking(quota, 2)
+    quota.pump()
+    quota.refuse()
+    quota.replied(clock())
+    quota.pump()
+    lane.ask(5)
+    clock.now = 29.9
+    quota.pump()
+    assert lane.granted == 2
+    clock.now = 30.0
+    quota.pump()
+    assert lane.granted > 2
+
+
+def test_a_grant_that_asks_for_grants_itself_changes_no_order() -> None:
+    """As when a sweep's own list of codes begins another sweep."""
+
+    class Pumping(Asking):
+        def grant(self, count: int, now: float) -> int:
+            self.quota.pump()
+            return super().grant(count, now)
+
+    quota = Quota(3, 30.0)
+    running(quota)
+    lanes = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
+    quota.pump()
+    assert [lane.granted for lane in lanes] == [1, 1, 1]
+    assert tokens(quota) == (0, 3, 0)
+
+
+def test_what_was_never_written_frees_its_token_at_once() -> None:
+    quota = Quota(2, 30.0)
+    running(quota)
+    lane = Asking(quota, 3)
+    quota.pump()
+    quota.unsent()
+    assert tokens(quota) == (1, 1, 0)
+    quota.pump()
+    assert (lane.granted, tokens(quota)) == (3, (0, 2, 0))
+    quota.unsent(2)
+    assert tokens(quota) == (2, 0, 0)
+
+
+def test_what_a_loss_left_open_cools_a_second_longer() -> None:
+    quota = Quota(3, 30.0)
+    clock = running(quota)
+    Asking(quota, 3)
+    quota.pump()
+    quota.lost(2)
+    quota.replied(clock())
+    quota.pump()
+    clock.now = 30.05
+    assert quota.available == 1
+    clock.now = 31.04
+    assert quota.available == 1
+    clock.now = 31.05
+    assert quota.available == 3
+
+
+def test_sweeps_leave_the_reserve_to_single_calls() -> None:
+    quota = Quota(5, 30.0, reserve=2)
+    clock = running(quota)
+    sweep = Asking(quota, 10, patient=True)
+    quota.pump()
+    assert (sweep.granted, quota.available) == (3, 2)
+    single = Asking(quota, 3)
+    quota.pump()
+    assert (single.granted, sweep.granted) == (2, 3)
+    quota.lost(5)
+    run_out(quota, clock)
+    # What came back serves the single call first where it was longest in line.
+    assert single.granted == 3
+    assert tokens(quota)[0] == 2
+
+
+def test_two_sweeps_and_single_calls_take_turns_whatever_their_length() -> None:
+    quota = Quota(30, 30.0)
+    clock = running(quota)
+    long, short = Asking(quota, 1000, patient=True), Asking(quota, 20, patient=True)
+    singles = Asking(quota, 100)
+    quota.pump()
+    assert (long.granted, short.granted, singles.granted) == (10, 10, 10)
+    clock.now = 1.0
+    for _ in range(30):
+        quota.replied(clock())
+    quota.pump()
+    run_out(quota, clock)
+    assert (long.granted, short.granted, singles.granted) == (20, 20, 20)
+    for _ in range(30):
+        quota.replied(clock())
+    quota.pump()
+    run_out(quota, clock)
+    assert (long.granted, short.granted, singles.granted) == (35, 20, 35)
