@@ -7,6 +7,7 @@
 """
 
 from ._log import LoggedRequest
+from .faults import Fault, Faults
 from .server import Simulator
 
-__all__ = ["LoggedRequest", "Simulator"]
+__all__ = ["Fault", "Faults", "LoggedRequest", "Simulator"]

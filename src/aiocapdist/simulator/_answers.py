@@ -31,6 +31,9 @@ class Answer(NamedTuple):
     body: bytes
     outcome: str
     code: str | None = None
+    error: int = 0
+    """The WebSocket door's own number, beside the body; 0 is success."""
+    error_text: str = ""
 
 
 class Texts(NamedTuple):
@@ -87,27 +90,21 @@ class Gateway:
         self._server_version = server_version
         self._now = now
         self._answers = answers
-        self._asked = capital_distribution_pb2.Request()
 
-    def greet(self, body: bytes, conn_id: int, key: str, iv: str) -> Answer:
-        """InitConnect."""
-        try:
-            request = init_connect_pb2.Request.FromString(body)
-        except DecodeError:
-            return self._invalid()
-        if not request.IsInitialized():
-            return self._invalid()
-        s2c = init_connect_pb2.S2C(
+    def introduction(self, conn_id: int) -> init_connect_pb2.S2C:
+        """What OpenD says of itself in its reply to InitConnect; no key yet."""
+        return init_connect_pb2.S2C(
             serverVer=self._server_version,
             loginUserID=10_000_000 + self._seed,
             connID=conn_id,
-            connAESKey=key,
             keepAliveInterval=self._keep_alive_interval,
-            aesCBCiv=iv,
             userAttribution=1,
         )
-        response = init_connect_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Answer(response.SerializeToString(), "answered")
+
+    @property
+    def utc(self) -> int:
+        """The Unix time, in whole seconds."""
+        return int(self._now())
 
     def answer(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Answer:
         """Any other request; ``clock`` is the time at which the window counts it."""
@@ -125,6 +122,16 @@ class Gateway:
         except DecodeError:
             return self._invalid()
         return self._refusal(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
+
+    def too_frequent(self) -> Answer:
+        """A refusal for frequency."""
+        limit, period = (self.window.limit, self.window.period) if self.window else (30, 30.0)
+        text = self._texts.too_frequent.format(limit=limit, period=period)
+        return self._refusal(FAILED, text, "refused")
+
+    def failed(self) -> Answer:
+        """The vendor's servers did not answer OpenD."""
+        return self._refusal(FAILED, "NN_ProtoRet_TimeOut", "failed")
 
     def invalid(self) -> Answer:
         """A body in a format that is not protobuf."""
@@ -164,8 +171,7 @@ class Gateway:
         return Answer(response.SerializeToString(), "answered")
 
     def _capital_distribution(self, body: bytes, clock: float) -> Answer:
-        request = self._asked
-        request.ParseFromString(body)
+        request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self._invalid()
         market, symbol = request.c2s.security.market, request.c2s.security.code
@@ -174,11 +180,10 @@ class Gateway:
         texts = self._texts
         window = self.window
         if window is not None and not window.accept(clock):
-            text = texts.too_frequent.format(limit=window.limit, period=window.period)
-            return self._refusal(FAILED, text, "refused", code)
+            return self.too_frequent()._replace(code=code)
         if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
             return self._refusal(FAILED, texts.unknown.format(code=code), "unknown", code)
-        if market in _UNSUPPORTED_MARKETS or symbol[0] == "." or symbol.startswith("800"):
+        if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
             text = texts.unsupported.format(code=code)
             return self._refusal(FAILED, text, "unsupported", code)
         return Answer(self._figures(code), "answered", code)
@@ -208,3 +213,9 @@ class Gateway:
         # All replies have this shape in common, so one message class writes it for all.
         response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
         return Answer(response.SerializeToString(), outcome, code)
+
+
+def _is_index(market: int, symbol: str) -> bool:
+    # Six digits: HK.80011, of five, is a stock traded in renminbi.
+    hong_kong = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
+    return hong_kong or symbol.startswith(".")

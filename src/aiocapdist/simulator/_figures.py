@@ -86,8 +86,15 @@ def _session(now: float, zone: timezone) -> tuple[int, float]:
     second = stamp - midnight
     if second < _OPENS + STEP:
         midnight, second = midnight - _DAY, _CLOSES
+    while _weekday(midnight + offset) >= 5:
+        midnight, second = midnight - _DAY, _CLOSES
     second = min(second, _CLOSES)
     return int(midnight + second), (second - _OPENS) / (_CLOSES - _OPENS)
+
+
+def _weekday(local: float) -> int:
+    """0 is Monday; the Unix epoch was a Thursday."""
+    return int(local // _DAY + 3) % 7
 
 
 def phase(market: str, now: float) -> int:

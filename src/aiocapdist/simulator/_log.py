@@ -11,8 +11,9 @@ class LoggedRequest(NamedTuple):
     ``time`` is the loop's clock when it was decided (counted), in seconds;
     ``connection`` the connection's id; ``code`` the security asked about, if any.
     ``outcome`` is one of ``answered``, ``refused`` (for frequency), ``unknown``,
-    ``unsupported``, ``invalid`` (a body that cannot be read), ``damaged`` (a wrong
-    digest: not answered) and ``too early`` (before InitConnect: the connection is closed).
+    ``unsupported``, ``failed`` (by a fault), ``invalid`` (a body that cannot be read),
+    ``damaged`` (a wrong digest: not answered), ``wrong key`` and ``too early`` (before
+    InitConnect: the connection is closed).
     """
 
     time: float
