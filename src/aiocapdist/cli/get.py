@@ -1,0 +1,116 @@
+"""``aiocapdist get``: figures of some securities, once."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from cyclopts import Parameter
+
+from .._connect import Connecting, connect
+from ..client import Client
+from ..errors import ConnectError, InvalidKey
+from ..simulator import Simulator
+from ._ask import ask
+from ._codes import UnreadableError, gather
+from ._exit import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
+from ._interrupt import interruptible
+from ._output import Format, output
+from ._say import say
+from ._tally import Tally
+
+NEARBY = "127.0.0.1"
+
+
+def get(
+    *codes: str,
+    address: str = NEARBY,
+    rsa_key: Path | None = None,
+    websocket_key: Annotated[
+        str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
+    ] = None,
+    simulate: Annotated[bool, Parameter(negative=())] = False,
+    format: Format = "table",
+) -> int:
+    """Ask for the capital distribution of some securities, once.
+
+    For example: aiocapdist get HK.00700 US.AAPL --simulate
+
+    Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD not reached,
+    130 interrupted (what was answered is printed all the same).
+
+    Parameters
+    ----------
+    codes
+        Codes such as HK.00700 or US.AAPL; @FILE reads a file of them, - standard input.
+    address
+        Where OpenD is: a host, host:port, or tcp://, ws:// or wss://host:port.
+    rsa_key
+        PEM file of the RSA key that OpenD has too: encrypts the TCP door.
+    websocket_key
+        Key of the WebSocket door. Better in the environment, which other users do not see.
+    simulate
+        Ask a simulator inside this program instead of OpenD: figures are made up.
+    format
+        table for people; json (one array), jsonl (a line each, as they come), csv.
+    """
+    try:
+        wanted = gather(codes)
+        opend = None
+        if not simulate:
+            opend = connect(
+                address, rsa_key=rsa_key, websocket_key=_fitting(websocket_key, address)
+            )
+    except (UnreadableError, ValueError) as error:
+        say(str(error))
+        return USAGE
+    if not wanted:
+        say("no codes given; try: aiocapdist get HK.00700 --simulate")
+        return USAGE
+    if simulate and address != NEARBY:
+        say("--simulate asks no OpenD: leave out either it or --address")
+        return USAGE
+    result = anyio.run(_get, opend, wanted, format)
+    if result == NOT_REACHED and address == NEARBY:
+        say("to see made-up figures without OpenD, add --simulate")
+    if simulate:
+        say("these figures are simulated; with OpenD running, leave out --simulate")
+    return result
+
+
+def _fitting(websocket_key: str | None, address: str) -> str | None:
+    """The key where it is wanted: one in the environment is no mistake at other doors."""
+    return websocket_key if address.startswith(("ws://", "wss://")) else None
+
+
+async def _get(opend: Connecting | None, codes: list[str], kind: Format) -> int:
+    tally = Tally(codes)
+    async with AsyncExitStack() as stack:
+        if opend is None:
+            simulator = await stack.enter_async_context(Simulator(language="en"))
+            opend = connect(simulator.host, simulator.port)
+        with interruptible() as scope:
+            try:
+                async with opend as client:
+                    await _print(client, tally, kind, codes)
+            except ConnectError as error:
+                say(str(error))
+                return NOT_REACHED
+            except (InvalidKey, ModuleNotFoundError) as error:
+                say(str(error))
+                return USAGE
+    if scope.cancelled_caught:
+        say(f"interrupted; {tally.answered} of {tally.total} codes were answered")
+        return INTERRUPTED
+    return SOME_FAILED if tally.failed else OK
+
+
+async def _print(client: Client, tally: Tally, kind: Format, codes: list[str]) -> None:
+    """However the asking ends, what was answered is printed."""
+    out = output(kind, codes)
+    try:
+        await ask(client, tally, out)
+    finally:
+        out.end()

@@ -1,0 +1,179 @@
+"""``aiocapdist get`` as a user runs it: a process of its own, a real socket."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from aiocapdist import CapitalDistribution, _address
+from aiocapdist.cli._app import run
+from aiocapdist.simulator._figures import figures
+
+from .command import command, simulator, started
+
+NOW = 1_700_000_000.0
+UNKNOWN = "HK.99999: OpenD answered -1: unknown stock HK.99999"
+SIMULATED = "aiocapdist: these figures are simulated; with OpenD running, leave out --simulate\n"
+
+
+def test_a_table_for_each_and_what_to_do_next() -> None:
+    code, out, err = command("get", "HK.00700", "US.AAPL", "--simulate")
+    assert (code, err) == (0, SIMULATED)
+    head, table, head_2, table_2, rest = out.split("\n\n")
+    assert rest == ""
+    assert head.startswith("HK.00700  in HKD, as of ")
+    assert head_2.startswith("US.AAPL  in USD, as of ")
+    assert "\nmain net " in head
+    assert "\nmain net " in head_2
+    for lines in (table.splitlines(), table_2.splitlines()):
+        sizes = [line for line in lines if "│" in line]
+        assert [line.split()[0] for line in sizes] == ["super", "big", "mid", "small"]
+        assert all("█" in line for line in sizes)
+        assert len({line.index("│") for line in sizes}) == 1, "the middles stand in one column"
+        assert lines[-1].startswith("all ")
+
+
+def test_a_wrong_code_has_a_line_and_the_others_are_answered() -> None:
+    codes = ("HK.99999", "hk.00005", "HK.00700")
+    code, out, err = command("get", *codes, "--simulate", "--format", "jsonl")
+    assert code == 1
+    records = {record["code"]: record for record in map(json.loads, out.splitlines())}
+    assert set(records) == set(codes)
+    assert records["HK.00700"]["capital_in_big"] > 0
+    assert records["HK.99999"]["error"] == {"type": "UnknownSecurity", "message": UNKNOWN}
+    assert records["hk.00005"]["error"]["type"] == "InvalidCode"
+    lines = err.splitlines()
+    assert f"aiocapdist: {UNKNOWN}" in lines
+    assert sum("try 'HK.00005'" in line for line in lines) == 1
+    assert len(lines) == 3
+
+
+def test_a_table_leaves_out_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["get", "HK.99999", "HK.00700", "--simulate"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("HK.00700  in HKD")
+    assert "HK.99999" not in out
+    assert err == f"aiocapdist: {UNKNOWN}\n{SIMULATED}"
+
+
+def test_json_is_one_array_in_the_order_of_the_codes_with_failures_in_it() -> None:
+    codes = ["US.AAPL", "HK.99999", "HK.00700", "hk.1", "US.AAPL"]
+    with simulator(language="en", now=lambda: NOW, seed=4) as opend:
+        address = f"tcp://{opend.host}:{opend.port}"
+        code, out, err = command("get", *codes, "--address", address, "--format", "json")
+        asked = [request.code for request in opend.requests if request.code]
+    assert code == 1
+    assert err.count("\n") == 2
+    records = json.loads(out)
+    assert [record["code"] for record in records] == codes
+    assert [record["code"] for record in records if "error" in record] == ["HK.99999", "hk.1"]
+    assert records[0] == records[4]
+    assert sorted(asked) == ["HK.00700", "HK.99999", "US.AAPL"], "given twice, asked once"
+    made = figures("HK.00700", 4, NOW)
+    got = records[2]
+    assert (got["market"], got["updated_at"]) == ("HK", "2023-11-14T08:00:00Z")
+    assert (got["capital_in_super"], got["capital_out_mid"]) == (made.in_super, made.out_mid)
+    assert got["main_net"] == made.in_super + made.in_big - made.out_super - made.out_big
+
+
+def test_csv_has_a_head_and_a_row_for_each_answer() -> None:
+    with simulator(super_fields=False, now=lambda: NOW, seed=4) as opend:
+        address = f"{opend.host}:{opend.port}"
+        codes = ("SH.600519", "HK.99999", "SH.600519")
+        code, out, err = command("get", *codes, "--address", address, "--format", "csv")
+    assert code == 1
+    assert err == "aiocapdist: HK.99999: OpenD answered -1: 未知股票 HK.99999\n"
+    rows = list(csv.DictReader(out.splitlines()))
+    assert [row["code"] for row in rows] == ["SH.600519", "SH.600519"]
+    row, made = rows[0], figures("SH.600519", 4, NOW)
+    assert (row["market"], row["updated_at"]) == ("SH", "2023-11-14T08:00:00Z")
+    assert (float(row["capital_in_big"]), float(row["net_big"])) == (
+        made.in_big,
+        made.in_big - made.out_big,
+    )
+    assert row["capital_in_super"] == row["net_super"] == ""
+
+
+def test_a_simulator_of_its_own_process_is_asked_by_address(tmp_path: Path) -> None:
+    watchlist = tmp_path / "watchlist.txt"
+    watchlist.write_text("US.AAPL, US.MSFT  # tech\n# HK.00001\n\nHK.00700\n", "utf-8")
+    with started("simulate", "--port", "0", "--seed", "7") as opend:
+        assert opend.stdout is not None
+        told = opend.stdout.readline()
+        address = told.removeprefix("simulated OpenD on ").partition(";")[0]
+        arguments = ("get", f"@{watchlist}", "-", "--format", "jsonl", "--address", address)
+        with started(*arguments) as asking:
+            out, err = asking.communicate("SH.600519\n")
+    assert (asking.returncode, err) == (0, "")
+    codes = [json.loads(line)["code"] for line in out.splitlines()]
+    assert codes == ["US.AAPL", "US.MSFT", "HK.00700", "SH.600519"]
+
+
+def test_opend_absent_is_told_with_what_to_try() -> None:
+    with simulator() as opend:
+        port = opend.port
+    code, out, err = command("get", "HK.00700", "--format", "csv", "--address", f"localhost:{port}")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"aiocapdist: cannot connect to OpenD at localhost:{port}: ")
+    assert "start OpenD" in err
+    assert err.count("\n") == 1
+
+
+def test_a_fault_in_the_middle_is_not_told_as_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault = ValueError("a fault of this program")
+    monkeypatch.setattr(CapitalDistribution, "model_dump", Mock(side_effect=fault))
+    with pytest.raises(ValueError, match="a fault of this program") as raised:
+        run(["get", "HK.00700", "--simulate", "--format", "csv"])
+    assert raised.value is fault
+
+
+def test_where_there_is_no_opend_yet_a_simulator_is_offered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with simulator() as opend:
+        monkeypatch.setitem(_address.DEFAULT_PORTS, "tcp", opend.port)
+    assert run(["get", "HK.00700"]) == 3
+    error, offer = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"aiocapdist: cannot connect to OpenD at 127.0.0.1:{opend.port}: ")
+    assert offer == "aiocapdist: to see made-up figures without OpenD, add --simulate"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv", "json"])
+def test_a_reader_that_has_had_enough_is_no_failure(kind: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        code, _, err = command("get", "HK.00700", "--simulate", "--format", kind, stdout=nobody)
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_answers_go_on_where_nobody_listens_to_complaints() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    codes = ("hk.1", "HK.99999", "HK.00700")
+    with os.fdopen(write, "wb") as nobody:
+        code, out, _ = command("get", *codes, "--simulate", "--format", "json", stderr=nobody)
+    assert code == 1
+    assert [record["code"] for record in json.loads(out)] == list(codes)
+
+
+def test_a_console_that_has_no_block_characters_gets_others() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with simulator() as opend:
+        where = ("--address", f"{opend.host}:{opend.port}")
+        code, out, _ = command("get", "HK.00700", *where, env=environment)
+        assert code == 0
+        assert "##|##" in out
+        code, out, _ = command("get", "HK.99999", *where, "--format", "jsonl", env=environment)
+    assert code == 1
+    assert json.loads(out)["error"]["message"].endswith("未知股票 HK.99999")
