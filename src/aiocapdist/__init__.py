@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._connect import connect as connect
+    from ._feed import EventStream as EventStream
     from .client import Client as Client
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .errors import ConnectionLost as ConnectionLost
     from .errors import HandshakeError as HandshakeError
     from .errors import InvalidCode as InvalidCode
+    from .errors import InvalidKey as InvalidKey
     from .errors import OpenDError as OpenDError
     from .errors import ProtocolError as ProtocolError
     from .errors import QuotaExceeded as QuotaExceeded
@@ -30,11 +32,22 @@ if TYPE_CHECKING:
     from .errors import RequestTimeout as RequestTimeout
     from .errors import UnknownSecurity as UnknownSecurity
     from .errors import UnsupportedSecurity as UnsupportedSecurity
+    from .events import Connected as Connected
+    from .events import Disconnected as Disconnected
+    from .events import GatewayEvent as GatewayEvent
+    from .events import Missed as Missed
+    from .events import Notice as Notice
+    from .events import NoticeType as NoticeType
+    from .events import ProgramStatus as ProgramStatus
+    from .events import Reconnecting as Reconnecting
+    from .events import Resumed as Resumed
+    from .events import Throttled as Throttled
     from .models import CapitalDistribution as CapitalDistribution
     from .models import GlobalState as GlobalState
     from .models import Market as Market
     from .models import MarketState as MarketState
     from .models import Outcome as Outcome
+    from .models import RoundTrip as RoundTrip
     from .models import Security as Security
     from .models import SecurityFirm as SecurityFirm
     from .models import Status as Status
@@ -44,6 +57,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_connect": ("connect",),
+    "_feed": ("EventStream",),
     "client": ("Client",),
     "errors": (
         "AiocapdistError",
@@ -53,6 +67,7 @@ _HOMES = {
         "ConnectionLost",
         "HandshakeError",
         "InvalidCode",
+        "InvalidKey",
         "OpenDError",
         "ProtocolError",
         "QuotaExceeded",
@@ -61,12 +76,25 @@ _HOMES = {
         "UnknownSecurity",
         "UnsupportedSecurity",
     ),
+    "events": (
+        "Connected",
+        "Disconnected",
+        "GatewayEvent",
+        "Missed",
+        "Notice",
+        "NoticeType",
+        "ProgramStatus",
+        "Reconnecting",
+        "Resumed",
+        "Throttled",
+    ),
     "models": (
         "CapitalDistribution",
         "GlobalState",
         "Market",
         "MarketState",
         "Outcome",
+        "RoundTrip",
         "Security",
         "SecurityFirm",
         "Status",
@@ -83,24 +111,37 @@ __all__ = [
     "Client",
     "ClientClosed",
     "ConnectError",
+    "Connected",
     "ConnectionLost",
+    "Disconnected",
+    "EventStream",
+    "GatewayEvent",
     "GlobalState",
     "HandshakeError",
     "InvalidCode",
+    "InvalidKey",
     "Market",
     "MarketState",
+    "Missed",
+    "Notice",
+    "NoticeType",
     "OpenDError",
     "Outcome",
+    "ProgramStatus",
     "ProtocolError",
     "Quota",
     "QuotaExceeded",
     "QuotaWaitTooLong",
+    "Reconnecting",
     "Report",
     "RequestTimeout",
+    "Resumed",
+    "RoundTrip",
     "Security",
     "SecurityFirm",
     "Status",
     "Sweep",
+    "Throttled",
     "UnknownSecurity",
     "UnsupportedSecurity",
     "connect",

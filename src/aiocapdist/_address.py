@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-DEFAULT_PORTS = {"tcp": 11111}
+DEFAULT_PORTS = {"tcp": 11111, "ws": 33333, "wss": 33333}
+_NOT_ONLY_HOST_AND_PORT = "it has parts beyond host and port"
 
 
 class Address(NamedTuple):
@@ -23,13 +24,15 @@ def parse_address(address: str, port: int | None) -> Address:
         parts = urlsplit(text)
         given = parts.port
     except ValueError as error:
-        raise _wrong(address, str(error)) from None
+        # What urllib says may show all that stands before the host, a password too.
+        reason = _NOT_ONLY_HOST_AND_PORT if "@" in text else str(error)
+        raise _wrong(address, reason) from None
     if parts.scheme not in DEFAULT_PORTS:
         raise _wrong(address, f"unknown scheme {parts.scheme!r}")
-    if not parts.hostname or any(ch.isspace() for ch in text):
+    if not parts.hostname or any(ch.isspace() or not ch.isprintable() for ch in text):
         raise _wrong(address, "it names no host")
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise _wrong(address, "it has parts beyond host and port")
+        raise _wrong(address, _NOT_ONLY_HOST_AND_PORT)
     if given is not None and port is not None and given != port:
         raise ValueError(f"address {address!r} says port {given}, and port={port} was given too")
     number = port if port is not None else given
@@ -50,7 +53,10 @@ def _checked(port: int | None, scheme: str) -> int:
 
 
 def _wrong(address: str, reason: str) -> ValueError:
+    # What stands before an @ may be a password.
+    shown = address.rpartition("@")[2]
     return ValueError(
-        f"invalid address {address!r}: {reason}; "
-        "expected a host such as '127.0.0.1' or a URL such as 'tcp://127.0.0.1:11111'"
+        f"invalid address {shown!r}: {reason}; "
+        "expected a host such as '127.0.0.1' or a URL such as 'tcp://127.0.0.1:11111' or "
+        "'ws://127.0.0.1:33333'"
     )

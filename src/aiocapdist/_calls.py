@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from ._lane import RequestLane
 from ._protocol import catalog
 from ._protocol.questions import CapitalDistributionQuestion, global_state_body
-from ._protocol.replies import read_capital_distribution, read_global_state
+from ._protocol.replies import read_capital_distribution, read_global_state, read_message
 from ._request import Request
 from .models import CapitalDistribution, GlobalState, Security
+
+M = TypeVar("M", bound=Message)
+
+
+class Desk(Protocol):
+    """Where equal questions meet."""
+
+    def ended(self, request: DistributionRequest) -> None:
+        """It is answered, failed or given up: nobody can join it any more."""
+        ...
 
 
 class DistributionRequest(Request[CapitalDistribution]):
     """Proto 3212, about one security."""
 
-    __slots__ = ("_code", "_on_end", "_question", "_security")
+    __slots__ = ("_desk", "_question", "_security", "code")
 
     proto_id = catalog.CAPITAL_DISTRIBUTION
+    code: str
 
     def __init__(
         self,
@@ -26,26 +39,26 @@ class DistributionRequest(Request[CapitalDistribution]):
         code: str,
         security: Security,
         question: CapitalDistributionQuestion,
-        on_end: Callable[[DistributionRequest], None],
+        desk: Desk,
     ) -> None:
         super().__init__(lane, attempts)
-        self._code = code
+        self.code = code
         self._security = security
         self._question = question
-        self._on_end = on_end
+        self._desk = desk
 
     @property
-    def code(self) -> str:
-        return self._code
+    def about(self) -> str:
+        return self.code
 
     def body(self) -> bytes:
         return self._question.body(self._security)
 
     def read(self, body: bytes) -> CapitalDistribution:
-        return read_capital_distribution(body, self._code, self._security)
+        return read_capital_distribution(body, self.code, self._security)
 
     def ended(self) -> None:
-        self._on_end(self)
+        self._desk.ended(self)
 
 
 class GlobalStateRequest(Request[GlobalState]):
@@ -60,3 +73,34 @@ class GlobalStateRequest(Request[GlobalState]):
 
     def read(self, body: bytes) -> GlobalState:
         return read_global_state(body)
+
+
+class MessageRequest(Request[M]):
+    """Any other call, in the user's own protobuf classes."""
+
+    __slots__ = ("_body", "_repeat", "_response_type", "proto_id")
+
+    def __init__(
+        self,
+        lane: RequestLane,
+        attempts: int,
+        proto_id: int,
+        body: bytes,
+        response_type: type[M],
+        repeat: bool,
+    ) -> None:
+        super().__init__(lane, attempts)
+        self.proto_id = proto_id
+        self._body = body
+        self._response_type = response_type
+        self._repeat = repeat
+
+    @property
+    def repeatable(self) -> bool:
+        return self._repeat
+
+    def body(self) -> bytes:
+        return self._body
+
+    def read(self, body: bytes) -> M:
+        return read_message(body, self._response_type)

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Generator
-from types import TracebackType
-from typing import Any, Protocol
+import ssl
+from collections.abc import Awaitable, Callable, Generator
+from types import TracebackType, UnionType
+from typing import Any
 
 import anyio
-from anyio.abc import ByteStream, TaskGroup
+from anyio.abc import TaskGroup
 
-from ._address import parse_address
+from ._entrance import CipherName, Plan, StreamOpener
+from ._key_file import KeySource
 from ._loop import current_clock, on_asyncio
-from ._protocol.wire import TcpWire
 from ._supervisor import Supervisor
-from ._transports.base import Door
-from ._transports.stream import StreamDoor
-from ._transports.tcp import TcpDoor
 from .client import Client
 from .models import SecurityFirm
 from .quota import Quota
-
-
-class StreamOpener(Protocol):
-    """What ``address`` may be besides a text: something that opens byte streams.
-
-    The simulator's ``memory`` is one: no socket, so that time can be virtual in tests.
-    """
-
-    async def open(self) -> ByteStream: ...
 
 
 def connect(
@@ -37,6 +26,10 @@ def connect(
     port: int | None = None,
     *,
     quota: Quota | None = None,
+    rsa_key: KeySource | None = None,
+    cipher: CipherName = "aes-cbc",
+    websocket_key: str | None = None,
+    ssl_context: ssl.SSLContext | None = None,
     security_firm: SecurityFirm | int | None = None,
     client_id: str = "aiocapdist",
     request_timeout: float = 10.0,
@@ -47,38 +40,59 @@ def connect(
 ) -> Connecting:
     """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
 
-    ``address`` is a host or a URL (``tcp://host:port``), the port 11111 unless given.
-    ``quota`` defaults to 30 calls in 30 seconds; give several clients of one account the
-    same. ``request_timeout`` seconds count from a request's sending. ``attempts`` is how
-    often a read is sent at most when its connection breaks, its reply does not come or
-    is damaged, or the vendor's servers fail. With ``reconnect=False`` the first loss ends
-    the client.
+    ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
+    ``ws://host:port`` or ``wss://host:port`` for the WebSocket door (33333). ``quota``
+    defaults to 30 calls in 30 seconds; give several clients of one account the same.
+
+    ``rsa_key`` (the path of a PEM file, or its bytes) encrypts the TCP door, by ``cipher``:
+    ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that wants it; then nothing is accepted in the
+    clear. ``websocket_key`` is the WebSocket door's key, in its own words; ``ssl_context``
+    is for wss, where certificates are verified unless it says otherwise.
+
+    ``security_firm`` goes into each question's header, ``client_id`` into OpenD's log.
+    ``request_timeout`` seconds count from a request's sending. ``attempts`` is how often a
+    read is sent at most when its connection breaks, its reply does not come or is damaged,
+    or the vendor's servers fail. With ``reconnect=False`` the first loss ends the client.
+    Replies longer than ``max_frame`` bytes end the connection.
 
     Connecting raises ConnectError within ``connect_timeout`` seconds where OpenD is not
-    there, and HandshakeError where it does not let us in. Wrong arguments raise ValueError
-    or TypeError here, before anything is sent. Cancelling leaves nothing open. The awaited
-    form needs ``await client.aclose()`` and asyncio; on trio use ``async with``.
+    there, HandshakeError where it does not let us in, InvalidKey for an ``rsa_key`` that is
+    none, ModuleNotFoundError where a door's extra is not installed. Wrong arguments raise
+    ValueError or TypeError here, before anything is sent. Cancelling leaves nothing open. The
+    awaited form needs ``await client.aclose()`` and asyncio; on trio use ``async with``.
+    Sources: protos 1001 (InitConnect) and, for the WebSocket door, 1 (InitWebSocket).
     """
     _check_positive("request_timeout", request_timeout)
     _check_positive("connect_timeout", connect_timeout)
     _check_whole("attempts", attempts)
     _check_whole("max_frame", max_frame)
-    door = _door(address, port)
-    if quota is None:
-        quota = Quota()
+    _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
+    _check_kind("client_id", client_id, str, "a text")
+    _check_firm(security_firm)
+    plan = Plan(
+        address,
+        port,
+        rsa_key=rsa_key,
+        cipher=cipher,
+        websocket_key=websocket_key,
+        ssl_context=ssl_context,
+        client_id=client_id,
+        max_frame=max_frame,
+    )
+    shared = Quota() if quota is None else quota
 
-    def make_client() -> tuple[Client, Supervisor]:
+    async def make_client() -> tuple[Client, Supervisor]:
+        entrance = await plan.prepare()
         clock = current_clock()
         supervisor = Supervisor(
-            door,
-            lambda: TcpWire(client_id=client_id, max_frame=max_frame),
+            entrance,
             clock=clock,
             request_timeout=request_timeout,
             connect_timeout=connect_timeout,
             reconnect=reconnect,
         )
         client = Client(
-            supervisor, quota, clock=clock, attempts=attempts, security_firm=security_firm
+            supervisor, shared, clock=clock, attempts=attempts, security_firm=security_firm
         )
         return client, supervisor
 
@@ -88,8 +102,9 @@ def connect(
 class Connecting:
     """A client about to be: enter it, or await it. Once."""
 
-    def __init__(self, make_client: Callable[[], tuple[Client, Supervisor]]) -> None:
+    def __init__(self, make_client: Callable[[], Awaitable[tuple[Client, Supervisor]]]) -> None:
         self._make_client = make_client
+        self._used = False
         self._client: Client | None = None
         self._group: TaskGroup | None = None
 
@@ -99,11 +114,12 @@ class Connecting:
     async def __aenter__(self) -> Client:
         if on_asyncio():
             return await self._connect_alone()
+        self._use()
         group = anyio.create_task_group()
         await group.__aenter__()
         self._group = group
         try:
-            return await self._connect(group.start_soon)
+            return await self._connect(lambda supervisor: group.start_soon(supervisor.run))
         except BaseException:
             await self._leave_group()
             raise
@@ -126,20 +142,23 @@ class Connecting:
                 "await connect() needs asyncio, where a task can live on its own; "
                 "on trio use: async with aiocapdist.connect() as client"
             )
+        self._use()
         return await self._connect(_start_task)
 
-    async def _connect(self, start: Callable[[Callable[[], Coroutine[Any, Any, None]]], object]) -> Client:
-        if self._client is not None:
+    def _use(self) -> None:
+        if self._used:
             raise RuntimeError("this connect() was used before; call it again")
-        self._client, supervisor = self._make_client()
+        self._used = True
+
+    async def _connect(self, start: Callable[[Supervisor], object]) -> Client:
+        self._client, supervisor = await self._make_client()
         # The supervisor lives outside the caller's scope, so that a user's exception
         # leaves `async with` bare, and no background failure comes in a group.
-        supervisor.task = start(supervisor.run)
+        supervisor.task = start(supervisor)
         try:
             await supervisor.start()
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await supervisor.aclose()
+            await supervisor.aclose()
             raise
         return self._client
 
@@ -150,19 +169,11 @@ class Connecting:
             await self._group.__aexit__(None, None, None)
 
 
-def _start_task(run: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-    return asyncio.get_running_loop().create_task(run(), name="aiocapdist")
-
-
-def _door(address: str | StreamOpener, port: int | None) -> Door:
-    if isinstance(address, str):
-        parsed = parse_address(address, port)
-        return TcpDoor(parsed.host, parsed.port)
-    if not hasattr(address, "open"):
-        raise TypeError(f"address is a host or a URL, not {type(address).__name__}")
-    if port is not None:
-        raise ValueError("port goes with a host, not with a stream opener")
-    return StreamDoor("memory", address.open)
+def _start_task(supervisor: Supervisor) -> asyncio.Task[None]:
+    task = asyncio.get_running_loop().create_task(supervisor.run(), name="aiocapdist")
+    # A task that is cancelled before its first step runs nothing, not even a `finally`.
+    task.add_done_callback(lambda _: supervisor.finish())
+    return task
 
 
 def _check_positive(name: str, seconds: float) -> None:
@@ -173,3 +184,18 @@ def _check_positive(name: str, seconds: float) -> None:
 def _check_whole(name: str, number: int) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError(f"{name} must be a whole number, at least 1, not {number!r}")
+
+
+def _check_kind(name: str, value: object, kind: type | UnionType, words: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {words}, not {type(value).__name__}")
+
+
+def _check_firm(firm: object) -> None:
+    if firm is None:
+        return
+    expected = "security_firm is a SecurityFirm or its number"
+    if isinstance(firm, bool) or not isinstance(firm, int):
+        raise TypeError(f"{expected}, not {type(firm).__name__}")
+    if not 0 <= firm < 2**31:
+        raise ValueError(f"{expected}, not {firm}")

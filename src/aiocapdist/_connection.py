@@ -26,23 +26,31 @@ from ._protocol.session import (
     TimedOut,
     Welcomed,
 )
-from ._protocol.wire import Spoilt, Welcome, Wire
+from ._protocol.wire import Welcome, Wire
+from ._traffic import Traffic
 from ._transports.base import Transport
+from .errors import AiocapdistError
 
 
 class Pending(Protocol):
-    """What a request wants to be told. Each call must return at once and never raise."""
+    """A request, and what it wants to be told. Each call must return at once and never raise."""
 
-    def replied(self, body: bytes) -> None:
-        """Its reply came."""
+    proto_id: int
 
-    def damaged(self, error: Spoilt) -> None:
+    def body(self) -> bytes:
+        """The clear body to send."""
+        ...
+
+    def replied(self, body: bytes, at: float) -> None:
+        """Its reply came, at this time."""
+
+    def damaged(self, error: AiocapdistError, at: float) -> None:
         """Its reply came, but cannot be used."""
 
     def timed_out(self, *, sent: bool) -> None:
         """No reply in time. If ``sent``, :meth:`settled` will follow."""
 
-    def settled(self) -> None:
+    def settled(self, at: float) -> None:
         """Nobody waited any more; now OpenD can no longer count it either."""
 
     def lost(self, cause: Exception, *, sent: bool, forgotten: bool) -> None:
@@ -64,6 +72,7 @@ class Connection:
         *,
         clock: Clock,
         request_timeout: float,
+        traffic: Traffic,
         on_ready: Callable[[Welcome], None],
         on_lost: Callable[[Exception], None],
         on_push: Callable[[int, bytes], None],
@@ -72,6 +81,7 @@ class Connection:
         self._transport = transport
         self._clock = clock
         self._request_timeout = request_timeout
+        self._traffic = traffic
         self._on_ready = on_ready
         self._on_lost = on_lost
         self._on_push = on_push
@@ -90,13 +100,17 @@ class Connection:
         Cancelling closes the connection: what is in flight is told that it was lost.
         """
         session = self._session
-        try:
-            self._transport.attach(self._receive, session.data_to_send)
+
+        def begin() -> None:
+            # In this order: what already came in may end the session, but not before it began.
             session.open(self._clock(), greet_by)
+            self._transport.attach(self._receive, session.data_to_send)
             self._transport.wake_writer()
+
+        try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._ticker.run)
-                error = await self._transport.run()
+                error = await self._transport.run(begin)
                 group.cancel_scope.cancel()
             session.end(error or ConnectionResetError("OpenD closed the connection"))
         finally:
@@ -105,17 +119,15 @@ class Connection:
         assert session.cause is not None
         return session.cause
 
-    def close(self, cause: Exception) -> None:
-        """End it now, for this cause."""
-        self._session.end(cause)
-        self._transport.close()
-
-    def send(self, proto_id: int, body: bytes, pending: Pending) -> Flight[Pending]:
+    def send(self, request: Pending, now: float) -> Flight[Pending]:
         """Send a request. Only between ``on_ready`` and the end."""
-        now = self._clock()
-        flight = self._session.request(proto_id, body, pending, now)
-        self._ticker.poke(now + self._request_timeout)
-        self._transport.wake_writer()
+        session = self._session
+        flight = session.request(request.proto_id, request.body(), request, now)
+        self._traffic.calls += 1
+        alone = len(session.waiting) == 1
+        if alone:  # else the ticker knows of an earlier deadline already
+            self._ticker.poke(now + self._request_timeout)
+        self._transport.wake_writer(alone)
         return flight
 
     def forget(self, flight: Flight[Pending]) -> bool:
@@ -125,35 +137,44 @@ class Connection:
     # ---- what comes in
 
     def _receive(self, data: bytes) -> None:
-        events = self._session.receive_data(data, self._clock())
-        self._hand_on(events)
+        now = self._clock()
+        self._hand_on(self._session.receive_data(data, now), now)
 
     def _tick(self) -> None:
-        events = self._session.handle_timer(self._clock(), time.time())
-        self._hand_on(events)
+        now = self._clock()
+        self._hand_on(self._session.handle_timer(now, time.time()), now)
         self._transport.wake_writer()
 
-    def _hand_on(self, events: list[Event[Pending]]) -> None:
+    def _hand_on(self, events: list[Event[Pending]], now: float) -> None:
+        took = self._traffic.replied
         for event in events:
-            self._tell(event)
+            # First and without a match: nearly all of them are these.
+            if type(event) is Replied:
+                flight, body = event
+                took(now - flight.sent_at)
+                flight.ref.replied(body, now)  # type: ignore[union-attr]  # see Session
+            else:
+                self._tell(event, now)
         if self._session.state is State.CLOSED:
             self._tell_all()
             self._transport.close()
         elif events:
             self._after_read()
 
-    def _tell(self, event: Event[Pending]) -> None:
+    def _tell(self, event: Event[Pending], now: float) -> None:
         match event:
-            case Replied(flight, body):
-                _ref(flight).replied(body)
             case Damaged(flight, error):
-                _ref(flight).damaged(error)
+                _ref(flight).damaged(error, now)
             case TimedOut(flight):
                 _ref(flight).timed_out(sent=flight.written)
-            case Settled(flight):
-                _ref(flight).settled()
+            case Settled(flight, late):
+                self._traffic.late_replies += late
+                _ref(flight).settled(now)
             case Welcomed(welcome):
-                self._on_ready(welcome)
+                if self._session.state is State.READY:  # what came with it may have ended all
+                    self._on_ready(welcome)
+                    # Until now only the hand-shake's end was due: the first keep-alive is sooner.
+                    self._ticker.poke(self._session.get_timer() or now)
             case Pushed(proto_id, body):
                 self._on_push(proto_id, body)
 

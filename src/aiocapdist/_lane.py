@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from ._loop import Clock, Waiter
 from ._protocol.session import Flight
 from ._request import Request
 from .errors import AiocapdistError
@@ -13,18 +15,24 @@ from .quota.line import Lane
 AnyRequest = Request[Any]
 
 
+class Sender(Protocol):
+    """What lanes need of a connection."""
+
+    def send(self, request: AnyRequest, now: float) -> Flight[Any]:
+        """Send it; ``now`` is the link's clock."""
+        ...
+
+
 class Link(Protocol):
     """What lanes need of the supervisor."""
 
     request_timeout: float
+    clock: Clock
+    new_waiter: Callable[[], Waiter]
 
     @property
-    def ready(self) -> bool:
-        """Whether requests can be sent now."""
-        ...
-
-    def send(self, request: AnyRequest) -> Flight[Any]:
-        """Send it. Only while ready."""
+    def connection(self) -> Sender | None:
+        """Where requests can be sent now; None while there is no way."""
         ...
 
     def forget(self, flight: Flight[Any]) -> bool:
@@ -53,8 +61,9 @@ class Tokens(Protocol):
 
     def join(self, lane: Lane) -> None: ...
     def leave(self, lane: Lane) -> None: ...
+    def take_at_once(self, now: float) -> bool: ...
     def pump(self) -> None: ...
-    def replied(self) -> None: ...
+    def replied(self, at: float) -> None: ...
     def refuse(self) -> bool: ...
     def lost(self, count: int) -> None: ...
     def unsent(self, count: int = 1) -> None: ...
@@ -76,10 +85,18 @@ class RequestLane(Lane):
 
     def submit(self, request: AnyRequest) -> None:
         """Put it last in line; it may leave at once. A closed client fails it instead."""
-        final = self.link.final_error(sent=False)
-        if final is not None:
-            request.fail(final)
-            return
+        link = self.link
+        connection = link.connection
+        if connection is None:
+            final = link.final_error(sent=False)
+            if final is not None:
+                request.fail(final)
+                return
+        elif not self._waiting:
+            now = link.clock()
+            if self.quota.take_at_once(now):
+                request.departed(connection.send(request, now))
+                return
         self._waiting[request] = None
         self.refresh()
         self.quota.pump()
@@ -104,23 +121,30 @@ class RequestLane(Lane):
 
     def eta(self, request: AnyRequest) -> float:
         """Seconds until it could go: an estimate; infinite while not connected."""
-        if not self.link.ready:
+        if self.link.connection is None:
             return float("inf")
-        position = next(n for n, other in enumerate(self._waiting, 1) if other is request)
+        waiting = self._waiting
+        if next(reversed(waiting)) is request:  # it has just come, as nearly always
+            position = len(waiting)
+        else:
+            position = next(n for n, other in enumerate(waiting, 1) if other is request)
         return self.quota.eta_in(self, position)
 
-    def grant(self) -> bool:
-        request = self._take()
-        if request is None:
+    def grant(self, count: int, now: float) -> int:
+        waiting, connection = self._waiting, self.link.connection
+        assert connection is not None
+        used = 0
+        while used < count and waiting:
+            request, _ = waiting.popitem(last=False)
+            request.departed(connection.send(request, now))
+            used += 1
+        if not self._wants():
             self.refresh()
-            return False
-        request.departed(self.link.send(request))
-        self.refresh()
-        return True
+        return used
 
     def refresh(self) -> None:
         """Be in the quota's line exactly while there is something to send and a way."""
-        if self._wants() and self.link.ready:
+        if self._wants() and self.link.connection is not None:
             self.quota.join(self)
         else:
             self.quota.leave(self)
@@ -135,8 +159,3 @@ class RequestLane(Lane):
 
     def _wants(self) -> bool:
         return bool(self._waiting)
-
-    def _take(self) -> AnyRequest | None:
-        if not self._waiting:
-            return None
-        return self._waiting.popitem(last=False)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
@@ -67,9 +68,16 @@ class EventWaiter:
         return self._event.wait().__await__()
 
 
+def waiter_kind() -> Callable[[], Waiter]:
+    """What makes a waiter for the running loop."""
+    if on_asyncio():
+        return partial(FutureWaiter, loop=asyncio.get_running_loop())
+    return EventWaiter
+
+
 def new_waiter() -> Waiter:
     """A waiter for the running loop."""
-    return FutureWaiter() if on_asyncio() else EventWaiter()
+    return waiter_kind()()
 
 
 class Ticker:

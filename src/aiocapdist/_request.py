@@ -11,7 +11,6 @@ Everything here is synchronous: no state change contains an ``await``.
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 from abc import ABC, abstractmethod
@@ -19,9 +18,15 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
 
-from ._loop import new_waiter
-from ._protocol.wire import Spoilt
-from .errors import AiocapdistError, BackendError, ProtocolError, QuotaExceeded, RequestTimeout
+from .errors import (
+    AiocapdistError,
+    BackendError,
+    OpenDError,
+    ProtocolError,
+    QuotaExceeded,
+    RequestTimeout,
+    own_copy,
+)
 
 if TYPE_CHECKING:
     from ._lane import RequestLane
@@ -41,27 +46,34 @@ class Sink(Protocol):
 class Request(ABC, Generic[T]):
     """One question to OpenD, for however many wait for its answer."""
 
-    __slots__ = ("attempts", "done", "error", "flight", "lane", "scopes", "sinks", "value")
+    __slots__ = (
+        *("answered_at", "attempts", "done", "error", "flight", "lane", "scopes", "sinks", "value"),
+    )
 
     proto_id: int
-    repeatable = True
 
     def __init__(self, lane: RequestLane, attempts: int) -> None:
         self.lane = lane
-        self.attempts = attempts
+        self.attempts: int = attempts
         self.flight: Flight[Any] | None = None
         self.sinks: list[Sink] = []
         self.scopes: tuple[anyio.CancelScope, ...] = ()
-        self.done = False
+        self.done: bool = False
+        self.answered_at: float = 0.0
         self.value: T | None = None
         self.error: AiocapdistError | None = None
 
     # ---- what a kind of request says of itself
 
     @property
-    def code(self) -> str | None:
+    def about(self) -> str | None:
         """The security asked about, where there is one."""
         return None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when its fate is unknown: a read may."""
+        return True
 
     @abstractmethod
     def body(self) -> bytes:
@@ -83,11 +95,13 @@ class Request(ABC, Generic[T]):
         """
         if while_in_line is not None:
             self.scopes = (*self.scopes, while_in_line)
-        waiter = new_waiter()
+        waiter = self.lane.link.new_waiter()
         self.sinks.append(waiter)
         try:
             await waiter
         except BaseException:
+            if while_in_line in self.scopes:  # else it would be kept while others wait
+                self.scopes = tuple(scope for scope in self.scopes if scope is not while_in_line)
             self.leave(waiter)
             raise
         return self.result()
@@ -95,15 +109,8 @@ class Request(ABC, Generic[T]):
     def result(self) -> T:
         """The answer of a request that is done, or its error, raised."""
         if self.error is not None:
-            raise self.own_error()
+            raise own_copy(self.error)
         return self.value  # type: ignore[return-value]
-
-    def own_error(self) -> AiocapdistError:
-        """The error, for one caller alone: shared, a traceback would grow with each."""
-        assert self.error is not None
-        mine = copy.copy(self.error)
-        mine.__cause__ = self.error.__cause__
-        return mine
 
     def leave(self, sink: Sink) -> None:
         """This one waits no more."""
@@ -120,9 +127,10 @@ class Request(ABC, Generic[T]):
     def departed(self, flight: Flight[Any]) -> None:
         """It was sent."""
         self.flight = flight
-        for scope in self.scopes:
-            scope.deadline = math.inf
-        self.scopes = ()
+        if self.scopes:
+            for scope in self.scopes:
+                scope.deadline = math.inf
+            self.scopes = ()
 
     def _abandon(self) -> None:
         self.done = True
@@ -137,45 +145,47 @@ class Request(ABC, Generic[T]):
 
     # ---- what the connection tells (see _connection.Pending)
 
-    def replied(self, body: bytes) -> None:
+    def replied(self, body: bytes, at: float) -> None:
         self.flight = None
         try:
-            value = self.read(body)
-        except QuotaExceeded as error:
-            if not self.lane.refuse(self):
-                self._fail(error)
-            return
-        except BackendError as error:
-            self.lane.quota.replied()
-            self._again_or_fail(error)
-            return
-        except AiocapdistError as error:
-            self.lane.quota.replied()
-            self._fail(error)
-            return
+            self.value = self.read(body)
         except Exception as error:
-            self.lane.quota.replied()
-            self._fail(_not_understood(self.proto_id, error))
-            return
-        self.lane.quota.replied()
-        self.value = value
-        self._finish()
+            self._answered_no(error, at)
+        else:
+            self.answered_at = at
+            self.lane.quota.replied(at)
+            self._finish()
 
-    def damaged(self, error: Spoilt) -> None:
+    def _answered_no(self, error: Exception, at: float) -> None:
+        """Its reply amounts to an error."""
+        if isinstance(error, QuotaExceeded) and self.lane.refuse(self):
+            return
+        self.lane.quota.replied(at)
+        if isinstance(error, BackendError):
+            self._again_or_fail(error)
+        elif isinstance(error, AiocapdistError):
+            self._fail(error)
+        else:
+            self._fail(_not_understood(self.proto_id, error))
+
+    def damaged(self, error: AiocapdistError, at: float) -> None:
         self.flight = None
-        self.lane.quota.replied()
-        self._again_or_fail(ProtocolError(error.reason))
+        self.lane.quota.replied(at)
+        if isinstance(error, OpenDError) and not isinstance(error, BackendError):
+            self._fail(error)
+        else:
+            self._again_or_fail(error)
 
     def timed_out(self, *, sent: bool) -> None:
         self.flight = None
         if not sent:
             self.lane.quota.unsent()
         self._again_or_fail(
-            RequestTimeout(self.proto_id, self.lane.link.request_timeout, self.code)
+            RequestTimeout(self.proto_id, self.lane.link.request_timeout, self.about)
         )
 
-    def settled(self) -> None:
-        self.lane.quota.replied()
+    def settled(self, at: float) -> None:
+        self.lane.quota.replied(at)
 
     def lost(self, cause: Exception, *, sent: bool, forgotten: bool) -> None:
         if sent:

@@ -9,16 +9,24 @@ from enum import Enum
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ._connection import Connection
+from ._entrance import Entrance
 from ._explain import explain_connect, explain_handshake, internal_error, reason_of
-from ._lane import AnyRequest, RequestLane
-from ._loop import Clock
+from ._feed import EventStream, Feed
+from ._lane import RequestLane
+from ._loop import Clock, Waiter, waiter_kind
 from ._protocol.backoff import Backoff
+from ._protocol.catalog import NOTIFY
+from ._protocol.notices import read_notice
 from ._protocol.session import Flight
-from ._protocol.wire import Welcome, Wire
+from ._protocol.wire import Welcome
+from ._traffic import Traffic
 from ._transports.base import Door
-from .errors import AiocapdistError, ClientClosed, ConnectionLost
+from .errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError
+from .events import Connected, Disconnected, Reconnecting
+from .models import version_text
 from .quota import Quota
 from .quota.unmetered import Unmetered
 
@@ -39,29 +47,34 @@ class Supervisor:
 
     def __init__(
         self,
-        door: Door,
-        make_wire: Callable[[], Wire],
+        entrance: Entrance,
         *,
         clock: Clock,
         request_timeout: float,
         connect_timeout: float,
         reconnect: bool,
     ) -> None:
-        self.door = door
+        self.door: Door = entrance.door
+        self.encrypted: bool = entrance.encrypted
         self.request_timeout = request_timeout
-        self.state = LinkState.CONNECTING
+        self.state: LinkState = LinkState.CONNECTING
+        self.connection: Connection | None = None  # while requests can be sent
+        self.new_waiter: Callable[[], Waiter] = waiter_kind()
         self.welcome: Welcome | None = None
-        self.reconnects = 0
-        self.finished = anyio.Event()
+        self.reconnects: int = 0
+        self.ready_since: float | None = None
+        self.traffic: Traffic = Traffic()
+        self.feed: Feed = Feed()
+        self.finished: anyio.Event = anyio.Event()
         self.task: object = None  # held, since a loop holds its tasks weakly
-        self.unmetered = Unmetered()
-        self._make_wire = make_wire
-        self._clock = clock
+        self.unmetered: Unmetered = Unmetered(clock)
+        self._entrance = entrance
+        self.clock = clock
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
-        self._connection: Connection | None = None
         self._lanes: set[RequestLane] = set()
         self._quotas: list[Quota] = []
+        self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._started = anyio.Event()
         self._final: AiocapdistError | None = None
@@ -78,14 +91,34 @@ class Supervisor:
 
     async def aclose(self) -> None:
         """End every call with ClientClosed and the connection with it. Repeatable."""
+        if self.finished.is_set():
+            return  # perhaps on a loop that is no more
         self._end(ClientClosed())
         self._scope.cancel()
-        await self.finished.wait()
+        # Who closes it while being cancelled leaves nothing behind either. No peer is waited
+        # for, so this takes a turn or two of the loop.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self.finished.wait()
+            except BaseException:  # asyncio's own cancelling pierces a shield
+                await self.finished.wait()
+                raise
 
     def use(self, quota: Quota) -> None:
-        """Grant this quota's tokens while this client lives. Before :meth:`run`."""
-        quota.attach(self._clock)
+        """Grant this quota's tokens while this client lives."""
+        if quota in self._quotas or self.finished.is_set():
+            return
+        quota.attach(self.clock, self.feed.publish)
         self._quotas.append(quota)
+        if self._group is not None:
+            self._group.start_soon(quota.keep_time)
+
+    def listen(self) -> EventStream:
+        """Events from now on, after one that tells where we stand, if connected."""
+        stream = self.feed.listen()
+        if self.connection is not None and self.welcome is not None:
+            stream.put(connected(self.welcome))
+        return stream
 
     def add(self, lane: RequestLane) -> None:
         """Let the lane know of the connection's coming and going."""
@@ -96,17 +129,9 @@ class Supervisor:
 
     # ---- what lanes call (see _lane.Link)
 
-    @property
-    def ready(self) -> bool:
-        return self._connection is not None
-
-    def send(self, request: AnyRequest) -> Flight[Any]:
-        assert self._connection is not None
-        return self._connection.send(request.proto_id, request.body(), request)
-
     def forget(self, flight: Flight[Any]) -> bool:
         # A flight of an earlier connection is known to nobody any more.
-        return self._connection is None or self._connection.forget(flight)
+        return self.connection is None or self.connection.forget(flight)
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         final = self._final
@@ -126,6 +151,7 @@ class Supervisor:
         try:
             with self._scope:
                 async with anyio.create_task_group() as group:
+                    self._group = group
                     for quota in self._quotas:
                         group.start_soon(quota.keep_time)
                     await self._stay_connected()
@@ -134,17 +160,25 @@ class Supervisor:
             log.exception("an error of this library itself ended the client")
             self._end(internal_error(error))
         finally:
-            self._end(ClientClosed())
-            for quota in self._quotas:
-                quota.detach()
-            self.finished.set()
+            self.finish()
+
+    def finish(self) -> None:
+        """Let go of everything, at the end of ``run`` or in its place. Repeatable."""
+        if self.finished.is_set():
+            return
+        self._end(ClientClosed())
+        self._group = None
+        for quota in self._quotas:
+            quota.detach(self.feed.publish)
+        self.feed.close()
+        self.finished.set()
 
     async def _stay_connected(self) -> None:
         while True:
             self._was_ready_at = None
             cause = await self._one_connection()
             if self._was_ready_at is not None:
-                self._backoff.lived(self._clock() - self._was_ready_at)
+                self._backoff.lived(self.clock() - self._was_ready_at)
             elif not self._started.is_set():
                 self._end(cause)
             if not self._reconnect:
@@ -154,11 +188,12 @@ class Supervisor:
             self.state = LinkState.RECONNECTING
             delay = self._backoff.next()
             log.info("connection to OpenD lost (%s); again in %.2f s", cause, delay)
+            self.feed.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
             await anyio.sleep(delay)
 
     async def _one_connection(self) -> AiocapdistError:
         """Dial, greet, and carry requests until the end of it, which is returned."""
-        greet_by = self._clock() + self._connect_timeout
+        greet_by = self.clock() + self._connect_timeout
         try:
             with anyio.fail_after(self._connect_timeout):
                 transport = await self.door.open()
@@ -166,9 +201,10 @@ class Supervisor:
             return explain_connect(error, self.door, self._connect_timeout)
         connection = Connection(
             transport,
-            self._make_wire(),
-            clock=self._clock,
+            self._entrance.make_wire(),
+            clock=self.clock,
             request_timeout=self.request_timeout,
+            traffic=self.traffic,
             on_ready=lambda welcome: self._ready(connection, welcome),
             on_lost=self._lost,
             on_push=self._pushed,
@@ -176,25 +212,30 @@ class Supervisor:
         )
         cause = await connection.run(greet_by)
         if self._was_ready_at is None:
-            return explain_handshake(cause, self.door)
+            return explain_handshake(cause, self._entrance)
         return self.loss(cause, sent=True)
 
     # ---- what the connection tells
 
     def _ready(self, connection: Connection, welcome: Welcome) -> None:
+        if self._final is not None:
+            return  # closed just now: the connection's end is near
         if self._started.is_set():
             self.reconnects += 1
-        self._connection = connection
+        self.connection = connection
         self.welcome = welcome
         self.state = LinkState.READY
-        self._was_ready_at = self._clock()
+        self._was_ready_at = self.ready_since = self.clock()
         self._started.set()
+        self.feed.publish(connected(welcome))
         self._refresh()
 
     def _lost(self, cause: Exception) -> None:
-        if self._connection is None:
+        if self.ready_since is None:
             return  # it never was ready: nobody relied on it
-        self._connection = None
+        self.connection = None
+        self.ready_since = None
+        self.feed.publish(Disconnected(reason=reason_of(cause)))
         if not self._reconnect:
             self._end(self.loss(cause, sent=True))
         elif self._final is None:
@@ -202,7 +243,12 @@ class Supervisor:
         self._refresh()
 
     def _pushed(self, proto_id: int, body: bytes) -> None:
-        """Notices have no listener yet."""
+        if proto_id != NOTIFY:
+            return  # a push that the user switched on by a request of their own
+        try:
+            self.feed.publish(read_notice(body), len(body))
+        except ProtocolError as error:
+            log.info("a notice of OpenD could not be understood: %s", error)
 
     def _pump(self) -> None:
         for quota in self._quotas:
@@ -219,9 +265,26 @@ class Supervisor:
         if self._final is not None:
             return
         self._final = error
+        self.connection = None
         self.state = LinkState.CLOSED
         self._started.set()
         final = self.final_error(sent=False)
         assert final is not None
         for lane in list(self._lanes):
             lane.fail(final)
+
+
+def connected(welcome: Welcome) -> Connected:
+    """The event that tells of this welcome."""
+    return Connected(
+        conn_id=welcome.conn_id,
+        server_version=server_version(welcome),
+        login_user_id=welcome.login_user_id,
+    )
+
+
+def server_version(welcome: Welcome | None) -> str | None:
+    """OpenD's version as people write it, where it is known."""
+    if welcome is None or welcome.server_version is None:
+        return None
+    return version_text(welcome.server_version)

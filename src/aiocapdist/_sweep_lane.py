@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final
 
 from ._calls import DistributionRequest
 from ._desk import REMEMBERED, Desk
-from ._lane import AnyRequest, RequestLane
+from ._lane import RequestLane
 from ._loop import Waiter
-from .errors import AiocapdistError, InvalidCode
+from .errors import AiocapdistError, InvalidCode, own_copy
 from .models import Outcome, Security
 
-_NO_MORE: Final = object()
 LEAD = 1024
 """Codes that a sweep has in flight or unread at most: it never runs far ahead of its reader."""
 
@@ -38,7 +35,7 @@ class SweepLane(RequestLane):
         self._desk = desk
         self._max_age = max_age
         self._times = _repeated(codes)
-        self._codes: Iterator[str] | None = iter(dict.fromkeys(codes) if self._times else codes)
+        self._codes: Iterator[str] | None = iter(_once(codes) if self._times else codes)
         # Where the codes cannot be counted beforehand, the latest outcomes serve repeats.
         self._latest: OrderedDict[str, Outcome] | None = (
             None if isinstance(codes, Collection) else OrderedDict()
@@ -46,6 +43,9 @@ class SweepLane(RequestLane):
         self._next: tuple[str, Security] | None = None
         self._under_way: set[DistributionRequest] = set()
         self._final: AiocapdistError | None = None
+        # Whether a code that nobody else asks about needs a token, whatever it is.
+        self._plain = self._latest is None and max_age <= 0
+        self._room = LEAD
 
     # ---- what the reader calls
 
@@ -58,11 +58,13 @@ class SweepLane(RequestLane):
         """Begin."""
         self.link.add(self)
         self._final = self.link.final_error(sent=False)
+        self._plain = self._plain and self._final is None
         self._go_on()
 
     def caught_up(self) -> None:
-        """An outcome was read. Further codes are drawn many at a time, not for each."""
-        if self._next is None and self._codes is not None and self._ahead() <= LEAD // 2:
+        """Outcomes were read. Further codes are drawn many at a time, not for each."""
+        self._room = LEAD - len(self.unread) - len(self._under_way)
+        if self._next is None and self._codes is not None and self._room >= LEAD // 2:
             self._go_on()
 
     def leave(self) -> None:
@@ -71,6 +73,8 @@ class SweepLane(RequestLane):
         under_way, self._under_way = self._under_way, set()
         for request in under_way:
             request.leave(self)
+            if not request.done and request.lane is self:
+                request.lane = self._singles  # others joined it: it goes on there
         orphans = list(self._waiting)
         self._waiting.clear()
         self.refresh()
@@ -81,17 +85,20 @@ class SweepLane(RequestLane):
 
     # ---- what requests call
 
-    def wake(self, source: AnyRequest) -> None:
-        assert isinstance(source, DistributionRequest)
+    def wake(self, source: DistributionRequest) -> None:
         self._under_way.discard(source)
-        error = source.own_error() if source.error is not None else None
-        outcome = Outcome(source.code, source.value, error)
+        code, error = source.code, source.error
+        own = None if error is None else own_copy(error)
+        outcome: Outcome = tuple.__new__(Outcome, (code, source.value, own))  # half of Outcome(…)
         if self._latest is not None:
-            self._latest[source.code] = outcome
+            self._latest[code] = outcome
             if len(self._latest) > REMEMBERED:
                 self._latest.popitem(last=False)
-        for _ in range(self._times.pop(source.code, 1)):
-            self._put(outcome)
+        if self._times:
+            self.unread.extend([outcome] * (self._times.pop(code, 1) - 1))
+        self.unread.append(outcome)
+        if self.reader is not None:
+            self.reader.wake()
 
     # ---- what the supervisor and the quota call
 
@@ -101,23 +108,33 @@ class SweepLane(RequestLane):
 
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
+        self._plain = False
         super().fail(error)
         self._look_ahead()
 
     def _wants(self) -> bool:
         return bool(self._waiting) or self._next is not None
 
-    def _take(self) -> AnyRequest | None:
-        if self._waiting:
-            return super()._take()
+    def grant(self, count: int, now: float) -> int:
+        # What has to go again goes first.
+        used = super().grant(count, now) if self._waiting else 0
         self._look_ahead()  # the code held out may have been asked about meanwhile
-        if self._next is None:
-            return None
-        (code, security), self._next = self._next, None
-        request = self._desk.ask(code, security, self)
-        self._watch(request)
-        self._look_ahead()
-        return request
+        connection, desk = self.link.connection, self._desk
+        assert connection is not None
+        if self._latest is not None:
+            # The codes are made by the user's own code, which may let others join meanwhile.
+            count = min(count, 1)
+        while used < count and self._next is not None:
+            (code, security), self._next = self._next, None
+            request = desk.ask(code, security, self)
+            request.sinks.append(self)
+            self._under_way.add(request)
+            request.departed(connection.send(request, now))
+            used += 1
+            self._draw_next()
+        if not self._wants():
+            self.refresh()
+        return used
 
     # ---- inside
 
@@ -129,51 +146,56 @@ class SweepLane(RequestLane):
     def _look_ahead(self) -> None:
         """Hold out the next code that needs a token; deal with those that need none."""
         if self._next is not None:
-            if not self._answered_without_token(*self._next):
+            if not self._answered_without_token(self._next[0]):
                 return
             self._next = None
-        while self._ahead() < LEAD:
-            code = self._draw()
-            if code is _NO_MORE:
-                return
+        self._draw_next()
+
+    def _draw_next(self) -> None:
+        codes = self._codes
+        while codes is not None and self._room > 0:
+            try:
+                code = next(codes)
+            except StopIteration:
+                return self._drawn()
+            except Exception as error:  # the user's iterable: it ends the drawing only
+                self.failure = error
+                return self._drawn()
+            self._room -= 1
             try:
                 security = Security.parse(code)
             except InvalidCode as error:
-                shown = code if isinstance(code, str) else repr(code)
-                for _ in range(self._times.pop(shown, 1)):
-                    self._put(Outcome(shown, error=error))
+                self._put_invalid(code, error)
                 continue
-            if not self._answered_without_token(code, security):
+            if self._plain and code not in self._desk.asked:
                 self._next = (code, security)
-                return
+                return None
+            if not self._answered_without_token(code):
+                self._next = (code, security)
+                return None
+        return None
 
-    def _ahead(self) -> int:
-        """Codes in flight or unread."""
-        return len(self.unread) + len(self._under_way)
-
-    def _draw(self) -> Any:
-        """The next of what was given. What the user's iterable raises ends the drawing only."""
-        if self._codes is None:
-            return _NO_MORE
-        try:
-            return next(self._codes)
-        except StopIteration:
-            pass
-        except Exception as error:
-            self.failure = error
+    def _drawn(self) -> None:
+        """No code is left to draw."""
         self._codes = None
         if self.finished and self.reader is not None:
             self.reader.wake()
-        return _NO_MORE
 
-    def _answered_without_token(self, code: str, security: Security) -> bool:
+    def _put_invalid(self, code: object, error: InvalidCode) -> None:
+        shown = shown_as(code)
+        for _ in range(self._times.pop(shown, 1)):
+            self._put(Outcome(shown, error=error))
+
+    def _answered_without_token(self, code: str) -> bool:
         if self._final is not None:
-            self._put(Outcome(code, error=copy.copy(self._final)))
+            for _ in range(self._times.pop(code, 1)):
+                self._put(Outcome(code, error=own_copy(self._final)))
         elif self._latest is not None and (latest := self._latest.get(code)) is not None:
             self._put(latest)
-        elif (value := self._desk.recent(code, self._max_age)) is not None:
-            self._put(Outcome(code, value))
-        elif (asked := self._desk.asked(code)) is None:
+        elif self._max_age > 0 and (value := self._desk.recent(code, self._max_age)) is not None:
+            for _ in range(self._times.pop(code, 1)):
+                self._put(Outcome(code, value))
+        elif (asked := self._desk.asked.get(code)) is None:
             return False
         elif asked in self._under_way:
             self._times[code] = self._times.get(code, 1) + 1
@@ -195,12 +217,17 @@ def _repeated(codes: Iterable[object]) -> dict[str, int]:
     """How often each code is given that is given more than once, where that can be told."""
     if not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict):
         return {}
-    try:
-        if len(set(codes)) == len(codes):
-            return {}
-        counts = Counter(codes)
-    except TypeError:  # something unhashable: it becomes a failed outcome by itself
+    names = [shown_as(code) for code in codes]
+    if len(set(names)) == len(names):
         return {}
-    return {
-        code if isinstance(code, str) else repr(code): n for code, n in counts.items() if n > 1
-    }
+    return {name: n for name, n in Counter(names).items() if n > 1}
+
+
+def _once(codes: Iterable[str]) -> Iterable[str]:
+    """Each code once, in the order in which they first come."""
+    return {shown_as(code): code for code in codes}.values()
+
+
+def shown_as(code: object) -> str:
+    """What an outcome calls a code: its text, or of what is none how Python writes it."""
+    return code if isinstance(code, str) else repr(code)

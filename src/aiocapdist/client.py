@@ -6,17 +6,20 @@ import math
 from collections.abc import Iterable
 
 import anyio
+from google.protobuf.message import Message
 
-from ._calls import GlobalStateRequest
+from ._calls import GlobalStateRequest, M, MessageRequest
 from ._desk import Desk
+from ._feed import EventStream
 from ._lane import RequestLane
 from ._loop import Clock
+from ._protocol import catalog
 from ._protocol.questions import CapitalDistributionQuestion
 from ._request import Request
-from ._supervisor import Supervisor
+from ._supervisor import Supervisor, server_version
 from ._sweep_lane import SweepLane
 from .errors import QuotaWaitTooLong
-from .models import CapitalDistribution, GlobalState, Security, Status, version_text
+from .models import CapitalDistribution, GlobalState, Security, Status
 from .quota import Quota
 from .sweep import Sweep
 
@@ -44,6 +47,7 @@ class Client:
         self._desk = Desk(clock, CapitalDistributionQuestion(security_firm), attempts)
         self._singles = RequestLane(supervisor, quota)
         self._free = RequestLane(supervisor, supervisor.unmetered)
+        self._lanes = {quota: self._singles}
         supervisor.use(quota)
         supervisor.add(self._singles)
         supervisor.add(self._free)
@@ -56,15 +60,19 @@ class Client:
     def status(self) -> Status:
         """Where the connection stands, now."""
         supervisor = self._supervisor
-        welcome = supervisor.welcome
+        welcome, traffic, since = supervisor.welcome, supervisor.traffic, supervisor.ready_since
         return Status(
             state=supervisor.state.value,
             door=supervisor.door.name,
-            encrypted=False,
-            conn_id=welcome.conn_id if welcome else None,
-            server_version=version_text(welcome.server_version) if welcome else None,
+            encrypted=supervisor.encrypted,
+            conn_id=welcome.conn_id if welcome and supervisor.connection else None,
+            server_version=server_version(welcome),
             login_user_id=welcome.login_user_id if welcome else None,
+            uptime=None if since is None else self._clock() - since,
             reconnects=supervisor.reconnects,
+            calls=traffic.calls,
+            late_replies=traffic.late_replies,
+            round_trip=traffic.round_trip(),
         )
 
     @property
@@ -86,12 +94,12 @@ class Client:
         Cancelling is safe at any time. Source: proto 3212.
         """
         security = Security.parse(code)
-        recent = self._desk.recent(code, max_age)
-        if recent is not None:
+        desk = self._desk
+        if max_age > 0 and (recent := desk.recent(code, max_age)) is not None:
             return recent
-        request = self._desk.asked(code)
+        request = desk.asked.get(code)
         if request is None:
-            request = self._desk.ask(code, security, self._singles)
+            request = desk.ask(code, security, self._singles)
             self._singles.submit(request)
         if request.done:
             return request.result()
@@ -124,13 +132,85 @@ class Client:
         """
         request = GlobalStateRequest(self._free, self._attempts)
         self._free.submit(request)
-        if request.done:
-            return request.result()
-        return await request.wait()
+        return request.result() if request.done else await request.wait()
+
+    async def request(
+        self,
+        proto_id: int,
+        message: Message,
+        response_type: type[M],
+        *,
+        quota: Quota | None = None,
+        repeat: bool = False,
+    ) -> M:
+        """Any other call of OpenD's over the same connection, in any protobuf classes.
+
+        ``message`` is the whole request (with its ``c2s``), ``response_type`` the class of
+        its reply; the vendor's own will do. With a ``quota`` it waits in that one's line,
+        and a refusal for frequency goes back there. Without one it goes at once, except for
+        calls that the client's own quota counts (3212). Where its fate is unknown (the
+        connection broke, no reply came) it is sent again only with ``repeat``: safe for what
+        only reads.
+
+        Raises OpenDError or one of its kinds where the reply's ``retType`` is not 0 (the
+        reply's other fields are lost then), ProtocolError where it cannot be read as
+        ``response_type``, RequestTimeout, ConnectionLost or ClientClosed; ValueError where
+        ``message`` lacks required fields or ``proto_id`` is not one to ask. Cancelling is
+        safe. Pushes that such a call switches on are dropped.
+        """
+        check_askable(proto_id)
+        if not isinstance(message, Message):
+            raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
+        if not message.IsInitialized():
+            missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
+            raise ValueError(f"the message lacks required fields: {missing}")
+        if quota is None and is_counted(proto_id):
+            quota = self._quota
+        request = MessageRequest(
+            *(self._lane(quota), self._attempts, proto_id),
+            *(message.SerializeToString(), response_type, repeat),
+        )
+        request.lane.submit(request)
+        return request.result() if request.done else await request.wait()
+
+    def events(self) -> EventStream:
+        """What happens from now on: ``async for event in client.events()``.
+
+        Connected (first of all where that is so already), Disconnected, Reconnecting,
+        Throttled, Resumed and OpenD's own notices, one model each (``aiocapdist.events``).
+        Ends when the client is closed. A listener that falls 256 behind loses the oldest and
+        gets a Missed with their count; it never slows a reply. Source: push 1003.
+        """
+        return self._supervisor.listen()
+
+    def _lane(self, quota: Quota | None) -> RequestLane:
+        """The lane of single calls in this quota's line."""
+        if quota is None:
+            return self._free
+        lane = self._lanes.get(quota)
+        if lane is None:
+            self._supervisor.use(quota)
+            lane = self._lanes[quota] = RequestLane(self._supervisor, quota)
+            self._supervisor.add(lane)
+        return lane
 
     async def aclose(self) -> None:
         """End the connection; calls that wait end with ClientClosed. Repeatable, any task."""
         await self._supervisor.aclose()
+
+
+def check_askable(proto_id: int) -> None:
+    """Raise ValueError for what belongs to the connection itself, or is only ever pushed."""
+    if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
+        raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
+    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
+        raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")
+
+
+def is_counted(proto_id: int) -> bool:
+    """Whether the account's quota counts this call."""
+    call = catalog.CATALOG.get(proto_id)
+    return call is not None and call.counted
 
 
 async def _wait_at_most(

@@ -4,6 +4,7 @@
 
     AiocapdistError
     ├── InvalidCode            (also ValueError)        code, reason, suggestion
+    ├── InvalidKey             (also ValueError)        reason
     ├── ConnectError           (also ConnectionError)   host, port, reason, hint
     │   └── HandshakeError
     ├── ConnectionLost         (also ConnectionError)   reason, sent
@@ -23,6 +24,8 @@ and none carries a key, a password or a frame's bytes.
 
 from __future__ import annotations
 
+import copy
+from math import isinf
 from typing import Any
 
 
@@ -43,6 +46,13 @@ def _rebuild(
     return error
 
 
+def own_copy(error: AiocapdistError) -> AiocapdistError:
+    """The same error for one caller alone: shared, its traceback would grow with each."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine
+
+
 class InvalidCode(AiocapdistError, ValueError):
     """A code string that is not ``MARKET.CODE``; nothing was sent.
 
@@ -59,6 +69,20 @@ class InvalidCode(AiocapdistError, ValueError):
         self.code = code
         self.reason = reason
         self.suggestion = suggestion
+
+
+class InvalidKey(AiocapdistError, ValueError):
+    """``rsa_key`` is not a key that OpenD could share with us; nothing was sent.
+
+    ``reason`` says what is wrong with it, and never shows it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"unusable rsa_key: {reason}; expected an RSA private key in PEM form without "
+            "password: the same as in OpenD's settings"
+        )
+        self.reason = reason
 
 
 class ConnectError(AiocapdistError, ConnectionError):
@@ -169,9 +193,11 @@ class QuotaWaitTooLong(AiocapdistError):
     """
 
     def __init__(self, eta: float, max_wait: float) -> None:
-        super().__init__(
-            f"the quota would let this call go in about {eta:.1f} s, "
-            f"and max_wait is {max_wait:g} s; allow more, or call later"
+        when = (
+            "this call waits for the connection to OpenD"
+            if isinf(eta)
+            else f"the quota would let this call go in about {eta:.1f} s"
         )
+        super().__init__(f"{when}, and max_wait is {max_wait:g} s; allow more, or call later")
         self.eta = eta
         self.max_wait = max_wait

@@ -7,12 +7,11 @@ CNY for SH and SZ). Times are aware and in UTC.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
-from typing import NamedTuple, TypeVar
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from .errors import AiocapdistError, InvalidCode
 
@@ -77,7 +76,8 @@ def known(kind: type[_E], number: int) -> _E | int:
     return kind(number) if number in kind._value2member_map_ else number
 
 
-_SHAPE = re.compile(r"([A-Z_]+)\.([!-`{-~]{1,64})", re.ASCII)
+_MARKETS: dict[str, Market] = dict(Market.__members__)
+_SYMBOL = re.compile(r"[!-`{-~]{1,64}", re.ASCII)
 _EXPECTED = "expected MARKET.CODE such as 'HK.00700', 'US.AAPL' or 'SH.600519'"
 
 
@@ -91,11 +91,11 @@ class Security(NamedTuple):
     def parse(cls, code: str) -> Security:
         """Read ``MARKET.CODE``; raise :class:`InvalidCode` for anything else."""
         try:
-            match = _SHAPE.fullmatch(code)
-            if match is not None:
-                return cls(Market[match[1]], match[2])
-        except (TypeError, KeyError):
-            pass
+            name, _, symbol = code.partition(".")
+            if _SYMBOL.fullmatch(symbol) is not None:
+                return tuple.__new__(cls, (_MARKETS[name], symbol))  # half the cost of cls(…)
+        except (AttributeError, KeyError, TypeError):
+            pass  # TypeError: bytes have a partition too
         raise _invalid(code)
 
     def __str__(self) -> str:
@@ -108,7 +108,8 @@ def _invalid(code: object) -> InvalidCode:
         return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {_EXPECTED}")
     market, dot, symbol = code.strip().upper().partition(".")
     suggestion = f"{market}.{symbol}"
-    mended = market in Market.__members__ and _SHAPE.fullmatch(suggestion) is not None
+    # Of ASCII alone: "ß" has an upper case too, and it is no letter of a code.
+    mended = code.isascii() and market in _MARKETS and _SYMBOL.fullmatch(symbol) is not None
     if not code:
         reason = "it is empty"
     elif any(ch.isspace() or not ch.isprintable() for ch in code):
@@ -117,8 +118,9 @@ def _invalid(code: object) -> InvalidCode:
         reason = "it names no market"
     elif not market or not symbol:
         reason = f"nothing stands {'after' if market else 'before'} the dot"
-    elif market not in Market.__members__:
-        reason = f"there is no market {market!r}; known are {', '.join(Market.__members__)}"
+    elif market not in _MARKETS:
+        shown = market if len(market) <= 20 else f"{market[:20]}…"
+        reason = f"there is no market {shown!r}; known are {', '.join(_MARKETS)}"
     elif mended:
         reason = "codes are upper case"
     elif len(symbol) > 64:
@@ -128,11 +130,17 @@ def _invalid(code: object) -> InvalidCode:
     return InvalidCode(code, f"{reason}; {_EXPECTED}", suggestion if mended else None)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Frozen(BaseModel):
+    """Compared by value, never changed, and wary of what it does not know."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
 
-class CapitalDistribution(_Frozen):
+# Finite, and so are its sums: one NaN would spoil every total that a user makes.
+Amount = Annotated[float, Field(ge=-1e300, le=1e300)]
+
+
+class CapitalDistribution(Frozen):
     """Money into and out of one security this session, by size of order.
 
     Amounts are currency units of the security's market. Orders are sized against the
@@ -146,14 +154,14 @@ class CapitalDistribution(_Frozen):
 
     code: str
     market: Market
-    capital_in_super: float | None = None
-    capital_in_big: float
-    capital_in_mid: float
-    capital_in_small: float
-    capital_out_super: float | None = None
-    capital_out_big: float
-    capital_out_mid: float
-    capital_out_small: float
+    capital_in_super: Amount | None = None
+    capital_in_big: Amount
+    capital_in_mid: Amount
+    capital_in_small: Amount
+    capital_out_super: Amount | None = None
+    capital_out_big: Amount
+    capital_out_mid: Amount
+    capital_out_small: Amount
     update_time: str | None = None
     """OpenD's own text, as it came; its time zone is the market's for HK, SH and SZ."""
     updated_at: datetime | None = None
@@ -228,8 +236,7 @@ class CapitalDistribution(_Frozen):
         return self.main_net / gross if gross else None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one code: a ``value`` or an ``error``, never both."""
 
     code: str
@@ -262,13 +269,13 @@ def moment(market: Market, timestamp: float | None, text: str | None) -> datetim
     if text and market in _BEIJING_MARKETS:
         try:
             naive = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
-        except ValueError:
-            return None
-        return naive.replace(tzinfo=_BEIJING).astimezone(UTC)
+            return naive.replace(tzinfo=_BEIJING).astimezone(UTC)
+        except (OverflowError, ValueError):
+            return None  # "0001-01-01 00:00:00", a zero, lies before all times in UTC
     return None
 
 
-class GlobalState(_Frozen):
+class GlobalState(Frozen):
     """Market phases, log-ins and clocks, as OpenD tells them (proto 1002).
 
     A phase without a name here stays its number. Markets that this OpenD does not
@@ -305,7 +312,16 @@ def version_text(number: int) -> str:
     return f"{number // 100}.{number % 100:02d}"
 
 
-class Status(_Frozen):
+class RoundTrip(Frozen):
+    """Seconds from a request's sending to its reply, over the latest 512 replies."""
+
+    median: float
+    p90: float
+    p99: float
+    largest: float
+
+
+class Status(Frozen):
     """A snapshot of one client, cheap to take (``client.status``)."""
 
     state: str
@@ -313,9 +329,19 @@ class Status(_Frozen):
     door: str
     """How OpenD is reached: ``tcp``, ``ws``, ``wss`` or ``memory``."""
     encrypted: bool
+    """Whether what is said is sealed on its way: by ``rsa_key``, or by TLS."""
     conn_id: int | None
+    """OpenD's number for this connection; None while there is none."""
     server_version: str | None
+    """Such as ``10.11``; None before the first connection and at the WebSocket door."""
     login_user_id: int | None
+    """None as for ``server_version``."""
+    uptime: float | None
+    """Seconds since OpenD let this connection in; None while there is none."""
     reconnects: int
-
-
+    calls: int
+    """Requests sent so far, those that were sent again counted each time."""
+    late_replies: int
+    """Replies that came when nobody waited for them any more."""
+    round_trip: RoundTrip | None
+    """None before the first reply."""

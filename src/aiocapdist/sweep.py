@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import anyio.lowlevel
 
 from ._loop import new_waiter
-from ._sweep_lane import SweepLane
+from ._sweep_lane import SweepLane, shown_as
 from .errors import AiocapdistError
 from .models import CapitalDistribution, Outcome
 
-READ_AT_ONCE = 256
-"""Outcomes handed out without a pause at most: others on the loop get their turn."""
+REFILL_EVERY = 128
+"""Outcomes handed out at most before others on the loop get their turn, and before it is seen
+to that more are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Sweep:
     Every code gives one :class:`Outcome`, a bad one too, and none ends the sweep. Codes
     are drawn from the iterable as the quota lets them go, not ahead; an exception that
     the iterable raises is raised here after what was asked before. Leaving the loop early
-    spends no further token. Source: proto 3212.
+    spends no further token, and cancelling leaves it. Source: proto 3212.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Sweep:
         values: dict[str, CapitalDistribution] = {}
         errors: dict[str, AiocapdistError] = {}
         for code in self._codes:
-            outcome = outcomes[code if isinstance(code, str) else repr(code)]
+            outcome = outcomes[shown_as(code)]
             if outcome.value is not None:
                 values[outcome.code] = outcome.value
             else:
@@ -69,33 +70,49 @@ class Sweep:
 
 
 class SweepReader:
-    """One iteration of a sweep. When it is dropped, as at ``break``, the sweep is left."""
+    """One iteration of a sweep. When it is dropped, as at ``break``, or cancelled while it
+    waits, the sweep is left."""
 
     def __init__(self, lane: SweepLane) -> None:
         self._lane = lane
-        self._read = 0
+        self._unread = lane.unread
+        self._until_refill = REFILL_EVERY
         lane.start()
 
     def __aiter__(self) -> SweepReader:
         return self
 
     async def __anext__(self) -> Outcome:
+        unread = self._unread
+        if not unread or not self._until_refill:
+            await self._refill()
+        self._until_refill -= 1
+        return unread.popleft()
+
+    async def _refill(self) -> None:
+        """See that more is under way, let others have their turn, and wait for an outcome."""
         lane = self._lane
-        self._read += 1
-        if self._read % READ_AT_ONCE == 0:
-            await anyio.lowlevel.checkpoint()
-        while not lane.unread:
-            if lane.finished:
-                lane.leave()
-                raise lane.failure or StopAsyncIteration
-            lane.reader = new_waiter()
-            try:
-                await lane.reader
-            finally:
-                lane.reader = None
-        outcome = lane.unread.popleft()
-        lane.caught_up()
-        return outcome
+        if lane.reader is not None:
+            raise RuntimeError("two tasks read one sweep; let one read, or make a sweep for each")
+        try:
+            if not self._until_refill:
+                await anyio.lowlevel.checkpoint()
+            self._until_refill = REFILL_EVERY
+            lane.caught_up()
+            while not self._unread:
+                if lane.finished:
+                    raise lane.failure or StopAsyncIteration
+                lane.reader = new_waiter()
+                try:
+                    await lane.reader
+                finally:
+                    lane.reader = None
+                lane.caught_up()
+        except BaseException:
+            # At its end; and when cancelled, since whoever keeps the cancelled task keeps this
+            # reader too, by the traceback, and it would go on spending tokens for nobody.
+            lane.leave()
+            raise
 
     async def aclose(self) -> None:
         """Leave the sweep. Repeatable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 import anyio
@@ -44,6 +45,10 @@ class MemoryStream(ByteStream):
         await self._outgoing.aclose()
 
     async def aclose(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The same, at once."""
         self._outgoing.close()
         self._incoming.close()
 
@@ -54,17 +59,23 @@ class MemoryDoor(Listener[MemoryStream]):
     def __init__(self, buffer: float = math.inf) -> None:
         self._buffer = buffer
         self._serving = False
+        self.refusing = False
+        """Whether whoever comes is turned away, as where nobody listens."""
         self._arrive, self._arrivals = anyio.create_memory_object_stream[MemoryStream](math.inf)
 
     async def open(self) -> MemoryStream:
         """The client's end of a new connection; ConnectionRefusedError once closed."""
         mine, theirs = MemoryStream.pair(self._buffer)
         try:
+            if self.refusing:
+                raise anyio.ClosedResourceError
             await self._arrive.send(theirs)
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            await mine.aclose()
-            await theirs.aclose()
-            raise ConnectionRefusedError("nobody listens at this memory door") from None
+        except BaseException as error:  # being cancelled among them
+            mine.close()
+            theirs.close()
+            if isinstance(error, anyio.ClosedResourceError | anyio.BrokenResourceError):
+                raise ConnectionRefusedError("nobody listens at this memory door") from None
+            raise
         return mine
 
     async def serve(
@@ -80,5 +91,9 @@ class MemoryDoor(Listener[MemoryStream]):
     async def aclose(self) -> None:
         """Refuse whoever comes from now on; those who are in stay."""
         self._arrive.close()
+        # Those who came but were not let in yet are hung up on.
+        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
+            while True:
+                await self._arrivals.receive_nowait().aclose()
         if not self._serving:
             self._arrivals.close()

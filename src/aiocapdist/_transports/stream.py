@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 from anyio.abc import ByteStream
 
+from .base import Receive, Source
+
 READ_SIZE = 262_144
 
 
@@ -32,18 +34,19 @@ class StreamTransport:
         self._scope = anyio.CancelScope()
         self._something = anyio.Event()
 
-    def attach(self, receive: Callable[[bytes], None], source: Callable[[], bytes]) -> None:
+    def attach(self, receive: Receive, source: Source) -> None:
         self._receive = receive
         self._source = source
 
-    def wake_writer(self) -> None:
+    def wake_writer(self, at_once: bool = False) -> None:
         self._something.set()
 
     def close(self) -> None:
         self._scope.cancel()
 
-    async def run(self) -> Exception | None:
+    async def run(self, begin: Callable[[], None]) -> Exception | None:
         try:
+            begin()
             with self._scope:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._read)
@@ -69,7 +72,9 @@ class StreamTransport:
                 self._something = anyio.Event()
                 # One fetch and one write for all that was asked for meanwhile.
                 if data := self._source():
-                    await self._stream.send(data)
+                    await self._stream.send(b"".join(data))
+        except anyio.EndOfStream:
+            self._scope.cancel()  # over TLS, writing too may be told that the peer has gone
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             self._end(error)
 
