@@ -63,8 +63,7 @@ async def test_40_calls_in_a_row_give_30_answers_and_10_refusals(
     tmp_path: Path, language: str
 ) -> None:
     script = (
-        'result = [figures(*context.get_capital_distribution(f"HK.{n:05d}"))'
-        " for n in range(1, 41)]"
+        'result = [figures(*context.get_capital_distribution(f"HK.{n:05d}")) for n in range(1, 41)]'
     )
     with anyio.fail_after(60):
         async with Simulator(language=language) as opend:

@@ -1,0 +1,141 @@
+"""A bot, as frameworks have them: ``start`` and ``stop`` are called from tasks of their own,
+and what it does meanwhile runs in yet others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist import Client, ClientClosed, ConnectError, Quota
+
+from ..conftest import LOOPS
+from ..waiting import until
+from .elsewhere import Elsewhere, nothing_left
+
+pytestmark = pytest.mark.anyio
+T = TypeVar("T")
+
+
+@pytest.fixture(params=[loop for loop in LOOPS if loop.values[0][0] == "asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """On trio a client lives in an ``async with``: see test_trio_nursery.py."""
+    return request.param
+
+
+class Bot:
+    """Answers commands, and keeps a diary of what the client tells."""
+
+    def __init__(self, port: int, quota: Quota | None = None) -> None:
+        self.diary: list[str] = []
+        self._port = port
+        self._quota = quota
+        self._client: Client | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._client = await aiocapdist.connect(port=self._port, quota=self._quota)
+        self._writing = asyncio.create_task(self._write(self._client))
+
+    async def stop(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+        if self._writing is not None:
+            await self._writing
+
+    async def command(self, code: str) -> str:
+        assert self._client is not None
+        figures = await self._client.capital_distribution(code)
+        return f"{figures.code} {figures.net:+.0f}"
+
+    async def _write(self, client: Client) -> None:
+        async for event in client.events():
+            self.diary.append(type(event).__name__)
+
+
+async def elsewhere_awaited(work: Awaitable[T]) -> T:
+    """In a task of its own, which is over when the work is."""
+
+    async def run() -> T:
+        return await work
+
+    return await asyncio.create_task(run())
+
+
+async def test_it_starts_and_stops_in_different_tasks(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            bot = Bot(elsewhere.port)
+            await elsewhere_awaited(bot.start())
+            answers = [elsewhere_awaited(bot.command(f"HK.{n:05d}")) for n in range(1, 20)]
+            assert [text.split()[0] for text in await asyncio.gather(*answers)] == [
+                f"HK.{n:05d}" for n in range(1, 20)
+            ]
+            await elsewhere_awaited(bot.stop())
+            assert bot.diary == ["Connected", "Disconnected"]
+
+
+async def test_it_can_be_started_anew_and_stopped_more_than_once(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            bot = Bot(elsewhere.port)
+            await elsewhere_awaited(bot.stop())
+            for _ in range(3):
+                await elsewhere_awaited(bot.start())
+                assert (await bot.command("HK.00700")).startswith("HK.00700")
+                await asyncio.gather(*(elsewhere_awaited(bot.stop()) for _ in range(3)))
+            assert bot.diary == ["Connected", "Disconnected"] * 3
+
+
+async def test_stopping_ends_its_commands_with_the_clients_own_error(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            quota = Quota(1, 60.0)
+            bot = Bot(elsewhere.port, quota)
+            await elsewhere_awaited(bot.start())
+            await bot.command("HK.00001")
+            waiting = [asyncio.create_task(bot.command("US.AAPL")) for _ in range(3)]
+            await until(lambda: quota.waiting == 1)
+            await elsewhere_awaited(bot.stop())
+            ends = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(end) for end in ends] == [ClientClosed] * 3
+            with pytest.raises(ClientClosed):
+                await bot.command("HK.00001")
+
+
+async def test_it_goes_on_after_a_loss_without_being_told(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            bot = Bot(elsewhere.port)
+            await elsewhere_awaited(bot.start())
+            await until(lambda: bot.diary)
+            elsewhere.disconnect_all()
+            await until(lambda: len(bot.diary) == 4)
+            assert (await bot.command("HK.00700")).startswith("HK.00700")
+            await elsewhere_awaited(bot.stop())
+            there_and_back = ["Connected", "Disconnected", "Reconnecting"]
+            assert bot.diary == [*there_and_back, "Connected", "Disconnected"]
+
+
+async def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(
+    elsewhere: Elsewhere, hush: int
+) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            bot = Bot(hush)
+            starting = asyncio.create_task(bot.start())
+            await asyncio.sleep(0.05)
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+            bot._port = 1  # nobody listens there
+            with pytest.raises(ConnectError):
+                await elsewhere_awaited(bot.start())
+            bot._port = elsewhere.port
+            await elsewhere_awaited(bot.start())
+            assert (await bot.command("HK.00700")).startswith("HK.00700")
+            await elsewhere_awaited(bot.stop())

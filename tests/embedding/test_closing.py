@@ -1,0 +1,186 @@
+"""``aclose()``: from any task, as often as one likes, whatever goes on, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+from google.protobuf.wrappers_pb2 import BytesValue
+
+import aiocapdist
+from aiocapdist import Client, ClientClosed, Quota
+from aiocapdist._loop import on_asyncio
+
+from ..misbehaving import Server
+from ..own_call import PROTO_ID, Response
+from ..waiting import Call, until
+from .elsewhere import Elsewhere, nothing_left
+
+pytestmark = pytest.mark.anyio
+Way = Callable[[Client], Awaitable[None]]
+
+
+async def itself(client: Client) -> None:
+    """In the task that connected."""
+    await client.aclose()
+
+
+async def twice(client: Client) -> None:
+    for _ in range(2):
+        await client.aclose()
+
+
+async def another_task(client: Client) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(client.aclose)
+
+
+async def ten_tasks_at_once(client: Client) -> None:
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(client.aclose)
+
+
+async def a_cancelled_scope(client: Client) -> None:
+    """As in a ``finally`` below a timeout that has passed."""
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await client.aclose()
+    assert scope.cancelled_caught
+
+
+async def a_cancelled_task(client: Client) -> None:
+    """As a task's own ``finally`` when ``task.cancel()`` ends it."""
+    if not on_asyncio():
+        await a_cancelled_scope(client)
+        return
+
+    async def hold() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await client.aclose()
+
+    task = asyncio.ensure_future(hold())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+WAYS = [
+    *(itself, twice, another_task, ten_tasks_at_once),
+    *(a_cancelled_scope, a_cancelled_task),
+]
+
+
+@pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
+async def test_closing_leaves_no_task_and_no_socket(elsewhere: Elsewhere, close: Way) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            async with aiocapdist.connect(port=elsewhere.port) as client:
+                await client.capital_distribution("HK.00700")
+                await close(client)
+                assert client.status.state == "closed"
+                with pytest.raises(ClientClosed):
+                    await client.capital_distribution("HK.00700")
+
+
+@pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
+async def test_closing_ends_all_that_goes_on(elsewhere: Elsewhere, close: Way) -> None:
+    """A sweep, listeners, a call in line and one with a quota of its own."""
+    quota = Quota(1, 60.0)
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere), anyio.create_task_group() as group:
+            async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+                await client.capital_distribution("HK.00700")
+                codes = [f"HK.{n:05d}" for n in range(1, 50)]
+                sweep = Call(group, client.capital_distributions(codes).collect)
+                single = Call(group, client.capital_distribution, "US.AAPL")
+                events = Call(group, listen, client)
+                await until(lambda: quota.waiting == 2)
+                await close(client)
+            report = await sweep.value()
+            assert [type(error) for error in report.errors.values()] == [ClientClosed] * 49
+            assert isinstance(await single.error(), ClientClosed)
+            assert "Disconnected" in await events.value()
+            assert quota.waiting == 0
+
+
+async def listen(client: Client) -> list[str]:
+    return [type(event).__name__ async for event in client.events()]
+
+
+class Vanishing:
+    """A way to OpenD that works once; after that a connection neither comes nor fails."""
+
+    def __init__(self, elsewhere: Elsewhere) -> None:
+        self._port = elsewhere.port
+        self.dialled = 0
+
+    async def open(self) -> anyio.abc.ByteStream:
+        self.dialled += 1
+        if self.dialled > 1:
+            await anyio.sleep_forever()
+        return await anyio.connect_tcp("127.0.0.1", self._port)
+
+
+@pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
+async def test_closing_while_it_dials_does_not_wait_for_an_answer(
+    elsewhere: Elsewhere, close: Way
+) -> None:
+    door = Vanishing(elsewhere)
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            async with aiocapdist.connect(door, connect_timeout=3600.0) as client:
+                await until(lambda: elsewhere.opend.connections)
+                elsewhere.disconnect_all()
+                await until(lambda: door.dialled == 2)
+                await close(client)
+
+
+async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
+    elsewhere: Elsewhere, hush: int
+) -> None:
+    connecting = aiocapdist.connect(port=hush)
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere), anyio.create_task_group() as group:
+
+            async def use() -> None:
+                with pytest.raises(ClientClosed):
+                    async with connecting:
+                        raise AssertionError("nobody lets us in")
+
+            group.start_soon(use)
+            await until(lambda: connecting._client is not None)
+            assert connecting._client is not None
+            await connecting._client.aclose()
+
+
+async def test_closing_between_two_attempts_does_not_wait_for_the_next(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 3600.0)
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            async with aiocapdist.connect(port=elsewhere.port) as client:
+                await until(lambda: elsewhere.opend.connections)
+                elsewhere.disconnect_all()
+                await until(lambda: client.status.state == "reconnecting")
+
+
+async def test_closing_does_not_wait_for_an_opend_that_reads_no_more() -> None:
+    """Sixteen megabytes are on their way, and the pipe is full."""
+    big = BytesValue(value=bytes(2**20))
+    with anyio.fail_after(10):
+        async with Server() as server, anyio.create_task_group() as group:
+            async with server.connect() as client:
+                calls = [Call(group, client.request, PROTO_ID, big, Response) for _ in range(16)]
+                await until(lambda: client.status.calls == 16)
+            for call in calls:
+                assert isinstance(await call.error(), ClientClosed)

@@ -1,0 +1,129 @@
+"""Timeouts and cancelling around ``async with connect()``, wherever they strike."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import Client, ConnectError, Quota
+
+from ..waiting import until
+from .elsewhere import Elsewhere, nothing_left
+
+pytestmark = pytest.mark.anyio
+SOON = 0.05
+
+
+async def test_a_timeout_in_connecting_is_a_timeout(elsewhere: Elsewhere, hush: int) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            with pytest.raises(TimeoutError) as caught, anyio.fail_after(SOON):
+                async with aiocapdist.connect(port=hush):
+                    raise AssertionError("nobody answers")
+            assert type(caught.value) is TimeoutError
+
+
+async def test_so_is_one_of_ours_though_it_says_more(elsewhere: Elsewhere, hush: int) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            with pytest.raises(ConnectError, match="no answer to the hand-shake in time"):
+                async with aiocapdist.connect(port=hush, connect_timeout=SOON):
+                    raise AssertionError("nobody answers")
+
+
+async def test_a_timeout_in_the_body_is_a_timeout(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            with pytest.raises(TimeoutError) as caught, anyio.fail_after(SOON):
+                async with aiocapdist.connect(port=elsewhere.port):
+                    await anyio.sleep_forever()
+            assert type(caught.value) is TimeoutError
+
+
+async def test_moving_on_from_the_body_goes_on_behind_it(elsewhere: Elsewhere) -> None:
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            with anyio.move_on_after(SOON) as scope:
+                async with aiocapdist.connect(port=elsewhere.port) as client:
+                    await anyio.sleep_forever()
+            assert scope.cancelled_caught
+            assert client.status.state == "closed"
+
+
+async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(elsewhere: Elsewhere) -> None:
+    quota = Quota(1, 60.0)
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+                await client.capital_distribution("HK.00001")
+                with pytest.raises(TimeoutError), anyio.fail_after(SOON):
+                    await client.capital_distribution("HK.00002")
+                assert quota.waiting == 0
+                assert (await client.global_state()).conn_id == client.status.conn_id
+                assert client.status.reconnects == 0
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_cancelled_in_leaving_it_leaves_all_the_same(
+    elsewhere: Elsewhere, turns: int
+) -> None:
+    """The scope around it is cancelled some turns of the loop after the body's end."""
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere), anyio.create_task_group() as group:
+            leaving = anyio.Event()
+            scope = anyio.CancelScope()
+
+            async def cancel() -> None:
+                await leaving.wait()
+                for _ in range(turns):
+                    await anyio.lowlevel.checkpoint()
+                scope.cancel()
+
+            group.start_soon(cancel)
+            await anyio.wait_all_tasks_blocked()
+            with scope:
+                async with aiocapdist.connect(port=elsewhere.port) as client:
+                    leaving.set()
+            assert client.status.state == "closed"
+
+
+async def hold(port: int, held: list[Client]) -> None:
+    async with aiocapdist.connect(port=port) as client:
+        held.append(client)
+        await anyio.sleep_forever()
+
+
+async def test_cancelling_the_task_that_holds_it_closes_it(elsewhere: Elsewhere) -> None:
+    held = list[Client]()
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            async with anyio.create_task_group() as group:
+                group.start_soon(hold, elsewhere.port, held)
+                await until(lambda: held)
+                group.cancel_scope.cancel()
+            assert held[0].status.state == "closed"
+
+
+async def test_a_failing_sibling_is_all_that_is_told(elsewhere: Elsewhere) -> None:
+    held = list[Client]()
+    with anyio.fail_after(10):
+        async with nothing_left(elsewhere):
+            with pytest.raises(ExceptionGroup) as caught:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(hold, elsewhere.port, held)
+                    await until(lambda: held)
+                    raise ZeroDivisionError("the sibling's own")
+            assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_trios_own_timeouts_do_as_well(elsewhere: Elsewhere, hush: int) -> None:
+    async with nothing_left(elsewhere):
+        with pytest.raises(trio.TooSlowError), trio.fail_after(SOON):
+            async with aiocapdist.connect(port=hush):
+                raise AssertionError("nobody answers")
+        with pytest.raises(trio.TooSlowError), trio.fail_after(SOON):
+            async with aiocapdist.connect(port=elsewhere.port):
+                await trio.sleep_forever()

@@ -1,0 +1,142 @@
+"""On trio a client lives in an ``async with``: in a nursery's task, for the nursery's others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import Client, ClientClosed, ConnectError
+
+from .elsewhere import Elsewhere, nothing_left
+
+TaskStatus = Any
+
+
+class Census(trio.abc.Instrument):
+    """Which tasks there are: trio tells of each that begins or ends."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        self.alive.add(f"{task.name} {id(task)}")
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        self.alive.discard(f"{task.name} {id(task)}")
+
+
+async def serve(port: int, *, task_status: TaskStatus = trio.TASK_STATUS_IGNORED) -> None:
+    """A service, as ``nursery.start`` has them: it hands out its client when that is ready."""
+    async with aiocapdist.connect(port=port) as client:
+        task_status.started(client)
+        await trio.sleep_forever()
+
+
+async def sweep(client: Client, into: list[str]) -> None:
+    codes = [f"HK.{n:05d}" for n in range(1, 26)]
+    async for outcome in client.capital_distributions(codes):
+        into.append(outcome.unwrap().code)
+
+
+def test_a_client_leaves_no_task_of_its_own(elsewhere: Elsewhere) -> None:
+    census = Census()
+    seen = []
+
+    async def main() -> None:
+        with trio.fail_after(10):
+            before = set(census.alive)
+            async with nothing_left(elsewhere):
+                async with aiocapdist.connect(port=elsewhere.port) as client:
+                    await client.capital_distribution("HK.00700")
+                    seen.append(census.alive - before)
+                assert census.alive == before
+
+    trio.run(main, instruments=[census])
+    assert len(seen[0]) > 1, "it had some meanwhile"
+
+
+def test_a_nurserys_tasks_share_the_client_of_one_of_them(elsewhere: Elsewhere) -> None:
+    swept = list[str]()
+
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with nothing_left(elsewhere), trio.open_nursery() as nursery:
+                client = await nursery.start(serve, elsewhere.port)
+                async with trio.open_nursery() as callers:
+                    for _ in range(4):
+                        callers.start_soon(sweep, client, swept)
+                nursery.cancel_scope.cancel()
+            assert client.status.state == "closed"
+
+    trio.run(main)
+    assert len(swept) == 100
+
+
+def test_a_service_that_cannot_start_says_why_to_the_one_who_starts_it() -> None:
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                with pytest.raises(ConnectError):
+                    await nursery.start(serve, 1)
+
+    trio.run(main)
+
+
+def test_a_nursery_inside_ends_before_the_client_does(elsewhere: Elsewhere) -> None:
+    """Those who call last are answered: the client is closed when its block is left."""
+    swept = list[str]()
+
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with (
+                nothing_left(elsewhere),
+                aiocapdist.connect(port=elsewhere.port) as client,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(sweep, client, swept)
+
+    trio.run(main)
+    assert len(swept) == 25
+
+
+def test_a_nursery_outside_sees_its_calls_end_with_the_client(elsewhere: Elsewhere) -> None:
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with nothing_left(elsewhere):
+                with pytest.RaisesGroup(ClientClosed, ClientClosed):
+                    async with trio.open_nursery() as nursery:
+                        async with aiocapdist.connect(port=elsewhere.port) as client:
+                            await client.aclose()
+                            nursery.start_soon(client.global_state)
+                            nursery.start_soon(client.capital_distribution, "HK.00700")
+
+    trio.run(main)
+
+
+def test_a_users_error_leaves_bare_however_deep_it_was_raised(elsewhere: Elsewhere) -> None:
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with nothing_left(elsewhere):
+                with pytest.raises(ZeroDivisionError) as caught:
+                    async with aiocapdist.connect(port=elsewhere.port) as outer:
+                        async with aiocapdist.connect(port=elsewhere.port) as inner:
+                            await outer.capital_distribution("HK.00700")
+                            await inner.capital_distribution("HK.00700")
+                            raise ZeroDivisionError("the user's own")
+            assert caught.value.__context__ is None, "and nothing of ours in its history"
+
+    trio.run(main)
+
+
+def test_awaiting_a_connect_says_what_to_do_instead(elsewhere: Elsewhere) -> None:
+    async def main() -> None:
+        connecting = aiocapdist.connect(port=elsewhere.port)
+        with pytest.raises(RuntimeError, match="on trio use: async with"):
+            await connecting
+        async with connecting as client:
+            assert client.status.state == "ready"
+
+    trio.run(main)
