@@ -1,0 +1,135 @@
+"""One account's day without a loop: its quota, a clock moved by hand, and an OpenD that counts
+each request at the worst moment it may."""
+
+from __future__ import annotations
+
+import heapq
+import random
+
+from aiocapdist import Quota
+
+from ..quota.stubs import Asking, Clock, Watched
+
+DAY = 86_400.0
+LIMIT, PERIOD = 30, 30.0
+GRACE = 1.0  # seconds after a loss, in which OpenD may still count what was under way
+LATE = 60.0  # seconds for which the token of a request without a reply is kept
+
+
+class Day:
+    """24 hours of one account. ``counted`` is when OpenD counted each request."""
+
+    def __init__(self, seed: int, clock: Clock) -> None:
+        self.drawn = random.Random(seed)
+        self.clock = clock
+        self.quota = Quota(LIMIT, PERIOD)
+        self.watched = Watched()
+        self.quota.attach(clock, self.watched)
+        self.lane = Asking(self.quota)
+        self.under_way: dict[int, float] = {}  # the moment at which each will be counted
+        self.counted: list[float] = []
+        self.number = self.granted = 0
+        self.asking = True
+        self.events: list[tuple[float, int, str]] = [
+            (self.drawn.uniform(0, 600), -1, "mood"),
+            (self.drawn.uniform(0, 3600), -2, "lost"),
+            (self.drawn.uniform(0, 3600), -3, "restart"),
+        ]
+        heapq.heapify(self.events)
+        self.change_mood()
+
+    def run(self) -> None:
+        quota, clock, events = self.quota, self.clock, self.events
+        while clock.now < DAY:
+            due = quota._due() if quota._users else None
+            at = events[0][0]
+            if due is not None and due < at:
+                clock.now = max(clock.now, due)
+            else:
+                clock.now = max(clock.now, at)
+                while events[0][0] <= clock.now:
+                    _, number, kind = heapq.heappop(events)
+                    getattr(self, kind)(number)
+            if self.asking and quota._users:
+                self.lane.ask(max(0, self.eager - self.lane.waiting))
+            quota.pump()
+            for _ in range(self.lane.granted - self.granted):
+                self.sent()
+            self.granted = self.lane.granted
+        self.counted += self.under_way.values()
+
+    # ---- what becomes of one request
+
+    def sent(self) -> None:
+        draw, now = self.drawn.random(), self.clock.now
+        if draw < self.unsent_share:
+            self.quota.unsent()  # cancelled before its bytes were fetched
+            return
+        seconds = LATE if draw > 1 - self.silent_share else self.drawn.uniform(*self.round_trip)
+        self.number += 1
+        # As soon as it was sent, or as late as its reply allows, or in between.
+        share = self.drawn.choice([0.0, 1.0, self.drawn.random()])
+        self.under_way[self.number] = now + share * seconds
+        heapq.heappush(self.events, (now + seconds, self.number, "replied"))
+
+    def replied(self, number: int) -> None:
+        """Whether anyone still waits, or has been cancelled, is all the same to the token."""
+        counted = self.under_way.pop(number, None)
+        if counted is not None:
+            self.quota.replied(self.clock.now)
+            self.counted.append(min(counted, self.clock.now))
+
+    # ---- what happens to all
+
+    def lost(self, number: int) -> None:
+        """The connection breaks, or the gateway is started again: what was under way may be
+        counted until a second later, or not at all. It is away for a while."""
+        now = self.clock.now
+        self.quota.lost(len(self.under_way))
+        for counted in self.under_way.values():
+            if counted <= now:
+                self.counted.append(counted)
+            elif self.drawn.random() < 0.8:
+                share = self.drawn.choice([0.0, 1.0, self.drawn.random()])
+                self.counted.append(now + share * GRACE)
+        self.under_way.clear()
+        self.stop_asking()
+        back = now + self.drawn.choice([0.0, 0.2, self.drawn.uniform(0.0, 40.0)])
+        heapq.heappush(self.events, (back, number, "back"))
+        heapq.heappush(self.events, (now + self.drawn.expovariate(1 / 900), number, "lost"))
+
+    def back(self, number: int) -> None:
+        self.asking = True
+
+    def restart(self, number: int) -> None:
+        """The client ends, and another comes later; the quota object stays, on no clock of a
+        loop meanwhile."""
+        if self.quota._users:
+            self.quota.lost(len(self.under_way))
+            self.counted += [min(c, self.clock.now + GRACE) for c in self.under_way.values()]
+            self.under_way.clear()
+            self.stop_asking()
+            self.quota.detach(self.watched)
+            later = self.clock.now + self.drawn.choice([0.0, 0.01, 5.0, 31.0])
+        else:
+            self.quota.attach(self.clock, self.watched)
+            self.asking = True
+            later = self.clock.now + self.drawn.expovariate(1 / 1800)
+        heapq.heappush(self.events, (later, number, "restart"))
+
+    def stop_asking(self) -> None:
+        self.asking = False
+        self.lane.ask(-self.lane.waiting)
+
+    def mood(self, number: int) -> None:
+        self.change_mood()
+        self.watched.events.clear()
+        later = self.clock.now + self.drawn.expovariate(1 / 1200)
+        heapq.heappush(self.events, (later, number, "mood"))
+
+    def change_mood(self) -> None:
+        """How much is asked, and how fast and how reliable the way is, for a while."""
+        self.eager = self.drawn.choice([1, 5, 30, 100])
+        self.round_trip = self.drawn.choice([(0.0, 0.0), (0.005, 0.05), (0.01, 2.0), (1.0, 9.9)])
+        self.silent_share = self.drawn.choice([0.0, 0.01, 0.1])
+        self.unsent_share = self.drawn.choice([0.0, 0.0, 0.2])

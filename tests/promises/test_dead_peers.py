@@ -1,0 +1,195 @@
+"""Row 13: a peer that has died without a word is noticed within 3.3 keep-alive intervals of
+its last byte, and what was in flight is asked again.
+
+250 trials on virtual time at scale 1, each with an interval, a latency, a moment of silence and
+calls of its own, half of them with OpenD hearing and not answering, half with nothing carried at
+all; and a black hole of the proxy's over real sockets.
+"""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from anyio.abc import ByteStream
+
+import aiocapdist
+from aiocapdist import Client, Connected, Disconnected, Quota
+from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist.simulator import Simulator
+
+from ..doors import NOW, SEED, amounts, made
+from ..proxy import Proxy
+from ..waiting import until
+from .scale import SCALE, figure, scaled
+
+pytestmark = pytest.mark.anyio
+DEAD_AFTER = 3.3
+TRIALS = scaled(250)
+CODES = [f"HK.{n:05d}" for n in range(1, 400)]
+on_virtual_time = pytest.mark.parametrize(
+    "anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})], ids=[""]
+)
+
+
+class Swallowing(ByteStream):
+    """Carries all until it is told to carry nothing more, and notes when the last byte came."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self.heard_at = 0.0
+        self.dead = self.deaf = False
+        self._stream = stream
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        try:
+            data = await self._stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            if not self.dead:
+                raise
+        if self.dead:
+            await trio.sleep_forever()  # OpenD hangs up at last, and that is not carried either
+        self.heard_at = trio.current_time()
+        return data
+
+    async def send(self, item: bytes) -> None:
+        if not self.deaf:
+            try:
+                await self._stream.send(item)
+            except anyio.BrokenResourceError:
+                assert self.dead
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class Door:
+    """A way in memory where each connection can be silenced."""
+
+    def __init__(self, door: MemoryDoor) -> None:
+        self.streams: list[Swallowing] = []
+        self._door = door
+
+    async def open(self) -> Swallowing:
+        self.streams.append(Swallowing(await self._door.open()))
+        return self.streams[-1]
+
+
+async def note_ends(client: Client, ends: list[float]) -> None:
+    async for event in client.events():
+        if isinstance(event, Disconnected):
+            ends.append(trio.current_time())
+            assert "nothing heard from OpenD" in event.reason
+
+
+@on_virtual_time
+async def test_silence_is_noticed_in_time_whenever_it_begins_and_calls_are_asked_again() -> None:
+    draw = random.Random(13)
+    waited: list[float] = []
+    again = 0
+    for _ in range(TRIALS):
+        interval = draw.choice((1, 5, 10, 30))
+        latency = (0.0, draw.uniform(0.0, 0.8))
+        async with Simulator(
+            seed=SEED, now=lambda: NOW, quota=None, latency=latency, keep_alive_interval=interval
+        ) as opend:
+            door = Door(opend.memory)
+            # Calls that are older than request_timeout when it is noticed have ended before.
+            client_ = aiocapdist.connect(door, request_timeout=200.0, quota=Quota(500, 1.0))
+            async with client_ as client, anyio.create_task_group() as group:
+                ends: list[float] = []
+                group.start_soon(note_ends, client, ends)
+                with trio.fail_after(20.0 * interval):
+                    share, again_here = await one_death(client, door, ends, draw, interval)
+                waited.append(share)
+                again += again_here
+                group.cancel_scope.cancel()
+    figure(
+        13,
+        trials=len(waited),
+        longest_in_intervals=max(waited),
+        shortest_in_intervals=min(waited),
+        calls_asked_again=again,
+    )
+    assert max(waited) <= DEAD_AFTER + 1e-6
+    assert again > TRIALS
+
+
+async def one_death(
+    client: Client, door: Door, ends: list[float], draw: random.Random, interval: int
+) -> tuple[float, int]:
+    """Silence at a random moment: intervals until it was noticed, and calls in flight by then."""
+    await trio.sleep(draw.uniform(0.0, 4.0) * interval)
+    codes = draw.sample(CODES, draw.randrange(1, 6))
+    answers: list[bool] = []
+
+    async def ask(code: str, after: float) -> None:
+        await trio.sleep(after)
+        answers.append(amounts(await client.capital_distribution(code)) == made(code))
+
+    async with anyio.create_task_group() as group:
+        for code in codes:
+            group.start_soon(ask, code, draw.uniform(0.0, 2.0 * interval))
+        await trio.sleep(draw.uniform(0.0, 1.0))
+        (stream,) = door.streams
+        stream.dead, stream.deaf = True, draw.random() < 0.5
+        in_flight = len(codes) - len(answers)
+        began = stream.heard_at
+    assert answers == [True] * len(codes)
+    if not ends:  # none was asked any more: the silence is noticed all the same
+        await trio.sleep(DEAD_AFTER * interval + 1.0)
+    assert client.status.reconnects == len(ends) == 1
+    return (ends[0] - began) / interval, in_flight
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"] if SCALE > 1 else ["asyncio"])
+async def test_a_black_hole_behind_real_sockets_is_noticed_in_time() -> None:
+    """Four of them at a time, with OpenD's shortest interval of one second."""
+    late: list[float] = []
+
+    async def one() -> None:
+        async with (
+            Simulator(seed=SEED, now=lambda: NOW, keep_alive_interval=1, latency=0.01) as opend,
+            Proxy(opend.port) as proxy,
+            aiocapdist.connect(port=proxy.port) as client,
+            anyio.create_task_group() as group,
+        ):
+            assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+            events = client.events()
+            assert isinstance(await anext(events), Connected)
+            (link,) = proxy.links
+            link.swallow()
+            last = link.last_down_at
+            got: list[aiocapdist.CapitalDistribution] = []
+
+            async def ask() -> None:
+                got.append(await client.capital_distribution("US.AAPL"))
+
+            group.start_soon(ask)
+            assert isinstance(await anext(events), Disconnected)
+            late.append(anyio.current_time() - last)
+            await until(lambda: got)
+            assert amounts(got[0]) == made("US.AAPL")
+            assert len(proxy.links) == 2
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(one)
+    figure(13, seconds_over_real_sockets=[round(seconds, 3) for seconds in late], interval=1)
+    # The lower bound is exact; above it a busy machine may take its time.
+    assert all(DEAD_AFTER - 0.05 <= seconds < DEAD_AFTER + 3.0 for seconds in late)
+
+
+@on_virtual_time
+async def test_as_long_as_a_byte_comes_now_and_then_nobody_is_given_up() -> None:
+    async with Simulator(quota=None, keep_alive_interval=10) as opend:
+        async with aiocapdist.connect(opend.memory) as client:
+            await trio.sleep(3600.0)
+            assert client.status.reconnects == 0
+            assert sum(log.proto_id == 1004 for log in opend.requests) >= 440

@@ -1,0 +1,214 @@
+"""Row 10: what decodes neither crashes nor hangs, and any chunking gives the same frames.
+
+An *input* is one stream of bytes in one chunking, or one WebSocket message. Streams are good
+frames of which some bytes were changed, cut, doubled or thrown in; each is read by a slow and
+obvious reader first, and that is what must come out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from hashlib import sha1
+
+from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
+from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State
+from aiocapdist.errors import ProtocolError
+
+from .._protocol.peer import ask, figures, notice, ready, sent
+from .scale import figure, scaled
+
+CAPS = {3212: 40, 1003: 30, 1004: 0}
+STREAMS = 110_000
+CHUNKINGS = 16
+CONVERSATIONS = 6_000
+Pieces = list[bytes]
+
+
+def cap(proto_id: int) -> int:
+    return CAPS.get(proto_id, 60)
+
+
+def read_slowly(
+    data: bytes, cap: Callable[[int], int]
+) -> tuple[list[tuple[int, int, int, bytes, bytes]], bytes | None]:
+    """Field after field: the frames, and what is left unfinished; None where nothing can be."""
+    frames = []
+    while data[:1] == b"F" and data[1:2] in {b"T", b""}:
+        if len(data) < 44:
+            return frames, data
+        proto_id, serial, length = (
+            int.from_bytes(data[at : at + 4], "little") for at in (2, 8, 12)
+        )
+        if data[7] != 0 or length > cap(proto_id):
+            return frames, None
+        if len(data) < 44 + length:
+            return frames, data
+        frames.append((proto_id, serial, data[6], data[16:36], data[44 : 44 + length]))
+        data = data[44 + length :]
+    return frames, b"" if data == b"" else None
+
+
+# ---- streams
+
+
+def pool(draw: random.Random) -> list[bytes]:
+    """Good frames of all lengths that are allowed, and of one that is not."""
+    frames = []
+    for proto_id in (3212, 1003, 1004, 7, 2**32 - 1):
+        for length in {0, 1, cap(proto_id) // 2, cap(proto_id), cap(proto_id) + 1}:
+            body = draw.randbytes(length)
+            frames.append(encode_frame(proto_id, draw.getrandbits(32), body))
+    return frames
+
+
+def damaged(draw: random.Random, data: bytes) -> bytes:
+    """One thing done to these bytes."""
+    at = draw.randrange(len(data) + 1)
+    match draw.randrange(7):
+        case 0:
+            return data[:at]
+        case 1:
+            return data[:at] + draw.randbytes(draw.randrange(1, 9)) + data[at:]
+        case 2:
+            return data[:at] + data[at + draw.randrange(1, 9) :]
+        case 3:
+            return data[:at] + data
+        case 4:
+            length = draw.choice((b"\xff" * 4, b"\0\0\0\x80", b"\0" * 4))
+            return data[:12] + length + data[16:]
+        case _:
+            return data[:at] + bytes([draw.getrandbits(8)]) + data[at + 1 :]
+
+
+def streams(draw: random.Random, number: int) -> Iterator[bytes]:
+    good = pool(draw)
+    for _ in range(number):
+        if draw.random() < 0.05:
+            yield draw.randbytes(draw.randrange(120))
+            continue
+        data = b"".join(draw.choices(good, k=draw.randrange(1, 5)))
+        for _ in range(draw.choice((0, 1, 1, 2))):
+            data = damaged(draw, data)
+        yield data
+
+
+def chunkings(draw: random.Random, data: bytes, number: int) -> Iterator[Pieces]:
+    """Whole, often byte by byte, and cut at so many places in turn."""
+    yield [data]
+    if draw.random() < 0.2:
+        yield [data[n : n + 1] for n in range(len(data))]
+    share, size = draw.random, len(data) + 1
+    for _ in range(number // 2):
+        at = int(share() * size)
+        yield [data[:at], data[at:]]
+    for _ in range(number - number // 2):
+        a, b, c = sorted((int(share() * size), int(share() * size), int(share() * size)))
+        yield [data[:a], data[a:b], data[b:c], data[c:]]
+
+
+def decode(pieces: Pieces, cap: Callable[[int], int]) -> tuple[list[Frame], FrameDecoder]:
+    decoder = FrameDecoder(cap)
+    frames: list[Frame] = []
+    for piece in pieces:
+        frames += decoder.feed(piece)
+    return frames, decoder
+
+
+def test_any_stream_in_any_chunks_is_read_as_the_slow_reader_reads_it() -> None:
+    draw = random.Random(10)
+    inputs = broken = 0
+    for data in streams(draw, scaled(STREAMS)):
+        wanted, left = read_slowly(data, cap)
+        broken += left is None
+        for pieces in chunkings(draw, data, CHUNKINGS):
+            frames, decoder = decode(pieces, cap)
+            assert frames == wanted, pieces
+            if left is None:
+                assert type(decoder.broken) is ProtocolError, pieces
+            else:
+                assert decoder.broken is None, pieces
+                assert decoder.pending == len(left), pieces
+            inputs += 1
+    figure(10, inputs=inputs)
+    # That both ends were met often, or most of this would have been for nothing.
+    assert 0.2 < broken / scaled(STREAMS) < 0.8
+
+
+def test_every_split_point_of_every_kind_of_frame_gives_the_same_frames() -> None:
+    good = pool(random.Random(11))
+    stream = b"".join(frame for frame in good if len(read_slowly(frame, cap)[0]) == 1)
+    wanted, left = read_slowly(stream, cap)
+    assert left == b""
+    assert len(wanted) >= 15
+    for at in range(len(stream) + 1):
+        frames, decoder = decode([stream[:at], stream[at:]], cap)
+        assert (frames, decoder.broken, decoder.pending) == (wanted, None, 0), at
+
+
+# ---- conversations
+
+
+def told(session: Session[str], pieces: Pieces) -> list[tuple[object, ...]]:
+    """What the session makes of these bytes."""
+    made: list[tuple[object, ...]] = []
+    for piece in pieces:
+        for event in session.receive_data(piece, 1.0):
+            match event:
+                case Replied(flight, body):
+                    made.append(("reply", flight.ref, body))
+                case Damaged(flight, error):
+                    assert type(error) is ProtocolError
+                    made.append(("damaged", flight.ref))
+                case Pushed(proto_id, body):
+                    made.append(("push", proto_id, body))
+                case _:
+                    raise AssertionError(event)
+    assert session.cause is None or type(session.cause) is ProtocolError
+    return made
+
+
+def foreseen(
+    data: bytes, refs: dict[tuple[int, int], str]
+) -> tuple[list[tuple[object, ...]], bool]:
+    """The same, by the slow reader and the protocol's three rules; and whether it is the end."""
+    made: list[tuple[object, ...]] = []
+    caps = {1001: 16_384, 1002: 16_384, 1003: 65_536, 1004: 4096, 3212: 16_384, 1: 16_384}
+    frames, left = read_slowly(data, lambda proto_id: caps.get(proto_id, 2**20))
+    pushes = {1003, 2208, 2218, 3005, 3007, 3009, 3011, 3013, 3015, 3019, 3261, 3310, 3450}
+    for proto_id, serial, form, digest, body in frames:
+        fine = sha1(body).digest() == digest and form == 0
+        if proto_id in pushes | {3451, 3452}:
+            made += [("push", proto_id, body)] if fine else []
+        elif ref := refs.pop((proto_id, serial), None):
+            made.append(("reply", ref, body) if fine else ("damaged", ref))
+    return made, left is None
+
+
+def test_a_session_tells_of_any_bytes_what_the_rules_say_and_ends_in_one_error() -> None:
+    draw = random.Random(12)
+    inputs = ends = 0
+    for _ in range(scaled(CONVERSATIONS)):
+        first = draw.getrandbits(32)
+        session = ready(first_serial=first)
+        ask(session, "a", "b", "c")
+        asked = sent(session)
+        replies = [encode_frame(3212, frame.serial, figures(n)) for n, frame in enumerate(asked)]
+        data = b"".join(draw.choices([*replies, notice(asked[0].serial)], k=draw.randrange(1, 5)))
+        for _ in range(draw.choice((0, 1, 1, 2))):
+            data = damaged(draw, data)
+        refs = {(3212, frame.serial): name for frame, name in zip(asked, "abc", strict=True)}
+        wanted, over = foreseen(data, refs)
+        for pieces in [[data], draw.choice(list(chunkings(draw, data, 2)))]:
+            if inputs % 2:
+                session = ready(first_serial=first)
+                ask(session, "a", "b", "c")
+                sent(session)
+            assert told(session, pieces) == wanted, pieces
+            assert (session.state is State.CLOSED) == over, pieces
+            waiting, _ = session.drain()
+            assert sorted(flight.ref or "" for flight in waiting) == sorted(refs.values())
+            inputs += 1
+        ends += over
+    figure(10, inputs=inputs)
+    assert 0.1 < ends / scaled(CONVERSATIONS) < 0.9

@@ -1,0 +1,205 @@
+"""Row 11: half a frame poisons nothing, wherever it was cut.
+
+OpenD's side of a conversation with every kind of message (the hand-shake's reply, 1002, the
+push 1003, 3212, 1004) is cut after each of its bytes: in the clear, in AES-CBC and through
+the WebSocket, there from the HTTP answer on. Whatever the offset: one reconnect, nothing of
+the old connection in the new one, and all calls answered rightly. On virtual time over the
+memory door every offset, over real sockets a sample.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache, partial
+from typing import Any, Self
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from anyio.abc import ByteStream
+
+import aiocapdist
+from aiocapdist import Client, Quota
+from aiocapdist._key_file import load_key
+from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.stream import StreamDoor
+from aiocapdist.simulator import Simulator
+
+from .._protocol.peer import notice
+from ..doors import DOORS, NOW, SEED, OpenDoor, amounts, made, opend_at, rsa_pem
+from ..proxy import Manner, Proxy, Way
+from ..waiting import until
+from .scale import figure, scaled
+
+pytestmark = pytest.mark.anyio
+PUSH = notice()[44:]
+KINDS = ["clear", "aes-cbc", "ws"]
+on_virtual_time = pytest.mark.parametrize(
+    "anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})], ids=[""]
+)
+
+
+class CutStream(ByteStream):
+    """Lets so many bytes come in, and hangs up."""
+
+    def __init__(self, stream: ByteStream, left: float) -> None:
+        self.came = 0
+        self._stream = stream
+        self._left = left
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        if self._left <= 0:
+            await anyio.lowlevel.checkpoint()
+            raise anyio.EndOfStream
+        data = await self._stream.receive(int(min(max_bytes, self._left)))
+        self._left -= len(data)
+        self.came += len(data)
+        return data
+
+    async def send(self, item: bytes) -> None:
+        await self._stream.send(item)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class CutDoor:
+    """A way in memory; the n-th connection lets the n-th number of bytes through."""
+
+    def __init__(self, door: MemoryDoor, *cuts: float) -> None:
+        self.streams: list[CutStream] = []
+        self._door = door
+        self._cuts = cuts
+
+    async def open(self) -> CutStream:
+        number = len(self.streams)
+        cut = self._cuts[number] if number < len(self._cuts) else math.inf
+        self.streams.append(CutStream(await self._door.open(), cut))
+        return self.streams[-1]
+
+
+class House:
+    """One OpenD for all offsets of one kind, since keys and sockets take their time."""
+
+    def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kind = kind
+        self._key = rsa_pem() if kind == "aes-cbc" else None
+        self._options = {"seed": SEED, "now": lambda: NOW, "rsa_key": self._key}
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr("aiocapdist._entrance.load_key", cache(load_key))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Self]:
+        async with Simulator(websocket=self.kind == "ws", **self._options) as opend:
+            self.opend = opend
+            self._memory = opend.memory
+            if self.kind == "ws":
+                self._memory = MemoryDoor()
+                assert opend._group is not None
+                talk = partial(opend._talk, opend._speak_websocket)
+                opend._group.start_soon(self._memory.serve, talk)
+            yield self
+            await self._memory.aclose()
+
+    @asynccontextmanager
+    async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CutDoor]]:
+        """A client whose n-th connection lets the n-th number of bytes through."""
+        self.opend._next_conn_id = 1  # a larger one would be longer
+        door = CutDoor(self._memory, *cuts)
+        address: Any = door
+        if self.kind == "ws":
+            address = "ws://127.0.0.1"
+            self._monkeypatch.setattr(
+                "aiocapdist._entrance.TcpDoor", lambda *_: StreamDoor("tcp", door.open)
+            )
+        quota = Quota(100, 30.0)
+        async with aiocapdist.connect(address, rsa_key=self._key, quota=quota) as client:
+            with trio.fail_after(600.0):  # of virtual time: what never comes is not waited for
+                yield client, door
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def converse(client: Client, opend: Simulator) -> None:
+    """Have OpenD say one of everything, and check each answer."""
+    assert (await client.global_state()).server_time.timestamp() == NOW
+    opend.push(1003, PUSH)
+    assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+    await trio.sleep(12.0)  # a keep-alive is answered meanwhile
+    assert amounts(await client.capital_distribution("US.AAPL")) == made("US.AAPL")
+
+
+async def lengths(house: House) -> tuple[int, int]:
+    """Bytes of the hand-shake's reply, and of all that OpenD says."""
+    async with house.client() as (client, door):
+        (stream,) = door.streams
+        handshake = stream.came
+        await converse(client, house.opend)
+        assert {log.proto_id for log in house.opend.requests} >= {1002, 1004, 3212}
+        return handshake, stream.came
+
+
+@on_virtual_time
+@pytest.mark.parametrize("kind", KINDS)
+async def test_cut_after_any_byte_of_the_hand_shake_the_next_one_is_whole(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(kind, monkeypatch).opened() as house:
+        handshake, _ = await lengths(house)
+        for cut in range(handshake):
+            async with house.client(math.inf, cut) as (client, door):
+                house.opend.disconnect_all()
+                await converse(client, house.opend)
+                assert client.status.reconnects == 1
+                assert [stream.came for stream in door.streams][1] == cut
+                assert len(door.streams) == 3
+    figure(11, door=kind, offsets_of_the_hand_shake=handshake)
+
+
+@on_virtual_time
+@pytest.mark.parametrize("kind", KINDS)
+async def test_cut_after_any_byte_of_what_follows_all_calls_are_answered_rightly(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(kind, monkeypatch).opened() as house:
+        handshake, whole = await lengths(house)
+        for cut in range(handshake, whole + 1):
+            async with house.client(cut) as (client, door):
+                await converse(client, house.opend)
+                await trio.sleep(1.0)  # for the last offset: it is cut after all was said
+                assert amounts(await client.capital_distribution("US.AAPL")) == made("US.AAPL")
+                assert client.status.reconnects == 1
+                assert next(stream.came for stream in door.streams) == cut
+                assert len(door.streams) == 2
+    figure(11, door=kind, offsets_after_the_hand_shake=whole + 1 - handshake)
+
+
+@pytest.mark.parametrize("door", [door for door in DOORS if door.name != "memory"], ids=str)
+async def test_over_real_sockets_a_sample_of_offsets_does_as_well(door: OpenDoor) -> None:
+    draw = random.Random(str(door))
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for _ in range(scaled(6)):
+                ending = draw.choice(["close", "reset"])
+                group.start_soon(cut_over_sockets, door, draw.randrange(1, 1500), ending)
+
+
+async def cut_over_sockets(door: OpenDoor, cut: int, ending: Any) -> None:
+    """The second connection is cut, in its hand-shake or later."""
+    manners = [Manner(), Manner(down=Way(cut_after=cut), ending=ending)]
+    port = "port" if door.greeting == 1001 else "websocket_port"
+    async with opend_at(door) as opend, Proxy(getattr(opend, port), manners) as proxy:
+        setattr(opend, port, proxy.port)  # where ``door`` dials
+        async with door.connect(opend, quota=Quota(100, 30.0)) as client:
+            proxy.links[0].cut()
+            for code in ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001", "HK.00005") * 2:
+                assert amounts(await client.capital_distribution(code)) == made(code)
+            await until(lambda: client.status.state == "ready")
+            was_cut = proxy.links[1].down == cut
+            assert len(proxy.links) == 2 + was_cut

@@ -1,0 +1,49 @@
+"""Row 6 of the promises: a sweep is close to the ideal time, on virtual time.
+
+The floor is what no client can beat: ``30 * ((N - 1) // 30) + round trip``. All 15 sizes and
+round trips run each time, on both loops.
+"""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist.simulator import Simulator
+
+from ..virtual_asyncio import BACKENDS, run_virtually
+from .scale import figure
+
+SIZES = [30, 31, 100, 500, 2000]
+# The most over the floor, by round trip in seconds. The margin of 0.05 s is 0.17 % of it.
+ALLOWED = {0.005: 0.002, 0.05: 0.005, 0.3: 0.021}
+
+
+async def sweep(n: int, round_trip: float) -> float:
+    """Seconds that it takes from the call to the last outcome."""
+    async with (
+        # Keep-alives are none of this test's matter, and take most of its time.
+        Simulator(latency=round_trip, keep_alive_interval=300) as opend,
+        aiocapdist.connect(opend.memory) as client,
+    ):
+        began = anyio.current_time()
+        codes = [f"HK.{number:05d}" for number in range(1, n + 1)]
+        got = [outcome.unwrap().code async for outcome in client.capital_distributions(codes)]
+        took = anyio.current_time() - began
+        assert sorted(got) == codes
+        assert client.quota.refused == 0
+        assert opend.largest_window == 30
+        return took
+
+
+@pytest.mark.parametrize("on", BACKENDS)
+@pytest.mark.parametrize("round_trip", ALLOWED)
+def test_a_sweep_takes_hardly_longer_than_the_ideal(round_trip: float, on: str) -> None:
+    for n in SIZES:
+        took = run_virtually(sweep, n, round_trip, on=on)
+        floor = 30.0 * ((n - 1) // 30) + round_trip
+        over = took / floor - 1
+        figure(6, loop=on, codes=n, round_trip=round_trip, floor=floor, over=f"{over:.2%}")
+        assert over >= -1e-9, "faster than OpenD allows"
+        assert over <= (1e-9 if n == 30 else ALLOWED[round_trip])

@@ -1,0 +1,100 @@
+"""Row 8 of the promises: lives with neighbours. Another program spends 5 or 15 of the
+account's 30 in each window; OpenD counts refused requests or does not. Nobody's call fails,
+hardly any is refused, and most of what is left is used.
+
+Each runs for 1.5 virtual hours at scale 1 (24 at most), refusals of the beginning included.
+"""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from aiocapdist.simulator import Simulator
+
+from ..virtual_asyncio import run_virtually
+from .neighbours import Fared, Ours, spend
+from .scale import SCALE, figure
+
+HOURS = min(24.0, 1.5 * SCALE)
+AT_LEAST = {5: 0.85, 15: 0.55}  # of what the neighbour leaves
+
+
+async def beside_a_foreigner(each: int, manner: str, counted: bool) -> tuple[Fared, int, int]:
+    ours = Ours(first_code=20_000)
+    async with (
+        Simulator(count_refused=counted, keep_alive_interval=300, now=lambda: 1.7e9) as opend,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(spend, opend, each, manner, 1)
+        group.start_soon(ours.ask, opend)
+        await anyio.sleep(HOURS * 3600.0)
+        group.cancel_scope.cancel()
+    refused = sum(r.outcome == "refused" and r.code != "HK.00005" for r in opend.requests)
+    return ours.fared(HOURS * 3600.0), refused, opend.largest_window
+
+
+@pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
+@pytest.mark.parametrize("manner", ["evenly", "in bursts", "at random"])
+@pytest.mark.parametrize("each", AT_LEAST)
+def test_beside_another_program_calls_are_answered_and_hardly_any_refused(
+    each: int, manner: str, counted: bool
+) -> None:
+    fared, refused, largest = run_virtually(beside_a_foreigner, each, manner, counted)
+    used = fared.answered_each / (30 - each)
+    figure(
+        8,
+        neighbour=f"{each} {manner}",
+        refusals_count=counted,
+        used=f"{used:.1%}",
+        refused_each=f"{fared.refused_each:.2f}",
+        longest_gap=f"{fared.longest_gap:.0f} s",
+    )
+    assert fared.failed == 0
+    assert used >= AT_LEAST[each]
+    assert fared.refused_each <= 0.5
+    assert fared.longest_gap < 60.0, "it stood still for a while"
+    assert largest == 30
+    # It is told, as often as it happens; those that come together are told once.
+    assert 0 < fared.refused <= refused <= fared.refused + 5  # the last are on their way
+    assert refused / 2 < fared.told <= refused
+
+
+async def two_of_ours(counted: bool, seed: int) -> tuple[Fared, Fared]:
+    """Equal in all but that one comes a little later; a quota each, as in two processes that
+    know nothing of each other."""
+    first, second = Ours(20_000), Ours(60_000)
+    latency = (0.005, 0.3)
+    async with (
+        Simulator(
+            count_refused=counted,
+            keep_alive_interval=300,
+            latency=latency,
+            seed=seed,
+            now=lambda: 1.7e9,
+        ) as opend,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(first.ask, opend)
+        await anyio.sleep(17.0)
+        group.start_soon(second.ask, opend)
+        await anyio.sleep(HOURS / 2 * 3600.0)
+        group.cancel_scope.cancel()
+    return first.fared(HOURS / 2 * 3600.0), second.fared(HOURS / 2 * 3600.0)
+
+
+@pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
+def test_of_two_equal_clients_neither_starves(counted: bool) -> None:
+    first, second = run_virtually(two_of_ours, counted, 4)
+    figure(
+        8,
+        refusals_count=counted,
+        answered_each=f"{first.answered_each:.1f} and {second.answered_each:.1f}",
+        refused_each=f"{first.refused_each:.2f} and {second.refused_each:.2f}",
+        longest_gaps=f"{first.longest_gap:.0f} and {second.longest_gap:.0f} s",
+    )
+    assert first.failed == second.failed == 0
+    assert min(first.answered_each, second.answered_each) >= 5.0
+    assert first.answered_each + second.answered_each >= 20.0
+    assert max(first.refused_each, second.refused_each) <= 1.5
+    assert max(first.longest_gap, second.longest_gap) < 1000.0

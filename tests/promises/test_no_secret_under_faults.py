@@ -1,0 +1,124 @@
+"""Promise 20: no secret escapes, whatever goes wrong on the way.
+
+Every fault that the simulator knows meets a call, and then a hand-shake, at the doors that have
+secrets. All that a user can see of it is searched for sentinel keys: see tests/test_secrets.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from aiocapdist import AiocapdistError, Quota
+from aiocapdist.simulator import Fault, Faults, Simulator
+
+from .. import doors
+from ..doors import DOORS, OpenDoor
+from ..secrets_sought import WS_SENTINEL, Witness
+from ..test_secrets import witness
+from ..waiting import Call, until
+from .test_cancelling_everywhere import SCALE, STEPPED
+
+__all__ = ["witness"]
+pytestmark = pytest.mark.anyio
+SECRETIVE = [door for door in DOORS if door.cipher or door.name in ("ws", "wss")]
+if SCALE == 1:
+    SECRETIVE = [door for door in SECRETIVE if door.cipher != "ftaes-ecb"]
+STUCK = {Fault.DROP, Fault.REORDER, Fault.WRONG_SERIAL, Fault.WRONG_ID, Fault.SILENT}
+"""After these no answer comes: the connection is cut, so that nobody waits for a timeout."""
+HARMLESS = {Fault.DUPLICATE, Fault.PUSH, Fault.PUSH_FLOOD, Fault.DELAY, Fault.REFUSE}
+"""After these there is an answer all the same."""
+
+
+@pytest.fixture(autouse=True)
+def sentinels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "WEBSOCKET_KEY", WS_SENTINEL)
+    monkeypatch.setattr("aiocapdist._protocol.backoff.CEILING", 0.01)
+
+
+class Script:
+    """One fault at a time: what the simulator's schedule is read from."""
+
+    def __init__(self) -> None:
+        self.next: Fault | None = None
+
+    def __iter__(self) -> Iterator[Fault | None]:
+        while True:
+            fault, self.next = self.next, None
+            yield fault
+
+
+async def meet(
+    fault: Fault, faults: Faults, opend: Simulator, witness: Witness, operation: Any, *args: Any
+) -> bool:
+    """The operation meets the fault, and ends; whether it failed."""
+    async with anyio.create_task_group() as group:
+        call = Call(group, operation, *args)
+        await until(lambda: faults.played[fault])
+        if fault in STUCK:
+            opend.disconnect_all()
+        try:
+            witness.see(await call.value())
+        except AiocapdistError as error:
+            witness.errors.append(error)
+            return True
+    return False
+
+
+@pytest.mark.parametrize("anyio_backend", STEPPED)
+@pytest.mark.parametrize("door", SECRETIVE, ids=str)
+async def test_nothing_is_shown_by_a_call_that_any_fault_meets(
+    door: OpenDoor, anyio_backend: Any, witness: Witness
+) -> None:
+    script = Script()
+    faults = Faults(script=script, delay=(0.01, 0.01), flood=5, away=0.01)
+    with anyio.fail_after(30):
+        async with (
+            door.opend(faults=faults, quota=None) as opend,
+            door.connect(opend, quota=Quota(1000, 0.3), attempts=1) as client,
+        ):
+            events = client.events()
+            for fault in Fault:
+                script.next = fault
+                call = client.capital_distribution, "HK.00700"
+                failed = await meet(fault, faults, opend, witness, *call)
+                assert failed is (fault not in HARMLESS | unknown_at(door)), fault
+                witness.see(client, client.status, client.quota, opend)
+                opend.disconnect_all()  # whatever state it is in by now
+                reconnects = client.status.reconnects
+                await until(lambda n=reconnects: client.status.reconnects > n)
+            await events.aclose()
+            witness.see(events, *opend.requests)
+    witness.assert_nothing_shown()
+
+
+@pytest.mark.parametrize("anyio_backend", STEPPED)
+@pytest.mark.parametrize("door", SECRETIVE, ids=str)
+async def test_nothing_is_shown_by_a_hand_shake_that_any_fault_meets(
+    door: OpenDoor, anyio_backend: Any, witness: Witness
+) -> None:
+    script = Script()
+    faults = Faults(script=script, handshake=True, delay=(0.01, 0.01), flood=5, away=0.01)
+    with anyio.fail_after(30):
+        async with door.opend(faults=faults) as opend:
+            for fault in Fault:
+                script.next = fault
+                connecting = door.connect(opend)
+                await meet(fault, faults, opend, witness, enter, connecting)
+                witness.see(connecting, opend, *opend.requests)
+                await opend.come_back()  # sooner than it would by itself
+    assert len(witness.errors) > len(Fault) / 2
+    witness.assert_nothing_shown()
+
+
+async def enter(connecting: Any) -> Any:
+    async with connecting as client:
+        return client, client.status
+
+
+def unknown_at(door: OpenDoor) -> set[Fault]:
+    """Faults of the TCP door's own."""
+    return {Fault.BAD_DIGEST} if door.greeting == 1 else set()

@@ -1,0 +1,156 @@
+"""Row 17 of the promises: serials that wrap, and replies that are late, doubled, unasked or
+under another id. Nothing is ever delivered to another than its own.
+
+At scale 1: 1 500 wraps of a session's serials; the soak's are 100 000. Between two wraps the
+four thousand million requests are left out, but not what they would have to get past: what
+still flies, and the tombstones of what was forgotten or timed out.
+"""
+
+from __future__ import annotations
+
+import random
+
+from aiocapdist._protocol.frames import Frame, encode_frame
+from aiocapdist._protocol.session import (
+    Damaged,
+    Flight,
+    Pushed,
+    Replied,
+    Session,
+    Settled,
+    State,
+    TimedOut,
+)
+
+from .._protocol.peer import notice, ready, sent, with_bad_digest
+from .scale import figure, scaled
+
+WRAPS = scaled(1_500)
+LAST = 2**32 - 1
+PROTOS = (3212, 1002, 3211)
+TIMEOUT = 4.0
+
+
+class Wrapping:
+    """One session near the end of its serials, again and again, and a server with mischief.
+
+    Each request's body is its own name, and a reply's is "to" that name: so what is delivered
+    tells by itself whether it was to somebody else.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.drawn = random.Random(seed)
+        self.now = 0.0
+        self.session: Session[str] = ready(first_serial=LAST - 5, request_timeout=TIMEOUT)
+        self.names = 0
+        self.flights: dict[str, Flight[str]] = {}  # whose end was not told yet
+        self.unanswered: list[Frame] = []  # what the server may still reply to
+        self.answered: list[Frame] = []  # and what it already did, lately
+
+    def wrap(self) -> None:
+        """Two dozen requests over the end of the serials, and all kinds of replies."""
+        self.session._serial = LAST - self.drawn.randint(0, 12)
+        before = self.session._serial
+        for _ in range(24):
+            self.ask()
+            if self.drawn.random() < 0.3:
+                self.forget()
+            if self.drawn.random() < 0.8:
+                self.fetch()
+            for _ in range(self.drawn.choice([0, 0, 1, 2])):
+                self.reply()
+        assert self.session._serial < before, "it did not wrap"
+        if self.drawn.random() < 0.3:
+            self.time_passes()
+
+    # ---- what is asked
+
+    def ask(self) -> None:
+        self.names += 1
+        name = str(self.names)
+        taken = {*self.session.waiting, *self.session._forgotten}
+        flight = self.session.request(self.drawn.choice(PROTOS), name.encode(), name, self.now)
+        assert flight.key not in taken, "a serial that is still in use"
+        assert 1 <= flight.key[1] <= LAST
+        self.flights[name] = flight
+
+    def forget(self) -> None:
+        """Its caller is cancelled."""
+        name = self.drawn.choice(list(self.flights))
+        flight = self.flights[name]
+        if flight.key in self.session.waiting and not self.session.forget(flight):
+            del self.flights[name]
+
+    def fetch(self) -> None:
+        self.unanswered += [frame for frame in sent(self.session) if frame.proto_id in PROTOS]
+
+    # ---- what comes
+
+    def reply(self) -> None:
+        """Its own, or one that is doubled, damaged, unasked, or under another id."""
+        draw = self.drawn.random()
+        if draw < 0.7 and self.unanswered:
+            frame = self.unanswered.pop(self.drawn.randrange(len(self.unanswered)))
+            self.answered = [*self.answered[-50:], frame]
+            data = encode_frame(frame.proto_id, frame.serial, b"to " + frame.body)
+            self.hear(with_bad_digest(data) if draw < 0.05 else data)
+        elif draw < 0.8 and self.answered:  # once more
+            frame = self.drawn.choice(self.answered)
+            if self.is_free(frame.proto_id, frame.serial):
+                self.hear(
+                    encode_frame(frame.proto_id, frame.serial, b"to " + frame.body), none=True
+                )
+        elif draw < 0.9:  # under a serial that nobody asked with, or not under this id
+            proto_id = self.drawn.choice([*PROTOS, 9999])
+            serial = (LAST - 15 + self.drawn.randint(0, 40)) % 2**32
+            if self.is_free(proto_id, serial):
+                self.hear(encode_frame(proto_id, serial, b"to nobody"), none=True)
+        elif self.flights:  # a push, with a live request's serial
+            flight = self.flights[self.drawn.choice(list(self.flights))]
+            events = self.session.receive_data(encode_frame(2208, flight.key[1], b""), self.now)
+            assert events == [Pushed(2208, b"")]
+
+    def is_free(self, proto_id: int, serial: int) -> bool:
+        """Whether no request of this id and serial has been sent and not been answered."""
+        return all((f.proto_id, f.serial) != (proto_id, serial) for f in self.unanswered)
+
+    def hear(self, data: bytes, *, none: bool = False) -> None:
+        events = self.session.receive_data(data, self.now)
+        for event in events:
+            assert isinstance(event, Replied | Damaged | Settled)
+            name = event.flight.ref
+            assert name is not None
+            if isinstance(event, Replied):
+                assert event.body == b"to " + name.encode(), "somebody else's reply"
+            self.tell(name)
+        assert not (none and events), f"delivered, and nobody had asked: {events}"
+
+    def time_passes(self) -> None:
+        """Requests time out, and tombstones are given up after 60 s."""
+        self.now += self.drawn.choice([1.0, 3.0, 5.0, 20.0])
+        self.session.receive_data(notice(), self.now)
+        for event in self.session.handle_timer(self.now, 0.0):
+            assert isinstance(event, TimedOut | Settled)
+            name = event.flight.ref
+            assert name is not None
+            if isinstance(event, Settled) or not event.flight.written:
+                self.tell(name)
+                # Given up after 60 s: this server replies to it no more either.
+                key = event.flight.key
+                self.unanswered = [f for f in self.unanswered if (f.proto_id, f.serial) != key]
+
+    def tell(self, name: str) -> None:
+        """This one's end was told: once, and never again."""
+        assert name in self.flights, "its end was told before"
+        del self.flights[name]
+
+
+def test_over_the_end_of_the_serials_nobody_gets_what_was_not_theirs() -> None:
+    world = Wrapping(seed=17)
+    for _ in range(WRAPS):
+        world.wrap()
+        assert world.session.state is State.READY
+        known = [*world.session.waiting.values(), *world.session._forgotten.values()]
+        mine = {flight.ref for flight in known if flight.ref is not None}
+        assert mine == set(world.flights)
+    figure(17, wraps=WRAPS, requests=world.names, wrong_deliveries=0)

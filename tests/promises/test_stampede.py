@@ -1,0 +1,134 @@
+"""Row 14: 500 clients do not come back all at once when one gateway is restarted.
+
+On virtual time over the memory door. The measure is the most attempts to connect within any
+100 ms, tried or successful, against what the same clients would do if each came back a fixed
+six seconds after its loss, and again every six seconds until let in, as the vendor's does.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+
+import anyio
+import pytest
+import trio
+import trio.testing
+
+import aiocapdist
+from aiocapdist import Client, Disconnected, Quota
+from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+from aiocapdist.simulator import Simulator
+
+from ..doors import NOW, SEED, amounts, made
+from .scale import SCALE, figure
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.parametrize(
+        "anyio_backend",
+        [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})],
+        ids=[""],
+    ),
+]
+CLIENTS = 500
+FIXED = 6.0
+AWAY = [0.05, 1.0, 10.0, 120.0] if SCALE > 1 else [0.05, 10.0]
+
+
+class Door:
+    """Where all dial; it notes when, and who was let in."""
+
+    def __init__(self, door: MemoryDoor) -> None:
+        self.tried: list[float] = []
+        self.opened: list[float] = []
+        self.all_back = anyio.Event()
+        self._door = door
+
+    async def open(self) -> MemoryStream:
+        self.tried.append(trio.current_time())
+        stream = await self._door.open()
+        self.opened.append(trio.current_time())
+        if len(self.opened) == CLIENTS:
+            self.all_back.set()
+        return stream
+
+
+def peak(times: list[float], within: float = 0.1) -> int:
+    """The most of these in any half-open span so long."""
+    ordered = sorted(times)
+    return max(bisect_left(ordered, at + within) - n for n, at in enumerate(ordered))
+
+
+def fixed_attempts(losses: list[float], back_at: float) -> list[float]:
+    """When the same clients would try, each six seconds after its loss and after each failure."""
+    tried = []
+    for lost_at in losses:
+        failures = max(0, math.ceil((back_at - lost_at) / FIXED) - 1)
+        tried += [lost_at + FIXED * (n + 1) for n in range(failures + 1)]
+    return tried
+
+
+async def note_losses(client: Client, losses: list[float]) -> None:
+    async for event in client.events():
+        if isinstance(event, Disconnected):
+            losses.append(trio.current_time())
+
+
+@pytest.mark.parametrize("away", AWAY)
+async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
+    random.seed(14)  # what the delays are drawn with
+    async with (
+        Simulator(seed=SEED, now=lambda: NOW, quota=None) as opend,
+        anyio.create_task_group() as group,
+    ):
+        door = Door(opend.memory)
+        losses: list[float] = []
+        clients: list[Client] = []
+        told = anyio.Event()
+
+        async def live() -> None:
+            async with aiocapdist.connect(door, quota=Quota(10, 1.0)) as client:
+                clients.append(client)
+                group.start_soon(note_losses, client, losses)
+                await told.wait()
+
+        for _ in range(CLIENTS):
+            group.start_soon(live)
+        await trio.sleep(2.0)
+        assert len(clients) == opend.connections == CLIENTS
+        door.tried.clear()
+        door.opened.clear()
+        door.all_back = anyio.Event()
+        began = trio.current_time()
+        await opend.go_away()
+        await trio.sleep(away)
+        await opend.come_back()
+        with trio.fail_after(31.0):  # no delay is longer than 30 s
+            await door.all_back.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        assert opend.connections == CLIENTS
+        assert len(losses) == len(door.opened) == CLIENTS, "each was lost once"
+        fixed = fixed_attempts(losses, began + away)
+        for client in random.sample(clients, 20):
+            assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+        told.set()
+        await trio.testing.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    figure(
+        14,
+        away=away,
+        peak_tried=peak(door.tried),
+        peak_let_in=peak(door.opened),
+        fixed_6_s=peak(fixed),
+        tried=len(door.tried),
+        fixed_tried=len(fixed),
+        last_back_after=round(max(door.opened) - began - away, 2),
+        fixed_back_after=round(max(fixed) - began - away, 2),
+    )
+    # The first delay is drawn from 0.2 s: half of all in a tenth, and what chance adds; and
+    # those who were refused early draw the next one from 0.5 s, which comes on top.
+    assert peak(door.tried) <= 0.75 * peak(fixed)
+    if away >= 1.0:
+        assert peak(door.opened) <= 0.35 * peak(fixed)

@@ -1,0 +1,176 @@
+"""Row 5 of the promises: tokens are conserved. After each step free + held + cooling is the
+limit, none is minted and none leaks, and a model that knows nothing of heaps agrees.
+
+At scale 1: 300 000 steps of the ledger and of the quota together; the soak's are 10 million.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from aiocapdist import Quota
+from aiocapdist.quota.ledger import Ledger
+
+from ..quota.stubs import Asking, Clock, Watched
+from .scale import figure, scaled
+
+LEDGER_STEPS = scaled(150_000)
+QUOTA_STEPS = scaled(150_000)
+PERIOD, MARGIN = 30.0, 0.05
+
+
+class Model:
+    """What a ledger should hold: when each cooling token comes back, and whether it was
+    refused. A plain list, gone through each time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self.cooling: list[tuple[float, bool]] = []
+
+    def advance(self, now: float) -> None:
+        self.cooling = [row for row in self.cooling if row[0] > now]
+
+    @property
+    def free(self) -> int:
+        return self.limit - self.held - len(self.cooling)
+
+    def agrees_with(self, ledger: Ledger) -> bool:
+        refused = sum(was_refused for _, was_refused in self.cooling)
+        next_back = min((back for back, _ in self.cooling), default=float("inf"))
+        return (
+            (self.free, self.held, len(self.cooling), refused)
+            == (ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused)
+            and ledger.free + ledger.held + ledger.cooling == ledger.limit == self.limit
+            and next_back == ledger.next_back
+            and ledger.spent == self.held + len(self.cooling) - refused
+        )
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30])
+def test_a_ledger_neither_mints_nor_leaks_a_token(limit: int) -> None:
+    drawn = random.Random(limit)
+    ledger, model = Ledger(limit, PERIOD, MARGIN), Model(limit)
+    now = 0.0
+    for _ in range(LEDGER_STEPS // 3):
+        choice, n = drawn.random(), drawn.randint(1, 4)
+        if choice < 0.35 and n <= ledger.free:
+            ledger.take(n)
+            model.held += n
+        elif choice < 0.45 and n <= ledger.held:
+            ledger.put_back(n)
+            model.held -= n
+        elif choice < 0.75 and n <= ledger.held:
+            refused, grace = drawn.random() < 0.2, drawn.choice([0.0, 0.0, 1.0])
+            ledger.settle(n, now, grace=grace, refused=refused)
+            model.held -= n
+            model.cooling += [(now + grace + PERIOD + MARGIN, refused)] * n
+        elif choice < 0.76:
+            before, now = now, drawn.uniform(0.0, 1e5)  # another loop's clock
+            ahead = now - before
+            ledger.shift(ahead)
+            model.cooling = [(back + ahead, refused) for back, refused in model.cooling]
+        else:
+            now += drawn.choice([0.0, 0.01, 1.0, drawn.uniform(0.0, 40.0)])
+            ledger.advance(now)
+            model.advance(now)
+        assert model.agrees_with(ledger)
+    ledger.settle(ledger.held, now)
+    ledger.advance(now + 1000.0)
+    assert ledger.free == limit
+
+
+class Account:
+    """A quota and all that is done with it; how many requests are under way, by our count."""
+
+    def __init__(self, seed: int) -> None:
+        self.drawn = random.Random(seed)
+        self.quota, self.clock, self.watched = Quota(30, PERIOD, reserve=3), Clock(), Watched()
+        self.quota.attach(self.clock, self.watched)
+        self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
+        self.under_way = 0
+        self.granted = 0
+        weights = {
+            self.ask: 30,
+            self.give_up: 5,
+            self.ask_at_once: 3,
+            self.replies_come: 22,
+            self.one_was_unsent: 5,
+            self.one_is_refused: 3,
+            self.all_are_lost: 1,
+            self.a_client_comes_and_one_goes: 1,
+            self.time_passes: 30,
+        }
+        self.deeds, self.weights = list(weights), list(weights.values())
+
+    def step(self) -> None:
+        (deed,) = self.drawn.choices(self.deeds, self.weights)
+        deed()
+        self.quota.pump()
+        granted = sum(lane.granted for lane in self.lanes)
+        self.under_way += granted - self.granted
+        self.granted = granted
+        self.watched.events.clear()
+
+    def lane(self) -> Asking:
+        return self.drawn.choice(self.lanes)
+
+    def ask(self) -> None:
+        lane = self.lane()
+        if lane.waiting < 50:
+            lane.ask(self.drawn.randint(1, 5))
+
+    def give_up(self) -> None:
+        lane = self.lane()
+        lane.ask(-min(self.drawn.randint(1, 5), lane.waiting))
+
+    def ask_at_once(self) -> None:
+        self.under_way += self.quota.take_at_once(self.clock.now)
+
+    def replies_come(self) -> None:
+        for _ in range(min(self.drawn.randint(1, 5), self.under_way)):
+            self.quota.replied(self.clock.now)
+            self.under_way -= 1
+
+    def one_was_unsent(self) -> None:
+        if self.under_way:
+            self.quota.unsent()
+            self.under_way -= 1
+
+    def one_is_refused(self) -> None:
+        if self.under_way:
+            assert self.quota.refuse()
+            self.under_way -= 1
+            self.lane().ask(1)
+
+    def all_are_lost(self) -> None:
+        self.quota.lost(self.under_way)
+        self.under_way = 0
+
+    def a_client_comes_and_one_goes(self) -> None:
+        self.quota.attach(self.clock, self.watched)
+        self.quota.detach(self.watched)
+
+    def time_passes(self) -> None:
+        self.clock.now += self.drawn.choice([0.0, 0.01, 1.0, self.drawn.uniform(0.0, 12.0)])
+
+
+def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
+    """Lanes that come and go, replies, refusals, losses, giving up, clients that change."""
+    account = Account(seed=5)
+    quota, ledger = account.quota, account.quota._ledger
+    for _ in range(QUOTA_STEPS):
+        account.step()
+        assert ledger.free >= 0 <= ledger.cooling
+        assert ledger.free + ledger.held + ledger.cooling == 30
+        assert ledger.held == account.under_way + quota._seen
+    assert account.granted > QUOTA_STEPS / 20
+    figure(5, steps=LEDGER_STEPS + QUOTA_STEPS, granted=account.granted, leaked_or_minted=0)
+    account.all_are_lost()
+    for lane in account.lanes:
+        lane.ask(-lane.waiting)
+    account.clock.now += 2000.0
+    assert quota.available == 30
+    assert (ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused) == (30, 0, 0, 0)

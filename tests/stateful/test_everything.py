@@ -1,0 +1,240 @@
+"""Client, simulator and faults on virtual time, in any order that Hypothesis thinks of.
+
+Row 3 of the promises: every call ends. After every step besides: a reply reached its own
+caller or nobody (row 1), tokens are conserved (row 5), no closed window is above the limit
+as the server counts (row 4), and what is in flight agrees with the server's log (row 17).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from aiocapdist import QuotaWaitTooLong
+from aiocapdist._pb.keep_alive_pb2 import Response
+from aiocapdist.simulator import Fault
+
+from ..own_call import PROTO_ID, question
+from .answers import GOOD, INVALID, UNKNOWN, all_own, is_own, swept
+from .world import World
+
+SCALE = float(os.environ.get("AIOCAPDIST_SCALE", "1"))
+STEPS = 50
+# A failure is told at once, as it was found: to make it small takes longer than a test may.
+PHASES = set(Phase) if "AIOCAPDIST_SHRINK" in os.environ else set(Phase) - {Phase.shrink}
+CODES = st.sampled_from([*GOOD, UNKNOWN])
+SECONDS = st.sampled_from([0.001, 0.3, 1.0, 9.99, 10.0, 30.0, 30.05, 35.0, 61.0]) | st.floats(0, 40)
+a_client = precondition(lambda self: self.world.client is not None)
+
+
+class Everything(RuleBasedStateMachine):
+    """Does one thing after the other, and looks after each."""
+
+    rules_run = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World = None  # type: ignore[assignment]
+        self.away = False
+        self.log: dict[tuple[int, int, int], Any] = {}
+        self.read = 0
+
+    @initialize(
+        limit=st.sampled_from([1, 3, 30]),
+        latency=st.sampled_from([(0.0, 0.0), (0.01, 0.9)]),
+        attempts=st.integers(1, 3),
+        handshake=st.booleans(),
+    )
+    def begin(
+        self, limit: int, latency: tuple[float, float], attempts: int, handshake: bool
+    ) -> None:
+        self.world = World(limit, latency, attempts, handshake=handshake)
+
+    # ---- what callers do
+
+    @a_client
+    @rule(code=CODES, n=st.integers(1, 3))
+    def ask(self, code: str, n: int) -> None:
+        for _ in range(n):
+            self.world.call(self.world.client.capital_distribution(code), is_own(code))
+
+    @a_client
+    @rule(codes=st.lists(st.sampled_from(GOOD), unique=True, min_size=2))
+    def ask_about_many_at_once(self, codes: list[str]) -> None:
+        for code in codes:
+            self.world.call(self.world.client.capital_distribution(code), is_own(code))
+
+    @a_client
+    @rule(code=CODES, max_wait=st.sampled_from([0.0, 5.0, 40.0]), max_age=st.sampled_from([0, 20]))
+    def ask_with_limits(self, code: str, max_wait: float, max_age: float) -> None:
+        asking = self.world.client.capital_distribution(code, max_wait=max_wait, max_age=max_age)
+        own = is_own(code)
+        self.world.call(asking, lambda got: isinstance(got, QuotaWaitTooLong) or own(got))
+
+    @a_client
+    @rule(
+        codes=st.lists(st.sampled_from([*GOOD, UNKNOWN, INVALID]), max_size=12),
+        enough=st.sampled_from([1, 5, 1000]),
+        max_age=st.sampled_from([0, 20]),
+    )
+    def sweep(self, codes: list[str], enough: int, max_age: float) -> None:
+        sweeping = swept(self.world.client, codes, enough, max_age)
+        self.world.call(sweeping, all_own(codes), requests=len(codes))
+
+    @a_client
+    @rule()
+    def ask_for_the_state(self) -> None:
+        def check(state: Any) -> bool:
+            asked = (r.connection for r in self.world.opend.requests if r.proto_id == 1002)
+            return state.conn_id in asked
+
+        self.world.call(self.world.client.global_state(), check)
+
+    @a_client
+    @rule(number=st.integers(0, 10**6), repeat=st.booleans(), counted=st.booleans())
+    def ask_anything(self, number: int, repeat: bool, counted: bool) -> None:
+        asking = self.world.client.request(
+            PROTO_ID,
+            question(number),
+            Response,
+            repeat=repeat,
+            quota=self.world.quota if counted else None,
+        )
+        self.world.call(asking, lambda reply: reply.s2c.time == 2 * number)
+
+    @precondition(lambda self: self.world.running)
+    @rule(data=st.data(), n=st.integers(1, 3))
+    def cancel(self, data: st.DataObject, n: int) -> None:
+        for _ in range(min(n, len(self.world.running))):
+            running = self.world.running
+            call = running[data.draw(st.integers(0, len(running) - 1))]
+            call.cancelled = True
+            call.task.cancel()
+            if data.draw(st.booleans()):
+                self.world.loop.settle()
+        self.world.loop.settle()
+
+    @a_client
+    @rule()
+    def close(self) -> None:
+        self.world.close_client()
+
+    @precondition(lambda self: self.world.client is None)
+    @rule()
+    def open(self) -> None:
+        self.world.open_client()
+
+    # ---- what else happens
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: float) -> None:
+        self.world.loop.let_pass(seconds)
+
+    @rule(faults=st.lists(st.sampled_from([*Fault, None]), min_size=1, max_size=4))
+    def play(self, faults: list[Fault | None]) -> None:
+        self.world.trouble = True
+        self.world.script.coming.extend(faults)
+
+    @rule()
+    def disconnect(self) -> None:
+        self.world.trouble = True
+        self.world.do(self.world.opend.disconnect_all)
+
+    @precondition(lambda self: not self.away)
+    @rule()
+    def go_away(self) -> None:
+        self.world.trouble = self.away = True
+        self.world.run(self.world.opend.go_away())
+
+    @precondition(lambda self: self.away)
+    @rule()
+    def come_back(self) -> None:
+        self.away = False
+        self.world.run(self.world.opend.come_back())
+
+    @precondition(lambda self: self.world.pipe.clear.is_set())
+    @rule()
+    def clog(self) -> None:
+        """The client's bytes get stuck: what is asked from now on is never written."""
+        self.world.trouble = True
+        self.world.do(self.world.pipe.clog)
+
+    @precondition(lambda self: not self.world.pipe.clear.is_set())
+    @rule()
+    def unclog(self) -> None:
+        self.world.do(self.world.pipe.clear.set)
+
+    # ---- what always holds
+
+    @invariant()
+    def every_reply_reached_its_own_caller_or_nobody(self) -> None:
+        type(self).rules_run += 1
+        self.world.check_ended()
+
+    @invariant()
+    def tokens_are_conserved(self) -> None:
+        quota, ledger = self.world.quota, self.world.quota._ledger
+        assert min(ledger.free, ledger.held, ledger.cooling) >= 0
+        assert ledger.free + ledger.held + ledger.cooling == ledger.limit == quota.limit
+        counted = [flight for flight in self.world.flights if flight.ref.lane.quota is quota]
+        assert ledger.held == len(counted) + quota._seen
+
+    @invariant()
+    def no_window_is_over_the_limit(self) -> None:
+        assert self.world.opend.largest_window <= self.world.quota.limit
+
+    @invariant()
+    def what_is_in_flight_agrees_with_the_servers_log(self) -> None:
+        for request in self.world.opend.requests[self.read :]:
+            key = (request.connection, request.proto_id, request.serial)
+            assert key not in self.log, "a serial was used twice on one connection"
+            self.log[key] = request
+        self.read = len(self.world.opend.requests)
+        now, slowest = self.world.loop.time(), self.world.latency[1]
+        for flight in self.world.flights:
+            logged = self.log.get((self.world.client.status.conn_id, *flight.key))
+            if logged is not None:
+                assert flight.written
+                assert logged.outcome == "refused" or logged.code == getattr(
+                    flight.ref, "code", None
+                )
+            elif flight.written and self.world.pipe.clear.is_set():
+                assert now - flight.sent_at <= slowest, "it was sent, and never came"
+
+    def teardown(self) -> None:
+        if self.world is None:
+            return
+        try:
+            self.away = False
+            self.world.come_to_an_end()
+            self.no_window_is_over_the_limit()
+        finally:
+            self.world.close()
+
+
+def test_whatever_happens_every_call_ends_with_its_own_answer_or_an_error() -> None:
+    examples = max(1, int(60 * SCALE))
+    Everything.rules_run = 0
+    run_state_machine_as_test(
+        Everything,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            deadline=None,
+            phases=PHASES,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(f"{Everything.rules_run} rules in about {examples} worlds: 0 hangs, 0 crossed")
+    assert Everything.rules_run >= examples * STEPS / 5
