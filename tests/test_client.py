@@ -18,6 +18,8 @@ from aiocapdist import (
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._figures import figures
 
+from .quota.stubs import tokens
+
 pytestmark = pytest.mark.anyio
 NOW = 1_700_000_000.0
 
@@ -198,8 +200,8 @@ async def test_cancelled_waiters_cost_nothing() -> None:
                     await anyio.lowlevel.checkpoint()
                 group.cancel_scope.cancel()
             assert client.quota.waiting == 0
-            assert client.quota._ledger.held == 0
-            assert client._desk._asked == {}
+            assert tokens(client.quota) == (0, 0, 2)
+            assert client._desk.asked == {}
             assert sum(r.proto_id == 3212 for r in opend.requests) == 2
 
 
@@ -215,7 +217,7 @@ async def test_max_wait_is_told_at_once() -> None:
             assert 29.0 < error.value.eta < 30.1
             assert error.value.max_wait == 5.0
             assert client.quota.waiting == 0
-            assert client._desk._asked == {}
+            assert client._desk.asked == {}
 
 
 async def test_closing_ends_those_who_wait() -> None:

@@ -96,5 +96,5 @@ print(ours.c2s.security.market, ours.c2s.security.code)
     ],
 )
 def test_it_gets_on_with_the_vendors_client(program: str, tmp_path: Path) -> None:
-    assert len(GENERATED) == 6
+    assert len(GENERATED) == 7
     assert python(program, tmp_path).splitlines()[-1] == "11 AAPL"

@@ -116,28 +116,6 @@ async def test_it_joins_what_others_ask_and_they_join_it() -> None:
         assert asked(opend).count("HK.00700") == 2
 
 
-async def test_it_runs_no_further_ahead_of_its_reader_than_its_lead() -> None:
-    drawn = 0
-
-    def wanted() -> Iterator[str]:
-        nonlocal drawn
-        for drawn in range(1, 10_000):
-            yield f"SH.{drawn:06d}"
-
-    with anyio.fail_after(20):
-        async with (
-            Simulator(quota=None) as opend,
-            aiocapdist.connect(port=opend.port, quota=wide()) as client,
-        ):
-            async for _ in client.capital_distributions(wanted()):
-                while len(asked(opend)) < LEAD:
-                    await anyio.lowlevel.checkpoint()
-                await client.global_state()
-                assert drawn <= LEAD + 1
-                break
-        assert len(asked(opend)) == LEAD
-
-
 async def test_dropping_it_midway_leaves_nothing_behind() -> None:
     with anyio.fail_after(10):
         async with (
@@ -149,7 +127,7 @@ async def test_dropping_it_midway_leaves_nothing_behind() -> None:
                     raise AssertionError("nothing is answered so soon")
             # Whoever threw the cancellation in holds it until this task next waits.
             await anyio.lowlevel.checkpoint()
-            assert client._desk._asked == {}
+            assert client._desk.asked == {}
             assert client.quota.waiting == 0
             assert len(client._supervisor._lanes) == 2
 
@@ -169,7 +147,7 @@ async def test_what_others_joined_goes_on_when_a_sweep_is_left() -> None:
                 sweep = client.capital_distributions(["HK.00700", "HK.00001"])
                 reader = aiter(sweep)
                 group.start_soon(ask)
-                while len(client._desk._asked["HK.00700"].sinks) < 2:
+                while len(client._desk.asked["HK.00700"].sinks) < 2:
                     await anyio.lowlevel.checkpoint()
                 await sweep.aclose()
                 await reader.aclose()
@@ -217,15 +195,6 @@ async def test_an_empty_sweep_ends_at_once() -> None:
             assert [o async for o in client.capital_distributions([])] == []
             report = await client.capital_distributions(iter(())).collect()
             assert (report.values, report.errors) == ({}, {})
-
-
-async def test_it_is_iterated_once() -> None:
-    with anyio.fail_after(5):
-        async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
-            sweep = client.capital_distributions(["HK.00700"])
-            await sweep.collect()
-            with pytest.raises(RuntimeError, match="once"):
-                await sweep.collect()
 
 
 async def test_one_string_is_a_mistake_and_told_so() -> None:

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_type
 
+from google.protobuf.wrappers_pb2 import StringValue
+
 import aiocapdist
 from aiocapdist import (
     AiocapdistError,
     CapitalDistribution,
     Client,
+    Connected,
+    GatewayEvent,
     GlobalState,
     Market,
     MarketState,
+    Missed,
+    Notice,
     Outcome,
     Quota,
     Report,
@@ -21,6 +27,7 @@ from aiocapdist import (
     SecurityFirm,
     Status,
     Sweep,
+    Throttled,
 )
 from aiocapdist.simulator import LoggedRequest, Simulator
 
@@ -42,6 +49,10 @@ async def connecting(client: Client) -> None:
         reconnect=False,
         max_frame=2**16,
     )
+    aiocapdist.connect(rsa_key="key.pem", cipher="ftaes-ecb")
+    aiocapdist.connect(rsa_key=b"-----BEGIN")
+    aiocapdist.connect("wss://opend.example", websocket_key="key", ssl_context=None)
+    aiocapdist.connect(cipher="rot13")  # type: ignore[arg-type]
     aiocapdist.connect(port="11111")  # type: ignore[arg-type]
     aiocapdist.connect("127.0.0.1", 11111, Quota())  # type: ignore[call-arg]
     assert_type(client.status, Status)
@@ -71,6 +82,28 @@ async def sweeping(client: Client, endless: Iterator[str]) -> None:
     assert_type(report.errors, dict[str, AiocapdistError])
     client.capital_distributions(endless)
     client.capital_distributions([700])  # type: ignore[list-item]
+
+
+async def listening(client: Client) -> None:
+    async for event in client.events():
+        match event:
+            case Connected():
+                assert_type(event.server_version, str | None)
+            case Throttled():
+                assert_type(event.eta, float)
+            case Notice():
+                assert_type(event.gateway_event, GatewayEvent | int | None)
+            case Missed():
+                assert_type(event.count, int)
+            case _:
+                pass
+
+
+async def asking_anything(client: Client) -> None:
+    message = StringValue(value="hello")
+    assert_type(await client.request(9999, message, StringValue), StringValue)
+    await client.request(9999, message, StringValue, quota=Quota(), repeat=True)
+    await client.request("9999", message, StringValue)  # type: ignore[arg-type]
 
 
 def reading(figures: CapitalDistribution, state: GlobalState, status: Status) -> None:

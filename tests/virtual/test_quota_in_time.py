@@ -92,7 +92,7 @@ async def test_a_single_call_waits_for_one_token_not_for_the_sweep() -> None:
     ):
         group.start_soon(sweep, client, codes(600))
         await trio.sleep(95.0)
-        next_token = client.quota._ledger.next_back()
+        next_token = client.quota._ledger.next_back
         assert next_token is not None
         await client.capital_distribution("US.AAPL")
         sent = next(r for r in opend.requests if r.code == "US.AAPL")
@@ -141,6 +141,7 @@ async def test_a_wait_longer_than_max_wait_ends_when_the_line_stands_still() -> 
         with anyio.fail_after(5.1), pytest.raises(QuotaWaitTooLong) as error:
             await client.capital_distribution("HK.00700", max_wait=5.0)
         assert error.value.eta == float("inf")
+        assert str(error.value).startswith("this call waits for the connection to OpenD, and max")
         assert client.quota.waiting == 0
 
 

@@ -1,0 +1,197 @@
+"""Both ends in one process: a pipe that fills up, ends and breaks as a socket does."""
+
+from __future__ import annotations
+
+import math
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+
+from ..waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def take(stream: MemoryStream, n: int) -> bytes:
+    """Exactly ``n`` bytes, in however many pieces."""
+    got = b""
+    while len(got) < n:
+        got += await stream.receive(n - len(got))
+    return got
+
+
+async def close(*streams: MemoryStream) -> None:
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_bytes_go_both_ways_in_order() -> None:
+    left, right = MemoryStream.pair()
+    with anyio.fail_after(5):
+        for n in range(10):
+            await left.send(b"%d," % n)
+            await right.send(b"%d;" % n)
+        assert await take(right, 20) == b"0,1,2,3,4,5,6,7,8,9,"
+        assert await take(left, 20) == b"0;1;2;3;4;5;6;7;8;9;"
+    await close(left, right)
+
+
+async def test_a_chunk_may_be_read_in_pieces_and_none_is_lost() -> None:
+    left, right = MemoryStream.pair()
+    with anyio.fail_after(5):
+        await left.send(b"0123456789")
+        await left.send(b"ab")
+        assert await right.receive(4) == b"0123"
+        assert await right.receive(4) == b"4567"
+        assert await right.receive(4) == b"89"
+        assert await right.receive(4) == b"ab"
+    await close(left, right)
+
+
+async def test_what_is_sent_is_kept_even_if_its_buffer_is_reused() -> None:
+    left, right = MemoryStream.pair()
+    buffer = bytearray(b"before")
+    await left.send(buffer)
+    buffer[:] = b"after."
+    assert await right.receive() == b"before"
+    await close(left, right)
+
+
+@pytest.mark.parametrize("buffer", [0, 1, 3])
+async def test_with_a_full_buffer_a_send_waits_for_the_reader(buffer: int) -> None:
+    left, right = MemoryStream.pair(buffer)
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        for n in range(6):
+            await left.send(b"%d" % n)
+            sent += 1
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
+            await until(lambda: sent == buffer)
+            for _ in range(10):
+                await anyio.lowlevel.checkpoint()
+            assert sent == buffer
+            assert await right.receive() == b"0"
+            await until(lambda: sent == buffer + 1)
+            assert await take(right, 5) == b"12345"
+        assert sent == 6
+    await close(left, right)
+
+
+async def test_a_send_that_waits_can_be_cancelled_and_sends_nothing() -> None:
+    left, right = MemoryStream.pair(1)
+    await left.send(b"first")
+    with anyio.move_on_after(0.01) as scope:
+        await left.send(b"second")
+    assert scope.cancelled_caught
+    assert await right.receive() == b"first"
+    await left.send(b"third")
+    assert await right.receive() == b"third"
+    await close(left, right)
+
+
+async def test_after_the_end_what_was_sent_before_can_still_be_read() -> None:
+    left, right = MemoryStream.pair()
+    await left.send(b"last words")
+    await left.send_eof()
+    with anyio.fail_after(5):
+        assert await right.receive(4) == b"last"
+        assert await right.receive() == b" words"
+        with pytest.raises(anyio.EndOfStream):
+            await right.receive()
+        # Only one direction has ended.
+        await right.send(b"answer")
+        assert await left.receive() == b"answer"
+    await close(left, right)
+
+
+async def test_a_closed_peer_breaks_the_pipe() -> None:
+    left, right = MemoryStream.pair()
+    await right.aclose()
+    with anyio.fail_after(5):
+        with pytest.raises(anyio.BrokenResourceError):
+            await left.send(b"anyone?")
+        with pytest.raises(anyio.EndOfStream):
+            await left.receive()
+    await left.aclose()
+    with pytest.raises(anyio.ClosedResourceError):
+        await left.send(b"me?")
+    with pytest.raises(anyio.ClosedResourceError):
+        await left.receive()
+
+
+@pytest.mark.parametrize("buffer", [1, math.inf])
+async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float) -> None:
+    door = MemoryDoor(buffer)
+    served = 0
+
+    async def echo(stream: MemoryStream) -> None:
+        nonlocal served
+        served += 1
+        number = b"%d" % served
+        async with stream:
+            while True:
+                try:
+                    await stream.send(number + await stream.receive())
+                except anyio.EndOfStream:
+                    return
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            early = await door.open()  # before anyone serves: it waits, as in a backlog
+            await early.send(b"a")
+            group.start_soon(door.serve, echo)
+            assert await early.receive() == b"1a"
+            late = await door.open()
+            await late.send(b"b")
+            assert await late.receive() == b"2b"
+            await door.aclose()
+            with pytest.raises(ConnectionRefusedError, match="nobody listens"):
+                await door.open()
+            # Those who are in stay.
+            await early.send(b"c")
+            assert await early.receive() == b"1c"
+            await close(early, late)
+
+
+async def test_a_door_that_was_never_served_refuses_once_closed() -> None:
+    door = MemoryDoor()
+    await door.aclose()
+    with pytest.raises(ConnectionRefusedError):
+        await door.open()
+
+
+async def test_those_who_were_not_let_in_yet_are_hung_up_on_when_it_closes() -> None:
+    door = MemoryDoor()
+    with anyio.fail_after(5):
+        streams = [await door.open() for _ in range(3)]
+        await door.aclose()
+        for stream in streams:
+            with pytest.raises(anyio.EndOfStream):
+                await stream.receive()
+            await stream.aclose()
+
+
+async def test_a_door_can_be_served_in_a_group_of_the_callers() -> None:
+    door = MemoryDoor()
+    met = []
+
+    async def greet(stream: MemoryStream) -> None:
+        async with stream:
+            met.append(await stream.receive())
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(door.serve, greet, group)
+            stream = await door.open()
+            await stream.send(b"hello")
+            await until(lambda: met == [b"hello"])
+            await close(stream)
+            await door.aclose()

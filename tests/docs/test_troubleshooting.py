@@ -1,0 +1,311 @@
+"""Every heading of the trouble-shooting page is what a user really sees.
+
+Each is provoked here, and its text, with the test's own ports and paths put back to those
+of the page, must be a heading; and every heading must be provoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aiocapdist
+from aiocapdist import _entrance
+from aiocapdist._pb import keep_alive_pb2
+from aiocapdist.simulator import Fault, Faults, Simulator
+
+from ..doors import OpenDoor, rsa_pem, server_tls
+from ..misbehaving import Server
+from ..waiting import until
+from .pages import DOCS
+
+PAGE = DOCS / "troubleshooting.md"
+HEADINGS = re.findall(r"^### (.+)$", PAGE.read_text("utf-8"), re.M)
+
+Provoke = Callable[[Path], Awaitable[object]]
+PROVOKED: dict[str, Provoke] = {}
+
+
+def heading(start: str) -> Callable[[Provoke], Provoke]:
+    """The provocation of the one heading that begins so."""
+
+    def register(provoke: Provoke) -> Provoke:
+        (whole,) = [text for text in HEADINGS if text.startswith(start)]
+        assert whole not in PROVOKED
+        PROVOKED[whole] = provoke
+        return provoke
+
+    return register
+
+
+def as_on_the_page(text: str, home: Path) -> str:
+    """With the page's ports and folder."""
+    text = text.replace(str(home), "/home/me")
+    text = re.sub(r"(127\.0\.0\.1|is)(:| )(\d{4,5})\b", _usual_port, text)
+    return re.sub(r"about 30\.\d s", "about 30.0 s", text)
+
+
+_WEBSOCKET_PORTS: set[int] = set()
+
+
+def _usual_port(match: re.Match[str]) -> str:
+    port = 33333 if int(match[3]) in _WEBSOCKET_PORTS else 11111
+    return f"{match[1]}{match[2]}{port}"
+
+
+@pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
+def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _entrance._warned.clear()
+    provoke = PROVOKED[text]
+
+    async def see() -> str:
+        try:
+            async with asyncio.timeout(20):
+                await provoke(tmp_path)
+        except Exception as error:
+            return str(error)
+        raise AssertionError("nothing was raised")
+
+    with caplog.at_level(logging.WARNING, "aiocapdist"):
+        seen = [as_on_the_page(asyncio.run(see()), tmp_path)]
+    seen += [as_on_the_page(record.getMessage(), tmp_path) for record in caplog.records]
+    assert text in seen
+
+
+def test_every_heading_is_there_once() -> None:
+    assert len(HEADINGS) == len(set(HEADINGS))
+    assert set(PROVOKED) == set(HEADINGS)
+
+
+async def connect(*where: Any, **options: Any) -> None:
+    async with aiocapdist.connect(*where, **options):
+        pass
+
+
+async def ask(client: aiocapdist.Client, code: str = "HK.00700", **options: Any) -> None:
+    await client.capital_distribution(code, **options)
+
+
+# ---- codes
+
+
+@heading("invalid code 'hk.00700'")
+async def lower_case(home: Path) -> None:
+    aiocapdist.Security.parse("hk.00700")
+
+
+@heading("invalid code '00700'")
+async def no_market(home: Path) -> None:
+    aiocapdist.Security.parse("00700")
+
+
+# ---- connecting
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the connection was refused")
+async def refused(home: Path) -> None:
+    async with Simulator() as opend:
+        port = opend.port
+    await connect("127.0.0.1", port)
+
+
+@heading("cannot connect to OpenD at opend.invalid:11111")
+async def no_such_host(home: Path) -> None:
+    await connect("opend.invalid")
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: no answer")
+async def silence(home: Path) -> None:
+    async def hush(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hush, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await connect("127.0.0.1", port, connect_timeout=0.1)
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: the peer does not")
+async def another_protocol(home: Path) -> None:
+    async def http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(http, "127.0.0.1", 0) as server:
+        await connect("127.0.0.1", server.sockets[0].getsockname()[1])
+
+
+# ---- encryption
+
+
+@heading(
+    "cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: OpenD closed the "
+    "connection; check that OpenD has"
+)
+async def another_key(home: Path) -> None:
+    async with Simulator(rsa_key=rsa_pem()) as opend:
+        await connect("127.0.0.1", opend.port, rsa_key=rsa_pem(number=1))
+
+
+@heading(
+    "cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: OpenD closed the "
+    "connection; check that this is"
+)
+async def opend_encrypts(home: Path) -> None:
+    async with Simulator(rsa_key=rsa_pem()) as opend:
+        await connect("127.0.0.1", opend.port)
+
+
+@heading("unusable rsa_key: the file /home/me/key.pem cannot be read")
+async def no_key_file(home: Path) -> None:
+    await connect(rsa_key=home / "key.pem")
+
+
+@heading("unusable rsa_key: the file /home/me/key.pem will not do: it holds no private key")
+async def public_key(home: Path) -> None:
+    (home / "key.pem").write_text("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n")
+    await connect(rsa_key=home / "key.pem")
+
+
+@heading("the RSA key file /home/me/key.pem can be read by others")
+async def readable_key(home: Path) -> None:
+    (home / "key.pem").write_bytes(rsa_pem())
+    (home / "key.pem").chmod(0o644)
+    async with Simulator() as opend:
+        await connect("127.0.0.1", opend.port, rsa_key=home / "key.pem")
+
+
+@heading("the connection to opend.invalid is in the clear")
+async def in_the_clear(home: Path) -> None:
+    await connect("opend.invalid")
+
+
+# ---- WebSocket
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:33333: OpenD refused: wrong key")
+async def wrong_websocket_key(home: Path) -> None:
+    async with Simulator(websocket=True, websocket_key="right") as opend:
+        _WEBSOCKET_PORTS.add(opend.websocket_port)
+        url = f"ws://127.0.0.1:{opend.websocket_port}"
+        await connect(url, websocket_key="wrong")
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:33333: its certificate is not trusted")
+async def unknown_certificate(home: Path) -> None:
+    async with Simulator(websocket=True, ssl_context=server_tls()) as opend:
+        _WEBSOCKET_PORTS.add(opend.websocket_port)
+        await connect(f"wss://127.0.0.1:{opend.websocket_port}")
+
+
+@heading("cannot connect to OpenD at 127.0.0.1:33333: the hand-shake failed")
+async def tls_is_on(home: Path) -> None:
+    async with Simulator(websocket=True, ssl_context=server_tls()) as opend:
+        _WEBSOCKET_PORTS.add(opend.websocket_port)
+        await connect(f"ws://127.0.0.1:{opend.websocket_port}")
+
+
+@heading("connection to OpenD lost: OpenD behind the WebSocket door went away")
+async def behind_the_door(home: Path) -> None:
+    async with Simulator(websocket=True, latency=30.0) as opend:
+        url = f"ws://127.0.0.1:{opend.websocket_port}"
+        async with aiocapdist.connect(url, reconnect=False) as client:
+            asking = asyncio.create_task(ask(client))
+            await until(lambda: client.status.calls == 1)
+            opend.push(2, b"")
+            await asking
+
+
+# ---- calls
+
+
+@heading("connection to OpenD lost: OpenD closed the connection")
+async def lost(home: Path) -> None:
+    async with (
+        Simulator(faults=Faults(script=[Fault.CLOSE])) as opend,
+        aiocapdist.connect(port=opend.port, attempts=1) as client,
+    ):
+        await ask(client)
+
+
+@heading("connection to OpenD lost: a message could not be decrypted")
+async def altered(home: Path) -> None:
+    door = OpenDoor("tcp", "aes-cbc")
+    async with (
+        door.opend(faults=Faults(script=[Fault.BAD_DIGEST])) as opend,
+        door.connect(opend, reconnect=False) as client,
+    ):
+        await ask(client)
+
+
+@heading("no reply to request 3212 about HK.00700")
+async def no_reply(home: Path) -> None:
+    async with (
+        Simulator(faults=Faults(script=[Fault.DROP])) as opend,
+        aiocapdist.connect(port=opend.port, attempts=1, request_timeout=0.1) as client,
+    ):
+        await ask(client)
+
+
+@heading("HK.99999: OpenD answered -1")
+async def unknown(home: Path) -> None:
+    async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
+        await ask(client, "HK.99999")
+
+
+@heading("US..DJI: OpenD answered -1")
+async def unsupported(home: Path) -> None:
+    async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
+        await ask(client, "US..DJI")
+
+
+@heading("HK.00700: OpenD answered -1: NN_ProtoRet_TimeOut")
+async def backend(home: Path) -> None:
+    async with (
+        Simulator(faults=Faults({Fault.GATEWAY_ERROR: 1.0})) as opend,
+        aiocapdist.connect(port=opend.port) as client,
+    ):
+        await ask(client)
+
+
+@heading("the reply about HK.00700 reports success but holds no figures")
+async def no_figures(home: Path) -> None:
+    async with Server() as server, server.connect() as client:
+        peer = await server.accept()
+        asking = asyncio.create_task(ask(client))
+        asked = await peer.next()
+        await peer.reply(asked, keep_alive_pb2.Response(retType=0))
+        await asking
+
+
+@heading("OpenD answered -1: 获取资金分布频率太高")
+async def too_frequent(home: Path) -> None:
+    async with (
+        Simulator(faults=Faults({Fault.REFUSE: 1.0})) as opend,
+        aiocapdist.connect(port=opend.port) as client,
+    ):
+        message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=0))
+        await client.request(3211, message, keep_alive_pb2.Response)
+
+
+@heading("the quota would let this call go in about 30.0 s")
+async def too_long(home: Path) -> None:
+    quota = aiocapdist.Quota(1, 30.0)
+    async with Simulator() as opend, aiocapdist.connect(port=opend.port, quota=quota) as client:
+        await ask(client)
+        await ask(client, "HK.00005", max_wait=5)
+
+
+@heading("the client is closed")
+async def closed(home: Path) -> None:
+    async with Simulator() as opend:
+        async with aiocapdist.connect(port=opend.port) as client:
+            pass
+        await ask(client)

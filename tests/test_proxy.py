@@ -1,0 +1,242 @@
+"""The proxy itself: does it do to the bytes what its manners say, and nothing else?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from anyio.abc import ByteStream
+
+from .listening import listening
+from .proxy import Link, Manner, Proxy, Way
+from .waiting import until
+
+pytestmark = pytest.mark.anyio
+TEXT = bytes(range(256)) * 4
+
+
+class Echo:
+    """Sends back what it hears, and remembers it."""
+
+    def __init__(self) -> None:
+        self.heard = bytearray()
+        self.ends: list[str] = []
+        self.give_up = anyio.Event()
+
+    async def __call__(self, stream: ByteStream) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._echo, stream, group.cancel_scope)
+            await self.give_up.wait()
+            group.cancel_scope.cancel()
+        self.ends = self.ends or ["gave up"]
+
+    async def _echo(self, stream: ByteStream, scope: anyio.CancelScope) -> None:
+        try:
+            async for data in stream:
+                self.heard += data
+                await stream.send(data)
+            self.ends.append("close")
+        except anyio.BrokenResourceError:
+            self.ends.append("reset")
+        scope.cancel()
+
+
+@asynccontextmanager
+async def through(*manners: Manner) -> AsyncIterator[tuple[Proxy, Echo]]:
+    echo = Echo()
+    with anyio.fail_after(10):
+        async with listening(echo) as port, Proxy(port, manners) as proxy:
+            yield proxy, echo
+
+
+async def exactly(stream: ByteStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += await stream.receive()
+    return data
+
+
+async def to_the_end(stream: ByteStream) -> tuple[bytes, str]:
+    """All that comes, and how it ended."""
+    data = b""
+    try:
+        async for piece in stream:
+            data += piece
+    except anyio.BrokenResourceError:
+        return data, "reset"
+    return data, "close"
+
+
+async def dial(proxy: Proxy) -> ByteStream:
+    return await anyio.connect_tcp("127.0.0.1", proxy.port)
+
+
+async def test_a_plain_link_carries_all_both_ways_and_hangs_up_when_a_side_does() -> None:
+    async with through() as (proxy, echo):
+        async with await dial(proxy) as stream:
+            await stream.send(TEXT)
+            assert await exactly(stream, len(TEXT)) == TEXT
+            (link,) = proxy.links
+            await until(lambda: link.down == len(TEXT))
+            assert link.up == len(TEXT)
+        await link.ended.wait()
+        await until(lambda: echo.ends)
+    assert echo.heard == TEXT
+
+
+async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
+    sizes: list[int] = []
+
+    async def note(stream: ByteStream) -> None:
+        async for data in stream:
+            sizes.append(len(data))
+            await stream.send(data)  # the next one is asked for only after this
+
+    with anyio.fail_after(10):
+        async with listening(note) as port:
+            manner = Manner(up=Way(piece=1, delay=0.001))
+            async with Proxy(port, [manner]) as proxy, await dial(proxy) as stream:
+                await stream.send(TEXT[:40])
+                assert await exactly(stream, 40) == TEXT[:40]
+    assert max(sizes) <= 2, "on a busy machine two may have met"
+    assert len(sizes) >= 20
+
+
+async def test_what_is_late_is_late_by_the_delay() -> None:
+    async with through(Manner(down=Way(delay=0.05))) as (proxy, _), await dial(proxy) as stream:
+        began = anyio.current_time()
+        await stream.send(b"x")
+        await stream.receive()
+        assert anyio.current_time() - began >= 0.05
+
+
+@pytest.mark.parametrize("n", [0, 1, 500])
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_a_cut_on_the_way_down_lets_so_many_bytes_through(n: int, ending: str) -> None:
+    manner = Manner(down=Way(cut_after=n), ending=ending)  # type: ignore[arg-type]
+    async with through(manner) as (proxy, _), await dial(proxy) as stream:
+        try:
+            await stream.send(TEXT)
+        except anyio.BrokenResourceError:
+            assert n == 0
+        got, end = await to_the_end(stream)
+        # A reset throws away what the client has not read yet.
+        assert got == TEXT[:n] if ending == "close" else TEXT[:n].startswith(got)
+        if ending == "reset":
+            assert end == "reset"
+        assert proxy.links[0].down == n
+
+
+async def test_a_cut_on_the_way_up_lets_so_many_bytes_through() -> None:
+    async with through(Manner(up=Way(cut_after=7))) as (proxy, echo), await dial(proxy) as stream:
+        await stream.send(TEXT)
+        await to_the_end(stream)
+        await until(lambda: echo.ends)
+    assert echo.heard == TEXT[:7]
+
+
+async def test_a_black_hole_swallows_and_stays_open_though_the_server_gives_up() -> None:
+    async with through(Manner(up=Way(hole_after=3))) as (proxy, echo):
+        async with await dial(proxy) as stream:
+            await stream.send(TEXT)
+            assert await exactly(stream, 3) == TEXT[:3]
+            (link,) = proxy.links
+            await until(lambda: link.swallowing == {"up"})
+            link.swallow()
+            echo.give_up.set()
+            await until(lambda: echo.ends)
+            await stream.send(TEXT)
+            with anyio.move_on_after(0.05) as patience:
+                await stream.receive()
+            assert patience.cancelled_caught
+            assert not link.ended.is_set()
+        await link.ended.wait()
+    assert echo.heard == TEXT[:3]
+
+
+async def test_one_bit_of_one_byte_is_turned_over() -> None:
+    manner = Manner(up=Way(flip=300, piece=100))
+    async with through(manner) as (proxy, _), await dial(proxy) as stream:
+        await stream.send(TEXT)
+        got = await exactly(stream, len(TEXT))
+    assert [(n, a ^ b) for n, (a, b) in enumerate(zip(TEXT, got, strict=True)) if a != b] == [
+        (300, 0x10)
+    ]
+
+
+async def test_who_does_not_read_fills_the_pipe_until_the_gate_is_opened() -> None:
+    gate = anyio.Event()
+    sent = 0
+    async with through(Manner(up=Way(gate=gate), buffers=4096)) as (proxy, echo):
+        stream = await dial(proxy)
+
+        async def fill() -> None:
+            nonlocal sent
+            while not gate.is_set():
+                await stream.send(bytes(2**16))
+                sent += 2**16
+                assert sent < 64 * 2**20, "somebody reads"
+
+        async def read() -> None:
+            async for _ in stream:
+                pass
+
+        async with stream, anyio.create_task_group() as group:
+            group.start_soon(read)
+            with anyio.move_on_after(0.3):
+                await fill()
+            assert sent > 0
+            assert proxy.links[0].up == 0
+            gate.set()
+            # With pipes this small it takes a while: what comes first will do.
+            await until(lambda: proxy.links[0].down > 2**14)
+            group.cancel_scope.cancel()
+    assert len(echo.heard) > 2**14
+
+
+@pytest.mark.parametrize("deed", [Link.cut, Link.reset])
+async def test_a_test_may_end_a_link_when_it_likes(deed: object) -> None:
+    async with through() as (proxy, _), await dial(proxy) as stream:
+        await stream.send(b"x")
+        await stream.receive()
+        deed(proxy.links[0])  # type: ignore[operator]
+        assert await to_the_end(stream) == (b"", "reset" if deed is Link.reset else "close")
+
+
+async def test_a_test_may_say_something_in_the_servers_name() -> None:
+    async with through() as (proxy, echo), await dial(proxy) as stream:
+        await stream.send(b"x")
+        await stream.receive()
+        await proxy.links[0].inject(TEXT)
+        assert await exactly(stream, len(TEXT)) == TEXT
+    assert echo.heard == b"x"
+
+
+async def test_each_connection_has_a_manner_of_its_own_and_there_are_only_so_many() -> None:
+    echo = Echo()
+    with anyio.fail_after(10):
+        async with listening(echo) as port:
+            manners = [Manner(down=Way(cut_after=1)), Manner(down=Way(cut_after=2))]
+            async with Proxy(port, manners, most=3) as proxy:
+                for n in (1, 2):
+                    async with await dial(proxy) as stream:
+                        await stream.send(TEXT)
+                        assert await to_the_end(stream) == (TEXT[:n], "close")
+                await until(lambda: not proxy.live)
+                streams = [await dial(proxy) for _ in range(3)]
+                await until(lambda: len(proxy.live) == 3)
+                async with await dial(proxy) as fourth:
+                    assert (await to_the_end(fourth))[0] == b""
+                for stream in streams:
+                    await stream.aclose()
+                await until(lambda: not proxy.live)
+
+
+async def test_a_server_that_is_not_there_is_a_hang_up() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    with anyio.fail_after(10):
+        async with Proxy(port) as proxy, await dial(proxy) as stream:
+            assert (await to_the_end(stream))[0] == b""

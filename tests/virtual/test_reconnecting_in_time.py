@@ -1,0 +1,126 @@
+"""The way back to OpenD on virtual time: how long until each next attempt, as it is told."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import anyio
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import Client, Connected, Disconnected, Reconnecting
+from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+from aiocapdist.events import Event
+from aiocapdist.simulator import Simulator
+
+from ..misbehaving import Peer, Server, refusal, welcome
+
+pytestmark = pytest.mark.anyio
+Told = list[tuple[float, Event]]
+
+
+async def note(client: Client, told: Told) -> None:
+    async for event in client.events():
+        told.append((trio.current_time(), event))
+
+
+def longest(attempt: int) -> float:
+    """What docs/architecture.md promises: a random time up to this."""
+    return 0.2 if attempt == 1 else min(30.0, 0.5 * 2 ** (attempt - 2))
+
+
+class CountedDoor:
+    """A way to the simulator that notes when it was tried."""
+
+    def __init__(self, door: MemoryDoor) -> None:
+        self.tried: list[float] = []
+        self._door = door
+
+    async def open(self) -> MemoryStream:
+        self.tried.append(trio.current_time())
+        return await self._door.open()
+
+
+async def test_each_attempt_is_told_with_its_number_and_a_delay_that_holds() -> None:
+    told: Told = []
+    async with Simulator() as opend:
+        door = CountedDoor(opend.memory)
+        async with aiocapdist.connect(door) as client, anyio.create_task_group() as group:
+            group.start_soon(note, client, told)
+            await trio.sleep(60.0)
+            await opend.memory.aclose()
+            opend.disconnect_all()
+            await trio.sleep(1200.0)
+            assert client.status.state == "reconnecting"
+            group.cancel_scope.cancel()
+    assert [type(event) for _, event in told[:2]] == [Connected, Disconnected]
+    again = [(at, event) for at, event in told[2:] if isinstance(event, Reconnecting)]
+    assert len(again) == len(told) - 2, "nothing was told but the attempts"
+    assert [event.attempt for _, event in again] == list(range(1, len(again) + 1))
+    assert len(again) > 40, "it never gives up"
+    for (at, event), tried, (next_at, _) in zip(again, door.tried[1:], again[1:], strict=False):
+        assert tried == pytest.approx(at + event.delay)
+        assert next_at == tried, "refused at once, it is told of the next"
+    shares = [event.delay / longest(event.attempt) for _, event in again]
+    assert all(0.0 <= share <= 1.0 for share in shares)
+    # Drawn from the whole span: of 40 draws, all on one side of a third would be no draws.
+    assert min(shares) < 1 / 3
+    assert max(shares) > 2 / 3
+
+
+async def stand(peer: Peer, seconds: float) -> None:
+    """Answer keep-alives for so long, then hang up."""
+    with anyio.move_on_after(seconds):
+        while True:
+            await peer.reply(await peer.next(), refusal(0))
+    await peer.hang_up()
+
+
+async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seconds() -> None:
+    told: Told = []
+    async with (
+        Server(MemoryDoor()) as server,
+        server.connect() as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(note, client, told)
+        for seconds in (60.0, 0.0, 9.9, 5.0, 10.0, 0.0):
+            await stand(await server.accept(), seconds)
+        await server.accept()
+        await trio.testing.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    # Each loss of a connection is told with its number: what stood short counts on.
+    attempts = [event.attempt for _, event in told if isinstance(event, Reconnecting)]
+    assert attempts == [1, 2, 3, 4, 1, 2]
+    kinds = [type(event) for _, event in told]
+    assert kinds == [Connected, *[Disconnected, Reconnecting, Connected] * 6]
+    for (at, event), (back_at, _) in pairwise(told):
+        if isinstance(event, Reconnecting):
+            assert event.delay <= longest(event.attempt)
+            assert back_at == pytest.approx(at + event.delay)
+
+
+async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_told() -> None:
+    told: Told = []
+    async with (
+        Server(MemoryDoor(), greet=False) as server,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(greet_the_first_and_the_fourth, server)
+        async with server.connect() as client:
+            group.start_soon(note, client, told)
+            await trio.sleep(30.0)
+            group.cancel_scope.cancel()
+    kinds = [type(event) for _, event in told]
+    assert kinds[:6] == [Connected, Disconnected, *[Reconnecting] * 3, Connected]
+
+
+async def greet_the_first_and_the_fourth(server: Server) -> None:
+    for number in range(1, 5):
+        peer = await server.accept()
+        greeting = await peer.next()
+        if number in {1, 4}:
+            await peer.reply(greeting, welcome(number))
+            await trio.sleep(1.0)
+        await peer.hang_up()

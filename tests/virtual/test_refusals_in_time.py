@@ -1,0 +1,75 @@
+"""What listeners are told when OpenD refuses although a token was free: a neighbour spends."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import Resumed
+from aiocapdist.simulator import Simulator
+
+from .noting import Told, codes, noting, now, throttled
+
+pytestmark = pytest.mark.anyio
+
+
+def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
+    asked = (request for request in opend.requests if request.proto_id == 3212)
+    return [round(request.time, 6) for request in asked if request.outcome == outcome]
+
+
+@pytest.mark.parametrize(
+    ("ago", "refusals"),
+    [
+        (24.0, 7),
+        (10.0, 21),
+    ],
+)
+async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long(
+    ago: float, refusals: int
+) -> None:
+    """A neighbour has spent all of the account's 30."""
+    async with (
+        Simulator() as opend,
+        aiocapdist.connect(opend.memory) as neighbour,
+        aiocapdist.connect(opend.memory) as client,
+        noting(client) as told,
+        noting(neighbour) as neighbour_told,
+    ):
+        await neighbour.capital_distributions(codes(30)).collect()
+        await trio.sleep(ago)
+        began = now()
+        await client.capital_distribution("HK.00700")
+        refused = sent_at(opend, "refused")
+        assert refused == [began + n for n in range(refusals)]
+        assert client.quota.refused == refusals
+        # Each next try ends the waiting, and begins it anew where it is refused too.
+        expected: Told = []
+        for at, again in pairwise([*refused, began + refusals]):
+            expected.append((at, throttled(again - at, refused=True)))
+            expected.append((again, Resumed()))
+        assert told == expected
+        assert neighbour_told == [], "its quota is another"
+
+
+async def test_refusals_that_come_together_are_told_once() -> None:
+    async with (
+        Simulator() as opend,
+        aiocapdist.connect(opend.memory) as neighbour,
+        aiocapdist.connect(opend.memory) as client,
+        noting(client) as told,
+    ):
+        await neighbour.capital_distributions(codes(20, start=5000)).collect()
+        began = now()
+        await client.capital_distributions(codes(30)).collect()
+        # All 30 went at once; 20 of them were one too many, and no token is left to try again.
+        assert sent_at(opend, "refused") == [began] * 20
+        gone = round(began + 30.05, 6)
+        assert min(at for at in sent_at(opend) if at > began) == gone
+        assert told == [
+            (began, throttled(30.05, 20, refused=True)),
+            (max(sent_at(opend)), Resumed()),
+        ]

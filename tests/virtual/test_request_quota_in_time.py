@@ -1,0 +1,167 @@
+"""``client.request`` with a quota of its own, on virtual time: its line, its tokens, its clock."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+import trio
+from google.protobuf.message import Message
+
+import aiocapdist
+from aiocapdist import ConnectionLost, Quota, RequestTimeout
+from aiocapdist._pb import capital_distribution_pb2
+from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist.simulator import Simulator
+from aiocapdist.simulator._window import Window
+
+from ..misbehaving import Server, figures, refusal
+from ..own_call import PROTO_ID, Response, double, question
+from ..quota.stubs import tokens
+from ..waiting import Call
+
+pytestmark = pytest.mark.anyio
+
+
+class Counting:
+    """Answers as OpenD does where it counts a call: at most so many in any closed window."""
+
+    def __init__(self, limit: int, period: float) -> None:
+        self.answered: list[float] = []
+        self.refused: list[float] = []
+        self._window = Window(limit, period)
+
+    def __call__(self, body: bytes) -> Message:
+        now = trio.current_time()
+        if not self._window.accept(now):
+            self.refused.append(now)
+            return refusal(-1, "接口频率太高")
+        self.answered.append(now)
+        return double(body)
+
+
+async def answers(calls: list[Call]) -> list[int]:
+    """All their answers, in time; nobody else's clock would let them go."""
+    with anyio.fail_after(1000.0):
+        return sorted([(await call.value()).s2c.time for call in calls])
+
+
+async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> None:
+    quota, counting = Quota(2, 10.0), Counting(2, 10.0)
+    async with (
+        Simulator(answers={PROTO_ID: counting}) as opend,
+        aiocapdist.connect(opend.memory) as client,
+        anyio.create_task_group() as group,
+    ):
+        began = trio.current_time()
+        calls = [
+            Call(group, client.request, PROTO_ID, question(n), Response, quota=quota)
+            for n in range(5)
+        ]
+        await trio.testing.wait_all_tasks_blocked()
+        assert (quota.available, quota.waiting, tokens(quota)) == (0, 3, (0, 0, 2))
+        assert quota.eta() == pytest.approx(20.1), "three are before it, two at a time"
+        assert await answers(calls) == [0, 2, 4, 6, 8]
+        times = [at - began for at in counting.answered]
+        assert times == pytest.approx([0.0, 0.0, 10.05, 10.05, 20.1])
+        assert not counting.refused
+        assert client.quota.available == 30, "the client's own is another"
+        await trio.sleep(10.06)
+        assert (quota.available, tokens(quota)) == (2, (2, 0, 0))
+
+
+async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
+    """OpenD counts 1 in 10 s, where the quota says 3: nobody is told, and no token is lost."""
+    quota, counting = Quota(3, 10.0), Counting(1, 10.0)
+    async with (
+        Simulator(answers={PROTO_ID: counting}) as opend,
+        aiocapdist.connect(opend.memory, attempts=1) as client,
+        anyio.create_task_group() as group,
+    ):
+        calls = [
+            Call(group, client.request, PROTO_ID, question(n), Response, quota=quota)
+            for n in range(4)
+        ]
+        await trio.testing.wait_all_tasks_blocked()
+        assert (quota.refused, quota.waiting, quota.available) == (2, 3, 0)
+        assert tokens(quota) == (0, 0, 3)
+        assert await answers(calls) == [0, 2, 4, 6]
+        assert quota.refused == len(counting.refused)
+        assert client.quota.refused == 0
+        await trio.sleep(1000.0)
+        assert (quota.available, tokens(quota)) == (3, (3, 0, 0))
+
+
+async def test_the_same_quota_serves_two_clients_and_outlives_the_one_that_kept_its_time() -> None:
+    quota, counting = Quota(1, 10.0), Counting(1, 10.0)
+    async with (
+        Simulator(answers={PROTO_ID: counting}) as opend,
+        aiocapdist.connect(opend.memory) as stays,
+        anyio.create_task_group() as group,
+    ):
+        began = trio.current_time()
+        async with aiocapdist.connect(opend.memory) as goes:
+            await goes.request(PROTO_ID, question(1), Response, quota=quota)
+            late = Call(group, stays.request, PROTO_ID, question(2), Response, quota=quota)
+            await trio.sleep(3.0)
+            assert (quota.waiting, quota.available) == (1, 0)
+        assert await answers([late]) == [4]
+        assert trio.current_time() - began == pytest.approx(10.05)
+        await stays.request(PROTO_ID, question(3), Response, quota=quota)
+        assert trio.current_time() - began == pytest.approx(20.1)
+        assert not counting.refused
+
+
+async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
+    quota, counting = Quota(1, 10.0), Counting(1, 10.0)
+    async with Simulator(answers={PROTO_ID: counting}) as opend:
+        for _ in range(3):
+            async with aiocapdist.connect(opend.memory) as client:
+                await client.request(PROTO_ID, question(), Response, quota=quota)
+            await trio.sleep(6.0)
+        assert not counting.refused
+
+
+async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None:
+    quota = Quota(5, 100.0)
+    async with (
+        Server(MemoryDoor()) as server,
+        server.connect(request_timeout=4.0) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        ask = (client.request, PROTO_ID, question(), Response)
+        with pytest.raises(RequestTimeout) as late:
+            await client.request(PROTO_ID, question(), Response, quota=quota)
+        assert (late.value.proto_id, late.value.code) == (PROTO_ID, None)
+        assert tokens(quota) == (4, 1, 0), "OpenD may still count it"
+        lost = Call(group, *ask, quota=quota)
+        await trio.testing.wait_all_tasks_blocked()
+        assert tokens(quota) == (3, 2, 0)
+        await peer.hang_up()
+        assert isinstance(await lost.error(), ConnectionLost)
+        assert tokens(quota) == (3, 0, 2)
+        # And one that gives up in line costs none.
+        gone = Call(group, *ask, quota=quota)
+        gone.cancel()
+        await gone.end()
+        assert (quota.waiting, tokens(quota)) == (0, (3, 0, 2))
+        group.cancel_scope.cancel()
+
+
+async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None:
+    message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
+    text = "Get Capital Distribution is too frequent, request failed"
+    async with (
+        Server(MemoryDoor()) as server,
+        server.connect(quota=Quota(2, 30.0)) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        began = trio.current_time()
+        call = Call(group, client.request, 3212, message, capital_distribution_pb2.Response)
+        await peer.reply(await peer.next(), refusal(-1, text))
+        await peer.reply(await peer.next(), figures(5.0))
+        assert (await call.value()).s2c.capitalInBig == 5.0
+        # It went again after the pause that a refusal asks for, with the other token.
+        assert trio.current_time() - began == pytest.approx(1.0)
+        assert (client.quota.refused, tokens(client.quota)) == (1, (0, 0, 2))

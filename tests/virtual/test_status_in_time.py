@@ -1,0 +1,127 @@
+"""What ``client.status`` measures, on virtual time: exactly what the network took."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import Client, Quota, RequestTimeout
+from aiocapdist._traffic import KEPT
+from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist.simulator import Simulator
+
+from ..misbehaving import Peer, Server, figures, refusal
+from ..own_call import PROTO_ID, Response, answer, question
+from ..waiting import Call
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(client: Client, peer: Peer, seconds: float) -> None:
+    """One call whose reply takes so long."""
+    async with anyio.create_task_group() as group:
+        call = Call(group, client.request, PROTO_ID, question(), Response)
+        while (frame := await peer.next()).proto_id == 1004:
+            await peer.reply(frame, refusal(0))
+        await trio.sleep(seconds)
+        await peer.reply(frame, answer(1))
+        await call.value()
+
+
+def told(client: Client) -> tuple[float, float, float, float]:
+    """Median, 90 %, 99 % and the largest."""
+    trips = client.status.round_trip
+    assert trips is not None
+    return trips.median, trips.p90, trips.p99, trips.largest
+
+
+async def test_uptime_counts_from_when_opend_let_us_in() -> None:
+    async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+        assert client.status.uptime == 0.0
+        await trio.sleep(3600.0)
+        assert client.status.uptime == pytest.approx(3600.0)
+        opend.disconnect_all()
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.status.uptime is None
+        await trio.sleep(0.5)
+        back = client.status.uptime
+        assert back is not None
+        assert 0.3 <= back <= 0.5, "it began anew, after a delay of at most 0.2 s"
+
+
+async def test_round_trips_are_told_as_they_were() -> None:
+    """Of 101 in any order, the median is the 51st, and one in a hundred is longer than p99."""
+    milliseconds = list(range(1, 102))
+    random.Random(3).shuffle(milliseconds)
+    async with Server(MemoryDoor()) as server, server.connect() as client:
+        peer = await server.accept()
+        assert client.status.round_trip is None
+        for n in milliseconds:
+            await ask(client, peer, n / 1000)
+        assert told(client) == pytest.approx((0.051, 0.091, 0.1, 0.101))
+        # They are the latest: old ones go when as many new ones have come.
+        for _ in range(KEPT):
+            await ask(client, peer, 0.002)
+        assert told(client) == pytest.approx((0.002, 0.002, 0.002, 0.002))
+        assert client.status.calls == 101 + KEPT
+
+
+async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> None:
+    async with (
+        Simulator(latency=0.25) as opend,
+        aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
+    ):
+        for code in ("HK.00001", "HK.00002"):
+            await client.capital_distribution(code)
+        assert told(client) == pytest.approx((0.25,) * 4)
+
+
+@pytest.mark.parametrize("how", ["timed out", "cancelled"])
+async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: str) -> None:
+    async with (
+        Server(MemoryDoor()) as server,
+        server.connect(request_timeout=5.0, attempts=1) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        await ask(client, peer, 1.0)
+        for n in (1, 2):
+            call = Call(group, client.capital_distribution, "HK.00700")
+            frame = await peer.next()
+            if how == "cancelled":
+                call.cancel()
+                await call.end()
+            else:
+                assert isinstance(await call.error(), RequestTimeout)
+            assert client.status.late_replies == n - 1
+            await peer.reply(frame, figures())
+            await peer.reply(frame, figures())  # once more: that one nobody ever asked for
+            await ask(client, peer, 1.0)
+            assert client.status.late_replies == n
+        # It took longer than anyone waited: it is no round trip.
+        assert told(client) == pytest.approx((1.0,) * 4)
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("how", ["never comes", "the connection is lost"])
+async def test_a_reply_that_never_comes_is_not_late(how: str) -> None:
+    async with (
+        Server(MemoryDoor()) as server,
+        server.connect(request_timeout=5.0) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        call = Call(group, client.request, PROTO_ID, question(), Response)
+        await peer.next()
+        assert isinstance(await call.error(), RequestTimeout)
+        if how == "the connection is lost":
+            await peer.hang_up()
+            peer = await server.accept()
+        for _ in range(40):  # past the minute after which it is expected no longer
+            await ask(client, peer, 2.0)
+        assert client.status.late_replies == 0
+        group.cancel_scope.cancel()

@@ -1,0 +1,111 @@
+"""The WebSocket door on virtual time: keep-alives, silence, and a hand-shake that hangs."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+import trio
+
+import aiocapdist
+from aiocapdist import ConnectionLost, HandshakeError
+from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.stream import StreamDoor, StreamTransport
+
+from ..misbehaving import refusal
+from ..misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..waiting import Call
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryDoor:
+    """What ``ws://`` dials: a pipe in memory, since sockets know no virtual time."""
+    door = MemoryDoor()
+
+    class PipeDoor(StreamDoor):
+        def __init__(self, host: str, port: int, ssl_context: object) -> None:
+            super().__init__("tcp", door.open)
+            self.host, self.port = host, port
+            assert ssl_context is None
+
+    monkeypatch.setattr("aiocapdist._entrance.TcpDoor", PipeDoor)
+    return door
+
+
+def seconds_since(began: float) -> float:
+    return trio.current_time() - began
+
+
+async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(pipe: MemoryDoor) -> None:
+    async with WebSocketServer(pipe) as server, server_client(reconnect=False) as client:
+        peer = await server.accept()
+        began = trio.current_time()
+        for n in range(1, 6):
+            asked = await peer.next()
+            assert asked.proto_id == 1004
+            assert seconds_since(began) == pytest.approx(8.0 * n)
+            await peer.reply(asked, refusal(0))
+        assert client.status.state == "ready"
+
+
+async def test_33_s_without_a_message_are_the_end_and_pings_are_no_messages(
+    pipe: MemoryDoor,
+) -> None:
+    """OpenD must answer the keep-alives: the door before it may live on when it does not."""
+    async with (
+        WebSocketServer(pipe) as server,
+        server_client(reconnect=False, request_timeout=100.0) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        call = Call(group, client.capital_distribution, "HK.00700")
+        began = trio.current_time()
+        group.start_soon(ping, peer)
+        error = await call.error()
+        assert isinstance(error, ConnectionLost)
+        assert error.reason == "nothing heard from OpenD for 33 s"
+        assert seconds_since(began) == pytest.approx(33.0)
+        group.cancel_scope.cancel()
+
+
+async def ping(peer: WebSocketPeer) -> None:
+    while True:
+        await anyio.sleep(5.0)
+        peer.protocol.send_ping(b"")
+        await peer.flush()
+
+
+@pytest.mark.parametrize("greet", [None, "upgrade"])
+async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
+    greet: str | None, pipe: MemoryDoor
+) -> None:
+    async with WebSocketServer(pipe, greet=greet):
+        began = trio.current_time()
+        with pytest.raises(HandshakeError, match="no answer to the hand-shake in time"):
+            async with server_client(connect_timeout=7.0):
+                raise AssertionError("nobody lets us in")
+        assert seconds_since(began) == pytest.approx(7.0)
+
+
+async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
+    pipe: MemoryDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three seconds to open the pipe leave four for the rest."""
+    opened = StreamDoor.open
+
+    async def slowly(self: StreamDoor) -> StreamTransport:
+        await anyio.sleep(3.0)
+        return await opened(self)
+
+    monkeypatch.setattr(StreamDoor, "open", slowly)
+    async with WebSocketServer(pipe, greet="upgrade"):
+        began = trio.current_time()
+        with pytest.raises(HandshakeError, match="no answer to the hand-shake in time"):
+            async with server_client(connect_timeout=7.0):
+                raise AssertionError("nobody lets us in")
+        assert seconds_since(began) == pytest.approx(7.0)
+
+
+def server_client(**options: object) -> aiocapdist._connect.Connecting:
+    return aiocapdist.connect("ws://127.0.0.1", **options)  # type: ignore[arg-type]

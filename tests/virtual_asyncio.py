@@ -1,0 +1,117 @@
+"""Virtual time for asyncio, as trio's MockClock gives it to trio.
+
+Time stands still while anything is ready to run, and jumps to the next timer when nothing
+is. A day of quota runs in seconds, and the same each time.
+
+::
+
+    run_virtually(some_async_function, on="asyncio")     # or "trio"
+    ("asyncio", {"loop_factory": VirtualLoop})            # as anyio's backend and options
+
+Sockets and anyio's threads still work, but time does not wait for them: what is under test
+has to happen in one process, through the simulator's memory door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio
+import trio.testing
+
+T = TypeVar("T")
+BACKENDS = ["asyncio", "trio"]
+
+
+class Stuck(AssertionError):
+    """Everyone waits and no timer is set: nothing would ever happen again."""
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Where asyncio would sleep until the next timer, it asks its loop to jump there."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self.loop.threads:
+            return super().select(self.loop.patience)
+        if self.loop.halting:
+            self.loop.stop()
+        elif timeout is not None:
+            self.loop.jump()
+        else:
+            # No timer at all. A thread may yet have something to say, in real time.
+            ready = super().select(self.loop.patience)
+            if not ready:
+                raise Stuck("everyone waits and no timer is set")
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop whose ``time()`` is virtual; it begins at 0."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self.halting = False
+        self.jumps = 0
+        self.threads = 0
+        self.patience = 5.0  # real seconds that a thread may take, where nothing else is due
+        selector = _JumpingSelector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self) -> None:
+        """To the next timer, exactly: a sum of differences might fall a hair short of it."""
+        self.jumps += 1
+        self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+        """Time waits for asyncio's threads: looking up a name, say."""
+        future = super().run_in_executor(executor, func, *args)
+        self.threads += 1
+        future.add_done_callback(self._thread_ended)
+        return future
+
+    def _thread_ended(self, future: object) -> None:
+        self.threads -= 1
+
+    def settle(self) -> None:
+        """From outside: run what is ready, and what that makes ready; time stands still."""
+        self.halting = True
+        try:
+            self.run_forever()
+        finally:
+            self.halting = False
+
+    def let_pass(self, seconds: float) -> None:
+        """From outside: run for so many virtual seconds, and then what is ready."""
+        self.run_until_complete(asyncio.sleep(seconds))
+        self.settle()
+
+
+def virtual(on: str) -> tuple[str, dict[str, Any]]:
+    """anyio's backend and options for virtual time on ``asyncio`` or ``trio``: a new clock."""
+    if on == "asyncio":
+        return "asyncio", {"loop_factory": VirtualLoop}
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+def run_virtually(
+    function: Callable[..., Awaitable[T]], *args: Any, on: str = "asyncio", **options: Any
+) -> T:
+    """``anyio.run`` on virtual time."""
+    backend, backend_options = virtual(on)
+
+    async def call(named: Mapping[str, Any]) -> T:
+        return await function(*args, **named)
+
+    return anyio.run(call, options, backend=backend, backend_options=backend_options)
