@@ -1,0 +1,1 @@
+"""Speed and memory, always as a ratio within one run: ``python -m benchmarks``."""

@@ -1,0 +1,121 @@
+"""Machine instructions of the pure parts, counted by valgrind: what CI can hold to a baseline.
+
+Seconds mean little on a shared machine; instructions are the same each time for the same
+Python and the same libraries. Each part is counted in yardsticks, a plain Python loop counted
+in the same run, and compared with ``instructions.json``. With other versions of what that was
+counted with, the figures are shown but not held to it.
+
+``python -m benchmarks.instructions`` checks; ``--write`` takes the new figures over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+BASELINE = Path(__file__).with_suffix(".json")
+ALLOWED = 1.1  # over the baseline
+LIBRARIES = ("protobuf", "pydantic-core")
+CALLS = 1000
+MARK = "getloadavg"  # a function of the C library that nothing else calls: it ends one count
+
+_PROGRAM = f"""
+import gc, os
+from aiocapdist._protocol.frames import encode_frame
+from aiocapdist._protocol.questions import CapitalDistributionQuestion
+from aiocapdist._protocol.replies import read_capital_distribution
+from aiocapdist.models import Security
+from benchmarks.gateway import capital_distribution_body
+from benchmarks.stages import ready_session
+gc.disable()
+question, security = CapitalDistributionQuestion(), Security.parse("HK.00700")
+reply, body = capital_distribution_body(), question.body(security)
+session, numbers = ready_session(), range(200)
+
+def yardstick():
+    sum(numbers)
+
+def check():
+    Security.parse("HK.00700")
+
+def encode():
+    question.body(security)
+
+def ask_and_match():
+    flight = session.request(3212, body, session, 0.0)
+    session.data_to_send()
+    session.receive_data(encode_frame(3212, flight.key[1], reply), 0.0)
+
+def read():
+    read_capital_distribution(reply, "HK.00700", security)
+
+parts = [yardstick, check, encode, ask_and_match, read]
+for part in parts:
+    for _ in range(200):  # the interpreter adapts itself to what it has seen
+        part()
+for part in parts:
+    os.{MARK}()
+    for _ in range({CALLS}):
+        part()
+os.{MARK}()
+"""
+PARTS = ("yardstick", "check", "encode", "ask_and_match", "read")
+
+
+def measure() -> dict[str, float]:
+    """Instructions per call of each part, in yardsticks."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "counts"
+        valgrind = ("valgrind", "--tool=callgrind", f"--dump-before={MARK}")
+        command = (*valgrind, f"--callgrind-out-file={out}", sys.executable, "-c", _PROGRAM)
+        env = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+        for run in (command[-3:], command):  # once without, to compile what is not compiled
+            subprocess.run(run, env=env, check=True, capture_output=True)
+        # The first dump holds all that came before the first part.
+        counts = [_total(out.with_name(f"counts.{n}")) for n in range(2, len(PARTS) + 2)]
+    costs = dict(zip(PARTS, counts, strict=True))
+    yardstick = costs.pop("yardstick")
+    return {name: round(cost / yardstick, 3) for name, cost in costs.items()}
+
+
+def _total(dump: Path) -> int:
+    lines = dump.read_text("utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith("totals:")).split()[1])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        print("valgrind is not installed: nothing was counted")
+        return 0
+    counted_with = {name: metadata.version(name) for name in LIBRARIES}
+    counted_with["python"] = platform.python_version()
+    costs = measure()
+    if options.write:
+        whole = {"counted with": counted_with, "yardsticks": costs}
+        BASELINE.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
+    baseline = json.loads(BASELINE.read_text("utf-8"))
+    known = baseline["yardsticks"]
+    for name, cost in costs.items():
+        print(f"{name:15} {cost:7.3f} yardsticks, baseline {known[name]:7.3f}")
+    if baseline["counted with"] != counted_with:
+        print(f"the baseline was counted with {baseline['counted with']}, this with {counted_with}")
+        return 0
+    slower = [name for name, cost in costs.items() if cost > known[name] * ALLOWED]
+    if slower:
+        print(f"more than {ALLOWED} times the baseline: {', '.join(slower)}")
+    return 1 if slower else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
