@@ -12,7 +12,9 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "protos", "tests", "coverage", "docs"]
+nox.options.sessions = [
+    *("lint", "types", "protos", "tests", "coverage", "interop", "docs", "instructions"),
+]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
@@ -39,7 +41,8 @@ def types(session: nox.Session) -> None:
     """mypy strict, and every public name typed as seen from outside."""
     group(session, "types", "-e", f".[{EXTRAS}]", "trio")
     session.run("mypy")
-    session.run("mypy", "docs/snippets")
+    # Two snippets are about packages that are not installed here.
+    session.run("mypy", "docs/snippets", "--exclude", "in_fastapi|vendors_classes")
     # Else it asks the network whether there is a newer pyright.
     quiet = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     session.run("pyright", env=quiet)
@@ -100,8 +103,43 @@ def docs(session: nox.Session) -> None:
     session.run("pytest", "-q", "tests/docs", *session.posargs)
 
 
+@nox.session
+def instructions(session: nox.Session) -> None:
+    """The pure parts cost no more machine instructions than their baseline; needs valgrind."""
+    session.install("-q", "-e", ".[test]")
+    session.run("python", "-m", "benchmarks.instructions", *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Side by side with the vendor's client, in one run."""
-    session.install("-q", "-e", ".[test]")
+    """Side by side with the vendor's client, in one run: ratios, spread and machine."""
+    session.install("-q", "-e", ".[test,plot]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Each fuzz target under atheris: ``-- [TARGET…] [--seconds N]``, 60 for each if not told."""
+    group(session, "fuzz", "-e", ".[test]")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the pure parts in every small way; tests must notice nine in ten. An hour or two."""
+    group(session, "mutants", "-e", ".[test]")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session(default=False)
+def planted(session: nox.Session) -> None:
+    """Plant eight known bugs of other clients, one at a time: tests must reject each."""
+    session.install("-q", "-e", ".[test]")
+    session.run("python", "-m", "tests.planted", *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Calls, losses, faults and cancels: does anything leak? ``-- --minutes 60``; 2 if not told."""
+    session.install("-q", "-e", ".[test]")
+    session.run("python", "-W", "error", "-m", "tests.soak", *session.posargs)

@@ -1,0 +1,15 @@
+import asyncio
+
+import aiocapdist
+
+
+async def main(port: int = 11111) -> None:
+    async with aiocapdist.connect("127.0.0.1", port) as client:
+        status = client.status
+        print(f"OpenD {status.server_version} by {status.door}, user {status.login_user_id}")
+        figures = await client.capital_distribution("HK.00700")
+        print(f"{figures.code}: net {figures.net:+,.0f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
