@@ -22,16 +22,17 @@ def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("ago", "refusals"),
+    ("ago", "tries"),
     [
-        (24.0, 7),
-        (10.0, 21),
+        (24.0, [0.0, 1.0, 3.0, 7.0]),
+        (10.0, [0.0, 1.0, 3.0, 7.0, 14.5, 22.0]),
     ],
 )
 async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long(
-    ago: float, refusals: int
+    ago: float, tries: list[float]
 ) -> None:
-    """A neighbour has spent all of the account's 30."""
+    """A neighbour has spent all of the account's 30. The pauses double, up to a quarter of
+    the period; the last try is answered."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
@@ -44,11 +45,12 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         began = now()
         await client.capital_distribution("HK.00700")
         refused = sent_at(opend, "refused")
-        assert refused == [began + n for n in range(refusals)]
-        assert client.quota.refused == refusals
+        *expected_refused, answered = [round(began + seconds, 6) for seconds in tries]
+        assert refused == expected_refused
+        assert client.quota.refused == len(refused)
         # Each next try ends the waiting, and begins it anew where it is refused too.
         expected: Told = []
-        for at, again in pairwise([*refused, began + refusals]):
+        for at, again in pairwise([*refused, answered]):
             expected.append((at, throttled(again - at, refused=True)))
             expected.append((again, Resumed()))
         assert told == expected
