@@ -1,7 +1,7 @@
 """Row 13: a peer that has died without a word is noticed within 3.3 keep-alive intervals of
 its last byte, and what was in flight is asked again.
 
-250 trials on virtual time at scale 1, each with an interval, a latency, a moment of silence and
+150 trials on virtual time at scale 1, each with an interval, a latency, a moment of silence and
 calls of its own, half of them with OpenD hearing and not answering, half with nothing carried at
 all; and a black hole of the proxy's over real sockets.
 """
@@ -28,7 +28,7 @@ from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.anyio
 DEAD_AFTER = 3.3
-TRIALS = scaled(250)
+TRIALS = scaled(150)
 CODES = [f"HK.{n:05d}" for n in range(1, 400)]
 on_virtual_time = pytest.mark.parametrize(
     "anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})], ids=[""]

@@ -11,12 +11,14 @@ import random
 from collections.abc import Callable, Iterator
 from hashlib import sha1
 
+import pytest
+
 from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
 from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State
 from aiocapdist.errors import ProtocolError
 
 from .._protocol.peer import ask, figures, notice, ready, sent
-from .scale import figure, scaled
+from .scale import SCALE, figure, scaled
 
 CAPS = {3212: 40, 1003: 30, 1004: 0}
 STREAMS = 110_000
@@ -115,10 +117,12 @@ def decode(pieces: Pieces, cap: Callable[[int], int]) -> tuple[list[Frame], Fram
     return frames, decoder
 
 
-def test_any_stream_in_any_chunks_is_read_as_the_slow_reader_reads_it() -> None:
-    draw = random.Random(10)
+@pytest.mark.parametrize("part", range(max(1, round(SCALE))))
+def test_any_stream_in_any_chunks_is_read_as_the_slow_reader_reads_it(part: int) -> None:
+    draw = random.Random(1000 + part)
+    number = STREAMS if SCALE >= 1 else scaled(STREAMS)
     inputs = broken = 0
-    for data in streams(draw, scaled(STREAMS)):
+    for data in streams(draw, number):
         wanted, left = read_slowly(data, cap)
         broken += left is None
         for pieces in chunkings(draw, data, CHUNKINGS):
@@ -132,7 +136,7 @@ def test_any_stream_in_any_chunks_is_read_as_the_slow_reader_reads_it() -> None:
             inputs += 1
     figure(10, inputs=inputs)
     # That both ends were met often, or most of this would have been for nothing.
-    assert 0.2 < broken / scaled(STREAMS) < 0.8
+    assert 0.2 < broken / number < 0.8
 
 
 def test_every_split_point_of_every_kind_of_frame_gives_the_same_frames() -> None:

@@ -9,7 +9,7 @@ request was certainly not seen.
 from __future__ import annotations
 
 import random
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import NamedTuple
 
 import anyio
@@ -29,8 +29,18 @@ pytestmark = pytest.mark.anyio
 CALLS = 100
 IN_LINE = 20
 PROMPT = 0.010  # seconds between the first to be told and another
-Told = dict[str, tuple[float, bool | None]]
-"""For each code when its call ended, and whether it had been sent; None for an answer."""
+
+
+class End(NamedTuple):
+    """When a call ended, by the wall and by the processor's time that this thread had used, and
+    whether it had been sent; None for an answer."""
+
+    at: float
+    used: float
+    sent: bool | None
+
+
+Told = dict[str, End]
 
 
 class Trial(NamedTuple):
@@ -41,9 +51,9 @@ class Trial(NamedTuple):
 async def ask(client: Client, code: str, told: Told) -> None:
     try:
         await client.capital_distribution(code)
-        told[code] = perf_counter(), None
+        told[code] = End(perf_counter(), thread_time(), None)
     except ConnectionLost as error:
-        told[code] = perf_counter(), error.sent
+        told[code] = End(perf_counter(), thread_time(), error.sent)
 
 
 async def lose(door: OpenDoor, draw: random.Random) -> Trial:
@@ -93,35 +103,41 @@ def asked(opend: Simulator) -> int:
 async def test_every_caller_is_told_at_once_and_sent_is_never_wrong(door: OpenDoor) -> None:
     draw = random.Random(str(door))
     gaps: list[float] = []
+    own: list[float] = []
     lost = unsent = answered = 0
     with anyio.fail_after(110):
-        for _ in range(scaled(25)):
+        for _ in range(scaled(12)):
             told, seen = await lose(door, draw)
-            answered += sum(sent is None for _, sent in told.values())
-            ends = {code: end for code, end in told.items() if end[1] is not None}
-            first = min(at for at, _ in ends.values())
-            gaps += [at - first for at, _ in ends.values()]
-            for code, (_, sent) in told.items():
-                assert sent is not False or code not in seen, f"{code} was seen by the server"
-            in_line = [sent for _, sent in told.values() if sent is False]
-            assert len(in_line) >= IN_LINE, "those in line cannot have been sent"
+            ends = [end for end in told.values() if end.sent is not None]
+            first = min(ends)
+            gaps += [end.at - first.at for end in ends]
+            own += [end.used - first.used for end in ends]
+            for code, end in told.items():
+                assert end.sent is not False or code not in seen, f"{code} was seen by the server"
+            in_line = sum(end.sent is False for end in ends)
+            assert in_line >= IN_LINE, "those in line cannot have been sent"
+            answered += len(told) - len(ends)
             lost += len(ends)
-            unsent += len(in_line)
-    gaps.sort()
-    prompt = sum(gap <= PROMPT for gap in gaps) / len(gaps)
+            unsent += in_line
     figure(
         15,
         door=door,
         answered=answered,
         told_lost=lost,
         of_them_unsent=unsent,
-        within_10_ms=f"{prompt:.2%}",
-        p99_ms=round(gaps[int(len(gaps) * 0.99)] * 1000, 2),
-        largest_ms=round(gaps[-1] * 1000, 2),
+        within_10_ms=f"{share(gaps):.2%}",
+        largest_ms=round(max(gaps) * 1000, 2),
+        within_10_ms_of_our_own_time=f"{share(own):.2%}",
+        largest_of_it_ms=round(max(own) * 1000, 2),
     )
     assert answered, "some cuts came amid the answers"
-    # The rest is the machine's: told in one turn of the loop, only another process comes between.
-    assert gaps[len(gaps) // 2] <= PROMPT
+    # By the wall a busy machine may come between; what is ours may not take longer.
+    assert share(own) >= 0.99
+    assert sorted(gaps)[len(gaps) // 2] <= PROMPT
+
+
+def share(gaps: list[float]) -> float:
+    return sum(gap <= PROMPT for gap in gaps) / len(gaps)
 
 
 async def test_of_those_that_a_full_pipe_held_back_none_that_was_seen_is_said_to_be_unsent() -> (

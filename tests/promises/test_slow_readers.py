@@ -99,7 +99,7 @@ async def one_run(server: Server | WebSocketServer, draw: random.Random) -> None
 @on_virtual_time
 async def test_with_room_for_one_chunk_each_way_nothing_stands_still() -> None:
     draw = random.Random(18)
-    runs = scaled(500)
+    runs = scaled(300)
     for _ in range(runs):
         await one_run(Server(MemoryDoor(buffer=1)), draw)
     figure(18, runs=runs, stalls=0)
@@ -110,7 +110,7 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     draw = random.Random(19)
-    runs = scaled(100)
+    runs = scaled(60)
     for _ in range(runs):
         door = MemoryDoor(buffer=1)
         pipe = StreamDoor("tcp", door.open)
