@@ -23,7 +23,8 @@ from .questions import keep_alive_body
 from .wire import Incoming, Spoilt, Welcome, Wire
 
 KEEP_ALIVE_AT = 0.8  # of OpenD's interval: what its own clients do
-DEAD_AFTER = 3.3  # intervals without a byte from the peer
+DEAD_AFTER = 3.3  # intervals without a byte from the peer: the most, whatever was asked
+QUIET = 0.9  # of the patience with an answer: so long nothing else may have come either
 FORGET_AFTER = 60.0  # seconds after its sending that a late reply is still expected
 _LAST_SERIAL = 2**32 - 1
 
@@ -133,6 +134,7 @@ class Session(Generic[RefT]):
         self._greet_by = 0.0
         self._heard_at = 0.0
         self._keep_alive_at = 0.0
+        self._overdue_since = float("-inf")
 
     # ---- sending
 
@@ -176,7 +178,7 @@ class Session(Generic[RefT]):
         assert ref is None or self.state is State.READY
         while True:
             # 1 to 2**32 - 1: whether OpenD takes 0 for "no serial" is not known.
-            self._serial = serial = self._serial % _LAST_SERIAL + 1
+            self._serial = serial = self._serial + 1 if self._serial < _LAST_SERIAL else 1
             key = (proto_id, serial)
             if key not in self.waiting and key not in self._forgotten:
                 break
@@ -297,12 +299,31 @@ class Session(Generic[RefT]):
         return self.welcome.keep_alive_interval
 
     def _dead_at(self) -> float:
-        return self._heard_at + DEAD_AFTER * self._interval
+        """When the peer is given up, should it stay silent.
+
+        One that owes an answer has a request's timeout for it, and a keep-alive interval at
+        least: then a keep-alive has gone out in the silence too, and was not answered either.
+        Only the last nine tenths must be silent: else what was asked just before the silence
+        would time out first, and be asked again over the same dead connection.
+        """
+        patience = max(self._request_timeout, self._interval)
+        owing = max(self._asked_at() + patience, self._heard_at + QUIET * patience)
+        return min(owing, self._heard_at + DEAD_AFTER * self._interval)
+
+    def _asked_at(self) -> float:
+        """When the oldest was sent of what waits for an answer, or timed out in this silence."""
+        if self._overdue_since + self._request_timeout > self._heard_at:
+            return self._overdue_since
+        oldest = next(iter(self.waiting.values()), None)
+        return float("inf") if oldest is None else oldest.sent_at
 
     def _time_out(self, now: float, events: list[Event[RefT]]) -> None:
         # The same sum as in get_timer: rounded otherwise, nothing might be due when it says so.
         timeout, waiting = self._request_timeout, self.waiting.values()
-        for flight in list(takewhile(lambda flight: flight.sent_at + timeout <= now, waiting)):
+        late = list(takewhile(lambda flight: flight.sent_at + timeout <= now, waiting))
+        if late:
+            self._overdue_since = self._asked_at()
+        for flight in late:
             del self.waiting[flight.key]
             if not flight.written:
                 self._outgoing.remove(flight)

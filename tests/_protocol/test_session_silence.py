@@ -1,0 +1,140 @@
+"""When a peer that says nothing any more is given up, and when it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiocapdist._protocol.frames import Frame
+from aiocapdist._protocol.session import Session, State, TimedOut
+from aiocapdist.errors import ProtocolError
+
+from .peer import alive, answer, notice, ready, sent
+
+UTC = 1_760_000_000.0
+
+
+def keep_time(session: Session[str], until: float) -> list[object]:
+    """Let time pass and nothing be heard; everything that comes of it."""
+    events: list[object] = []
+    while (due := session.get_timer()) is not None and due <= until:
+        events += session.handle_timer(due, UTC)
+        sent(session)
+    return events
+
+
+def assert_it_ends_at(session: Session[str], end: float) -> None:
+    """Not a moment sooner."""
+    keep_time(session, end - 1e-6)
+    assert session.state is State.READY
+    assert session.get_timer() == end
+    assert session.handle_timer(end, UTC) == []
+    assert session.state is State.CLOSED
+
+
+def test_silent_for_3_3_intervals_it_is_dead_however_much_patience_there_is() -> None:
+    session = ready(now=100.0, request_timeout=60.0)
+    flight = session.request(3212, b"", "a", 100.0)
+    sent(session)
+    assert_it_ends_at(session, 133.0)
+    assert isinstance(session.cause, ProtocolError)
+    assert str(session.cause) == "nothing heard from OpenD for 33 s"
+    assert (session.get_timer(), session.drain()) == (None, ([flight], []))
+
+
+@pytest.mark.parametrize(
+    ("request_timeout", "interval", "end"),
+    [(10.0, 10, 18.0), (10.0, 5, 14.0), (2.0, 10, 18.0), (2.0, 30, 54.0), (10.0, 1, 3.3)],
+)
+def test_an_idle_one_has_as_long_for_a_keep_alive_as_for_a_request(
+    request_timeout: float, interval: int, end: float
+) -> None:
+    assert_it_ends_at(ready(request_timeout=request_timeout, interval=interval), end)
+
+
+def test_a_request_that_nothing_at_all_came_after_is_lost_not_late() -> None:
+    session = ready()
+    first, second = (session.request(3212, b"", "a", now) for now in (0.5, 5.0))
+    sent(session)
+    assert_it_ends_at(session, 10.5)
+    assert session.drain() == ([first, second], [])
+
+
+def test_one_that_was_asked_just_before_the_silence_is_lost_too() -> None:
+    session = ready()
+    flight = session.request(3212, b"", "a", 4.0)
+    sent(session)
+    session.receive_data(notice(), 5.0)
+    assert_it_ends_at(session, 14.0)
+    assert session.drain() == ([flight], [])
+
+
+def test_one_that_others_were_answered_after_is_late_and_the_peer_lives() -> None:
+    session = ready()
+    late = session.request(3212, b"", "a", 0.0)
+    sent(session)
+    session.handle_timer(8.0, UTC)
+    (keep_alive,) = sent(session)
+    session.receive_data(answer(keep_alive, alive()), 8.1)
+    assert keep_time(session, 10.0) == [TimedOut(late)]
+    assert_it_ends_at(session, 8.1 + 9.0)
+
+
+def test_what_timed_out_in_the_silence_counts_on() -> None:
+    session = ready(request_timeout=2.0)
+    flight = session.request(3212, b"", "a", 1.0)
+    sent(session)
+    assert keep_time(session, 3.0) == [TimedOut(flight)]
+    later = session.request(3212, b"", "b", 4.0)
+    sent(session)
+    assert keep_time(session, 6.0) == [TimedOut(later)]
+    assert_it_ends_at(session, 11.0)
+
+
+def test_but_not_once_something_was_heard() -> None:
+    session = ready(request_timeout=2.0)
+    session.request(3212, b"", "a", 1.0)
+    sent(session)
+    keep_time(session, 3.0)
+    session.receive_data(notice(), 7.0)
+    session.request(3212, b"", "b", 7.5)
+    assert_it_ends_at(session, 17.5)
+
+
+def test_nor_if_that_was_at_its_deadline() -> None:
+    session = ready(request_timeout=2.0)
+    late = session.request(3212, b"", "a", 1.0)
+    sent(session)
+    session.receive_data(notice(), 3.0)
+    assert keep_time(session, 3.0) == [TimedOut(late)]
+    assert_it_ends_at(session, 18.0)
+
+
+def test_what_nobody_waits_for_is_not_owed() -> None:
+    session = ready()
+    flight = session.request(3212, b"", "a", 0.0)
+    sent(session)
+    session.forget(flight)
+    assert_it_ends_at(session, 18.0)  # by the first keep-alive
+
+
+def test_any_byte_at_all_is_a_sign_of_life() -> None:
+    session = ready()
+    keep_time(session, 17.9)
+    session.receive_data(notice()[:1], 17.95)
+    keep_time(session, 26.9)
+    session.receive_data(notice()[1:2], 26.94)
+    assert session.state is State.READY
+    assert_it_ends_at(session, 26.94 + 9.0)
+
+
+def test_one_whose_every_answer_is_late_is_not_given_up_as_long_as_it_is_heard() -> None:
+    session = ready()
+    requests: list[Frame] = []
+    late = 0
+    for n in range(100):
+        now = 8.0 * n
+        late += len(keep_time(session, now))
+        session.request(3212, b"", str(n), now)
+        requests += sent(session)
+        session.receive_data(answer(requests[n - 2], b"") if n > 1 else notice(), now)
+    assert (session.state, late) == (State.READY, 98)
