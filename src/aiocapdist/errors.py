@@ -16,6 +16,7 @@
     │   ├── UnknownSecurity
     │   ├── UnsupportedSecurity
     │   └── BackendError
+    ├── QuotaUnavailable                                where, reason, hint
     └── QuotaWaitTooLong                                eta, max_wait
 
 Data sits in attributes; the text is for people. Every error can be pickled,
@@ -184,6 +185,20 @@ class UnsupportedSecurity(OpenDError):
 
 class BackendError(OpenDError):
     """The vendor's servers behind OpenD failed; trying later may help."""
+
+
+class QuotaUnavailable(AiocapdistError):
+    """The tokens of a quota that is shared with others cannot be reached, or are not its own.
+
+    ``where`` is the file or server, ``reason`` what is wrong, ``hint`` what to try.
+    Nothing was sent: without its tokens, nobody can tell what others spend.
+    """
+
+    def __init__(self, where: str, reason: str, hint: str) -> None:
+        super().__init__(f"the quota at {where} cannot be used: {reason}; {hint}")
+        self.where = where
+        self.reason = reason
+        self.hint = hint
 
 
 class QuotaWaitTooLong(AiocapdistError):

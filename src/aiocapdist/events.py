@@ -10,7 +10,16 @@ from pydantic import ConfigDict
 from .models import Frozen
 
 
-class Connected(Frozen):
+class Told(Frozen):
+    """What all events have. ``gateway`` names the one it is about, where a client has several."""
+
+    gateway: str | None = None
+
+    def __repr_args__(self) -> Any:
+        return [pair for pair in super().__repr_args__() if pair != ("gateway", None)]
+
+
+class Connected(Told):
     """OpenD let us in. ``server_version`` and ``login_user_id`` are None at its WebSocket door."""
 
     conn_id: int
@@ -18,20 +27,20 @@ class Connected(Frozen):
     login_user_id: int | None
 
 
-class Disconnected(Frozen):
+class Disconnected(Told):
     """The connection is gone. ``reason`` is the first cause, as calls are told it."""
 
     reason: str
 
 
-class Reconnecting(Frozen):
+class Reconnecting(Told):
     """The next attempt to connect begins in ``delay`` seconds; ``attempt`` counts from 1."""
 
     delay: float
     attempt: int
 
 
-class Throttled(Frozen):
+class Throttled(Told):
     """Calls wait for the quota. Told when waiting begins, and whenever OpenD refuses.
 
     ``eta`` is the estimate in seconds until the first of them goes, ``waiting`` how many
@@ -45,11 +54,26 @@ class Throttled(Frozen):
     refused: bool
 
 
-class Resumed(Frozen):
+class Resumed(Told):
     """No call waits for the quota any more."""
 
 
-class Missed(Frozen):
+class QuotaLost(Told):
+    """The quota shares its tokens with others, and they cannot be reached, for this ``reason``.
+
+    Calls wait, or go by ``share``: the tokens in a period that this program was given for such
+    times (0: none).
+    """
+
+    reason: str
+    share: int
+
+
+class QuotaBack(Told):
+    """The shared tokens can be reached again."""
+
+
+class Missed(Told):
     """This listener was too slow: the oldest ``count`` events were dropped at this place."""
 
     count: int
@@ -105,7 +129,7 @@ class ProgramStatus(IntEnum):
     DISCLAIMER_UNAVAILABLE = 12
 
 
-class Notice(Frozen):
+class Notice(Told):
     """What OpenD says unasked (push 1003).
 
     ``type`` says which of the fields to read; the others are None. Numbers without a name
@@ -134,4 +158,5 @@ class Notice(Frozen):
     fields: dict[str, Any]
 
 
-Event: TypeAlias = Connected | Disconnected | Reconnecting | Throttled | Resumed | Notice | Missed
+QuotaEvent: TypeAlias = Throttled | Resumed | QuotaLost | QuotaBack
+Event: TypeAlias = Connected | Disconnected | Reconnecting | QuotaEvent | Notice | Missed

@@ -86,5 +86,5 @@ def tokens(quota: Quota) -> tuple[int, int, int]:
     """Free, held and cooling; a reply that was seen is settled at the latest now."""
     quota._settle()
     ledger = quota._ledger
-    assert ledger.free + ledger.held + ledger.cooling == ledger.limit
+    assert ledger.free + ledger.held + ledger.cooling == quota.limit
     return ledger.free, ledger.held, ledger.cooling

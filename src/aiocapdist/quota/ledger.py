@@ -10,8 +10,11 @@ At all times ``free + held + cooling == limit``.
 
 from __future__ import annotations
 
-import heapq
+from bisect import insort
+from collections import deque
 from math import inf
+
+from .store import estimate
 
 
 class Ledger:
@@ -26,9 +29,8 @@ class Ledger:
         self.cooling: int = 0
         # Of those cooling, the ones whose requests OpenD refused: it did not count them.
         self.cooling_refused: int = 0
-        # (back at, a number to keep order, how many, refused): one row per settling.
-        self._rows: list[tuple[float, int, int, bool]] = []
-        self._row_number = 0
+        # (back at, how many, refused): one row per settling, the next to be free first.
+        self._rows: deque[tuple[float, int, bool]] = deque()
         self.next_back: float = inf
         """When the next cooling token is free; ``inf`` while none cools."""
 
@@ -36,18 +38,20 @@ class Ledger:
         """Tokens that are free, as far as ``ceiling`` allows to have spent at once."""
         free = self.free
         room = ceiling - self.limit + free + self.cooling_refused
-        return free if free < room else max(0, room)
+        return free if free <= room else max(0, room)
 
     @property
     def spent(self) -> int:
         """Tokens whose requests OpenD may have counted in the last period."""
         return self.held + self.cooling - self.cooling_refused
 
-    def take(self, count: int = 1) -> None:
-        """So many requests are about to be written."""
-        assert self.free >= count
+    def take(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
+        """So many requests are about to be written. Nobody else takes: all that were seen to be
+        usable are so still."""
+        assert self.free >= count + leave
         self.free -= count
         self.held += count
+        return count
 
     def put_back(self, count: int = 1) -> None:
         """These tokens' requests were never written: free again at once."""
@@ -63,15 +67,18 @@ class Ledger:
         if refused:
             self.cooling_refused += count
         back_at = now + grace + self.period + self.margin
-        self._row_number += 1
-        heapq.heappush(self._rows, (back_at, self._row_number, count, refused))
-        self.next_back = self._rows[0][0]
+        rows = self._rows
+        if rows and back_at < rows[-1][0]:  # seldom: the last has a grace
+            insort(rows, (back_at, count, refused))
+        else:
+            rows.append((back_at, count, refused))
+        self.next_back = rows[0][0]
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""
         rows = self._rows
         while rows and rows[0][0] <= now:
-            _, _, count, refused = heapq.heappop(rows)
+            _, count, refused = rows.popleft()
             self.cooling -= count
             self.free += count
             if refused:
@@ -81,23 +88,16 @@ class Ledger:
     def eta(self, n: int, now: float, ceiling: int) -> float:
         """Seconds until the ``n``-th grant from now, if ``ceiling`` tokens are used at a time.
 
-        An estimate: tokens now held are taken to be answered at once. Each round of
-        ``ceiling`` grants is like the first, a period later.
+        An estimate: tokens now held are taken to be answered at once.
         """
         span = self.period + self.margin
-        rounds, index = divmod(n - 1, ceiling)
         counted = [now] * self.free + [now + span] * self.held
         refused: list[float] = []
-        for back, _, count, was_refused in self._rows:
+        for back, count, was_refused in self._rows:
             (refused if was_refused else counted).extend([back] * count)
-        # A token must be free, and what OpenD may have counted must be below the ceiling.
-        grant_at = sorted(counted + refused)[index]
-        below = index + len(counted) - ceiling
-        if below >= 0:
-            grant_at = max(grant_at, sorted(counted)[below])
-        return max(0.0, grant_at - now) + rounds * span
+        return estimate(n, now, ceiling=ceiling, span=span, counted=counted, refused=refused)
 
     def shift(self, seconds: float) -> None:
         """The clock that ``now`` is read from was replaced by one that runs this far ahead."""
-        self._rows = [(back + seconds, *rest) for back, *rest in self._rows]  # type: ignore[misc]
+        self._rows = deque((back + seconds, count, refused) for back, count, refused in self._rows)
         self.next_back += seconds

@@ -1,4 +1,7 @@
-"""The quota of one process: a ledger, a line, and the moment when they meet."""
+"""The quota of one process: a ledger, a line, and the moment when they meet.
+
+Those of many processes and machines are made of it: they keep their tokens elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ from typing import TypeAlias
 import anyio
 
 from .._loop import Clock, Ticker
-from ..events import Resumed, Throttled
+from ..events import QuotaEvent, Resumed, Throttled
 from .ceiling import Ceiling
 from .ledger import Ledger
 from .line import Lane, Line
+from .store import Store
 
-Watcher: TypeAlias = Callable[[Throttled | Resumed], None]
+Watcher: TypeAlias = Callable[[QuotaEvent], None]
 """Told how waiting goes; must return at once."""
 
 GRACE_AFTER_LOSS = 1.0
@@ -44,12 +48,13 @@ class Quota:
         self.margin = margin
         self.refused: int = 0
         """How often OpenD refused for frequency all the same (someone else spends too)."""
-        self._ledger = Ledger(limit, period, margin)
+        self._ledger: Store = Ledger(limit, period, margin)
         self._ceiling = Ceiling(limit, period)
         self._line = Line()
         self._seen = 0
         self._seen_at = 0.0
         self._pumping = False
+        self._looked = False  # since the last grant: there may be tokens that nobody was offered
         self._clock: Clock = time.monotonic
         self._users = 0
         self._watchers: list[Watcher] = []
@@ -60,8 +65,8 @@ class Quota:
 
     def __repr__(self) -> str:
         return (
-            f"<Quota {self.limit} per {self.period:g} s: {self.available} available, "
-            f"{self.waiting} waiting, {self.refused} refused>"
+            f"<{type(self).__name__} {self.limit} per {self.period:g} s: "
+            f"{self.available} available, {self.waiting} waiting, {self.refused} refused>"
         )
 
     # ---- what users see
@@ -90,6 +95,18 @@ class Quota:
         return self._eta(self._line.length + n)
 
     # ---- what clients do with it
+
+    async def prepare(self) -> None:
+        """Make sure that it can be used, before :meth:`attach`. Repeatable.
+
+        Raises QuotaUnavailable where its tokens cannot be reached, or are not of its kind.
+        """
+
+    def welcomed(self, login_user_id: int | None) -> None:
+        """A client has learnt whose account it uses; None where OpenD does not tell.
+
+        Raises QuotaUnavailable where that is not an account that it can count for.
+        """
 
     def attach(self, clock: Clock, watcher: Watcher) -> None:
         """A client begins to use this quota, on the loop that ``clock`` belongs to.
@@ -132,7 +149,8 @@ class Quota:
         if at == self._seen_at:
             self._seen += 1
         else:
-            self._settle()
+            if self._seen:
+                self._settle()
             self._seen, self._seen_at = 1, at
 
     def refuse(self) -> bool:
@@ -163,8 +181,7 @@ class Quota:
         ledger, ceiling = self._ledger, self._ceiling
         if now < ceiling.paused_until or not ledger.usable(ceiling.value):
             return False
-        ledger.take()
-        return True
+        return ledger.take(1, ceiling.value) == 1
 
     def pump(self) -> None:
         """Grant what can be granted now. Never waits."""
@@ -175,6 +192,7 @@ class Quota:
             now = self._clock()
             self._advance(now)
             if self._line.lanes and now >= self._ceiling.paused_until:
+                self._looked = False
                 self._grant(now)
         finally:
             self._pumping = False
@@ -195,24 +213,31 @@ class Quota:
         if throttled is self._throttled and not (throttled and refused):
             return
         self._throttled = throttled
-        event: Throttled | Resumed = Resumed()
+        event: QuotaEvent = Resumed()
         if throttled:
             event = Throttled(eta=self._eta(1), waiting=self._line.length, refused=refused)
+        self._tell(event)
+
+    def _tell(self, event: QuotaEvent) -> None:
         for watcher in self._watchers:
             watcher(event)
 
     def _grant(self, now: float) -> None:
         """Tokens to whose turn it is; all that are free to a lane that waits alone."""
-        line, ledger = self._line, self._ledger
-        while (usable := ledger.usable(self._ceiling.value)) > 0:
+        line, ledger, ceiling = self._line, self._ledger, self._ceiling.value
+        while (usable := ledger.usable(ceiling)) > 0:
             spare = ledger.free - self.reserve
             lane = line.next(patient=spare > 0)
             if lane is None:
                 return
             alone = len(line.lanes) == 1
             share = min(usable, spare if lane.patient else usable) if alone else 1
-            ledger.take(share)
-            ledger.put_back(share - lane.grant(share, now))
+            taken = ledger.take(share, ceiling, self.reserve if lane.patient else 0)
+            if not taken:
+                return  # others were quicker
+            used = lane.grant(taken, now)
+            if used < taken:
+                ledger.put_back(taken - used)
             line.served(lane)
 
     def _settle(self) -> None:
@@ -224,11 +249,14 @@ class Quota:
     def _advance(self, now: float) -> None:
         """Settle what was seen, and free what has cooled."""
         if self._seen:
-            self._settle()
+            self._ledger.settle(self._seen, self._seen_at)
+            self._seen = 0
         if self._ledger.next_back <= now:
             self._ledger.advance(now)
+            self._looked = True
         if self._ceiling.next_change <= now:
             self._ceiling.advance(now)
+            self._looked = True
 
     def _due(self) -> float | None:
         if not self._line.lanes:
@@ -236,6 +264,8 @@ class Quota:
         ledger, ceiling = self._ledger, self._ceiling
         if self._clock() < ceiling.paused_until:
             return ceiling.paused_until
+        if self._looked:
+            return -math.inf
         due = ledger.next_back
         if ledger.free:
             due = min(due, ceiling.next_change)

@@ -1,0 +1,1 @@
+"""What :class:`aiocapdist.quota.FileQuota` is made of."""

@@ -1,0 +1,168 @@
+"""Row 7 of the promises: programs of one machine share a quota, are killed at any moment, and
+start again. No closed window holds more than the limit, nobody is refused, and what is lost of
+time is what the tokens of the dead lay idle.
+
+Real processes and ``kill -9`` for what is counted; for how close to the ideal time it is, which
+a busy machine would spoil, programs in one loop on virtual time. At scale 1: 100 kills of
+each; the soak's, at 10, are 1000.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("there is no FileQuota on Windows", allow_module_level=True)
+
+import aiocapdist
+from aiocapdist.quota import FileQuota, local
+from aiocapdist.quota._file import holder
+from aiocapdist.quota._file import store as file_store
+from aiocapdist.quota._file.slots import Holder
+from aiocapdist.quota._file.store import GRACE_OF_THE_DEAD, LOOK_EVERY
+from aiocapdist.simulator import Simulator
+
+from ..quota.siblings import siblings
+from ..virtual_asyncio import BACKENDS, run_virtually
+from .scale import figure, scaled
+
+LIMIT, MARGIN = 30, 0.02
+KILLS = scaled(100)
+FIRST_SEED = int(os.environ.get("AIOCAPDIST_SEED", "0"))
+
+
+# ---- real processes
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_eight_programs_killed_at_random_never_send_one_too_many(tmp_path: Path) -> None:
+    """The programs have loops of their own; each has a wall clock that is wrong."""
+    period = 1.0
+    quota = f"FileQuota({str(tmp_path / 'ledger')!r}, {LIMIT}, {period}, margin={MARGIN})"
+    with anyio.fail_after(60 + 3 * KILLS):
+        async with siblings(quota, period, seed=FIRST_SEED) as family:
+            began = anyio.current_time()
+            for _ in range(KILLS):
+                await anyio.sleep(family.random.uniform(0.0, 0.5))
+                await family.kill()
+            took = anyio.current_time() - began
+            answered = family.answered(began)
+            largest = family.largest_window()
+    used = answered / (LIMIT * took / (period + MARGIN))
+    figure(7, kills=family.killed, counted=answered, largest_window=largest, used=f"{used:.1%}")
+    assert family.killed == KILLS
+    assert largest == LIMIT
+    assert os.listdir(tmp_path) == ["ledger"]
+
+
+# ---- on virtual time
+
+
+class Machine:
+    """Its clock is the loop's; who is dead on it is told."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.dead: set[int] = set()
+        its_time = SimpleNamespace(clock_gettime=self.read, time=lambda: 1.7e9 + self.read())
+        patch.setattr(holder, "time", its_time)
+        patch.setattr(local, "time", SimpleNamespace(monotonic=self.read))
+        patch.setattr(file_store, "is_alive", self.is_alive)
+        patch.setattr(FileQuota, "prepare", self.prepare)
+
+    def read(self, _: object = None) -> float:
+        try:
+            self.now = anyio.current_time()
+        except RuntimeError:
+            pass  # outside of any loop
+        return 5000.0 + self.now
+
+    def is_alive(self, asked: Holder) -> bool:
+        return asked.instance not in self.dead
+
+    async def prepare(self) -> None:
+        """A thread would take no virtual time."""
+        await anyio.lowlevel.checkpoint()
+
+    def kill(self, quota: FileQuota) -> int:
+        """Nothing more is heard of it in the file. Returns how many tokens it held."""
+        store = quota._store
+        self.dead.add(store._me.instance)
+        store.access._file.update = lambda change: True  # type: ignore[method-assign, assignment]
+        return store._mine
+
+
+async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int, float, int, int]:
+    """How many were counted, in how many seconds, the largest window, and how many tokens had
+    been held by those who died."""
+    drawn = random.Random(seed)
+    held = refused = 0
+    running: dict[int, tuple[FileQuota, anyio.CancelScope]] = {}
+
+    async def program(place: int) -> None:
+        nonlocal refused
+        quota = FileQuota(path, LIMIT)
+        with anyio.CancelScope() as scope:
+            running[place] = quota, scope
+            async with aiocapdist.connect(opend.memory, quota=quota) as client:
+                while True:
+                    first = drawn.randrange(90_000)
+                    codes = [f"HK.{n:05d}" for n in range(first, first + drawn.randint(1, 60))]
+                    await client.capital_distributions(codes).collect()
+        refused += quota.refused
+
+    async def whoever_holds_tokens() -> int:
+        while True:
+            await anyio.sleep(drawn.uniform(0.0, 0.05))
+            for place, (quota, _) in running.items():
+                if quota._store._mine:
+                    return place
+
+    async with (
+        Simulator(
+            quota=(10**6, 30.0), latency=(0.0, 0.1), seed=seed, keep_alive_interval=300
+        ) as opend,
+        anyio.create_task_group() as group,
+    ):
+        for place in range(8):
+            group.start_soon(program, place)
+        for _ in range(KILLS):
+            await anyio.sleep(drawn.expovariate(1 / 20.0))
+            place = drawn.randrange(8)
+            if drawn.random() < 0.5:
+                place = await whoever_holds_tokens()
+            quota, scope = running[place]
+            held += machine.kill(quota)
+            scope.cancel()
+            group.start_soon(program, place)
+        group.cancel_scope.cancel()
+        seconds = anyio.current_time()
+    asked = sum(request.proto_id == 3212 for request in opend.requests)
+    assert refused == 0
+    return asked, seconds, opend.largest_window, held
+
+
+@pytest.mark.parametrize("on", BACKENDS)
+def test_what_is_lost_of_time_is_what_the_tokens_of_the_dead_lay_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str
+) -> None:
+    machine = Machine(monkeypatch)
+    asked, seconds, largest, held = run_virtually(
+        killed_at_random, tmp_path / "ledger", machine, FIRST_SEED, on=on
+    )
+    # Until someone looks, and then until OpenD can count it no more: then it cools.
+    idle = held * (LOOK_EVERY + GRACE_OF_THE_DEAD)
+    floor = 30.0 * ((asked - 1) // LIMIT) + idle / LIMIT
+    over = seconds / floor - 1
+    figure(7, loop=on, kills=KILLS, held_by_the_dead=held, over_the_floor=f"{over:.2%}")
+    assert largest == LIMIT
+    assert over <= 0.03

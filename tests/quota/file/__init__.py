@@ -1,0 +1,1 @@
+"""Quotas in a ledger file: needs ``flock``, which Windows has not."""

@@ -1,0 +1,167 @@
+"""Killed at any instruction: no token is lost for longer than a period, and none is free early.
+
+A process does with the file all that a quota does, and says what it sends. It is killed at the
+k-th line of the code, for every k there is (every third where the file is deleted meanwhile);
+from scale 10 on at the k-th instruction of the interpreter. Then another looks at what is left.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeAlias
+
+import pytest
+
+from aiocapdist.quota._file import access as file_access
+from aiocapdist.quota._file import holder, ledger_file, page
+from aiocapdist.quota._file import store as file_store
+from aiocapdist.quota._file.holder import boot_clock
+from aiocapdist.quota._file.page import Torn
+from aiocapdist.quota._file.slots import NOBODY
+from aiocapdist.quota._file.store import GRACE_OF_THE_DEAD, LEASE, FileStore
+
+from ...promises.scale import SCALE, figure
+from .forks import in_a_fork
+from .pages import MARGIN, PERIOD, SPAN, page_at, tally
+
+OURS = {module.__file__ for module in (file_access, file_store, holder, ledger_file, page)}
+EVENT = "opcode" if SCALE >= 10 else "line"
+LIMIT = 3
+Say: TypeAlias = Callable[[int], object]
+"""So many tokens must not be free from now on: their requests may have been sent."""
+
+
+def killed_at(k: int, deeds: Callable[[], object]) -> Callable[[], bool]:
+    """Do these deeds, and be killed before the ``k``-th step of ours in them."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename not in OURS:
+            return None
+        frame.f_trace_opcodes = EVENT == "opcode"
+        count += event == EVENT
+        if count == k:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    def run() -> bool:
+        sys.settrace(trace)
+        deeds()
+        sys.settrace(None)
+        return True
+
+    return run
+
+
+def store_at(path: Path) -> FileStore:
+    return FileStore(path, LIMIT, PERIOD, MARGIN, time.monotonic)
+
+
+def a_quotas_life(path: Path, say: Say) -> None:
+    store = store_at(path)
+    store.wait()
+    assert store.take(2) == 2
+    say(2)
+    store.advance(time.monotonic())
+    say(1)  # one was never written
+    store.put_back()
+    store.settle(1, time.monotonic())
+    assert store.take() == 1
+    say(2)
+    store.settle(1, time.monotonic(), refused=True)
+    store.close()
+
+
+def a_life_in_which_the_file_is_deleted(path: Path, say: Say) -> None:
+    store = store_at(path)
+    assert store.take(2) == 2
+    say(2)
+    store.settle(1, time.monotonic())
+    # It says when there is none, so that nobody is told off for that.
+    say(0)
+    path.unlink()
+    store.advance(time.monotonic())
+    say(2)
+    assert store.take() == 1
+    say(3)
+    store.settle(2, time.monotonic())
+
+
+LIVES = {a_quotas_life: 1, a_life_in_which_the_file_is_deleted: 1 if SCALE >= 2 else 3}
+"""With the stride of k."""
+
+
+def left_by(path: Path, k: int, life: Callable[[Path, Say], None]) -> tuple[int, int]:
+    """How a process ended that was to be killed at the k-th step, and what it said last."""
+    said, words = os.pipe()
+    try:
+        deeds = killed_at(k, lambda: life(path, lambda n: os.write(words, bytes([n]))))
+        ended = in_a_fork(deeds)
+        os.write(words, b"\xff")
+        return ended, (b"\0" + os.read(said, 100))[-2]
+    finally:
+        os.close(said)
+        os.close(words)
+
+
+@pytest.mark.parametrize("life", LIVES, ids=[life.__name__ for life in LIVES])
+def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
+    tmp_path: Path, life: Callable[[Path, Say], None]
+) -> None:
+    for k in range(1, 100_000, LIVES[life]):
+        path = tmp_path / f"ledger {k}"
+        began = boot_clock()
+        ended, spent = left_by(path, k, life)
+        if path.exists():
+            free, mine, others, cooling = tally(page_at(path), NOBODY, boot_clock())
+            assert (free + others + cooling, mine) == (LIMIT, 0)
+            assert LIMIT - free >= spent
+        store = store_at(path)
+        store.advance(time.monotonic())
+        seen, now = page_at(path), boot_clock()
+        assert seen.others_holding(store._me, now) == set(), "nobody is alive"
+        assert tally(seen, store._me, began + SPAN - 0.001)[0] <= LIMIT - spent, "free early"
+        assert tally(seen, store._me, now + GRACE_OF_THE_DEAD + SPAN)[0] == LIMIT, "lost"
+        path.unlink()
+        if ended == 0:
+            figure(7, life=life.__name__, killed_at=f"{EVENT}s up to {k - 1}")
+            assert k > 200
+            return
+        assert ended == -signal.SIGKILL
+    raise AssertionError("it never ended by itself")
+
+
+def test_killed_anywhere_while_it_mends_a_torn_file_it_never_leaves_one_all_free(
+    tmp_path: Path,
+) -> None:
+    whole = store_at(tmp_path / "whole")
+    whole.take(3)
+    torn = (tmp_path / "whole").read_bytes()[:-7]
+
+    def mend(path: Path, say: Say) -> None:
+        store_at(path).advance(time.monotonic())
+
+    path = tmp_path / "ledger"
+    for k in range(1, 100_000):
+        path.write_bytes(torn)
+        began = boot_clock()
+        ended, _ = left_by(path, k, mend)
+        try:
+            left = page_at(path)
+        except Torn:
+            assert ended == -signal.SIGKILL
+            continue
+        cold = LEASE + SPAN + GRACE_OF_THE_DEAD
+        assert tally(left, NOBODY, began + cold)[0] == 0
+        assert tally(left, NOBODY, boot_clock() + cold)[0] == LIMIT
+        if ended == 0:
+            assert k > 50
+            return
+    raise AssertionError("it never ended by itself")

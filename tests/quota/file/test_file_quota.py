@@ -1,0 +1,476 @@
+"""The quota of all processes of a machine, as its users see it: over real sockets, on each loop."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist import Client, Quota, QuotaUnavailable, events
+from aiocapdist._loop import on_asyncio
+from aiocapdist.quota import FileQuota, file
+from aiocapdist.quota._file import access as file_access
+from aiocapdist.quota._file.slots import FREE
+from aiocapdist.simulator import Simulator
+
+from ...cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
+from ...doors import DOORS, opend_at
+from ...leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
+from ...operations import SCENES
+from ...waiting import Call, until
+from ...worlds import World
+from .pages import page_at
+
+ROOT = Path(__file__).parents[3]
+MEMORY = DOORS[-1]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger"
+
+
+DIARY = "today I was happy\n" * 300
+
+
+def write_diary(path: Path) -> None:
+    path.write_text(DIARY)
+
+
+def holds_diary(path: Path) -> bool:
+    return path.read_text() == DIARY
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_name("kept"))
+
+
+def bring_back(path: Path) -> None:
+    path.with_name("kept").rename(path)
+
+
+def codes(count: int, first: int = 1) -> list[str]:
+    return [f"HK.{n:05d}" for n in range(first, first + count)]
+
+
+@asynccontextmanager
+async def opend_and_client(quota: Quota, **options: Any) -> AsyncIterator[tuple[Simulator, Client]]:
+    async with (
+        Simulator(quota=None, **options) as opend,
+        aiocapdist.connect(port=opend.port, quota=quota) as client,
+    ):
+        yield opend, client
+
+
+# ---- how it is made
+
+
+def test_it_is_a_quota_with_a_path(path: Path) -> None:
+    quota = FileQuota(path, 10, 5, reserve=2, margin=0.1)
+    assert isinstance(quota, Quota)
+    assert (quota.limit, quota.period, quota.reserve, quota.margin) == (10, 5, 2, 0.1)
+    assert quota.path == path
+    assert not path.exists(), "it is made when it is needed"
+    default = FileQuota(str(path))
+    assert (default.limit, default.period, default.reserve, default.margin) == (30, 30.0, 0, 0.05)
+    assert repr(default) == "<FileQuota 30 per 30 s: 30 available, 0 waiting, 0 refused>"
+    assert path.exists()
+
+
+def test_a_path_may_be_relative_and_of_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    quota = FileQuota("ledger")
+    monkeypatch.chdir("/")
+    assert quota.path == tmp_path / "ledger"
+    assert FileQuota("~/ledger").path == Path("/home/someone/ledger")
+
+
+def test_on_windows_it_says_that_it_does_not_work(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(QuotaUnavailable) as caught:
+        FileQuota(path)
+    assert str(caught.value) == (
+        f"the quota at {path} cannot be used: Windows has no lock of the kind it needs; "
+        "use RedisQuota there"
+    )
+
+
+def test_while_nobody_uses_it_no_file_is_kept_open(path: Path) -> None:
+    quota = FileQuota(path)
+    before = len(os.listdir("/dev/fd"))
+    assert (quota.available, quota.eta(31)) == (30, pytest.approx(30.05))
+    assert len(os.listdir("/dev/fd")) == before
+
+
+# ---- what was spent is known to whoever comes later
+
+SPENDER = """
+import sys
+import anyio
+import aiocapdist
+from aiocapdist.quota import FileQuota
+
+async def main(port, path, count):
+    quota = FileQuota(path, 5, 60.0)
+    print(quota.available, flush=True)
+    async with aiocapdist.connect(port=port, quota=quota) as client:
+        codes = [f"HK.{n:05d}" for n in range(1, count + 1)]
+        assert not (await client.capital_distributions(codes).collect()).errors
+    print(quota.available, flush=True)
+
+anyio.run(main, int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), backend=sys.argv[4])
+"""
+
+
+@pytest.mark.anyio
+async def test_a_process_that_starts_finds_what_others_spent(
+    path: Path, anyio_backend_name: str
+) -> None:
+    async def spend(count: int) -> list[str]:
+        command = [sys.executable, "-c", SPENDER]
+        command += [str(opend.port), str(path), str(count), anyio_backend_name]
+        ended = await anyio.run_process(command, cwd=ROOT, stderr=None)
+        return ended.stdout.decode().split()
+
+    with anyio.fail_after(30):
+        async with Simulator(quota=(5, 60.0)) as opend:
+            assert await spend(2) == ["5", "3"]
+            assert await spend(1) == ["3", "2"]
+            quota = FileQuota(path, 5, 60.0)
+            assert quota.available == 2
+            assert 50.0 < quota.eta(3) <= 60.1
+            async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+                await client.capital_distributions(codes(2, 10)).collect()
+                assert quota.available == 0
+            assert opend.largest_window == 5
+    assert {slot.state for slot in page_at(path).slots} != {FREE}
+
+
+@pytest.mark.parametrize("first", ["asyncio", "trio"])
+@pytest.mark.parametrize("second", ["asyncio", "trio"])
+def test_the_same_quota_on_two_loops_one_after_the_other(
+    path: Path, first: str, second: str
+) -> None:
+    quota = FileQuota(path, 5, 60.0)
+
+    async def ask(*asked: str) -> None:
+        with anyio.fail_after(5):
+            async with opend_and_client(quota) as (_, client):
+                assert not (await client.capital_distributions(asked).collect()).errors
+
+    anyio.run(ask, *codes(3), backend=first)
+    assert quota.available == 2
+    eta = quota.eta(3)
+    assert 50.0 < eta <= 60.05
+    anyio.run(ask, *codes(2, 4), backend=second)
+    assert quota.available == 0
+    assert eta - 5.0 < quota.eta() <= eta + 0.01
+    assert repr(quota) == "<FileQuota 5 per 60 s: 0 available, 0 waiting, 0 refused>"
+
+
+# ---- what goes wrong with the file
+
+
+@pytest.mark.anyio
+async def test_connecting_with_a_file_that_is_something_else_says_so_and_leaves_nothing(
+    path: Path,
+) -> None:
+    write_diary(path)
+    with anyio.fail_after(5):
+        async with Simulator() as opend:
+            await anyio.wait_all_tasks_blocked()
+            room = Room(opend)
+            quota = FileQuota(path)
+            with pytest.raises(QuotaUnavailable, match="it holds something else") as caught:
+                async with aiocapdist.connect(port=opend.port, quota=quota):
+                    raise AssertionError("it connected")
+            assert caught.value.where == str(path)
+            assert quota._users == 0
+            del caught
+            await room.until_as_before()
+            assert opend.requests == []
+    assert holds_diary(path)
+
+
+LOCKER = """
+import fcntl, sys
+file = open(sys.argv[1])
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def stopped_with_the_lock(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that was stopped while it had the file locked."""
+    command = [sys.executable, "-c", LOCKER, path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == b"locked\n"
+        process.send_signal(signal.SIGSTOP)
+        yield process
+        process.kill()
+
+
+@pytest.mark.anyio
+async def test_connecting_while_a_stopped_process_has_the_file_locked_ends_soon(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pytest.approx(5.0) == file.CHECKS * file.BETWEEN_CHECKS
+    monkeypatch.setattr(file, "BETWEEN_CHECKS", 0.001)
+    assert FileQuota(path).available == 30
+    with stopped_with_the_lock(path), anyio.fail_after(10):
+        async with Simulator(quota=None) as opend:
+            with pytest.raises(QuotaUnavailable, match="has had it locked for seconds"):
+                async with aiocapdist.connect(port=opend.port, quota=FileQuota(path)):
+                    raise AssertionError("it connected")
+            assert opend.requests == []
+
+
+@pytest.mark.anyio
+async def test_calls_go_on_when_a_stopped_process_lets_go(path: Path) -> None:
+    quota = FileQuota(path)
+    with anyio.fail_after(10):
+        async with (
+            opend_and_client(quota) as (_, client),
+            anyio.create_task_group() as group,
+        ):
+            with stopped_with_the_lock(path) as process:
+                call = Call(group, client.capital_distribution, "HK.00001")
+                await until(lambda: quota.waiting == 1)
+                assert (await client.global_state()).conn_id == 1, "nothing else waits"
+                for _ in range(20):
+                    await anyio.sleep(file_access.RETRY_AFTER)
+                assert (quota.waiting, quota.available) == (1, 0)
+                process.kill()
+            assert (await call.value()).code == "HK.00001"
+
+
+@pytest.mark.anyio
+async def test_losing_the_file_and_having_it_again_is_told_and_calls_wait(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(file_access, "IN_TROUBLE", 0.02)
+    quota = FileQuota(path, 3, 60.0)
+    with anyio.fail_after(10), caplog.at_level(logging.WARNING, "aiocapdist"):
+        async with opend_and_client(quota) as (opend, client), anyio.create_task_group() as group:
+            heard = client.events()
+            await anext(heard)
+            await client.capital_distribution("HK.00001")
+            move_away(path)
+            write_diary(path)
+            call = Call(group, client.capital_distribution, "HK.00002")
+            told = [await anext(heard), await anext(heard)]
+            assert sorted(type(each).__name__ for each in told) == ["QuotaLost", "Throttled"]
+            (lost,) = (each for each in told if isinstance(each, events.QuotaLost))
+            assert (lost.reason, lost.share) == ("it holds something else", 0)
+            assert (quota.waiting, quota.available) == (1, 0)
+            bring_back(path)
+            assert (await call.value()).code == "HK.00002"
+            told = [await anext(heard), await anext(heard)]
+            assert sorted(type(each).__name__ for each in told) == ["QuotaBack", "Resumed"]
+            assert quota.available == 1
+            assert [r.code for r in opend.requests if r.code] == ["HK.00001", "HK.00002"]
+    words = "it holds something else; give it a path of its own; calls wait"
+    told_in_log = [record.message for record in caplog.records if "cannot be" in record.message]
+    assert told_in_log == [f"the quota at {path} cannot be used: {words}"], "once"
+
+
+@pytest.mark.anyio
+async def test_a_reply_that_comes_while_the_file_is_away_is_written_when_it_is_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_access, "IN_TROUBLE", 0.02)
+    quota = FileQuota(path, 3, 60.0)
+    with anyio.fail_after(10):
+        async with opend_and_client(quota, latency=0.05) as (_, client):
+            async with anyio.create_task_group() as group:
+                call = Call(group, client.capital_distribution, "HK.00001")
+                await until(lambda: quota._ledger.held == 1)
+                move_away(path)
+                os.mkdir(path)
+                assert (await call.value()).code == "HK.00001"
+                await until(lambda: quota._store.access.trouble)
+                assert FREE in {s.state for s in page_at(path.with_name("kept")).slots}
+                os.rmdir(path)
+                bring_back(path)
+                # Nobody asks: it is written all the same.
+                await until(lambda: not quota._store.access.trouble)
+            assert FileQuota(path, 3, 60.0)._ledger.held == 0
+            other = FileQuota(path, 3, 60.0)
+            assert other.available == 2
+            assert other._ledger.cooling == 1
+
+
+@pytest.mark.anyio
+async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = FileQuota(path, 3, 60.0)
+    with anyio.fail_after(10):
+        async with opend_and_client(quota, latency=30.0) as (_, client):
+            async with anyio.create_task_group() as group:
+                call = Call(group, client.capital_distribution, "HK.00001")
+                await until(lambda: quota._ledger.held == 1)
+                await until(lambda: client._desk.asked["HK.00001"].flight.written)  # type: ignore[union-attr]
+                call.cancel()
+            keeps = path.open("rb")
+            fcntl.flock(keeps, fcntl.LOCK_EX)
+            yields: list[None] = []
+
+            def others_go_on() -> None:
+                yields.append(None)
+                if len(yields) == 20:
+                    fcntl.flock(keeps, fcntl.LOCK_UN)
+
+            monkeypatch.setattr("aiocapdist.quota._file.ledger_file.os.sched_yield", others_go_on)
+    keeps.close()
+    monkeypatch.undo()
+    seen = FileQuota(path, 3, 60.0)
+    assert seen.available == 2
+    assert (seen._ledger.held, seen._ledger.cooling) == (0, 1)
+
+
+@pytest.mark.anyio
+async def test_a_second_client_of_one_quota_does_not_look_at_the_file_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = FileQuota(path)
+    with anyio.fail_after(5):
+        async with opend_and_client(quota) as (opend, _):
+            monkeypatch.setattr(quota._store.access, "check", lambda: pytest.fail("it looked"))
+            async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+                await client.capital_distribution("HK.00001")
+
+
+@pytest.mark.anyio
+async def test_two_quotas_of_one_process_share_one_account(path: Path) -> None:
+    one, other = FileQuota(path, 4, 60.0), FileQuota(path, 4, 60.0)
+    with anyio.fail_after(5):
+        async with (
+            opend_and_client(one) as (_, client),
+            opend_and_client(other) as (_, neighbour),
+        ):
+            await client.capital_distributions(codes(2)).collect()
+            assert (one.available, other.available) == (2, 2)
+            await neighbour.capital_distributions(codes(2)).collect()
+            assert (one.available, other.available) == (0, 0)
+
+
+# ---- nothing is left
+
+
+@pytest.mark.anyio
+async def test_nothing_is_left_of_a_client_no_descriptor_either(path: Path) -> None:
+    quota = FileQuota(path, 2, 60.0)
+    with anyio.fail_after(10):
+        async with Simulator(quota=None) as opend:
+            await anyio.wait_all_tasks_blocked()
+            room, files = Room(opend), None
+            for _ in range(3):
+                async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+                    with anyio.move_on_after(0.01):
+                        await client.capital_distributions(codes(5)).collect()
+                await room.until_as_before()
+                assert left_in_quota(quota) == {}
+                ledgers = [name for name in os.listdir("/proc/self/fd") if leads_to(name, path)]
+                assert ledgers == []
+                files = files or os.listdir(path.parent)
+    assert files == ["ledger"]
+
+
+def leads_to(descriptor: str, path: Path) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}") == str(path)
+    except OSError:
+        return False
+
+
+def ways() -> list[tuple[When, Any]]:
+    if not on_asyncio():
+        return [(When.BEGINS, cancel_scope)]
+    return [(When.BEGINS, cancel_task), (When.ENDS, cancel_task), (When.BEGINS, cancel_scope)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "name",
+    [
+        "capital distribution, fresh",
+        "capital distribution, waiting for the quota",
+        "sweep, losing the connection",
+        "sweep left early, waiting for the quota",
+    ],
+)
+async def test_a_call_cancelled_at_any_of_its_awaits_leaves_nothing(
+    path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.0)
+    monkeypatch.setattr("aiocapdist._protocol.backoff.BASE", 0.0)
+    quota = FileQuota(path, 100, 0.01, margin=0.0)
+    with anyio.fail_after(60):
+        async with (
+            opend_at(MEMORY, quota=None) as opend,
+            MEMORY.connect(opend, quota=quota) as client,
+            anyio.create_task_group() as group,
+        ):
+            world = World(opend, client, group)
+
+            async def check(_: Run) -> None:
+                await until_nothing_is_left(client)
+                await answers_the_next(client, 1)
+                await until_nothing_is_left(client)
+
+            for when, strike in ways():
+                count = await everywhere(lambda: SCENES[name](world), when, strike, check)
+                assert count > 0
+            await answers_the_next(client)
+            group.cancel_scope.cancel()
+    assert {s.state for s in page_at(path).slots if s.until > time.monotonic() + 5.0} <= {FREE}
+    gc.collect()
+
+
+@pytest.mark.anyio
+async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Path) -> None:
+    """A thread that looks at the file is waited for: it leaves nothing open."""
+    quota = FileQuota(path, 100, 0.01, margin=0.0)
+    with anyio.fail_after(60):
+        async with Simulator(quota=None) as opend:
+            await quota.prepare()  # anyio's thread is there from now on
+            room = Room(opend)
+
+            async def connect_and_ask() -> None:
+                async with aiocapdist.connect(opend.memory, quota=quota) as client:
+                    await client.capital_distribution("HK.00001")
+
+            @asynccontextmanager
+            async def scene() -> AsyncIterator[Operation]:
+                yield connect_and_ask
+
+            async def check(_: Run) -> None:
+                await room.until_as_before()
+                assert quota._users == 0
+                assert left_in_quota(quota) == {}
+
+            for when, strike in ways():
+                assert await everywhere(scene, when, strike, check) > 0
+    gc.collect()

@@ -1,0 +1,175 @@
+"""Who lives and who does not: processes that run, ended, were replaced, or are out of sight."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aiocapdist.quota._file import holder as module
+from aiocapdist.quota._file.holder import boot_clock, boot_id, in_sight, is_alive, this_process
+from aiocapdist.quota._file.slots import Holder
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+
+
+def holder_of(pid: int) -> Holder:
+    return this_process()._replace(pid=pid, started=module._look_up(pid)[1])
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits to be killed."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system on which nothing of that kind can be read."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(module, "os", SimpleNamespace(**{**vars(os), "open": fail, "stat": fail}))
+    monkeypatch.setattr(module.Path, "read_text", fail)
+
+
+# ---- holders
+
+
+def test_two_holders_of_one_process_are_two() -> None:
+    one, other = this_process(), this_process()
+    assert one[:3] == other[:3]
+    assert one.pid == os.getpid()
+    assert one.instance != other.instance
+
+
+def test_this_process_lives() -> None:
+    assert is_alive(this_process())
+
+
+@needs_proc
+def test_it_is_known_when_a_process_started() -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert 0 < this_process().started / ticks <= boot_clock()
+
+
+def test_a_child_lives_until_it_is_killed(child: subprocess.Popen[bytes]) -> None:
+    holder = holder_of(child.pid)
+    assert is_alive(holder)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    if holder.started:
+        assert not is_alive(holder), "dead, if nobody has asked for its end yet"
+    child.wait()
+    assert not is_alive(holder)
+
+
+@needs_proc
+def test_another_process_with_the_same_number_is_not_the_holder(
+    child: subprocess.Popen[bytes],
+) -> None:
+    holder = holder_of(child.pid)
+    assert not is_alive(holder._replace(started=holder.started - 1))
+
+
+@needs_proc
+def test_a_process_that_ends_while_it_is_looked_up_is_dead(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = holder_of(child.pid)
+
+    def ends(*_: object) -> bytes:
+        child.kill()
+        child.wait()
+        raise ProcessLookupError
+
+    monkeypatch.setattr(module.os, "pread", ends)
+    before = len(os.listdir("/proc/self/fd"))
+    assert not is_alive(holder)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@needs_proc
+def test_a_process_may_have_any_name(tmp_path: Path) -> None:
+    program = tmp_path / ") Z 1 (x"
+    program.symlink_to(sys.executable)
+    process = subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE)
+    with process:
+        state, started = module._look_up(process.pid)
+        assert state not in (None, b"Z")
+        assert started >= this_process().started
+        process.kill()
+
+
+def test_one_in_another_namespace_is_taken_to_live() -> None:
+    nobody = this_process()._replace(pid=2**22 + 1, space=1)
+    assert not in_sight(nobody)
+    assert is_alive(nobody)
+    assert in_sight(this_process())
+
+
+@pytest.mark.usefixtures("no_proc")
+def test_without_proc_a_signal_that_says_nothing_tells(child: subprocess.Popen[bytes]) -> None:
+    me = this_process()
+    assert (me.started, me.space) == (0, 0)
+    assert is_alive(me)
+    holder = me._replace(pid=child.pid)
+    assert is_alive(holder)
+    child.kill()
+    child.wait()
+    assert not is_alive(holder)
+
+
+@pytest.mark.usefixtures("no_proc")
+def test_one_that_must_not_be_asked_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module.os, "kill", forbidden)
+    assert is_alive(this_process())
+
+
+# ---- clock and boot
+
+
+def test_the_clock_goes_on_and_is_the_same_in_another_process() -> None:
+    before = boot_clock()
+    words = "from aiocapdist.quota._file.holder import *; print(boot_clock(), boot_id().hex())"
+    said = subprocess.check_output([sys.executable, "-c", words], text=True).split()
+    assert before < float(said[0]) < boot_clock()
+    assert said[1] == boot_id().hex()
+    assert len(boot_id()) == 16
+
+
+@pytest.mark.usefixtures("no_proc")
+def test_where_the_system_does_not_name_its_boot_its_time_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    this = boot_id()
+    assert len(this) == 16
+    wall, up = time.time(), boot_clock()
+    started = round((wall - up) / 64) * 64  # the middle of those that are one
+    for wall, up, same in (
+        (started, 0.0, True),
+        (started + 9e4, 9e4 + 20.0, True),
+        (started + 99.0, 1.0, False),
+    ):
+        monkeypatch.setattr(
+            module, "time", SimpleNamespace(time=lambda w=wall: w, clock_gettime=lambda _, u=up: u)
+        )
+        assert (boot_id() == this) is same
+
+
+def test_what_is_no_name_of_a_boot_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.Path, "read_text", lambda *_: "none\n")
+    assert boot_id()[:8] == bytes(8), "a number of minutes"

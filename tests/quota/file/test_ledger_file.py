@@ -1,0 +1,580 @@
+"""The ledger's file: made, found, locked, written, and everything that may be in its place."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gc
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aiocapdist import QuotaUnavailable
+from aiocapdist.quota._file import ledger_file as module
+from aiocapdist.quota._file.holder import boot_clock, boot_id
+from aiocapdist.quota._file.ledger_file import LedgerFile
+from aiocapdist.quota._file.page import Page, size_of
+
+from .forks import in_a_fork
+from .pages import ONE, OTHER, PERIOD, SPAN, THIRD, here, page_at, tally
+
+COLD = 151.05
+
+
+def file_at(path: Path, limit: int = 3, period: float = PERIOD) -> LedgerFile:
+    return LedgerFile(path, limit, period, span=SPAN, cold=COLD)
+
+
+def take(file: LedgerFile, count: int = 1, holder: object = ONE) -> bool:
+    until = boot_clock() + COLD
+    return file.update(lambda page: page.take(count, holder, boot_clock(), until))  # type: ignore[arg-type]
+
+
+def counts(path: Path) -> tuple[int, int, int, int]:
+    """Free, held by ONE, held by others, cooling: as the file has it now."""
+    return tally(page_at(path), ONE, boot_clock())
+
+
+def refusal(act: Callable[[], object]) -> str:
+    with pytest.raises(QuotaUnavailable) as caught:
+        act()
+    return f"{caught.value.reason}; {caught.value.hint}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger"
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_left() -> Iterator[None]:
+    before = set(os.listdir("/dev/fd"))
+    yield
+    gc.collect()  # errors know the frames that they went through
+    assert len(set(os.listdir("/dev/fd")) - before) <= 0
+
+
+# ---- made and found
+
+
+def test_it_is_made_when_first_needed_with_all_free(path: Path) -> None:
+    file = file_at(path)
+    assert not path.exists()
+    file.check()
+    assert counts(path) == (3, 0, 0, 0)
+    page = page_at(path)
+    assert (page.limit, page.period, page.boot) == (3, PERIOD, boot_id())
+    assert page.epoch + boot_clock() == pytest.approx(time.time(), abs=1.0)
+    assert path.stat().st_size == size_of(3)
+    assert os.listdir(path.parent) == ["ledger"], "no draft is left"
+
+
+def test_what_one_writes_another_reads(path: Path) -> None:
+    one, other = file_at(path), file_at(path)
+    assert take(one)
+    assert take(other, 1, OTHER)
+    assert take(one)
+    assert counts(path) == (0, 2, 1, 0)
+
+
+def test_where_nothing_changes_nothing_is_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_at(path)
+    take(file)
+    monkeypatch.setattr(module.os, "pwrite", lambda *_: pytest.fail("it was written"))
+    assert file.update(lambda page: None)
+
+
+def test_while_nobody_else_writes_it_is_not_read_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_at(path)
+    take(file)
+    monkeypatch.setattr(Page, "parse", lambda _: pytest.fail("it was read"))
+    assert take(file)
+
+
+def test_many_processes_that_make_it_at_once_make_one(path: Path) -> None:
+    """Each waits for the other's word, then all begin in the same moment."""
+    words = f"""
+import sys
+from pathlib import Path
+from aiocapdist.quota._file.holder import boot_clock, this_process
+from aiocapdist.quota._file.ledger_file import LedgerFile
+file = LedgerFile(Path({str(path)!r}), 30, 30.0, span=30.05, cold=151.05)
+me = this_process()
+print("ready", flush=True)
+sys.stdin.readline()
+while not file.update(lambda page: page.take(3, me, boot_clock(), boot_clock() + 150.0)):
+    pass
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    many = [subprocess.Popen([sys.executable, "-c", words], text=True, **pipes) for _ in range(8)]  # type: ignore[call-overload]
+    for each in many:
+        assert each.stdout.readline() == "ready\n"
+    for each in many:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    for each in many:
+        each.communicate()
+        assert each.returncode == 0
+    page = page_at(path)
+    assert len(page.others_holding(ONE, boot_clock())) == 8
+    assert tally(page, ONE, boot_clock()) == (6, 0, 24, 0)
+    assert os.listdir(path.parent) == ["ledger"]
+
+
+def test_a_process_that_comes_between_looking_and_making_has_made_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realpath = os.path.realpath
+
+    def meanwhile(asked: Path) -> str:
+        monkeypatch.setattr(module.os.path, "realpath", realpath)
+        take(file_at(path), 2, OTHER)
+        return realpath(asked)
+
+    monkeypatch.setattr(module.os.path, "realpath", meanwhile)
+    assert take(file_at(path))
+    assert counts(path) == (0, 1, 2, 0)
+    assert os.listdir(path.parent) == ["ledger"]
+
+
+def test_a_link_that_leads_to_nothing_is_followed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path.symlink_to("elsewhere/real")
+    assert take(file_at(path))
+    assert counts(tmp_path / "elsewhere" / "real") == (2, 1, 0, 0)
+    assert path.is_symlink()
+
+
+def test_it_is_let_go_of_and_found_again(path: Path) -> None:
+    file = file_at(path)
+    take(file)
+    file.close()
+    file.close()
+    take(file_at(path), 1, OTHER)
+    take(file)
+    assert counts(path) == (0, 2, 1, 0)
+
+
+# ---- what cannot be used
+
+
+def foreign(path: Path) -> None:
+    path.write_bytes(b"my diary: today I was happy\n" * 40)
+
+
+def of_more_tokens(path: Path) -> None:
+    take(file_at(path, 30))
+
+
+def of_fewer_tokens(path: Path) -> None:
+    take(file_at(path, 2))
+
+
+def of_another_period(path: Path) -> None:
+    take(file_at(path, 3, 31.0))
+
+
+def of_a_later_version(path: Path) -> None:
+    take(file_at(path))
+    path.write_bytes(path.read_bytes().replace(b"quota\1", b"quota\2"))
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.write(b"aiocapdist quota")
+        file.truncate(10**11)
+
+
+SAME = "give all that share it the same numbers, or another path"
+NOT_OURS = [
+    (foreign, "it holds something else; give it a path of its own"),
+    (of_more_tokens, f"it is for 30 calls in 30 s, not 3 in 30 s; {SAME}"),
+    (of_fewer_tokens, f"it is for 2 calls in 30 s, not 3 in 30 s; {SAME}"),
+    (of_another_period, f"it is for 3 calls in 31 s, not 3 in 30 s; {SAME}"),
+    (
+        of_a_later_version,
+        "it is of version 2, and this program knows 1; give it a path of its own",
+    ),
+    (huge, "it is far too large; give it a path of its own"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), NOT_OURS, ids=[make.__name__ for make, _ in NOT_OURS])
+def test_what_is_not_ours_is_told_and_left_as_it_is(
+    path: Path, make: Callable[[Path], None], words: str
+) -> None:
+    def seen() -> tuple[int, int, bytes]:
+        with path.open("rb") as file:
+            return path.stat().st_size, path.stat().st_mtime_ns, file.read(10**6)
+
+    make(path)
+    before = seen()
+    file = file_at(path)
+    for _ in range(2):
+        assert refusal(lambda: take(file)) == words
+    assert seen() == before
+    with path.open("rb") as other:  # nor is it kept locked
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+CANNOT_BE_WRITTEN = "give the path of a file that can be written"
+
+
+def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
+    file = file_at(tmp_path / "none" / "ledger")
+    for act in (file.check, lambda: take(file)):
+        assert refusal(act) == f"No such file or directory; {CANNOT_BE_WRITTEN}"
+
+
+def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
+    assert refusal(file_at(tmp_path).check) == f"Is a directory; {CANNOT_BE_WRITTEN}"
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_what_may_not_be_written_is_told(path: Path, tmp_path: Path) -> None:
+    take(file_at(path))
+    path.chmod(0o400)
+    assert refusal(file_at(path).check) == f"Permission denied; {CANNOT_BE_WRITTEN}"
+    tmp_path.chmod(0o500)
+    assert refusal(file_at(tmp_path / "new").check) == f"Permission denied; {CANNOT_BE_WRITTEN}"
+    tmp_path.chmod(0o700)
+
+
+def test_a_link_to_itself_is_told(path: Path) -> None:
+    path.symlink_to(path)
+    assert refusal(file_at(path).check).endswith(f"symbolic links; {CANNOT_BE_WRITTEN}")
+
+
+def test_what_is_no_plain_file_is_told_at_once(path: Path) -> None:
+    os.mkfifo(path)  # opening it must not wait for somebody at the other end
+    for odd in (path, Path("/dev/null")):
+        assert refusal(file_at(odd).check) == (
+            "it is no plain file; give the path of a file of its own"
+        )
+
+
+def test_a_pipe_that_comes_later_is_told_as_well(path: Path) -> None:
+    file = file_at(path)
+    take(file)
+    path.unlink()
+    os.mkfifo(path)
+    assert refusal(lambda: take(file)) == f"Illegal seek; {CANNOT_BE_WRITTEN}"
+
+
+def mounted(monkeypatch: pytest.MonkeyPatch, path: Path, kind: str) -> None:
+    """As if the file's device were of this kind, among others."""
+    device = path.parent.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    table = (
+        "22 27 0:21 / /proc rw shared:5 - proc proc rw\n"
+        f"30 1 {number} / /data rw,relatime shared:1 master:2 - {kind} server:/data rw\n"
+        f"31 1 {number}1 / /more rw - ext4 /dev/sda rw\n"
+    )
+    monkeypatch.setattr(module.Path, "read_text", lambda *_: table)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+def test_a_file_that_several_machines_may_reach_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    file = file_at(path)
+    mounted(monkeypatch, path, kind)
+    assert refusal(file.check) == (
+        f"it lies on a network file system ({kind}), and only processes of one machine can "
+        "share it; choose a local path, or RedisQuota for several machines"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "overlay"])
+def test_a_local_one_is_not(path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    file = file_at(path)
+    mounted(monkeypatch, path, kind)
+    file.check()
+
+
+def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise FileNotFoundError
+
+    file = file_at(path)
+    monkeypatch.setattr(module.Path, "read_text", fail)
+    file.check()
+    monkeypatch.setattr(module.Path, "read_text", lambda *_: "")
+    file.check()
+
+
+# ---- torn
+
+
+@pytest.mark.parametrize(
+    "tear",
+    [
+        lambda data: b"",
+        lambda data: data[:5],
+        lambda data: data[: len(data) // 2],
+        lambda data: data + b"more",
+        lambda data: data[:-1] + b"!",
+        lambda data: data[:200] + bytes(8) + data[208:],
+    ],
+    ids=["empty", "five bytes", "half", "longer", "last byte", "a hole"],
+)
+def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
+    path: Path, caplog: pytest.LogCaptureFixture, tear: Callable[[bytes], bytes]
+) -> None:
+    take(file_at(path))
+    path.write_bytes(tear(path.read_bytes()))
+    file = file_at(path)
+    with caplog.at_level(logging.WARNING, "aiocapdist"):
+        assert take(file, 3)
+    (record,) = caplog.records
+    assert f"the ledger {path} is damaged (" in record.message
+    assert record.message.endswith("): nothing is granted for 151 s")
+    page, now = page_at(path), boot_clock()
+    assert path.stat().st_size == size_of(3)
+    assert tally(page, ONE, now) == (0, 0, 0, 3)
+    assert tally(page, ONE, now + COLD - 5.0) == (0, 0, 0, 3)
+    assert tally(page, ONE, now + COLD) == (3, 0, 0, 0)
+    assert take(file_at(path))
+    assert len(caplog.records) == 1, "it is whole again"
+
+
+def test_what_is_known_of_a_ledger_that_is_torn_is_not_forgotten(path: Path) -> None:
+    file = file_at(path)
+    until = boot_clock() + 1000.0
+    file.update(lambda page: page.take(2, ONE, boot_clock(), until))
+    path.write_bytes(b"")
+    assert file.update(lambda page: None)
+    assert tally(page_at(path), ONE, boot_clock() + COLD + 1.0) == (1, 2, 0, 0)
+
+
+def test_one_that_is_empty_after_something_went_wrong_is_damaged_as_well(path: Path) -> None:
+    file = file_at(path)
+    take(file)
+
+    def fail(_: Page) -> None:
+        path.write_bytes(b"")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        file.update(fail)
+    assert take(file)
+    assert counts(path)[0] == 0
+
+
+# ---- deleted, moved, replaced
+
+
+def test_two_that_use_a_deleted_one_go_on_in_one_new_file_and_know_their_tokens(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = file_at(path, 10), file_at(path, 10)
+    take(one, 2, ONE)
+    take(other, 3, OTHER)
+    path.unlink()
+    with caplog.at_level(logging.WARNING, "aiocapdist"):
+        assert take(one, 1, ONE)  # it knew nothing of the other's three yet
+        assert take(other, 1, OTHER)
+        assert take(one, 1, ONE)
+    assert counts(path) == (2, 4, 4, 0)
+    words = f"the ledger {path} was deleted or moved while in use: on in another"
+    assert [record.message for record in caplog.records] == [words] * 2
+
+
+def test_one_that_was_moved_away_is_not_followed(path: Path, tmp_path: Path) -> None:
+    """A new one may be at its path by then, which others share."""
+    file = file_at(path)
+    take(file)
+    path.rename(tmp_path / "backup")
+    take(file_at(path), 1, OTHER)
+    assert take(file)
+    assert counts(path) == (0, 2, 1, 0)
+    assert counts(tmp_path / "backup") == (2, 1, 0, 0)
+
+
+def test_one_deleted_while_it_was_let_go_of_is_known_as_well(path: Path) -> None:
+    file = file_at(path)
+    take(file, 2)
+    file.close()
+    path.unlink()
+    assert take(file)
+    assert counts(path) == (0, 3, 0, 0)
+
+
+def test_a_foreign_file_in_its_place_is_left_alone_until_it_has_gone(
+    path: Path, tmp_path: Path
+) -> None:
+    file = file_at(path)
+    take(file, 2)
+    path.rename(tmp_path / "kept")
+    foreign(path)
+    before = path.read_bytes()
+    for _ in range(3):
+        assert refusal(lambda: take(file)).startswith("it holds something else")
+    assert path.read_bytes() == before
+    (tmp_path / "kept").rename(path)
+    assert take(file)
+    assert counts(path) == (0, 3, 0, 0)
+
+
+def test_where_even_the_directory_has_gone_it_is_told_until_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "ledger"
+    path.parent.mkdir()
+    file = file_at(path)
+    take(file, 2)
+    path.unlink()
+    path.parent.rmdir()
+    assert refusal(lambda: take(file)) == f"No such file or directory; {CANNOT_BE_WRITTEN}"
+    path.parent.mkdir()
+    assert take(file)
+    assert counts(path) == (0, 3, 0, 0)
+
+
+def test_one_that_is_replaced_again_and_again_is_tried_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_at(path)
+    monkeypatch.setattr(file, "_is_in_place", lambda: False)
+    assert not take(file)
+    monkeypatch.undo()
+    assert take(file)
+
+
+# ---- what fails in the middle
+
+
+def test_an_error_while_it_is_changed_changes_nothing_and_lets_go_of_it(path: Path) -> None:
+    file = file_at(path)
+    take(file)
+
+    def fail(page: Page) -> None:
+        page.take(1, ONE, boot_clock(), 1e9)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        file.update(fail)
+    assert counts(path) == (2, 1, 0, 0)
+    assert take(file_at(path), 1, OTHER)
+    assert take(file)
+    assert counts(path) == (0, 2, 1, 0)
+
+
+@pytest.mark.parametrize("call", ["pread", "pwrite", "stat"])
+def test_an_error_of_the_system_is_told_and_the_next_try_succeeds(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    file = file_at(path)
+    take(file)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module.os, call, fail)
+        assert refusal(lambda: take(file)) == f"Input/output error; {CANNOT_BE_WRITTEN}"
+    assert counts(path) == (2, 1, 0, 0)
+    assert take(file)
+    assert counts(path) == (1, 2, 0, 0)
+
+
+def test_a_disk_that_is_full_is_told_and_no_draft_is_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "pwrite", fail)
+    assert refusal(file_at(path).check) == f"No space left on device; {CANNOT_BE_WRITTEN}"
+    assert os.listdir(path.parent) == []
+
+
+def test_an_error_without_a_text_of_the_system_is_told_in_its_own_words(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("broken")
+
+    monkeypatch.setattr(module.os, "open", fail)
+    assert refusal(file_at(path).check) == f"broken; {CANNOT_BE_WRITTEN}"
+
+
+# ---- locked
+
+
+def test_while_another_has_it_nobody_waits(path: Path) -> None:
+    file = file_at(path)
+    take(file)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert not take(file)
+        assert not file.update(lambda _: pytest.fail("it was locked"))
+    assert take(file)
+
+
+def test_who_has_it_for_a_moment_is_given_that_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_at(path)
+    take(file)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        monkeypatch.setattr(module.os, "sched_yield", lambda: fcntl.flock(other, fcntl.LOCK_UN))
+        assert take(file)
+
+
+def test_a_lock_kept_says_so(path: Path) -> None:
+    assert str(file_at(path).locked()) == (
+        f"the quota at {path} cannot be used: another program has had it locked for seconds; "
+        "see which one stopped meanwhile"
+    )
+
+
+# ---- fork
+
+
+def test_a_forked_child_has_a_lock_of_its_own(path: Path) -> None:
+    """With the parent's descriptor, each would think that it alone had the file."""
+    file = file_at(path)
+    take(file)
+
+    def child_finds_it_locked(_: Page) -> None:
+        assert in_a_fork(lambda: not take(file, 1, OTHER)) == 0
+
+    assert file.update(child_finds_it_locked)
+    assert in_a_fork(lambda: take(file, 1, OTHER)) == 0
+    assert take(file)
+    assert counts(path) == (0, 2, 1, 0)
+
+
+# ---- another boot
+
+
+def test_after_a_restart_what_was_spent_just_before_cools_for_a_period_at_most(
+    path: Path,
+) -> None:
+    now = boot_clock()
+    page = here(3, now)
+    page.boot = bytes(16)
+    page.epoch = time.time() - 1e6  # its clock had run for long
+    page.take(1, ONE, 0.0, 1e6 + SPAN - 10.0)
+    page.take(1, THIRD, 0.0, 1e6 - 10.0)
+    path.write_bytes(page.pack())
+    assert take(file_at(path), 0)
+    page = page_at(path)
+    assert page.boot == boot_id()
+    assert page.epoch == pytest.approx(time.time() - now, abs=1.0)
+    later = max(boot_clock(), SPAN)
+    assert tally(page, ONE, later) == (2, 0, 0, 1)
+    assert tally(page, ONE, later + SPAN - 9.0)[0] == 3

@@ -1,0 +1,232 @@
+"""Lanes, ceiling and clocks of a quota in a file: by hand, without a loop."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from aiocapdist import events
+from aiocapdist.quota import FileQuota
+from aiocapdist.quota._file.access import IN_TROUBLE, LOCKED_AT_MOST, RETRY_AFTER
+from aiocapdist.quota._file.store import LEASE
+
+from ..stubs import Asking, Clock, Watched, tokens
+from .machine import Machine
+from .pages import MARGIN, PERIOD, SPAN
+
+
+def told(quota: FileQuota) -> list[object]:
+    (watcher,) = quota._watchers
+    assert isinstance(watcher, Watched)
+    return watcher.events  # type: ignore[return-value]
+
+
+def run_out(machine: Machine, *quotas: FileQuota, until: float = 1e5) -> None:
+    """Let time pass as their keepers do, until nothing is due before then."""
+    for _ in range(10_000):
+        due = min((at for q in quotas if (at := q._due()) is not None), default=until)
+        if due >= until:
+            return
+        machine.now = max(machine.now, due)
+        for quota in quotas:
+            quota.pump()
+    raise AssertionError("something is due again and again")
+
+
+def test_two_processes_share_a_burst_and_each_token_after_it(machine: Machine) -> None:
+    one, other = machine.quota(6), machine.quota(6)
+    sweep, calls = Asking(one, 100, patient=True), Asking(other, 3)
+    other.pump()
+    one.pump()
+    assert (calls.granted, sweep.granted) == (3, 3)
+    calls.ask(9)
+    for quota in (one, other):
+        quota.pump()
+        for _ in range(3):
+            quota.replied(machine.now)
+        quota.pump()
+    run_out(machine, one, other, until=machine.now + SPAN + 0.5)
+    assert calls.granted + sweep.granted == 12
+    assert calls.granted in (5, 6, 7), "about half of the next six as well"
+
+
+def test_what_is_granted_is_in_the_file_before_it_is_sent(machine: Machine) -> None:
+    class Sending(Asking):
+        def grant(self, count: int, now: float) -> int:
+            free.append(machine.free)
+            return super().grant(count, now)
+
+    free: list[int] = []
+    quota = machine.quota(3)
+    Sending(quota, 2)
+    quota.pump()
+    assert free == [0], "all three, of which it used two"
+    assert machine.free == 1
+    assert quota.take_at_once(machine.now)
+    assert machine.free == 0
+
+
+def test_a_reply_is_told_to_others_though_nobody_waits_here(machine: Machine) -> None:
+    quota, other = machine.quota(3), machine.quota(3)
+    assert quota.take_at_once(machine.now)
+    machine.now += 1.0
+    quota.replied(machine.now)
+    quota.pump()
+    assert other.eta(3) == pytest.approx(SPAN, abs=1e-5)
+    assert tokens(other) == (2, 0, 1)
+
+
+def test_available_and_eta_are_of_this_moment(machine: Machine) -> None:
+    quota, other = machine.quota(3), machine.quota(3)
+    assert quota.available == 3
+    assert all(other.take_at_once(machine.now) for _ in range(3))
+    assert quota.available == 0
+    assert quota.eta() == pytest.approx(SPAN, abs=1e-5)
+    other.unsent(2)
+    assert quota.available == 2
+    assert quota.eta() == 0.0
+
+
+def test_refusals_of_one_process_lower_the_ceiling_of_the_others(machine: Machine) -> None:
+    one, other = machine.quota(30), machine.quota(30)
+    assert other.available == 30
+    assert one.take_at_once(machine.now)
+    one.refuse()
+    assert (one.refused, one._ceiling.value) == (1, 29)
+    assert other.available == 0, "it pauses as well"
+    assert (other.refused, other._ceiling.value) == (1, 29)
+    machine.now += 1.0
+    assert (one.available, other.available) == (29, 29)
+    assert (one.refused, other.refused) == (1, 1), "each was told of it once"
+
+
+def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Machine) -> None:
+    one, other = machine.quota(30), machine.quota(30)
+    assert other.available == 30
+    assert one.take_at_once(machine.now)
+    one.refuse()
+    lane = Asking(other, 100)
+    other.pump()
+    assert (lane.granted, other.waiting) == (0, 100)
+    run_out(machine, other, until=machine.now + 1.1)
+    assert (lane.granted, other.refused) == (29, 1)
+
+
+def test_thousands_of_refusals_elsewhere_are_counted_as_a_limit_of_them(
+    machine: Machine,
+) -> None:
+    quota = machine.quota(3)
+    assert quota.available == 3
+    page = machine.page
+    page.refused += 10_000
+    machine.path.write_bytes(page.pack())
+    assert quota.available == 0
+    assert quota.refused == 3
+
+
+def test_while_the_file_is_locked_calls_wait_and_then_go(machine: Machine) -> None:
+    quota = machine.quota(3)
+    assert quota.available == 3
+    with machine.locked():
+        assert not quota.take_at_once(machine.now)
+        lane = Asking(quota, 2)
+        quota.pump()
+        assert (lane.granted, quota.available) == (0, 0)
+        quota.pump()
+        assert quota._due() == machine.now + RETRY_AFTER
+        run_out(machine, quota, until=machine.now + 1.0)
+        assert lane.granted == 0
+    run_out(machine, quota, until=machine.now + 1.0)
+    assert lane.granted == 2
+
+
+def test_a_lock_that_is_kept_is_told_once_and_its_end(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    quota = machine.quota(3)
+    assert quota.available == 3
+    lane = Asking(quota, 1)
+    with machine.locked(), caplog.at_level(logging.WARNING, "aiocapdist"):
+        quota.pump()
+        run_out(machine, quota, until=machine.now + LOCKED_AT_MOST + 10 * IN_TROUBLE)
+    run_out(machine, quota, until=machine.now + 2.0)
+    assert lane.granted == 1
+    throttled, *others = told(quota)
+    assert isinstance(throttled, events.Throttled)
+    assert others == [
+        events.QuotaLost(reason="another program has had it locked for seconds", share=0),
+        events.Resumed(),
+        events.QuotaBack(),
+    ]
+    assert len(caplog.records) == 1
+
+
+def test_another_trouble_after_the_first_is_told_as_well(machine: Machine) -> None:
+    quota = machine.quota(3)
+    assert quota.available == 3
+    ledger = machine.path.read_bytes()
+    later = ledger.replace(b"quota\1", b"quota\2")
+    for data in (b"a diary", b"a diary", later, ledger, later):
+        machine.path.write_bytes(data)
+        machine.now += IN_TROUBLE
+        assert quota.available == (3 if data == ledger else 0)
+        quota.pump()
+    other, version = "it holds something else", "it is of version 2, and this program knows 1"
+    assert told(quota) == [
+        events.QuotaLost(reason=other, share=0),
+        events.QuotaLost(reason=version, share=0),
+        events.QuotaBack(),
+        events.QuotaLost(reason=version, share=0),
+    ]
+
+
+def test_a_request_under_way_is_renewed_though_nobody_waits(machine: Machine) -> None:
+    quota, other = machine.quota(3), machine.quota(3)
+    assert quota.take_at_once(machine.now)
+    assert quota._due() == pytest.approx(machine.now + LEASE / 2)
+    run_out(machine, quota, until=machine.now + 10 * LEASE)
+    assert tokens(other)[0] == 3, "as it saw it last"
+    assert other.available == 2
+    quota.replied(machine.now)
+    quota.pump()
+    assert quota._due() is None
+
+
+def test_what_was_spent_cools_on_while_nobody_uses_it(machine: Machine) -> None:
+    quota = machine.quota(3)
+    assert quota.take_at_once(machine.now)
+    quota.replied(machine.now)
+    (watcher,) = quota._watchers
+    quota.detach(watcher)
+    assert tokens(quota) == (2, 0, 1)
+    machine.now += 10.0
+    later = Clock(9e6)
+    quota.attach(later, watcher)
+    assert quota.available == 2
+    assert quota.eta(3) == pytest.approx(PERIOD + MARGIN - 10.0, abs=1e-5)
+
+
+def test_one_of_two_clients_may_leave(machine: Machine) -> None:
+    quota = machine.quota(3)
+    second = Watched()
+    quota.attach(machine.clock, second)
+    assert quota.take_at_once(machine.now)
+    quota.detach(second)
+    quota.replied(machine.now)
+    quota.pump()
+    assert tokens(quota) == (2, 0, 1)
+    assert quota._store.access._file._descriptor >= 0, "the other one goes on"
+
+
+def test_a_grant_that_asks_for_grants_itself_changes_no_order(machine: Machine) -> None:
+    class Pumping(Asking):
+        def grant(self, count: int, now: float) -> int:
+            self.quota.pump()
+            return super().grant(count, now)
+
+    quota = machine.quota(3)
+    lanes = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
+    quota.pump()
+    assert [lane.granted for lane in lanes] == [1, 1, 1]
+    assert tokens(quota) == (0, 3, 0)
