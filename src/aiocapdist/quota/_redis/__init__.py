@@ -1,0 +1,1 @@
+"""What :class:`aiocapdist.quota.RedisQuota` is made of."""

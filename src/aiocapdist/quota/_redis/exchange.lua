@@ -1,0 +1,174 @@
+-- One exchange of a holder with the book of leases. All that it has to tell and to ask goes in
+-- one call: nobody else's comes in between, and a call that is made twice does no harm.
+--
+-- KEYS[1], the book: a hash. It is one key, so that no part of it can be lost alone.
+--   run              the run id of the server that it was written on
+--   terms            what all its holders must agree on
+--   cold             nothing is granted before this time
+--   refusals         how often OpenD refused
+--   held:<lease>     when it is free again, should its holder never be heard of
+--   cooling:<lease>  when it is free again
+--   refused:<lease>  the same; OpenD did not count its request
+--   asking:<holder>  "<until> <since> <leave>": will ask again before, waits since, leaves so many
+--
+-- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; holder,
+-- names, eager, ceiling, leave. Times are the server's, all in milliseconds.
+--
+-- Returns how many of names were granted, when to ask again, how long all is cold, refusals, and
+-- when each lease is back: of those that OpenD may have counted, and of those that it refused.
+
+local key, ask = KEYS[1], cjson.decode(ARGV[1])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local run = redis.call('INFO', 'server'):match('run_id:(%w+)')
+if not run then return redis.error_reply('NORUN it does not tell its run id') end
+
+-- ---- the book is read
+
+local book = {}
+local raw = redis.call('HGETALL', key)
+for i = 1, #raw, 2 do book[raw[i]] = raw[i + 1] end
+if #raw > 0 and not book.run then return redis.error_reply('FOREIGN it was not written here') end
+
+local at = { held = {}, cooling = {}, refused = {}, asking = {} }
+
+local function put(kind, name, value)
+  at[kind][name] = value
+  redis.call('HSET', key, kind .. ':' .. name, value)
+end
+
+local function drop(kind, name)
+  if at[kind][name] then
+    at[kind][name] = nil
+    redis.call('HDEL', key, kind .. ':' .. name)
+  end
+end
+
+-- No time can lie further ahead than this, unless the server's clock was set back.
+local last = now + ask.longest
+
+for field, value in pairs(book) do
+  local kind, name = field:match('^(%a+):(.+)$')
+  if kind == 'asking' then
+    at.asking[name] = value
+    local back = tonumber(value:match('^%d+'))
+    if back <= now or back > last then drop('asking', name) end
+  elseif kind then
+    at[kind][name] = tonumber(value)
+    if at[kind][name] <= now then drop(kind, name) end
+    if at[kind][name] and at[kind][name] > last then put(kind, name, last) end
+  end
+end
+
+if book.terms ~= ask.terms then
+  if next(at.held) or next(at.cooling) or next(at.refused) then
+    return redis.error_reply('TERMS its holders agreed on ' .. book.terms)
+  end
+  redis.call('HSET', key, 'terms', ask.terms)
+end
+
+-- A server that was started anew may have forgotten what was spent last, and an empty book may
+-- be one that was lost: wait until whatever it held would be back.
+local cold = math.min(tonumber(book.cold or 0), last)
+if book.run ~= run then
+  cold = last
+  redis.call('HSET', key, 'run', run, 'cold', cold)
+end
+local is_cold = now < cold
+
+-- ---- what the holder tells
+
+local refusals = tonumber(book.refusals or 0)
+for _, lease in ipairs(ask.settled) do
+  local name, cools, refused = lease[1], lease[2], lease[3]
+  if refused and not at.refused[name] then
+    refusals = redis.call('HINCRBY', key, 'refusals', 1)
+  end
+  drop('held', name)
+  if cools > 0 then put(refused and 'refused' or 'cooling', name, now + cools) end
+end
+for _, name in ipairs(ask.unused) do drop('held', name) end
+for _, name in ipairs(ask.renewed) do
+  if not at.cooling[name] and not at.refused[name] then put('held', name, last) end
+end
+-- Granted before, in a call whose answer never arrived.
+for _, name in ipairs(ask.names) do drop('held', name) end
+
+-- ---- what it gets
+
+local function count(kind)
+  local n = 0
+  for _ in pairs(at[kind]) do n = n + 1 end
+  return n
+end
+
+local spent = count('held') + count('cooling')
+local free = math.max(0, ask.limit - spent - count('refused'))
+local below = ask.ceiling - spent
+if is_cold then free = 0 end
+local room = math.max(0, math.min(free, below))
+
+-- In turn, as far as can be: whoever waits longer than this one has a token kept for it.
+local since = now
+if at.asking[ask.holder] then since = tonumber(at.asking[ask.holder]:match('^%d+ (%d+)')) end
+local others, before, kept = 0, 0, 0
+for name, value in pairs(at.asking) do
+  if name ~= ask.holder then
+    local its_since, its_leave = value:match('^%d+ (%d+) (%d+)')
+    its_since = tonumber(its_since)
+    others = others + 1
+    if its_since < since or (its_since == since and name < ask.holder) then
+      before = before + 1
+      if free > tonumber(its_leave) then kept = kept + 1 end
+    end
+  end
+end
+
+local wanted = #ask.names
+local fits = math.max(math.min(ask.eager, room), math.min(wanted, room, free - ask.leave))
+local share = math.ceil(room / (1 + others))
+local granted = math.max(0, math.min(fits, share, room - kept))
+for i = 1, granted do put('held', ask.names[i], last) end
+
+-- ---- when to ask again
+
+local function sorted(...)
+  local times = {}
+  for _, kind in ipairs({...}) do
+    for _, time in pairs(at[kind]) do times[#times + 1] = time end
+  end
+  table.sort(times)
+  return times
+end
+
+local wait = 0
+if granted < wanted then
+  if granted > 0 then since, before = now, others end
+  local leave = ask.eager > granted and 0 or ask.leave
+  local token = sorted('held', 'cooling', 'refused')[before + 1 + leave - (free - granted)]
+  local under = sorted('held', 'cooling')[before + 1 - (below - granted)]
+  wait = math.max(token or 0, under or 0) - now
+  if is_cold then wait = math.max(wait, cold - now) end
+  -- Where one is free already it is for others to take first. Tokens may also come back early.
+  wait = math.min(math.max(wait, math.ceil(ask.recheck / 100)), ask.recheck)
+  local back = string.format('%.0f %.0f %.0f', now + wait + ask.recheck, since, leave)
+  put('asking', ask.holder, back)
+else
+  drop('asking', ask.holder)
+end
+
+local function left(kinds)
+  local times = sorted(unpack(kinds))
+  for i, time in ipairs(times) do
+    if is_cold then time = math.max(time, cold) end
+    times[i] = time - now
+  end
+  return times
+end
+
+-- Of one that is held the likely end, not the latest.
+for name, time in pairs(at.held) do at.held[name] = math.min(time, now + ask.cooldown) end
+local counted, refused = left({'held', 'cooling'}), left({'refused'})
+while is_cold and #counted + #refused < ask.limit do counted[#counted + 1] = cold - now end
+return { granted, wait, math.max(0, cold - now), refusals, counted, refused }

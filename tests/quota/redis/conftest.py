@@ -1,0 +1,23 @@
+"""redis-py runs on asyncio only: with its own loop and with uvloop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ...conftest import LOOPS
+
+GRACE = 0.05
+"""Seconds, in place of one: else each wait for a dead holder's tokens would take that long."""
+
+
+@pytest.fixture(params=[loop for loop in LOOPS if loop.id != "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("errand", "leases"):
+        monkeypatch.setattr(f"aiocapdist.quota._redis.{module}.GRACE", GRACE)

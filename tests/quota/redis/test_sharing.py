@@ -1,0 +1,127 @@
+"""What programs learn of each other; and a cluster of servers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from uuid import uuid4
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist import Quota
+from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._redis.server import _node_of
+from aiocapdist.simulator import Simulator
+
+from ...waiting import until
+from .servers import Server, needs_redis, running
+
+pytestmark = [needs_redis, pytest.mark.anyio]
+SLOTS = 16384
+
+
+async def test_a_refusal_of_one_lowers_the_ceiling_of_all(redis_server: Server) -> None:
+    key = uuid4().hex
+    redis_server.warm(key)
+    one, other = (RedisQuota(redis_server.url, key, 20, 1.0, margin=0.0) for _ in range(2))
+    with anyio.fail_after(10):
+        async with (
+            Simulator(quota=(20, 1.0)) as opend,
+            aiocapdist.connect(port=opend.port, quota=Quota(20, 1.0)) as stranger,
+            aiocapdist.connect(port=opend.port, quota=one) as mine,
+            aiocapdist.connect(port=opend.port, quota=other) as theirs,
+        ):
+            await theirs.capital_distribution("HK.00001")
+            await stranger.capital_distributions([f"HK.{n:05d}" for n in range(100, 119)]).collect()
+            await mine.capital_distribution("HK.00002")
+            assert one.refused >= 1
+            assert other.refused == 0, "it has not been there since"
+            events = theirs.events()
+            await anext(events)  # Connected
+            await theirs.capital_distribution("HK.00003")
+            await until(lambda: other.refused == one.refused)
+            assert max(other._ceiling.value, one._ceiling.value) < 20
+
+
+async def test_refusals_from_before_its_time_are_not_its_own(redis_server: Server) -> None:
+    key = uuid4().hex
+    redis_server.warm(key)
+    redis_server.say("HSET", key, "refusals", "5")
+    quota = RedisQuota(redis_server.url, key)
+    with anyio.fail_after(10):
+        async with (
+            Simulator() as opend,
+            aiocapdist.connect(port=opend.port, quota=quota) as client,
+        ):
+            await client.capital_distribution("HK.00001")
+            assert quota.refused == 0
+            redis_server.say("HSET", key, "refusals", "7")
+            await client.capital_distribution("HK.00002")
+            assert quota.refused == 2
+            redis_server.say("HSET", key, "refusals", "1")
+            await client.capital_distribution("HK.00003")
+            assert quota.refused == 2, "a server that began anew counts from nought"
+
+
+# ---- a cluster
+
+
+def free_port() -> int:
+    """One whose neighbour for the nodes' own talk, 10000 above, is a port as well."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port: int = listener.getsockname()[1]
+        if port < 55_000:
+            return port
+
+
+@pytest.fixture
+def nodes() -> Iterator[tuple[int, Server]]:
+    """Of two nodes one has all the keys; the port of the other, and it."""
+    with ExitStack() as stack:
+        ports = [free_port() for _ in range(2)]
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+        asked, owner = (stack.enter_context(running(*options, port=port)) for port in ports)
+        owner.say("CLUSTER", "ADDSLOTS", *range(SLOTS))
+        asked.say("CLUSTER", "MEET", "127.0.0.1", ports[1])
+        yield ports[0], owner
+
+
+async def test_in_a_cluster_any_node_may_be_named(nodes: tuple[int, Server]) -> None:
+    port, owner = nodes
+    key = f"aiocapdist:{{{uuid4().hex}:3212}}"
+    quota = RedisQuota(f"redis://127.0.0.1:{port}", key)
+    with anyio.fail_after(20):
+        while "cluster_state:ok" not in owner.say("CLUSTER", "INFO"):  # noqa: ASYNC110
+            await anyio.sleep(0.05)
+        owner.warm(key)
+        async with Simulator() as opend:
+            while True:
+                try:
+                    await quota.prepare()
+                    break
+                except aiocapdist.QuotaUnavailable:  # it has not yet heard who has the keys
+                    await anyio.sleep(0.05)
+            async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+                await client.capital_distribution("HK.00001")
+                await until(lambda: owner.leases(key) == {"cooling": 1})
+
+
+@pytest.mark.parametrize(
+    ("words", "node"),
+    [
+        ("MOVED 3999 10.0.0.7:6381", {"host": "10.0.0.7", "port": 6381}),
+        ("MOVED 3999 :6381", {"port": 6381}),
+        ("MOVED 3999 fd00::1:6381", {"host": "fd00::1", "port": 6381}),
+        ("ASK 3999 10.0.0.7:6381", None),
+        ("ERR MOVED", None),
+    ],
+)
+def test_what_a_node_says_of_another(words: str, node: object) -> None:
+    from redis import ResponseError
+
+    assert _node_of(ResponseError(words)) == node
