@@ -185,7 +185,7 @@ async def _joined(world: World, max_wait: float | None) -> AsyncIterator[Operati
     yield world.with_help(client.capital_distribution, CODE, max_wait=max_wait)
     if (asked := client._desk.asked.get(CODE)) is not None and asked.flight is None:
         # Who left is forgotten, though the question stays in line.
-        assert len(asked.sinks) == 1
+        assert len(asked.waiters) == 1
         assert asked.scopes == ()
     await world.helped()
     await first.end()

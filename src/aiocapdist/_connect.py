@@ -1,20 +1,17 @@
-"""``connect()``: both a context manager and something to await."""
+"""``connect()``: its arguments, checked, and what they amount to."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import ssl
-from collections.abc import Awaitable, Callable, Generator
-from types import TracebackType, UnionType
-from typing import Any
+from collections.abc import Awaitable, Callable
+from types import UnionType
 
-import anyio
-from anyio.abc import TaskGroup
-
+from ._entering import Entering
 from ._entrance import CipherName, Plan, StreamOpener
+from ._gateway import Gateway
 from ._key_file import KeySource
-from ._loop import current_clock, on_asyncio
+from ._loop import current_clock
 from ._supervisor import Supervisor
 from .client import Client
 from .models import SecurityFirm
@@ -57,9 +54,10 @@ def connect(
 
     Connecting raises ConnectError within ``connect_timeout`` seconds where OpenD is not
     there, HandshakeError where it does not let us in, InvalidKey for an ``rsa_key`` that is
-    none, ModuleNotFoundError where a door's extra is not installed. Wrong arguments raise
-    ValueError or TypeError here, before anything is sent. Cancelling leaves nothing open. The
-    awaited form needs ``await client.aclose()`` and asyncio; on trio use ``async with``.
+    none, QuotaUnavailable for a shared ``quota`` that cannot be reached, ModuleNotFoundError
+    where a door's extra is not installed. Wrong arguments raise ValueError or TypeError here,
+    before anything is sent. Cancelling leaves nothing open. The awaited form needs ``await
+    client.aclose()`` and asyncio; on trio use ``async with``.
     Sources: protos 1001 (InitConnect) and, for the WebSocket door, 1 (InitWebSocket).
     """
     _check_positive("request_timeout", request_timeout)
@@ -81,99 +79,31 @@ def connect(
     )
     shared = Quota() if quota is None else quota
 
-    async def make_client() -> tuple[Client, Supervisor]:
+    async def make_gateway() -> Gateway:
         entrance = await plan.prepare()
-        clock = current_clock()
+        await shared.prepare()
         supervisor = Supervisor(
             entrance,
-            clock=clock,
+            clock=current_clock(),
             request_timeout=request_timeout,
             connect_timeout=connect_timeout,
             reconnect=reconnect,
         )
-        client = Client(
-            supervisor, shared, clock=clock, attempts=attempts, security_firm=security_firm
-        )
-        return client, supervisor
+        return Gateway(supervisor, shared, attempts, security_firm)
 
-    return Connecting(make_client)
+    return Connecting(make_gateway)
 
 
-class Connecting:
+class Connecting(Entering[Client]):
     """A client about to be: enter it, or await it. Once."""
 
-    def __init__(self, make_client: Callable[[], Awaitable[tuple[Client, Supervisor]]]) -> None:
-        self._make_client = make_client
-        self._used = False
-        self._client: Client | None = None
-        self._group: TaskGroup | None = None
+    def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]]) -> None:
+        super().__init__("connect")
+        self.make_gateway = make_gateway
 
-    def __await__(self) -> Generator[Any, Any, Client]:
-        return self._connect_alone().__await__()
-
-    async def __aenter__(self) -> Client:
-        if on_asyncio():
-            return await self._connect_alone()
-        self._use()
-        group = anyio.create_task_group()
-        await group.__aenter__()
-        self._group = group
-        try:
-            return await self._connect(lambda supervisor: group.start_soon(supervisor.run))
-        except BaseException:
-            await self._leave_group()
-            raise
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._client is not None
-        try:
-            await self._client.aclose()
-        finally:
-            await self._leave_group()
-
-    async def _connect_alone(self) -> Client:
-        if not on_asyncio():
-            raise RuntimeError(
-                "await connect() needs asyncio, where a task can live on its own; "
-                "on trio use: async with aiocapdist.connect() as client"
-            )
-        self._use()
-        return await self._connect(_start_task)
-
-    def _use(self) -> None:
-        if self._used:
-            raise RuntimeError("this connect() was used before; call it again")
-        self._used = True
-
-    async def _connect(self, start: Callable[[Supervisor], object]) -> Client:
-        self._client, supervisor = await self._make_client()
-        # The supervisor lives outside the caller's scope, so that a user's exception
-        # leaves `async with` bare, and no background failure comes in a group.
-        supervisor.task = start(supervisor)
-        try:
-            await supervisor.start()
-        except BaseException:
-            await supervisor.aclose()
-            raise
-        return self._client
-
-    async def _leave_group(self) -> None:
-        """On trio: leave the nursery. Told of no exception, it wraps none."""
-        if self._group is not None:
-            self._group.cancel_scope.cancel()
-            await self._group.__aexit__(None, None, None)
-
-
-def _start_task(supervisor: Supervisor) -> asyncio.Task[None]:
-    task = asyncio.get_running_loop().create_task(supervisor.run(), name="aiocapdist")
-    # A task that is cancelled before its first step runs nothing, not even a `finally`.
-    task.add_done_callback(lambda _: supervisor.finish())
-    return task
+    async def _make(self) -> tuple[Client, Supervisor]:
+        gateway = await self.make_gateway()
+        return Client(gateway), gateway.supervisor
 
 
 def _check_positive(name: str, seconds: float) -> None:

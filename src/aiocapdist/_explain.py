@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 
 from ._entrance import Entrance
 from ._transports.base import Door
@@ -77,6 +78,21 @@ def explain_handshake(cause: Exception, entrance: Entrance) -> AiocapdistError:
         )
     explained = HandshakeError(door.host, door.port, reason, hint)
     explained.__cause__ = cause
+    return explained
+
+
+def explain_none_reached(causes: Mapping[str, AiocapdistError]) -> ConnectError:
+    """None of several gateways let us in; ``causes`` by their names."""
+    reasons, hints = [], []
+    for name, cause in causes.items():
+        if isinstance(cause, ConnectError):
+            reasons.append(f"{name} ({cause.reason})")
+            hints.append(cause.hint)
+        else:
+            reasons.append(f"{name} ({cause})")
+    hint = "; ".join(dict.fromkeys(hints)) or "try again"
+    explained = ConnectError(f"any of {len(causes)} gateways", 0, ", ".join(reasons), hint)
+    explained.__cause__ = next(iter(causes.values()))
     return explained
 
 

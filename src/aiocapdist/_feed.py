@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 from weakref import WeakSet
 
-from ._loop import Waiter, new_waiter
+from ._loop import Waiter, new_waiter, wake
 from .events import Event, Missed
 
 KEPT = 256
@@ -83,14 +84,24 @@ class EventStream:
 
     def _wake(self) -> None:
         if self._waiter is not None:
-            self._waiter.wake()
+            wake(self._waiter)
+
+
+class Listener(Protocol):
+    """What a feed needs of those that it tells; a stream is one."""
+
+    def put(self, event: Event, size: int = 0) -> None:
+        """Another event, of so many bytes as it came. Must return at once."""
+
+    def end(self) -> None:
+        """No further event will come."""
 
 
 class Feed:
-    """Hands each event to every listener, at once."""
+    """Hands each event to every listener, at once. It keeps none alive that nobody awaits."""
 
     def __init__(self) -> None:
-        self._streams: WeakSet[EventStream] = WeakSet()
+        self._streams: WeakSet[Listener] = WeakSet()
         self._awaited: set[EventStream] = set()
         self._closed = False
 
@@ -99,6 +110,10 @@ class Feed:
         stream = EventStream(self._awaited, closed=self._closed)
         self._streams.add(stream)
         return stream
+
+    def add(self, listener: Listener) -> None:
+        """Tell this one too."""
+        self._streams.add(listener)
 
     def publish(self, event: Event, size: int = 0) -> None:
         """Never waits and never raises. ``size`` is how many bytes came for it."""

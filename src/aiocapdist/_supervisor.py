@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -15,8 +15,7 @@ from ._connection import Connection
 from ._entrance import Entrance
 from ._explain import explain_connect, explain_handshake, internal_error, reason_of
 from ._feed import EventStream, Feed
-from ._lane import RequestLane
-from ._loop import Clock, Waiter, waiter_kind
+from ._loop import Clock, Waiter, surely, waiter_kind
 from ._protocol.backoff import Backoff
 from ._protocol.catalog import NOTIFY
 from ._protocol.notices import read_notice
@@ -24,7 +23,13 @@ from ._protocol.session import Flight
 from ._protocol.wire import Welcome
 from ._traffic import Traffic
 from ._transports.base import Door
-from .errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError
+from .errors import (
+    AiocapdistError,
+    ClientClosed,
+    ConnectionLost,
+    ProtocolError,
+    QuotaUnavailable,
+)
 from .events import Connected, Disconnected, Reconnecting
 from .models import version_text
 from .quota import Quota
@@ -40,6 +45,16 @@ class LinkState(Enum):
     READY = "ready"
     RECONNECTING = "reconnecting"
     CLOSED = "closed"
+
+
+class Follower(Protocol):
+    """Someone who is told when requests can be sent, and when they cannot any more."""
+
+    def refresh(self) -> None:
+        """The connection has come, or gone."""
+
+    def fail(self, error: AiocapdistError) -> None:
+        """No connection will come any more."""
 
 
 class Supervisor:
@@ -72,8 +87,12 @@ class Supervisor:
         self.clock = clock
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
-        self._lanes: set[RequestLane] = set()
+        self.keep_trying: bool = False
+        """Whether it goes on where even the first attempt to connect fails."""
+        self._first_failure: AiocapdistError | None = None
+        self._lanes: set[Follower] = set()
         self._quotas: list[Quota] = []
+        self._pumps: list[Callable[[], None]] = [self.unmetered.pump]
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._started = anyio.Event()
@@ -86,30 +105,30 @@ class Supervisor:
     async def start(self) -> None:
         """Wait for the first connection; raise ConnectError where there is none."""
         await self._started.wait()
-        if self._final is not None:
-            raise self._final
+        error = self._final or self._first_failure
+        if error is not None:
+            raise error
 
     async def aclose(self) -> None:
         """End every call with ClientClosed and the connection with it. Repeatable."""
-        if self.finished.is_set():
-            return  # perhaps on a loop that is no more
+        if not self.finished.is_set():  # else it was perhaps on a loop that is no more
+            self.stop()
+            await surely(self.finished)
+
+    def stop(self) -> None:
+        """Begin to end, as :meth:`aclose` does; ``finished`` tells when that is done."""
         self._end(ClientClosed())
         self._scope.cancel()
-        # Who closes it while being cancelled leaves nothing behind either. No peer is waited
-        # for, so this takes a turn or two of the loop.
-        with anyio.CancelScope(shield=True):
-            try:
-                await self.finished.wait()
-            except BaseException:  # asyncio's own cancelling pierces a shield
-                await self.finished.wait()
-                raise
 
     def use(self, quota: Quota) -> None:
         """Grant this quota's tokens while this client lives."""
         if quota in self._quotas or self.finished.is_set():
             return
+        if self.welcome is not None:
+            quota.welcomed(self.welcome.login_user_id)
         quota.attach(self.clock, self.feed.publish)
         self._quotas.append(quota)
+        self._pumps.append(quota.pump)
         if self._group is not None:
             self._group.start_soon(quota.keep_time)
 
@@ -120,12 +139,16 @@ class Supervisor:
             stream.put(connected(self.welcome))
         return stream
 
-    def add(self, lane: RequestLane) -> None:
+    def add(self, lane: Follower) -> None:
         """Let the lane know of the connection's coming and going."""
         self._lanes.add(lane)
 
-    def remove(self, lane: RequestLane) -> None:
+    def remove(self, lane: Follower) -> None:
         self._lanes.discard(lane)
+
+    def also_pump(self, pump: Callable[[], None]) -> None:
+        """Call this too whenever what came in may let someone go."""
+        self._pumps.append(pump)
 
     # ---- what lanes call (see _lane.Link)
 
@@ -180,7 +203,7 @@ class Supervisor:
             if self._was_ready_at is not None:
                 self._backoff.lived(self.clock() - self._was_ready_at)
             elif not self._started.is_set():
-                self._end(cause)
+                self._not_reached(cause)
             if not self._reconnect:
                 self._end(cause)
             if self._final is not None:
@@ -190,6 +213,15 @@ class Supervisor:
             log.info("connection to OpenD lost (%s); again in %.2f s", cause, delay)
             self.feed.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
             await anyio.sleep(delay)
+
+    def _not_reached(self, cause: AiocapdistError) -> None:
+        """The first attempt has failed."""
+        self._first_failure = cause
+        if self.keep_trying:
+            log.warning("one gateway of several was not reached: %s", cause)
+        else:
+            self._end(cause)
+        self._started.set()
 
     async def _one_connection(self) -> AiocapdistError:
         """Dial, greet, and carry requests until the end of it, which is returned."""
@@ -220,8 +252,9 @@ class Supervisor:
     def _ready(self, connection: Connection, welcome: Welcome) -> None:
         if self._final is not None:
             return  # closed just now: the connection's end is near
-        if self._started.is_set():
-            self.reconnects += 1
+        if not self._introduce(welcome):
+            return
+        self.reconnects += self.welcome is not None
         self.connection = connection
         self.welcome = welcome
         self.state = LinkState.READY
@@ -229,6 +262,17 @@ class Supervisor:
         self._started.set()
         self.feed.publish(connected(welcome))
         self._refresh()
+
+    def _introduce(self, welcome: Welcome) -> bool:
+        """Tell the quotas whose account this is. One that cannot count for it is the end."""
+        try:
+            for quota in self._quotas:
+                quota.welcomed(welcome.login_user_id)
+        except QuotaUnavailable as error:
+            self._end(error)
+            self._scope.cancel()
+            return False
+        return True
 
     def _lost(self, cause: Exception) -> None:
         if self.ready_since is None:
@@ -251,9 +295,8 @@ class Supervisor:
             log.info("a notice of OpenD could not be understood: %s", error)
 
     def _pump(self) -> None:
-        for quota in self._quotas:
-            quota.pump()
-        self.unmetered.pump()
+        for pump in self._pumps:
+            pump()
 
     def _refresh(self) -> None:
         for lane in list(self._lanes):

@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
-import anyio
-from google.protobuf.message import Message
-
-from ._calls import GlobalStateRequest, M, MessageRequest
+from ._asking import Asking
 from ._desk import Desk
 from ._feed import EventStream
+from ._gateway import Gateway, name_of
 from ._lane import RequestLane
-from ._loop import Clock
-from ._protocol import catalog
 from ._protocol.questions import CapitalDistributionQuestion
-from ._request import Request
-from ._supervisor import Supervisor, server_version
+from ._supervisor import server_version
 from ._sweep_lane import SweepLane
-from .errors import QuotaWaitTooLong
-from .models import CapitalDistribution, GlobalState, Security, Status
+from .models import Status
 from .quota import Quota
-from .sweep import Sweep
 
 
-class Client:
+class Client(Asking):
     """Made by :func:`aiocapdist.connect`. For the event loop that it was made on.
 
     All its calls may be made at once, from any number of tasks. Cancelling any of them is
     safe: what was not sent leaves no trace, and a late reply to what was is dropped.
     """
 
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        quota: Quota,
-        *,
-        clock: Clock,
-        attempts: int,
-        security_firm: int | None,
-    ) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        supervisor, quota = gateway.supervisor, gateway.quota
         self._supervisor = supervisor
         self._quota = quota
-        self._clock = clock
-        self._attempts = attempts
-        self._desk = Desk(clock, CapitalDistributionQuestion(security_firm), attempts)
-        self._singles = RequestLane(supervisor, quota)
-        self._free = RequestLane(supervisor, supervisor.unmetered)
-        self._lanes = {quota: self._singles}
+        question = CapitalDistributionQuestion(gateway.security_firm)
+        super().__init__(
+            supervisor.clock,
+            Desk(supervisor.clock, question, gateway.attempts),
+            gateway.attempts,
+            RequestLane(supervisor, quota),
+            RequestLane(supervisor, supervisor.unmetered),
+        )
+        self._lanes[quota] = self._singles
         supervisor.use(quota)
         supervisor.add(self._singles)
         supervisor.add(self._free)
 
     def __repr__(self) -> str:
-        door = self._supervisor.door
-        return f"<Client of {door.name}://{door.host}:{door.port}, {self.status.state}>"
+        return f"<Client of {name_of(self._supervisor.door)}, {self.status.state}>"
 
     @property
     def status(self) -> Status:
@@ -80,99 +67,6 @@ class Client:
         """The quota in use: ``available``, ``waiting``, ``refused``, ``eta(n)``."""
         return self._quota
 
-    async def capital_distribution(
-        self, code: str, *, max_wait: float | None = None, max_age: float = 0.0
-    ) -> CapitalDistribution:
-        """The figures of one security, in currency units of its market.
-
-        An equal call that waits or flies is joined: it costs one request for all. With
-        ``max_age`` the last answer serves if it came within that many seconds. Waiting
-        for the quota has no limit of its own: ``max_wait`` sets one, in seconds.
-
-        Raises InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError,
-        QuotaWaitTooLong, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
-        Cancelling is safe at any time. Source: proto 3212.
-        """
-        security = Security.parse(code)
-        desk = self._desk
-        if max_age > 0 and (recent := desk.recent(code, max_age)) is not None:
-            return recent
-        request = desk.asked.get(code)
-        if request is None:
-            request = desk.ask(code, security, self._singles)
-            self._singles.submit(request)
-        if request.done:
-            return request.result()
-        if max_wait is not None and request.flight is None:
-            return await _wait_at_most(request, max_wait, self._clock)
-        return await request.wait()
-
-    def capital_distributions(self, codes: Iterable[str], *, max_age: float = 0.0) -> Sweep:
-        """The figures of many securities, as they come: ``async for outcome in …``.
-
-        One outcome for each code; one bad code never ends it. A code given twice gets two
-        outcomes and costs one request; from an iterator rather than a collection this
-        holds within the latest 4096 codes. ``await ….collect()`` gives all at once.
-        ``max_age`` is as for one security.
-
-        Raises TypeError for a single string. What goes wrong with a code is its outcome's
-        ``error``. Leaving the loop early spends no further token. Source: proto 3212.
-        """
-        if isinstance(codes, str | bytes):
-            raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
-        return Sweep(
-            codes, lambda codes: SweepLane(codes, self._singles, self._desk, max_age=max_age)
-        )
-
-    async def global_state(self) -> GlobalState:
-        """Market phases, log-ins and clocks. Costs no token.
-
-        Raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
-        Cancelling is safe. Source: proto 1002.
-        """
-        request = GlobalStateRequest(self._free, self._attempts)
-        self._free.submit(request)
-        return request.result() if request.done else await request.wait()
-
-    async def request(
-        self,
-        proto_id: int,
-        message: Message,
-        response_type: type[M],
-        *,
-        quota: Quota | None = None,
-        repeat: bool = False,
-    ) -> M:
-        """Any other call of OpenD's over the same connection, in any protobuf classes.
-
-        ``message`` is the whole request (with its ``c2s``), ``response_type`` the class of
-        its reply; the vendor's own will do. With a ``quota`` it waits in that one's line,
-        and a refusal for frequency goes back there. Without one it goes at once, except for
-        calls that the client's own quota counts (3212). Where its fate is unknown (the
-        connection broke, no reply came) it is sent again only with ``repeat``: safe for what
-        only reads.
-
-        Raises OpenDError or one of its kinds where the reply's ``retType`` is not 0 (the
-        reply's other fields are lost then), ProtocolError where it cannot be read as
-        ``response_type``, RequestTimeout, ConnectionLost or ClientClosed; ValueError where
-        ``message`` lacks required fields or ``proto_id`` is not one to ask. Cancelling is
-        safe. Pushes that such a call switches on are dropped.
-        """
-        check_askable(proto_id)
-        if not isinstance(message, Message):
-            raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
-        if not message.IsInitialized():
-            missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
-            raise ValueError(f"the message lacks required fields: {missing}")
-        if quota is None and is_counted(proto_id):
-            quota = self._quota
-        request = MessageRequest(
-            *(self._lane(quota), self._attempts, proto_id),
-            *(message.SerializeToString(), response_type, repeat),
-        )
-        request.lane.submit(request)
-        return request.result() if request.done else await request.wait()
-
     def events(self) -> EventStream:
         """What happens from now on: ``async for event in client.events()``.
 
@@ -183,44 +77,15 @@ class Client:
         """
         return self._supervisor.listen()
 
-    def _lane(self, quota: Quota | None) -> RequestLane:
-        """The lane of single calls in this quota's line."""
-        if quota is None:
-            return self._free
-        lane = self._lanes.get(quota)
-        if lane is None:
-            self._supervisor.use(quota)
-            lane = self._lanes[quota] = RequestLane(self._supervisor, quota)
-            self._supervisor.add(lane)
-        return lane
-
     async def aclose(self) -> None:
         """End the connection; calls that wait end with ClientClosed. Repeatable, any task."""
         await self._supervisor.aclose()
 
+    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepLane:
+        return SweepLane(codes, self._singles, self._desk, max_age=max_age)
 
-def check_askable(proto_id: int) -> None:
-    """Raise ValueError for what belongs to the connection itself, or is only ever pushed."""
-    if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
-        raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
-    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
-        raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")
-
-
-def is_counted(proto_id: int) -> bool:
-    """Whether the account's quota counts this call."""
-    call = catalog.CATALOG.get(proto_id)
-    return call is not None and call.counted
-
-
-async def _wait_at_most(
-    request: Request[CapitalDistribution], max_wait: float, clock: Clock
-) -> CapitalDistribution:
-    """Wait for a request that is in line, but leave the line after ``max_wait`` seconds."""
-    eta = request.lane.eta(request)
-    if math.isfinite(eta) and eta > max_wait:
-        request.give_up()
-        raise QuotaWaitTooLong(eta, max_wait)
-    with anyio.CancelScope(deadline=clock() + max_wait) as scope:
-        return await request.wait(while_in_line=scope)
-    raise QuotaWaitTooLong(eta, max_wait)
+    def _new_lane(self, quota: Quota) -> RequestLane:
+        self._supervisor.use(quota)
+        lane = RequestLane(self._supervisor, quota)
+        self._supervisor.add(lane)
+        return lane

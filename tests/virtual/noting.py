@@ -25,7 +25,9 @@ async def note(client: Client, told: Told) -> None:
 
 
 def rounded(event: Event) -> Event:
-    return throttled(**dict(event)) if isinstance(event, Throttled) else event
+    if not isinstance(event, Throttled):
+        return event
+    return throttled(event.eta, event.waiting, refused=event.refused)
 
 
 @asynccontextmanager

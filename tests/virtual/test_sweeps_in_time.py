@@ -69,7 +69,7 @@ async def test_what_a_left_sweep_asked_for_others_too_goes_again_as_theirs() -> 
         sweep = client.capital_distributions(["HK.00700", "HK.00001"])
         reader = aiter(sweep)
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: len(client._desk.asked["HK.00700"].sinks) == 2)
+        await until(lambda: client._desk.asked["HK.00700"].waiters)
         opend.disconnect_all()
         await until(lambda: client.status.state == "reconnecting")
         await reader.aclose()
@@ -88,7 +88,7 @@ async def test_what_is_in_flight_for_others_when_a_sweep_is_left_survives_a_loss
     ):
         reader = aiter(client.capital_distributions(["HK.00700"]))
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: len(client._desk.asked["HK.00700"].sinks) == 2)
+        await until(lambda: client._desk.asked["HK.00700"].waiters)
         await reader.aclose()
         opend.disconnect_all()
         with anyio.move_on_after(60.0):

@@ -1,0 +1,14 @@
+import asyncio
+
+import aiocapdist
+from aiocapdist.quota import FileQuota
+
+
+async def main(port: int = 11111, path: str = "/var/lib/me/capdist.quota") -> None:
+    async with aiocapdist.connect(port=port, quota=FileQuota(path)) as client:
+        await client.capital_distribution("HK.00700")
+        print(client.quota.available, "tokens left for all processes of this machine")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,16 @@
+import asyncio
+
+import aiocapdist
+
+
+async def main(first: int = 11111, second: int = 11112) -> None:
+    gateways = [aiocapdist.connect(port=first), aiocapdist.connect(port=second)]
+    async with aiocapdist.connect_many(gateways) as clients:
+        figures = await clients.capital_distribution("HK.00700")
+        print(figures.code, "by", clients.answered_by(figures.code))
+        for gateway, status in clients.status.items():
+            print(gateway, "is", "there" if status.state == "ready" else "away")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

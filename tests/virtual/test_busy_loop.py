@@ -1,0 +1,33 @@
+"""A loop that was held up by other work is nobody's silence."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+import trio.testing
+
+from aiocapdist._transports.memory import MemoryDoor
+
+from ..misbehaving import Server, figures
+from ..waiting import Call
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
+    anyio_backend: tuple[str, dict[str, trio.testing.MockClock]],
+) -> None:
+    """Trio decides by lot who runs first of those that can: not once in twenty the deadline."""
+    clock = anyio_backend[1]["clock"]
+    async with Server(MemoryDoor()) as server, server.connect(attempts=1) as client:
+        peer = await server.accept()
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                call = Call(group, client.capital_distribution, "HK.00700")
+                asked = await peer.next()
+                while asked.proto_id != 3212:
+                    asked = await peer.next()
+                await peer.reply(asked, figures())
+                clock.jump(10.5)
+                await call.value()
+        assert client.status.reconnects == 0
