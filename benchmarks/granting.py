@@ -15,9 +15,7 @@ class _Request:
     """As little of a request as a lane touches."""
 
     flight: object = None
-
-    def departed(self, flight: object) -> None:
-        self.flight = flight
+    scopes = ()
 
 
 class _Link:

@@ -82,13 +82,14 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         met = {True: "met", False: "**missed**", None: ""}[row.met]
         lines.append(
-            f"| {row.figure} | {_short(row.value)} | {_short(row.low)} to {_short(row.high)} "
+            f"| {row.figure} | {short(row.value)} | {short(row.low)} to {short(row.high)} "
             f"| {row.target} | {met} |"
         )
     return "\n".join(lines)
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """As tables show it: three digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from aiocapdist._desk import Desk
 from aiocapdist._lane import RequestLane
-from aiocapdist._loop import new_waiter
+from aiocapdist._loop import new_waiter, wake
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol import catalog
 from aiocapdist._protocol.frames import digest_of, encode_frame
@@ -127,7 +127,7 @@ async def wake_stage() -> float:
         began = time.process_time()
         await asyncio.sleep(0)
         for waiter in waiters:
-            waiter.wake()
+            wake(waiter)
         await asyncio.gather(*tasks)
         best = min(best, (time.process_time() - began) / BATCH * 1e6)
     return best

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._connect import connect as connect
+    from ._connect_many import connect_many as connect_many
     from ._feed import EventStream as EventStream
     from .client import Client as Client
     from .errors import AiocapdistError as AiocapdistError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import OpenDError as OpenDError
     from .errors import ProtocolError as ProtocolError
     from .errors import QuotaExceeded as QuotaExceeded
+    from .errors import QuotaUnavailable as QuotaUnavailable
     from .errors import QuotaWaitTooLong as QuotaWaitTooLong
     from .errors import RequestTimeout as RequestTimeout
     from .errors import UnknownSecurity as UnknownSecurity
@@ -39,9 +41,13 @@ if TYPE_CHECKING:
     from .events import Notice as Notice
     from .events import NoticeType as NoticeType
     from .events import ProgramStatus as ProgramStatus
+    from .events import QuotaBack as QuotaBack
+    from .events import QuotaLost as QuotaLost
     from .events import Reconnecting as Reconnecting
     from .events import Resumed as Resumed
     from .events import Throttled as Throttled
+    from .group import ClientGroup as ClientGroup
+    from .group import GroupQuota as GroupQuota
     from .models import CapitalDistribution as CapitalDistribution
     from .models import GlobalState as GlobalState
     from .models import Market as Market
@@ -57,6 +63,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_connect": ("connect",),
+    "_connect_many": ("connect_many",),
     "_feed": ("EventStream",),
     "client": ("Client",),
     "errors": (
@@ -71,6 +78,7 @@ _HOMES = {
         "OpenDError",
         "ProtocolError",
         "QuotaExceeded",
+        "QuotaUnavailable",
         "QuotaWaitTooLong",
         "RequestTimeout",
         "UnknownSecurity",
@@ -84,10 +92,13 @@ _HOMES = {
         "Notice",
         "NoticeType",
         "ProgramStatus",
+        "QuotaBack",
+        "QuotaLost",
         "Reconnecting",
         "Resumed",
         "Throttled",
     ),
+    "group": ("ClientGroup", "GroupQuota"),
     "models": (
         "CapitalDistribution",
         "GlobalState",
@@ -110,6 +121,7 @@ __all__ = [
     "CapitalDistribution",
     "Client",
     "ClientClosed",
+    "ClientGroup",
     "ConnectError",
     "Connected",
     "ConnectionLost",
@@ -117,6 +129,7 @@ __all__ = [
     "EventStream",
     "GatewayEvent",
     "GlobalState",
+    "GroupQuota",
     "HandshakeError",
     "InvalidCode",
     "InvalidKey",
@@ -130,7 +143,10 @@ __all__ = [
     "ProgramStatus",
     "ProtocolError",
     "Quota",
+    "QuotaBack",
     "QuotaExceeded",
+    "QuotaLost",
+    "QuotaUnavailable",
     "QuotaWaitTooLong",
     "Reconnecting",
     "Report",
@@ -145,6 +161,7 @@ __all__ = [
     "UnknownSecurity",
     "UnsupportedSecurity",
     "connect",
+    "connect_many",
 ]
 
 

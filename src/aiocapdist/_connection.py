@@ -125,10 +125,16 @@ class Connection:
         flight = session.request(request.proto_id, request.body(), request, now)
         self._traffic.calls += 1
         alone = len(session.waiting) == 1
-        if alone:  # else the ticker knows of an earlier deadline already
-            self._ticker.poke(now + self._request_timeout)
+        # Else the ticker knows of an earlier deadline, as it nearly always does.
+        if alone and (due := now + self._request_timeout) < self._ticker.armed:
+            self._ticker.poke(due)
         self._transport.wake_writer(alone)
         return flight
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their replies."""
+        return len(self._session.waiting)
 
     def forget(self, flight: Flight[Pending]) -> bool:
         """Nobody waits for it any more. Whether its bytes may have left."""

@@ -70,14 +70,37 @@ class Tokens(Protocol):
     def eta_in(self, lane: Lane, position: int) -> float: ...
 
 
+class Way(Protocol):
+    """Where a request goes, and who is told what became of its token.
+
+    A client's lane has one, which it is itself; a group's has one for each gateway.
+    """
+
+    @property
+    def name(self) -> str | None:
+        """The gateway's, where there are several."""
+
+    @property
+    def link(self) -> Link: ...
+
+    @property
+    def quota(self) -> Tokens: ...
+
+
 class RequestLane(Lane):
     """First come first served; what has to go again goes to the head."""
+
+    name: str | None = None  # it is the way of its requests itself: see Way
 
     def __init__(self, link: Link, quota: Tokens, *, patient: bool = False) -> None:
         super().__init__(patient=patient)
         self.link = link
         self.quota = quota
         self._waiting: OrderedDict[AnyRequest, None] = OrderedDict()
+
+    def beside(self) -> tuple[Link, Tokens]:
+        """The link and the quota of another lane that serves the same."""
+        return self.link, self.quota
 
     @property
     def length(self) -> int:
@@ -95,7 +118,9 @@ class RequestLane(Lane):
         elif not self._waiting:
             now = link.clock()
             if self.quota.take_at_once(now):
-                request.departed(connection.send(request, now))
+                request.flight = connection.send(request, now)
+                if request.scopes:
+                    request.departed()
                 return
         self._waiting[request] = None
         self.refresh()
@@ -109,7 +134,7 @@ class RequestLane(Lane):
 
     def refuse(self, request: AnyRequest) -> bool:
         """OpenD refused it for frequency. True: it goes again, when the quota says."""
-        if not self.quota.refuse():
+        if not request.way.quota.refuse():
             return False
         self.put_back(request)
         return True
@@ -136,7 +161,13 @@ class RequestLane(Lane):
         used = 0
         while used < count and waiting:
             request, _ = waiting.popitem(last=False)
-            request.departed(connection.send(request, now))
+            try:
+                request.flight = connection.send(request, now)
+            except BaseException:
+                self.put_back(request)  # a fault of our own: it shall cost nobody an answer
+                raise
+            if request.scopes:
+                request.departed()
             used += 1
         if not self._wants():
             self.refresh()

@@ -1,12 +1,13 @@
 """What depends on the event loop, in one place: a waiter, a ticker, the loop's clock.
 
-On asyncio a waiter is a bare future, the cheapest thing to wait on; elsewhere it is an
-anyio event. All else is anyio's.
+On asyncio a waiter is a plain future, the cheapest thing to wait on: a class made from it would
+be dearer. Elsewhere it is an anyio event with the same face. All else is anyio's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any, Protocol
@@ -29,39 +30,57 @@ def on_asyncio() -> bool:
 def current_clock() -> Clock:
     """The running loop's clock: monotonic seconds, virtual where the loop's time is."""
     if on_asyncio():
-        return asyncio.get_running_loop().time
+        loop_time = asyncio.get_running_loop().time
+        # Where that only reads this clock, as asyncio's own loops do, read it without the detour.
+        plain = getattr(loop_time, "__func__", None) is asyncio.BaseEventLoop.time
+        return time.monotonic if plain else loop_time
     import trio
 
     return trio.current_time
 
 
-class Waiter(Protocol):
-    """Awaited by one task, woken from anywhere in the same loop; waking twice is once."""
+def soon() -> Callable[[Callable[[], object]], object]:
+    """What has a function called in the running loop's next turn, whoever asks for it: another
+    thread, or a finaliser, which may run in the middle of anything. Once the loop has ended,
+    that raises RuntimeError.
+    """
+    if on_asyncio():
+        return asyncio.get_running_loop().call_soon_threadsafe
+    import trio
 
-    def wake(self, source: object = None) -> None: ...
+    return trio.lowlevel.current_trio_token().run_sync_soon
+
+
+class Waiter(Protocol):
+    """Awaited by one task, woken by :func:`wake`: what it needs of a future."""
+
+    def done(self) -> bool:
+        """Whether it was woken or cancelled."""
+        ...
+
+    def set_result(self, result: None, /) -> None: ...
 
     def __await__(self) -> Generator[Any, Any, None]: ...
 
 
-class FutureWaiter(asyncio.Future[None]):
-    """The waiter on asyncio."""
-
-    __slots__ = ()
-
-    def wake(self, source: object = None) -> None:
-        if not self.done():
-            self.set_result(None)
+def wake(waiter: Waiter) -> None:
+    """Wake the task that waits, from anywhere in the same loop. Waking twice is once."""
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class EventWaiter:
-    """The waiter on any other loop."""
+    """The waiter on any loop but asyncio's."""
 
     __slots__ = ("_event",)
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
-    def wake(self, source: object = None) -> None:
+    def done(self) -> bool:
+        return self._event.is_set()
+
+    def set_result(self, result: None, /) -> None:
         self._event.set()
 
     def __await__(self) -> Generator[Any, Any, None]:
@@ -71,13 +90,26 @@ class EventWaiter:
 def waiter_kind() -> Callable[[], Waiter]:
     """What makes a waiter for the running loop."""
     if on_asyncio():
-        return partial(FutureWaiter, loop=asyncio.get_running_loop())
+        return partial(asyncio.Future, loop=asyncio.get_running_loop())
     return EventWaiter
 
 
 def new_waiter() -> Waiter:
     """A waiter for the running loop."""
     return waiter_kind()()
+
+
+async def surely(finished: anyio.Event) -> None:
+    """Wait for the end of what was told to end, which takes a turn or two of the loop.
+
+    Who closes something while being cancelled leaves nothing behind either.
+    """
+    with anyio.CancelScope(shield=True):
+        try:
+            await finished.wait()
+        except BaseException:  # asyncio's own cancelling pierces a shield
+            await finished.wait()
+            raise
 
 
 class Ticker:
@@ -90,24 +122,24 @@ class Ticker:
         self._clock = clock
         self._due = due
         self._tick = tick
-        self._armed = float("-inf")
+        self.armed: float = float("-inf")
+        """When it will tick next unless it is told of something sooner."""
         self._event = anyio.Event()
 
     def poke(self, due: float) -> None:
         """Something falls due at ``due``: wake if that is sooner than was known."""
-        if due < self._armed:
+        if due < self.armed:
             self._event.set()
 
     async def run(self) -> None:
         while True:
             self._event = anyio.Event()
             due = self._due()
-            self._armed = float("inf") if due is None else due
-            if self._armed > self._clock():
-                with anyio.CancelScope(deadline=self._armed):
+            self.armed = float("inf") if due is None else due
+            if self.armed > self._clock():
+                with anyio.CancelScope(deadline=self.armed):
                     await self._event.wait()
-            else:
-                # Never spin without letting others run, even if `tick` falls behind.
-                await anyio.lowlevel.checkpoint()
-            if self._clock() >= self._armed:
+            # Others first: what came in while the loop was busy may be what is waited for.
+            await anyio.lowlevel.checkpoint()
+            if self._clock() >= self.armed:
                 self._tick()

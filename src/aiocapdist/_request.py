@@ -29,7 +29,8 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._lane import RequestLane
+    from ._lane import RequestLane, Way
+    from ._loop import Waiter
     from ._protocol.session import Flight
 
 T = TypeVar("T")
@@ -37,10 +38,17 @@ log = logging.getLogger("aiocapdist")
 
 
 class Sink(Protocol):
-    """Someone who waits for a request's end."""
+    """Someone who takes in what becomes of requests, a sweep say."""
 
     def wake(self, source: Any) -> None:
         """It is done. Must return at once."""
+
+
+class Home(Protocol):
+    """Where requests of one kind are known while they wait or fly."""
+
+    def ended(self, request: Any) -> None:
+        """It is done: called once, before anyone is woken."""
 
 
 class Request(ABC, Generic[T]):
@@ -48,15 +56,19 @@ class Request(ABC, Generic[T]):
 
     __slots__ = (
         *("answered_at", "attempts", "done", "error", "flight", "lane", "scopes", "sinks", "value"),
+        *("waiters", "way"),
     )
 
     proto_id: int
+    home: Home | None = None
 
     def __init__(self, lane: RequestLane, attempts: int) -> None:
         self.lane = lane
+        self.way: Way = lane
         self.attempts: int = attempts
         self.flight: Flight[Any] | None = None
-        self.sinks: list[Sink] = []
+        self.waiters: list[Waiter] = []
+        self.sinks: tuple[Sink, ...] = ()
         self.scopes: tuple[anyio.CancelScope, ...] = ()
         self.done: bool = False
         self.answered_at: float = 0.0
@@ -83,9 +95,6 @@ class Request(ABC, Generic[T]):
     def read(self, body: bytes) -> T:
         """The answer in a reply's clear body; raise what it amounts to."""
 
-    def ended(self) -> None:
-        """Called once, when it is done: before anyone is woken."""
-
     # ---- waiting for it
 
     async def wait(self, while_in_line: anyio.CancelScope | None = None) -> T:
@@ -96,13 +105,15 @@ class Request(ABC, Generic[T]):
         if while_in_line is not None:
             self.scopes = (*self.scopes, while_in_line)
         waiter = self.lane.link.new_waiter()
-        self.sinks.append(waiter)
+        self.waiters.append(waiter)
         try:
             await waiter
         except BaseException:
             if while_in_line in self.scopes:  # else it would be kept while others wait
                 self.scopes = tuple(scope for scope in self.scopes if scope is not while_in_line)
-            self.leave(waiter)
+            if not self.done:
+                self.waiters.remove(waiter)
+                self.give_up()
             raise
         return self.result()
 
@@ -113,35 +124,32 @@ class Request(ABC, Generic[T]):
         return self.value  # type: ignore[return-value]
 
     def leave(self, sink: Sink) -> None:
-        """This one waits no more."""
-        if self.done:
-            return
-        self.sinks.remove(sink)
+        """This one wants to hear of it no more."""
+        self.sinks = tuple(other for other in self.sinks if other is not sink)
         self.give_up()
 
     def give_up(self) -> None:
         """End it, unless someone waits for it."""
-        if not self.sinks and not self.done:
+        if not (self.waiters or self.sinks or self.done):
             self._abandon()
 
-    def departed(self, flight: Flight[Any]) -> None:
-        """It was sent."""
-        self.flight = flight
-        if self.scopes:
-            for scope in self.scopes:
-                scope.deadline = math.inf
-            self.scopes = ()
+    def departed(self) -> None:
+        """It was sent: what was to end the waiting in line ends nothing any more."""
+        for scope in self.scopes:
+            scope.deadline = math.inf
+        self.scopes = ()
 
     def _abandon(self) -> None:
         self.done = True
         flight, self.flight = self.flight, None
-        lane = self.lane
+        way = self.way
         if flight is None:
-            lane.withdraw(self)
-        elif not lane.link.forget(flight):
-            lane.quota.unsent()
-            lane.quota.pump()
-        self.ended()
+            self.lane.withdraw(self)
+        elif not way.link.forget(flight):
+            way.quota.unsent()
+            way.quota.pump()
+        if self.home is not None:
+            self.home.ended(self)
 
     # ---- what the connection tells (see _connection.Pending)
 
@@ -153,14 +161,14 @@ class Request(ABC, Generic[T]):
             self._answered_no(error, at)
         else:
             self.answered_at = at
-            self.lane.quota.replied(at)
+            self.way.quota.replied(at)
             self._finish()
 
     def _answered_no(self, error: Exception, at: float) -> None:
         """Its reply amounts to an error."""
         if isinstance(error, QuotaExceeded) and self.lane.refuse(self):
             return
-        self.lane.quota.replied(at)
+        self.way.quota.replied(at)
         if isinstance(error, BackendError):
             self._again_or_fail(error)
         elif isinstance(error, AiocapdistError):
@@ -170,7 +178,7 @@ class Request(ABC, Generic[T]):
 
     def damaged(self, error: AiocapdistError, at: float) -> None:
         self.flight = None
-        self.lane.quota.replied(at)
+        self.way.quota.replied(at)
         if isinstance(error, OpenDError) and not isinstance(error, BackendError):
             self._fail(error)
         else:
@@ -179,19 +187,19 @@ class Request(ABC, Generic[T]):
     def timed_out(self, *, sent: bool) -> None:
         self.flight = None
         if not sent:
-            self.lane.quota.unsent()
+            self.way.quota.unsent()
         self._again_or_fail(
-            RequestTimeout(self.proto_id, self.lane.link.request_timeout, self.about)
+            RequestTimeout(self.proto_id, self.way.link.request_timeout, self.about)
         )
 
     def settled(self, at: float) -> None:
-        self.lane.quota.replied(at)
+        self.way.quota.replied(at)
 
     def lost(self, cause: Exception, *, sent: bool, forgotten: bool) -> None:
         if sent:
-            self.lane.quota.lost(1)
+            self.way.quota.lost(1)
         else:
-            self.lane.quota.unsent()
+            self.way.quota.unsent()
         if forgotten or self.done:
             return
         self.flight = None
@@ -199,7 +207,7 @@ class Request(ABC, Generic[T]):
         if final is not None:
             self._fail(final)
         elif sent:
-            self._again_or_fail(self.lane.link.loss(cause, sent=True))
+            self._again_or_fail(self.way.link.loss(cause, sent=True))
         else:
             self.lane.put_back(self)
 
@@ -222,7 +230,11 @@ class Request(ABC, Generic[T]):
 
     def _finish(self) -> None:
         self.done = True
-        self.ended()
+        if self.home is not None:
+            self.home.ended(self)
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         for sink in self.sinks:
             sink.wake(self)
 

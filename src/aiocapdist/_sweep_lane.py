@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from ._calls import DistributionRequest
 from ._desk import REMEMBERED, Desk
 from ._lane import RequestLane
-from ._loop import Waiter
+from ._loop import Waiter, wake
 from .errors import AiocapdistError, InvalidCode, own_copy
 from .models import Outcome, Security
 
@@ -27,10 +27,11 @@ class SweepLane(RequestLane):
     def __init__(
         self, codes: Iterable[str], singles: RequestLane, desk: Desk, *, max_age: float
     ) -> None:
-        super().__init__(singles.link, singles.quota, patient=True)
+        super().__init__(*singles.beside(), patient=True)
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None
+        self.left = False
         self._singles = singles
         self._desk = desk
         self._max_age = max_age
@@ -69,6 +70,7 @@ class SweepLane(RequestLane):
 
     def leave(self) -> None:
         """The reader is gone: no further token is spent for it."""
+        self.left = True
         self._codes = self._next = None
         under_way, self._under_way = self._under_way, set()
         for request in under_way:
@@ -89,7 +91,8 @@ class SweepLane(RequestLane):
         self._under_way.discard(source)
         code, error = source.code, source.error
         own = None if error is None else own_copy(error)
-        outcome: Outcome = tuple.__new__(Outcome, (code, source.value, own))  # half of Outcome(…)
+        fields = (code, source.value, own, source.way.name)
+        outcome: Outcome = tuple.__new__(Outcome, fields)  # half the cost of Outcome(…)
         if self._latest is not None:
             self._latest[code] = outcome
             if len(self._latest) > REMEMBERED:
@@ -98,7 +101,7 @@ class SweepLane(RequestLane):
             self.unread.extend([outcome] * (self._times.pop(code, 1) - 1))
         self.unread.append(outcome)
         if self.reader is not None:
-            self.reader.wake()
+            wake(self.reader)
 
     # ---- what the supervisor and the quota call
 
@@ -127,9 +130,9 @@ class SweepLane(RequestLane):
         while used < count and self._next is not None:
             (code, security), self._next = self._next, None
             request = desk.ask(code, security, self)
-            request.sinks.append(self)
+            request.sinks = (self,)
             self._under_way.add(request)
-            request.departed(connection.send(request, now))
+            request.flight = connection.send(request, now)
             used += 1
             self._draw_next()
         if not self._wants():
@@ -179,12 +182,14 @@ class SweepLane(RequestLane):
         """No code is left to draw."""
         self._codes = None
         if self.finished and self.reader is not None:
-            self.reader.wake()
+            wake(self.reader)
 
     def _put_invalid(self, code: object, error: InvalidCode) -> None:
         shown = shown_as(code)
         for _ in range(self._times.pop(shown, 1)):
-            self._put(Outcome(shown, error=error))
+            # A copy without the traceback, whose frames would hold the reader: dropped before
+            # this was read, it would be found by the garbage collector only.
+            self._put(Outcome(shown, error=own_copy(error)))
 
     def _answered_without_token(self, code: str) -> bool:
         if self._final is not None:
@@ -194,7 +199,7 @@ class SweepLane(RequestLane):
             self._put(latest)
         elif self._max_age > 0 and (value := self._desk.recent(code, self._max_age)) is not None:
             for _ in range(self._times.pop(code, 1)):
-                self._put(Outcome(code, value))
+                self._put(Outcome(code, value, None, self._desk.answered_by(code)))
         elif (asked := self._desk.asked.get(code)) is None:
             return False
         elif asked in self._under_way:
@@ -205,12 +210,12 @@ class SweepLane(RequestLane):
 
     def _watch(self, request: DistributionRequest) -> None:
         self._under_way.add(request)
-        request.sinks.append(self)
+        request.sinks = (*request.sinks, self)
 
     def _put(self, outcome: Outcome) -> None:
         self.unread.append(outcome)
         if self.reader is not None:
-            self.reader.wake()
+            wake(self.reader)
 
 
 def _repeated(codes: Iterable[object]) -> dict[str, int]:

@@ -237,11 +237,16 @@ class CapitalDistribution(Frozen):
 
 
 class Outcome(NamedTuple):
-    """What became of one code: a ``value`` or an ``error``, never both."""
+    """What became of one code: a ``value`` or an ``error``, never both.
+
+    ``gateway`` names who answered, where several could, or who was asked last: such as
+    ``tcp://127.0.0.1:11111``. It is None where nobody was asked, and from a single client.
+    """
 
     code: str
     value: CapitalDistribution | None = None
     error: AiocapdistError | None = None
+    gateway: str | None = None
 
     def unwrap(self) -> CapitalDistribution:
         """The value; raises the error where there is none."""

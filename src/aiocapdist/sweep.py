@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio.lowlevel
 
-from ._loop import new_waiter
+from ._loop import new_waiter, soon
 from ._sweep_lane import SweepLane, shown_as
 from .errors import AiocapdistError
 from .models import CapitalDistribution, Outcome
@@ -75,6 +76,7 @@ class SweepReader:
 
     def __init__(self, lane: SweepLane) -> None:
         self._lane = lane
+        self._soon = soon()
         self._unread = lane.unread
         self._until_refill = REFILL_EVERY
         lane.start()
@@ -119,4 +121,7 @@ class SweepReader:
         self._lane.leave()
 
     def __del__(self) -> None:
-        self._lane.leave()
+        # Not at once: garbage is collected in the middle of anything, and in any thread.
+        if not self._lane.left:
+            with suppress(RuntimeError):  # the loop has ended, and all of the sweep with it
+                self._soon(self._lane.leave)

@@ -37,9 +37,10 @@ VERSION = 0
 PROTOBUF = 0
 _HEAD = struct.Struct("<2sIBBII20s8x")
 HEAD_SIZE = _HEAD.size
+_unpack_head = _HEAD.unpack_from
 
 # Not for security: without saying so, SHA-1 is refused on machines in FIPS mode. Copied for
-# each body: making one anew costs twice as much.
+# each body: making one anew costs more.
 _EMPTY = sha1(usedforsecurity=False)
 
 
@@ -87,44 +88,52 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in bytes and return the frames they complete. Look at ``broken`` after."""
-        if self.broken is not None:
-            return []
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._need:
-                return []
-            data = bytes(self._rest)
-            self._rest.clear()
+        if self._rest or self.broken is not None:
+            data = self._with_rest(data)
         frames: list[Frame] = []
-        start = self._cut(data, frames)
-        if self.broken is None and start < len(data):
-            self._rest += data[start:]
-        return frames
-
-    def _cut(self, data: bytes, frames: list[Frame]) -> int:
-        """Append all whole frames of ``data``; return where the unfinished one begins."""
         start, size = 0, len(data)
-        cap, unpack = self._cap, _HEAD.unpack_from
-        while (left := size - start) >= HEAD_SIZE:
-            magic, proto_id, body_format, version, serial, length, digest = unpack(data, start)
-            if magic != MAGIC or version != VERSION or length > cap(proto_id):
+        while size - start >= HEAD_SIZE:
+            head = _unpack_head(data, start)
+            magic, proto_id, body_format, version, serial, length, digest = head
+            if magic != MAGIC or version != VERSION or length > self._cap(proto_id):
                 self.broken = self._fault(magic, version, proto_id, length)
-                return start
+                return frames
             begin = start + HEAD_SIZE
             end = begin + length
             if end > size:
-                self._need = end - start
-                return start
+                self._keep(data[start:], end - start)
+                return frames
             # Half the cost of calling the class, for each frame that comes.
             frame = (proto_id, serial, body_format, digest, data[begin:end])
             frames.append(tuple.__new__(Frame, frame))
             start = end
-        if left and not MAGIC.startswith(data[start : start + 2]):
+        if start < size:
+            self._begin_head(data[start:])
+        return frames
+
+    def _with_rest(self, data: bytes) -> bytes:
+        """What there is to cut: nothing until the unfinished frame may be whole."""
+        if self.broken is not None:
+            return b""
+        self._rest += data
+        if len(self._rest) < self._need:
+            return b""
+        data = bytes(self._rest)
+        self._rest.clear()
+        return data
+
+    def _begin_head(self, part: bytes) -> None:
+        if not MAGIC.startswith(part[:2]):
             # Another protocol's short greeting never fills a head: tell it now.
-            self.broken = self._fault(data[start : start + 2], VERSION, 0, 0)
+            self.broken = self._fault(part[:2], VERSION, 0, 0)
+            return
         # One byte is half a magic: wait for no more than the other half to judge it.
-        self._need = HEAD_SIZE if left > 1 else len(MAGIC)
-        return start
+        self._keep(part, HEAD_SIZE if len(part) > 1 else len(MAGIC))
+
+    def _keep(self, part: bytes, need: int) -> None:
+        """Part of a frame: to be looked at again when there are ``need`` bytes of it."""
+        self._rest += part
+        self._need = need
 
     def _fault(self, magic: bytes, version: int, proto_id: int, length: int) -> ProtocolError:
         if magic != MAGIC:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLIENT_VERSION = 1011  # the OpenD whose messages ours were written after: 10.11
 
 
-class TcpWire:
+class TcpWire(FrameDecoder):
     """OpenD's TCP door: in the clear, or sealed where ``key`` is given; then never in the clear."""
 
     def __init__(
@@ -29,17 +29,12 @@ class TcpWire:
         key: RSAPrivateKey | None = None,
         algorithm: Algorithm = Algorithm.CLEAR,
     ) -> None:
+        super().__init__(catalog.Caps(max_frame).__getitem__)
         self._client_id = client_id
         self._algorithm = algorithm
         self._sealed = algorithm is not Algorithm.CLEAR
         # The greeting's; what OpenD tells in its reply makes the one for all that follows.
         self._cipher: Cipher = CLEAR if key is None else Rsa(key)
-        self._decoder = FrameDecoder(catalog.Caps(max_frame).__getitem__)
-        self.feed = self._decoder.feed
-
-    @property
-    def broken(self) -> ProtocolError | None:
-        return self._decoder.broken
 
     def greeting(self) -> tuple[int, bytes]:
         c2s = init_connect_pb2.C2S(

@@ -104,7 +104,8 @@ class AsyncioTransport(asyncio.Protocol):
 
     def wake_writer(self, at_once: bool = False) -> None:
         if at_once:
-            self._write()
+            if not self._paused and not self._transport.is_closing() and (data := self._source()):
+                self._transport.write(b"".join(data))
         elif not self._turn_open:
             # All frames of one turn of the loop go together, at its end.
             self._turn_open = True
@@ -148,12 +149,8 @@ class AsyncioTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._write()
+        self.wake_writer(at_once=True)
 
     def _end_turn(self) -> None:
         self._turn_open = False
-        self._write()
-
-    def _write(self) -> None:
-        if not self._paused and not self._transport.is_closing() and (data := self._source()):
-            self._transport.write(b"".join(data))
+        self.wake_writer(at_once=True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import cyclopts
 
-from . import get, simulate
+from . import get, quota, simulate
 from ._codes import STANDARD_INPUT
 from ._exit import INTERRUPTED, OK, USAGE
 from ._say import hush, say
@@ -22,6 +22,7 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 app.command(get.get, usage="Usage: aiocapdist get CODE... [OPTIONS]")
+app.command(quota.quota)
 app.command(simulate.simulate)
 
 

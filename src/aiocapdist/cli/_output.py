@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
@@ -11,6 +10,7 @@ from typing import Literal, Protocol
 from rich.console import Console
 
 from ..models import Outcome
+from ._print import as_json, write
 from ._records import FIELDS, figures_record, outcome_record
 from ._render import block
 from ._say import say
@@ -59,7 +59,7 @@ class TableOutput:
         # and a reader that has gone is met in one way.
         with self._console.capture() as captured:
             self._console.print(block(outcome.value))
-        _write(captured.get())
+        write(captured.get())
 
     def end(self) -> None:
         """Nothing is held back."""
@@ -69,7 +69,7 @@ class JsonlOutput:
     """An object on each line, as they come; failures as well."""
 
     def add(self, outcome: Outcome) -> None:
-        _write(f"{_json(outcome_record(outcome))}\n")
+        write(f"{as_json(outcome_record(outcome))}\n")
         if outcome.error is not None:
             complain(outcome)
 
@@ -91,7 +91,7 @@ class JsonOutput:
 
     def end(self) -> None:
         came = [self._outcomes[code] for code in self._codes if code in self._outcomes]
-        _write(f"{_json([outcome_record(outcome) for outcome in came], indent=2)}\n")
+        write(f"{as_json([outcome_record(outcome) for outcome in came], indent=2)}\n")
 
 
 class CsvOutput:
@@ -103,7 +103,7 @@ class CsvOutput:
 
     def write(self, row: str) -> None:
         """What the writer writes to."""
-        _write(row)
+        write(row)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
@@ -113,15 +113,3 @@ class CsvOutput:
 
     def end(self) -> None:
         """Nothing is held back."""
-
-
-def _json(data: object, indent: int | None = None) -> str:
-    """JSON that standard output can hold: OpenD's words are Chinese on most machines."""
-    plain = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    return json.dumps(data, ensure_ascii=plain, indent=indent)
-
-
-def _write(text: str) -> None:
-    # Looked up anew each time: a bar on the same terminal puts itself in between. Flushed,
-    # since between two answers there may be half a minute.
-    print(text, end="", flush=True)

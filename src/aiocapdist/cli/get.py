@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 
 from .._connect import Connecting, connect
 from ..client import Client
-from ..errors import ConnectError, InvalidKey
+from ..errors import ConnectError, InvalidKey, QuotaUnavailable
 from ..simulator import Simulator
 from ._ask import ask
 from ._codes import UnreadableError, gather
@@ -19,6 +20,7 @@ from ._exit import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
 from ._interrupt import interruptible
 from ._output import Format, output
 from ._say import say
+from ._shared import Redis, named, shared_quota
 from ._tally import Tally
 
 NEARBY = "127.0.0.1"
@@ -31,6 +33,9 @@ def get(
     websocket_key: Annotated[
         str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
     ] = None,
+    quota_file: Path | None = None,
+    quota_redis: Redis = None,
+    quota_key: str | None = None,
     simulate: Annotated[bool, Parameter(negative=())] = False,
     format: Format = "table",
 ) -> int:
@@ -38,8 +43,8 @@ def get(
 
     For example: aiocapdist get HK.00700 US.AAPL --simulate
 
-    Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD not reached,
-    130 interrupted (what was answered is printed all the same).
+    Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD or the shared
+    quota not reached, 130 interrupted (what was answered is printed all the same).
 
     Parameters
     ----------
@@ -51,30 +56,38 @@ def get(
         PEM file of the RSA key that OpenD has too: encrypts the TCP door.
     websocket_key
         Key of the WebSocket door. Better in the environment, which other users do not see.
+    quota_file
+        Spend from a quota that all programs of this machine share in this file.
+    quota_redis
+        Spend from one that many machines share on this server: redis://host:6379/0.
+    quota_key
+        Its key there, if not the one made of the user id.
     simulate
         Ask a simulator inside this program instead of OpenD: figures are made up.
     format
         table for people; json (one array), jsonl (a line each, as they come), csv.
     """
+    elsewhere = (named(quota_redis), quota_key, quota_file)
+    if simulate and (address != NEARBY or elsewhere != (None, None, None)):
+        say("--simulate asks no OpenD: leave out either it or --address and the quota")
+        return USAGE
     try:
         wanted = gather(codes)
         opend = None
         if not simulate:
             opend = connect(
-                address, rsa_key=rsa_key, websocket_key=_fitting(websocket_key, address)
+                address,
+                quota=shared_quota(quota_file, quota_redis, quota_key),
+                rsa_key=rsa_key,
+                websocket_key=_fitting(websocket_key, address),
             )
-    except (UnreadableError, ValueError) as error:
+    except (UnreadableError, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
         say(str(error))
         return USAGE
     if not wanted:
         say("no codes given; try: aiocapdist get HK.00700 --simulate")
         return USAGE
-    if simulate and address != NEARBY:
-        say("--simulate asks no OpenD: leave out either it or --address")
-        return USAGE
-    result = anyio.run(_get, opend, wanted, format)
-    if result == NOT_REACHED and address == NEARBY:
-        say("to see made-up figures without OpenD, add --simulate")
+    result = _told(lambda: anyio.run(_get, opend, wanted, format), nearby=address == NEARBY)
     if simulate:
         say("these figures are simulated; with OpenD running, leave out --simulate")
     return result
@@ -85,6 +98,23 @@ def _fitting(websocket_key: str | None, address: str) -> str | None:
     return websocket_key if address.startswith(("ws://", "wss://")) else None
 
 
+def _told(work: Callable[[], int], *, nearby: bool) -> int:
+    """Do it; say what there was to do it with, and was not."""
+    try:
+        return work()
+    except ConnectError as error:
+        say(str(error))
+        if nearby:
+            say("to see made-up figures without OpenD, add --simulate")
+        return NOT_REACHED
+    except QuotaUnavailable as error:
+        say(str(error))
+        return NOT_REACHED
+    except (InvalidKey, ModuleNotFoundError) as error:
+        say(str(error))
+        return USAGE
+
+
 async def _get(opend: Connecting | None, codes: list[str], kind: Format) -> int:
     tally = Tally(codes)
     async with AsyncExitStack() as stack:
@@ -92,15 +122,8 @@ async def _get(opend: Connecting | None, codes: list[str], kind: Format) -> int:
             simulator = await stack.enter_async_context(Simulator(language="en"))
             opend = connect(simulator.host, simulator.port)
         with interruptible() as scope:
-            try:
-                async with opend as client:
-                    await _print(client, tally, kind, codes)
-            except ConnectError as error:
-                say(str(error))
-                return NOT_REACHED
-            except (InvalidKey, ModuleNotFoundError) as error:
-                say(str(error))
-                return USAGE
+            async with opend as client:
+                await _print(client, tally, kind, codes)
     if scope.cancelled_caught:
         say(f"interrupted; {tally.answered} of {tally.total} codes were answered")
         return INTERRUPTED
