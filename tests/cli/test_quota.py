@@ -1,0 +1,240 @@
+"""``aiocapdist quota``, and ``get`` that spends from a shared quota."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist.cli._app import run
+from aiocapdist.quota import RedisQuota
+
+from ..quota.redis.servers import Server, needs_redis
+from .command import command, simulator
+
+if sys.platform == "win32":
+    pytest.skip("ledger files need flock", allow_module_level=True)
+
+from aiocapdist.quota._file.store import FileStore
+
+SECRET = "s3cret"
+
+
+def store_at(path: Path) -> FileStore:
+    return FileStore(path, 30, 30.0, 0.05, time.monotonic)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A ledger of which this process holds two tokens, and has three that cool."""
+    path = tmp_path / "ledger"
+    store = store_at(path)
+    store.take(5)
+    store.settle(2, time.monotonic())
+    store.settle(1, time.monotonic(), refused=True)
+    return path
+
+
+@pytest.fixture
+def redis() -> Iterator[Server]:
+    server = Server("--requirepass", SECRET)
+    server.start()
+    server.url = f"unix://:{SECRET}@{server.socket}"
+    yield server
+    server.kill()
+
+
+# ---- a file
+
+
+def test_people_see_who_has_what_and_when_the_next_token_is_there(ledger: Path) -> None:
+    before = (ledger.read_bytes(), os.listdir(ledger.parent))
+    code, out, err = command("quota", "--file", str(ledger))
+    assert (code, err) == (0, "")
+    title, tokens, when, blank, head, _, row = out.splitlines()
+    assert title == f"{ledger}: 30 calls in 30 s"
+    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 refused so far"
+    assert when.startswith("next token now, all free in ")
+    assert blank == ""
+    assert head.split("  ")[0] == "holder"
+    assert row.split()[:2] == ["process", str(os.getpid())]
+    assert row.split()[-5:-2] == ["alive", "2", "3"]
+    assert (ledger.read_bytes(), os.listdir(ledger.parent)) == before
+
+
+def test_programs_get_the_same(ledger: Path) -> None:
+    code, out, _ = command("quota", "--file", str(ledger), "--format", "json")
+    assert code == 0
+    told = json.loads(out)
+    (holder,) = told.pop("holders")
+    assert (holder["held"], holder["cooling"]) == (2, 3)
+    assert 29.0 < told["all_back_in"] <= 30.05
+    code, out, _ = command("quota", "--file", str(ledger), "--format", "jsonl")
+    (line,) = out.splitlines()
+    assert json.loads(line).keys() == {*told, "holders"}
+    code, out, _ = command("quota", "--file", str(ledger), "--format", "csv")
+    (row,) = csv.DictReader(out.splitlines())
+    assert row.keys() == told.keys()
+    assert (row["free"], row["refused"]) == ("25", "1")
+
+
+def test_a_quota_that_is_all_free_has_no_holders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / ("far/" * 30) / ":x:[red]"  # longer than a line, and of rich's own words
+    path.parent.mkdir(parents=True)
+    store_at(path).advance(0.0)
+    assert run(["quota", "--file", str(path)]) == 0
+    title, _, when = capsys.readouterr().out.splitlines()
+    assert title == f"{path}: 30 calls in 30 s"
+    assert when == "all free"
+
+
+def test_where_all_is_spent_it_says_for_how_long(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_at(tmp_path / "ledger").take(30)
+    assert run(["quota", "--file", str(tmp_path / "ledger")]) == 0
+    when = capsys.readouterr().out.splitlines()[2]
+    assert when == "next token in 30.0 s, all free in 30.0 s"
+
+
+def test_after_damage_it_says_how_long_nothing_is_granted(
+    ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.write_bytes(ledger.read_bytes()[:-1])
+    assert run(["quota", "--file", str(ledger)]) == 3
+    assert "it is damaged" in capsys.readouterr().err
+    store_at(ledger).advance(0.0)
+    assert run(["quota", "--file", str(ledger)]) == 0
+    out = capsys.readouterr().out
+    assert "nobody knows who spent what: nothing is granted for 15" in out
+    assert "\nnot known   -         -       0        30 " in out
+
+
+def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "none"
+    code, out, err = command("quota", "--file", str(path))
+    assert (code, out) == (3, "")
+    assert err == (
+        f"aiocapdist: the quota at {path} cannot be used: there is no such file; "
+        "the first program that uses it makes it\n"
+    )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("quota", "no quota given; try: aiocapdist quota --file PATH, or --redis URL"),
+        ("quota --file a --redis redis://b", "name one of them"),
+        ("quota --file a --key b", "a key is that of a quota on a Redis server"),
+        ("quota --redis http://b", "url names a Redis server"),
+        ("get HK.1 --quota-file a --quota-redis redis://b", "name one of them"),
+        ("get HK.1 --quota-key b", "a key is that of a quota on a Redis server"),
+        ("get HK.1 --simulate --quota-file a", "leave out either it or --address and the quota"),
+        ("get HK.1 --simulate --quota-key a", "leave out either it or --address and the quota"),
+    ],
+)
+def test_what_is_wrong_is_told(
+    capsys: pytest.CaptureFixture[str], arguments: str, text: str
+) -> None:
+    assert run(arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert text in err
+
+
+def test_a_file_overrules_the_server_in_the_environment(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIOCAPDIST_REDIS", "redis://nobody.invalid")
+    assert run(["quota", "--file", str(ledger)]) == 0
+    assert run(["get", "HK.00700", "--simulate"]) == 0
+
+
+# ---- spending from it
+
+
+def test_get_spends_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    with simulator() as opend:
+        where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(path))
+        for codes in (("HK.00700", "US.AAPL"), ("HK.00005",)):
+            code, _, err = command("get", *codes, *where)
+            assert (code, err) == (0, "")
+    _, out, _ = command("quota", "--file", str(path), "--format", "json")
+    told = json.loads(out)
+    assert (told["free"], told["cooling"]) == (27, 3)
+    assert [each["presence"] for each in told["holders"]] == ["dead", "dead"]
+
+
+def test_get_leaves_a_file_of_something_else_alone(tmp_path: Path) -> None:
+    path = tmp_path / "watchlist.txt"
+    path.write_text("HK.00700\n")
+    with simulator() as opend:
+        where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(path))
+        code, out, err = command("get", "HK.00700", *where)
+        assert not opend.requests
+    assert (code, out) == (3, "")
+    assert err.startswith(f"aiocapdist: the quota at {path} cannot be used: ")
+    assert err.count("\n") == 1
+    assert path.read_text() == "HK.00700\n"
+
+
+# ---- a Redis server
+
+
+@needs_redis
+def test_a_server_is_read_and_its_password_is_not_shown(
+    redis: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOCAPDIST_REDIS", redis.url)
+    code, out, err = command("quota")
+    assert (code, out) == (3, "")
+    assert "there is none whose key is aiocapdist:*" in err
+
+    async def spend(port: int) -> None:
+        quota = RedisQuota(redis.url, period=5.0, lease=0.2, margin=0.0)
+        async with aiocapdist.connect(port=port, quota=quota) as client:
+            with anyio.fail_after(20):
+                await client.capital_distribution("HK.00700")
+
+    with simulator() as opend:
+        anyio.run(spend, opend.port)
+    code, out, err = command("quota", "--format", "json")
+    assert (code, err) == (0, "")
+    assert SECRET not in out
+    told = json.loads(out)
+    assert told["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
+    assert (told["limit"], told["period"], told["free"], told["cooling"]) == (30, 5.0, 29, 1)
+    (holder,) = told["holders"]
+    assert f".{os.getpid()}." in holder["holder"]
+
+
+@needs_redis
+def test_a_wrong_password_is_told_and_not_shown(redis: Server) -> None:
+    url = redis.url.replace(SECRET, "wr0ng")
+    code, out, err = command("quota", "--redis", url)
+    assert (code, out) == (3, "")
+    assert "it does not let us in" in err
+    assert "wr0ng" not in err
+
+
+@needs_redis
+def test_get_waits_for_no_server_that_is_not_there(redis: Server) -> None:
+    redis.kill()
+    with simulator() as opend:
+        where = ("--address", f"127.0.0.1:{opend.port}", "--quota-redis", redis.url)
+        code, out, err = command("get", "HK.00700", *where)
+    assert (code, out) == (3, "")
+    assert "the quota at unix://" in err
+    assert SECRET not in err
