@@ -58,7 +58,7 @@ def left_in_quota(quota: Quota) -> dict[str, Any]:
     """Entries of those who wait for tokens, and tokens held: none, when nobody calls."""
     ledger, line = quota._ledger, quota._line
     assert quota.available >= 0  # reading it settles what was seen
-    assert ledger.free + ledger.held + ledger.cooling == ledger.limit
+    assert ledger.free + ledger.held + ledger.cooling == quota.limit
     tables = {
         "lanes in the quota's line": line.lanes,
         "turns in the quota's line": [*line._eager, *line._patient],

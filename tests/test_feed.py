@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from aiocapdist import EventStream, Missed, Reconnecting
-from aiocapdist._feed import KEPT, Feed
+from aiocapdist._feed import KEPT, KEPT_BYTES, Feed
 from aiocapdist.events import Event
 
 from .waiting import until
@@ -69,6 +69,21 @@ async def test_a_slow_listener_loses_the_oldest_and_learns_how_many() -> None:
     told = await rest(slow)
     assert told[0] == Missed(count=5)
     assert told[1:] == [event(n) for n in range(17, KEPT + 17)]
+
+
+async def test_long_notices_push_out_the_oldest_and_one_alone_may_be_of_any_length() -> None:
+    feed = Feed()
+    slow = feed.listen()
+    half = KEPT_BYTES // 2
+    feed.publish(event(0), half)
+    feed.publish(event(1), half)  # as many as are kept
+    feed.publish(event(2))  # what is none of OpenD's notices takes no room
+    feed.publish(event(3), 1)
+    assert [await anext(slow) for _ in range(4)] == [Missed(count=1), event(1), event(2), event(3)]
+    feed.publish(event(4), half)
+    feed.publish(event(5), 2 * KEPT_BYTES)
+    feed.close()
+    assert await rest(slow) == [Missed(count=1), event(5)]
 
 
 async def test_what_one_listener_loses_another_hears() -> None:

@@ -147,7 +147,7 @@ async def test_what_others_joined_goes_on_when_a_sweep_is_left() -> None:
                 sweep = client.capital_distributions(["HK.00700", "HK.00001"])
                 reader = aiter(sweep)
                 group.start_soon(ask)
-                while len(client._desk.asked["HK.00700"].sinks) < 2:
+                while not client._desk.asked["HK.00700"].waiters:
                     await anyio.lowlevel.checkpoint()
                 await sweep.aclose()
                 await reader.aclose()

@@ -18,6 +18,7 @@ import pytest
 
 from aiocapdist.simulator import Simulator
 
+from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS
 
 # By the README's own test, and by the one below that runs pytest.
@@ -115,6 +116,55 @@ def test_shared_quota(capsys: pytest.CaptureFixture[str]) -> None:
 
     asyncio.run(both())
     assert capsys.readouterr().out == "28 tokens left for both\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ledger files need flock")
+def test_file_quota(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def twice() -> None:
+        for _ in range(2):
+            async with opend() as simulator:
+                await main_of("file_quota")(simulator.port, str(tmp_path / "ledger"))
+
+    asyncio.run(twice())
+    told = "tokens left for all processes of this machine"
+    assert capsys.readouterr().out == f"29 {told}\n28 {told}\n"
+
+
+@needs_redis
+def test_redis_quota(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spend() -> None:
+        async with opend() as simulator:
+            await main_of("redis_quota")(simulator.port)
+
+    with running() as server:
+        server.warm("aiocapdist:{10000001:3212}")
+        monkeypatch.setenv("AIOCAPDIST_REDIS", server.url)
+        asyncio.run(spend())
+    assert capsys.readouterr().out == "25 tokens left for all machines\n"
+
+
+def test_gateways(capsys: pytest.CaptureFixture[str]) -> None:
+    async def both() -> tuple[int, int]:
+        async with opend() as one, opend() as other:
+            await main_of("gateways")(one.port, other.port)
+            return one.port, other.port
+
+    ports = sorted(f"tcp://127.0.0.1:{port}" for port in asyncio.run(both()))
+    assert capsys.readouterr().out == "".join(f"{name} answered 30\n" for name in ports)
+
+
+def test_gateway_away(capsys: pytest.CaptureFixture[str], free_tcp_port: int) -> None:
+    async def both() -> int:
+        async with opend() as simulator:
+            await main_of("gateway_away")(free_tcp_port, simulator.port)
+            return simulator.port
+
+    there = f"tcp://127.0.0.1:{asyncio.run(both())}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"HK.00700 by {there}",
+        f"tcp://127.0.0.1:{free_tcp_port} is away",
+        f"{there} is there",
+    ]
 
 
 def test_long_lived(capsys: pytest.CaptureFixture[str]) -> None:

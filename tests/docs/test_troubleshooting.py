@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import aiocapdist
 from aiocapdist import _entrance
 from aiocapdist._pb import keep_alive_pb2
+from aiocapdist.quota import FileQuota, RedisQuota, file
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..doors import OpenDoor, rsa_pem, server_tls
 from ..misbehaving import Server
+from ..quota.redis.servers import REASON, binary, running
 from ..waiting import until
 from .pages import DOCS
 
@@ -48,14 +53,17 @@ def as_on_the_page(text: str, home: Path) -> str:
     """With the page's ports and folder."""
     text = text.replace(str(home), "/home/me")
     text = re.sub(r"(127\.0\.0\.1|is)(:| )(\d{4,5})\b", _usual_port, text)
+    text = re.sub(r"nothing for 41\.\d s", "nothing for 41.1 s", text)
     return re.sub(r"about 30\.\d s", "about 30.0 s", text)
 
 
 _WEBSOCKET_PORTS: set[int] = set()
+_REDIS_PORTS: set[int] = set()
 
 
 def _usual_port(match: re.Match[str]) -> str:
-    port = 33333 if int(match[3]) in _WEBSOCKET_PORTS else 11111
+    port = int(match[3])
+    port = 33333 if port in _WEBSOCKET_PORTS else 6379 if port in _REDIS_PORTS else 11111
     return f"{match[1]}{match[2]}{port}"
 
 
@@ -301,6 +309,98 @@ async def too_long(home: Path) -> None:
     async with Simulator() as opend, aiocapdist.connect(port=opend.port, quota=quota) as client:
         await ask(client)
         await ask(client, "HK.00005", max_wait=5)
+
+
+# ---- a shared quota
+
+
+async def connect_by(quota: aiocapdist.Quota) -> None:
+    async with Simulator() as opend:
+        await connect("127.0.0.1", opend.port, quota=quota)
+
+
+@heading("the quota at /home/me/capdist.quota cannot be used: it is for 30 calls")
+async def other_numbers(home: Path) -> None:
+    await connect_by(FileQuota(home / "capdist.quota"))
+    await connect_by(FileQuota(home / "capdist.quota", 20))
+
+
+@heading("the quota at /home/me/watchlist.txt")
+async def no_ledger(home: Path) -> None:
+    (home / "watchlist.txt").write_text("HK.00700\n" * 10)
+    await connect_by(FileQuota(home / "watchlist.txt"))
+
+
+@heading("the quota at /home/me/none/capdist.quota")
+async def no_folder(home: Path) -> None:
+    await connect_by(FileQuota(home / "none" / "capdist.quota"))
+
+
+@heading("the quota at /home/me/capdist.quota cannot be used: another program")
+async def locked_for_long(home: Path) -> None:
+    import fcntl
+
+    await connect_by(FileQuota(home / "capdist.quota"))
+    with (home / "capdist.quota").open() as locked, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        patch.setattr(file, "BETWEEN_CHECKS", 0.0)
+        await connect_by(FileQuota(home / "capdist.quota"))
+
+
+@heading("the ledger /home/me/capdist.quota is damaged")
+async def damaged(home: Path) -> None:
+    path = home / "capdist.quota"
+    await connect_by(FileQuota(path))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    await connect_by(FileQuota(path))
+    raise LookupError("connecting succeeds; the log tells")
+
+
+@asynccontextmanager
+async def redis(*options: str) -> AsyncIterator[str]:
+    """The URL of a server on a port of its own."""
+    if binary() is None:
+        pytest.skip(REASON)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    _REDIS_PORTS.add(port)
+    with running(*options, port=port) as server:
+        server.warm("key")
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: it does not let us in")
+async def no_password(home: Path) -> None:
+    async with redis() as url:
+        await connect_by(RedisQuota(url.replace("//", "//:wrong@"), "key"))
+
+
+@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: others use the same key")
+async def other_terms(home: Path) -> None:
+    async with redis() as url, Simulator() as opend:
+        quota = RedisQuota(url, "key")
+        async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+            await ask(client)
+            await connect_by(RedisQuota(url, "key", 20))
+
+
+@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: redis-py")
+async def on_trio(home: Path) -> None:
+    def run() -> None:
+        anyio.run(connect_by, RedisQuota("redis://127.0.0.1:6379/0"), backend="trio")
+
+    _REDIS_PORTS.add(6379)
+    await asyncio.to_thread(run)
+
+
+@heading("the quota at redis://127.0.0.1:6379/0 grants nothing")
+async def new_key(home: Path) -> None:
+    async with redis() as url, Simulator() as opend:
+        quota = RedisQuota(url, "another")
+        async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+            async for event in client.events():
+                if isinstance(event, aiocapdist.QuotaLost):
+                    raise LookupError(event.reason)
 
 
 @heading("the client is closed")

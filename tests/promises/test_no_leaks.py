@@ -17,7 +17,8 @@ from typing import Any
 import anyio
 import pytest
 
-from ..soak import RATES, Soak, slope
+from ..soak import slope
+from ..soaking import RATES, Soak
 from .test_cancelling_everywhere import STEPPED, no_delay
 
 __all__ = ["no_delay"]

@@ -1,7 +1,7 @@
 """Row 17 of the promises: serials that wrap, and replies that are late, doubled, unasked or
 under another id. Nothing is ever delivered to another than its own.
 
-At scale 1: 1 500 wraps of a session's serials; the soak's are 100 000. Between two wraps the
+At scale 1: 7 500 wraps of a session's serials; the soak's are 100 000. Between two wraps the
 four thousand million requests are left out, but not what they would have to get past: what
 still flies, and the tombstones of what was forgotten or timed out.
 """
@@ -25,7 +25,7 @@ from aiocapdist._protocol.session import (
 from .._protocol.peer import notice, ready, sent, with_bad_digest
 from .scale import figure, scaled
 
-WRAPS = scaled(1_500)
+WRAPS = scaled(7_500)
 LAST = 2**32 - 1
 PROTOS = (3212, 1002, 3211)
 TIMEOUT = 4.0

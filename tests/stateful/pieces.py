@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -12,6 +15,15 @@ from anyio.abc import ByteStream
 
 from aiocapdist import AiocapdistError
 from aiocapdist.simulator import Fault, Simulator
+
+
+def own_port() -> int:
+    """A free port that no system gives to who wants any: it stays free while OpenD is away."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as taken, suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class Script:
@@ -35,10 +47,14 @@ class Pipe:
     def __init__(self, opend: Simulator) -> None:
         self._opend = opend
         self.clear = anyio.Event()
-        self.clear.set()
+        self.unclog()
 
     def clog(self) -> None:
         self.clear = anyio.Event()
+
+    def unclog(self) -> None:
+        self.clear.set()
+        self.clear_since = anyio.current_time()
 
     async def open(self) -> ByteStream:
         return _End(await self._opend.memory.open(), self)

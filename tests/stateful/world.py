@@ -19,7 +19,7 @@ from aiocapdist.simulator import Faults, Simulator
 from ..doors import NOW, SEED
 from ..own_call import PROTO_ID, double
 from ..virtual_asyncio import VirtualLoop
-from .pieces import Called, Pipe, Script
+from .pieces import Called, Pipe, Script, own_port
 
 PERIOD = 30.0
 UNREFUSED = 10**6
@@ -44,6 +44,7 @@ class World:
             script=self.script, handshake=handshake, delay=(0.1, 70.0), flood=300, away=3.0
         )
         self.opend = Simulator(
+            port=own_port(),
             quota=(UNREFUSED, PERIOD),
             latency=latency,
             seed=SEED,
@@ -53,9 +54,10 @@ class World:
         )
         self._ended = asyncio.Event()
         self._host = self.loop.create_task(self._keep_open())
-        self.loop.settle()
-        while self.loop.threads or not self.opend.port:
-            self.loop.settle()  # the simulator looks for a port in a thread
+        self._is_open = False
+        while not self._is_open:
+            assert not self._host.done()
+            self.loop.settle()  # the simulator looks up its host in a thread
         self.pipe = self.run(self._make_pipe())
         self.open_client()
 
@@ -63,6 +65,7 @@ class World:
         # A user of the quota besides its clients: its clock goes on while none is there.
         self.quota.attach(self.loop.time, _hear_nothing)
         async with self.opend:
+            self._is_open = True
             await self._ended.wait()
         self.quota.detach(_hear_nothing)
 
@@ -143,7 +146,7 @@ class World:
     def come_to_an_end(self) -> None:
         """No more trouble; and then every call ends in bounded time, and leaves nothing."""
         self.script.coming.clear()
-        self.do(self.pipe.clear.set)
+        self.do(self.pipe.unclog)
         self.run(self.opend.come_back())
         waiting = sum(call.requests for call in self.running)
         bound = self.loop.time() + 600.0 + 100.0 * math.ceil(waiting / self.quota.limit)

@@ -13,15 +13,19 @@ from aiocapdist import (
     AiocapdistError,
     CapitalDistribution,
     Client,
+    ClientGroup,
     Connected,
     GatewayEvent,
     GlobalState,
+    GroupQuota,
     Market,
     MarketState,
     Missed,
     Notice,
     Outcome,
     Quota,
+    QuotaBack,
+    QuotaLost,
     Report,
     Security,
     SecurityFirm,
@@ -29,6 +33,7 @@ from aiocapdist import (
     Sweep,
     Throttled,
 )
+from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.simulator import LoggedRequest, Simulator
 
 
@@ -57,6 +62,28 @@ async def connecting(client: Client) -> None:
     aiocapdist.connect("127.0.0.1", 11111, Quota())  # type: ignore[call-arg]
     assert_type(client.status, Status)
     assert_type(client.quota, Quota)
+
+
+async def connecting_many(clients: ClientGroup) -> None:
+    connects = [aiocapdist.connect(), aiocapdist.connect("b", quota=Quota())]
+    async with aiocapdist.connect_many(connects) as one:
+        assert_type(one, ClientGroup)
+    two = await aiocapdist.connect_many(aiocapdist.connect(port=port) for port in (1, 2))
+    assert_type(two, ClientGroup)
+    assert_type(await two.aclose(), None)
+    aiocapdist.connect_many(["127.0.0.1"])  # type: ignore[list-item]
+    assert_type(clients.status, dict[str, Status])
+    assert_type(clients.clients, dict[str, Client])
+    assert_type(clients.quota, GroupQuota)
+    assert_type(clients.quota.available, int)
+    assert_type(clients.quota.eta(2), float)
+    assert_type(clients.answered_by("HK.00700"), str | None)
+    assert_type(await clients.capital_distribution("HK.00700", max_wait=2), CapitalDistribution)
+    assert_type(await clients.global_state(), GlobalState)
+    async for outcome in clients.capital_distributions(["HK.00700"]):
+        assert_type(outcome.gateway, str | None)
+    async for event in clients.events():
+        assert_type(event.gateway, str | None)
 
 
 async def asking(client: Client) -> None:
@@ -136,6 +163,28 @@ def counting(quota: Quota) -> None:
     assert_type(quota.eta(), float)
     assert_type(quota.eta(31), float)
     quota.available = 3  # type: ignore[misc]
+
+
+async def sharing(client: Client) -> None:
+    shared = FileQuota("capdist.quota", 30, 30.0, reserve=5)
+    lent = RedisQuota("redis://host:6379/0", key="mine", limit=26, fallback=2)
+    async with aiocapdist.connect(quota=shared) as one, aiocapdist.connect(quota=lent) as other:
+        assert_type(one.quota, Quota)
+        assert_type(other.quota.available, int)
+    RedisQuota("redis://host", fallback="2")  # type: ignore[arg-type]
+    async for event in client.events():
+        match event:
+            case QuotaLost():
+                assert_type(event.share, int)
+                assert_type(event.reason, str)
+            case QuotaBack():
+                pass
+            case _:
+                pass
+    try:
+        await client.capital_distribution("HK.00700")
+    except aiocapdist.QuotaUnavailable as error:
+        assert_type(error.where, str)
 
 
 def coding() -> None:
