@@ -18,7 +18,7 @@ nox.options.sessions = [
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-EXTRAS = "cli,secure,ws"
+EXTRAS = "cli,redis,secure,ws"
 GENERATED = Path("src/aiocapdist/_pb")
 
 
@@ -84,7 +84,7 @@ def coverage(session: nox.Session) -> None:
     session.install("-q", "coverage")
     session.run("coverage", "combine")
     session.run("coverage", "report")
-    pure = "*/aiocapdist/_protocol/*,*/aiocapdist/quota/*"
+    pure = "*/aiocapdist/_protocol/*,*/aiocapdist/quota/*,*/aiocapdist/quota/_*/*"
     session.run("coverage", "report", f"--include={pure}", "--fail-under=100")
 
 
