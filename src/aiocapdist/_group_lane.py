@@ -19,7 +19,7 @@ class GroupLane(RequestLane):
 
     def __init__(self, link: Link, quota: Tokens, *, patient: bool = False) -> None:
         super().__init__(link, quota, patient=patient)
-        self.seats = cast("Seats", link)
+        self.seats: Seats = cast("Seats", link)
         self.seats.serve(self)
 
     def beside(self) -> tuple[Link, Tokens]:

@@ -31,7 +31,7 @@ class SweepLane(RequestLane):
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None
-        self.left = False
+        self.left: bool = False
         self._singles = singles
         self._desk = desk
         self._max_age = max_age

@@ -15,7 +15,7 @@ from ..errors import QuotaUnavailable
 from ..events import QuotaBack, QuotaLost
 from .local import Quota, Watcher
 
-log = logging.getLogger("aiocapdist")
+log: logging.Logger = logging.getLogger("aiocapdist")
 
 CHECKS = 100  # while another program has the file
 BETWEEN_CHECKS = 0.05
@@ -56,7 +56,7 @@ class FileQuota(Quota):
         refuse_windows(path)
         from ._file.store import FileStore
 
-        self.path = Path(path).expanduser().absolute()
+        self.path: Path = Path(path).expanduser().absolute()
         """The ledger's file."""
         self._store = FileStore(self.path, limit, float(period), margin, self._now)
         self._ledger = self._store
@@ -115,8 +115,7 @@ class FileQuota(Quota):
     def _advance(self, now: float) -> None:
         super()._advance(now)
         for _ in range(min(self._store.fresh_refusals(), self.limit)):
-            self.refused += 1
-            self._ceiling.refuse(now)
+            self._was_refused(now)
 
     def _due(self) -> float | None:
         due = super()._due()

@@ -158,11 +158,9 @@ class Quota:
 
         True: the request shall go again.
         """
-        self.refused += 1
-        self._refused_lately = True
         now = self._clock()
         self._ledger.settle(1, now, refused=True)
-        self._ceiling.refuse(now)
+        self._was_refused(now)
         return True
 
     def lost(self, count: int) -> None:
@@ -205,6 +203,12 @@ class Quota:
         return self._eta(self._line.ahead_of(lane, position) + position)
 
     # ---- inside
+
+    def _was_refused(self, now: float) -> None:
+        """OpenD refused one who spends from here, this program or another."""
+        self.refused += 1
+        self._refused_lately = True
+        self._ceiling.refuse(now)
 
     def _tell_watchers(self) -> None:
         """Of each change between waiting and not, and of each refusal while some wait."""

@@ -161,9 +161,7 @@ class RedisQuota(Quota):
 
     def _heard(self, refusals: int) -> None:
         for _ in range(refusals):
-            self.refused += 1
-            self._refused_lately = True
-            self._ceiling.refuse(self._clock())
+            self._was_refused(self._clock())
         leases = self._borrower.leases
         granted = leases.pocket
         self.pump()
