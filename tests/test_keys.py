@@ -47,7 +47,9 @@ def shows(error: BaseException, content: bytes) -> bool:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("form", [str, Path, lambda path: path.read_bytes()], ids=repr)
+@pytest.mark.parametrize(
+    "form", [str, Path, lambda path: path.read_bytes()], ids=["text", "Path", "bytes"]
+)
 async def test_a_key_is_a_path_or_its_bytes_for_client_and_simulator(
     tmp_path: Path, form: Any
 ) -> None:
