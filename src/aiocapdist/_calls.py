@@ -37,7 +37,7 @@ class DistributionRequest(Request[CapitalDistribution]):
         self.code = code
         self._security = security
         self._question = question
-        self.home: Home = home
+        self.home: Home | None = home
 
     @property
     def about(self) -> str:

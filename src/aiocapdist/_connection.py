@@ -14,18 +14,8 @@ from typing import Protocol
 import anyio
 
 from ._loop import Clock, Ticker
-from ._protocol.session import (
-    Damaged,
-    Event,
-    Flight,
-    Pushed,
-    Replied,
-    Session,
-    Settled,
-    State,
-    TimedOut,
-    Welcomed,
-)
+from ._protocol.flights import Damaged, Event, Flight, Pushed, Replied, Settled, TimedOut, Welcomed
+from ._protocol.session import Session, State
 from ._protocol.wire import Welcome, Wire
 from ._traffic import Traffic
 from ._transports.base import Transport

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ._loop import Clock, Waiter
-from ._protocol.session import Flight
+from ._protocol.flights import Flight
 from ._request import Request
 from .errors import AiocapdistError
 from .quota.line import Lane

@@ -31,7 +31,7 @@ from .errors import (
 if TYPE_CHECKING:
     from ._lane import RequestLane, Way
     from ._loop import Waiter
-    from ._protocol.session import Flight
+    from ._protocol.flights import Flight
 
 T = TypeVar("T")
 log = logging.getLogger("aiocapdist")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ._fleet import Fleet
 from ._lane import AnyRequest, Tokens
 from ._loop import Clock, Waiter
-from ._protocol.session import Flight
+from ._protocol.flights import Flight
 from ._ways import GroupWay
 from .errors import AiocapdistError
 from .quota import Quota

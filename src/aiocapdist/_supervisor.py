@@ -18,8 +18,8 @@ from ._feed import EventStream, Feed
 from ._loop import Clock, Waiter, surely, waiter_kind
 from ._protocol.backoff import Backoff
 from ._protocol.catalog import NOTIFY
+from ._protocol.flights import Flight
 from ._protocol.notices import read_notice
-from ._protocol.session import Flight
 from ._protocol.wire import Welcome
 from ._traffic import Traffic
 from ._transports.base import Door

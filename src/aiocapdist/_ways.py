@@ -6,8 +6,8 @@ from typing import Any
 
 from ._gateway import Gateway
 from ._lane import AnyRequest, Tokens
+from ._protocol.flights import Flight
 from ._protocol.questions import CapitalDistributionQuestion
-from ._protocol.session import Flight
 from ._supervisor import Supervisor
 from .errors import AiocapdistError
 

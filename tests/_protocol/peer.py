@@ -13,8 +13,9 @@ from aiocapdist._pb import (
     keep_alive_pb2,
     notify_pb2,
 )
+from aiocapdist._protocol.flights import Flight
 from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
-from aiocapdist._protocol.session import Flight, Session, State
+from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 
 needs_fast_protobuf = pytest.mark.skipif(

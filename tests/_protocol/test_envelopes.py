@@ -8,7 +8,8 @@ import pytest
 
 from aiocapdist._pb import init_websocket_pb2
 from aiocapdist._protocol import catalog
-from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State, Welcomed
+from aiocapdist._protocol.flights import Damaged, Pushed, Replied, Welcomed
+from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.websocket import WebSocketWire, key_digest
 from aiocapdist._protocol.wire import Welcome
 from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from aiocapdist._protocol.catalog import CATALOG, PUSHES
+from aiocapdist._protocol.flights import Pushed, Replied, Welcomed
 from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
 from aiocapdist._protocol.questions import (
     CapitalDistributionQuestion,
@@ -26,7 +27,7 @@ from aiocapdist._protocol.questions import (
     keep_alive_body,
 )
 from aiocapdist._protocol.replies import read_capital_distribution, read_global_state
-from aiocapdist._protocol.session import Pushed, Replied, Session, State, Welcomed
+from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist.errors import BackendError, OpenDError, QuotaExceeded, UnknownSecurity
 from aiocapdist.models import Security

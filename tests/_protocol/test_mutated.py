@@ -15,8 +15,9 @@ from time import perf_counter
 import pytest
 
 from aiocapdist._protocol.ciphers import Algorithm, Rsa
+from aiocapdist._protocol.flights import Replied, Welcomed
 from aiocapdist._protocol.frames import digest_of, encode_frame
-from aiocapdist._protocol.session import Replied, State, Welcomed
+from aiocapdist._protocol.session import State
 from aiocapdist._protocol.wire import Welcome
 from aiocapdist.errors import ProtocolError
 

@@ -10,16 +10,9 @@ import pytest
 
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol import session as module
+from aiocapdist._protocol.flights import Pushed, Replied, Welcomed
 from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.session import (
-    TRANSITIONS,
-    Pushed,
-    Replied,
-    Session,
-    State,
-    Trigger,
-    Welcomed,
-)
+from aiocapdist._protocol.session import TRANSITIONS, Session, State, Trigger
 from aiocapdist.errors import OpenDError, ProtocolError
 
 from .peer import answer, fresh, let_in, notice, ready, sent, with_bad_digest

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aiocapdist._protocol.flights import Settled
 from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.session import Settled
 
 from .peer import answer, ask, fresh, ready, sent, with_bad_digest
 

@@ -7,9 +7,10 @@ import itertools
 import pytest
 
 from aiocapdist._protocol.catalog import PUSHES
+from aiocapdist._protocol.flights import Damaged, Pushed, Replied
 from aiocapdist._protocol.frames import Frame, encode_frame
 from aiocapdist._protocol.replies import read_capital_distribution
-from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State
+from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist.errors import ProtocolError
 from aiocapdist.models import Security

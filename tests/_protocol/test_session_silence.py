@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from aiocapdist._protocol.flights import TimedOut
 from aiocapdist._protocol.frames import Frame
-from aiocapdist._protocol.session import Session, State, TimedOut
+from aiocapdist._protocol.session import Session, State
 from aiocapdist.errors import ProtocolError
 
 from .peer import alive, answer, notice, ready, sent

@@ -8,17 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from aiocapdist._protocol.flights import Damaged, Flight, Pushed, Replied, Settled, TimedOut
 from aiocapdist._protocol.frames import Frame, encode_frame
-from aiocapdist._protocol.session import (
-    Damaged,
-    Flight,
-    Pushed,
-    Replied,
-    Session,
-    Settled,
-    State,
-    TimedOut,
-)
+from aiocapdist._protocol.session import Session, State
 
 from .peer import as_json, notice, ready, sent, with_bad_digest
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist._pb import keep_alive_pb2
-from aiocapdist._protocol.session import (
-    Replied,
-    Session,
-    Settled,
-    State,
-    TimedOut,
-)
+from aiocapdist._protocol.flights import Replied, Settled, TimedOut
+from aiocapdist._protocol.session import Session, State
 from aiocapdist.errors import ProtocolError
 
 from .peer import alive, answer, fresh, let_in, notice, ready, sent, with_bad_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiocapdist._protocol.session import TimedOut
+from aiocapdist._protocol.flights import TimedOut
 
 from .peer import notice, ready, sent
 

@@ -6,8 +6,9 @@ import pytest
 
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol.ciphers import CLEAR, AesCbc, Algorithm, Rsa
+from aiocapdist._protocol.flights import Damaged, Pushed, Replied, Settled, Welcomed
 from aiocapdist._protocol.frames import digest_of, encode_frame
-from aiocapdist._protocol.session import Damaged, Pushed, Replied, Settled, State, Welcomed
+from aiocapdist._protocol.session import State
 from aiocapdist.errors import ProtocolError
 
 from ..doors import rsa_key

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.session import (
+from aiocapdist._protocol.flights import (
     Damaged,
     Flight,
     Pushed,
     Replied,
-    Session,
     Settled,
-    State,
     TimedOut,
     Welcomed,
 )
+from aiocapdist._protocol.frames import encode_frame
+from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.wire import Wire
 from aiocapdist.errors import AiocapdistError
 

@@ -13,8 +13,9 @@ from hashlib import sha1
 
 import pytest
 
+from aiocapdist._protocol.flights import Damaged, Pushed, Replied
 from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
-from aiocapdist._protocol.session import Damaged, Pushed, Replied, Session, State
+from aiocapdist._protocol.session import Session, State
 from aiocapdist.errors import ProtocolError
 
 from .._protocol.peer import ask, figures, notice, ready, sent

@@ -10,17 +10,9 @@ from __future__ import annotations
 
 import random
 
+from aiocapdist._protocol.flights import Damaged, Flight, Pushed, Replied, Settled, TimedOut
 from aiocapdist._protocol.frames import Frame, encode_frame
-from aiocapdist._protocol.session import (
-    Damaged,
-    Flight,
-    Pushed,
-    Replied,
-    Session,
-    Settled,
-    State,
-    TimedOut,
-)
+from aiocapdist._protocol.session import Session, State
 
 from .._protocol.peer import notice, ready, sent, with_bad_digest
 from .scale import figure, scaled

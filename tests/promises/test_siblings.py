@@ -27,7 +27,7 @@ from aiocapdist.quota import FileQuota, local
 from aiocapdist.quota._file import holder
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file.slots import Holder
-from aiocapdist.quota._file.store import GRACE_OF_THE_DEAD, LOOK_EVERY
+from aiocapdist.quota._file.store import GRACE, LOOK_EVERY
 from aiocapdist.simulator import Simulator
 
 from ..quota.siblings import siblings
@@ -160,7 +160,7 @@ def test_what_is_lost_of_time_is_what_the_tokens_of_the_dead_lay_idle(
         killed_at_random, tmp_path / "ledger", machine, FIRST_SEED, on=on
     )
     # Until someone looks, and then until OpenD can count it no more: then it cools.
-    idle = held * (LOOK_EVERY + GRACE_OF_THE_DEAD)
+    idle = held * (LOOK_EVERY + GRACE)
     floor = 30.0 * ((asked - 1) // LIMIT) + idle / LIMIT
     over = seconds / floor - 1
     figure(7, loop=on, kills=KILLS, held_by_the_dead=held, over_the_floor=f"{over:.2%}")

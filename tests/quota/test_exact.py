@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiocapdist import Quota
-from aiocapdist.quota.local import GRACE_AFTER_LOSS
+from aiocapdist.quota.store import GRACE
 
 from .stubs import Asking, Clock, Watched
 
@@ -125,7 +125,7 @@ class Account(RuleBasedStateMachine):
         lost = list(self.under_way)
         self.quota.lost(len(lost))
         for sent, share in zip(lost, shares, strict=False):
-            self.end(sent, share, self.clock.now + GRACE_AFTER_LOSS)
+            self.end(sent, share, self.clock.now + GRACE)
         self.pump()
 
     @invariant()

@@ -15,10 +15,11 @@ from __future__ import annotations
 import heapq
 from enum import Enum, auto
 from itertools import takewhile
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic
 
 from ..errors import AiocapdistError, ProtocolError
 from . import catalog
+from .flights import Damaged, Event, Flight, Pushed, RefT, Replied, Settled, TimedOut, Welcomed
 from .questions import keep_alive_body
 from .wire import Incoming, Spoilt, Welcome, Wire
 
@@ -53,66 +54,7 @@ TRANSITIONS: dict[State, dict[Trigger, State]] = {
     State.CLOSED: {},
 }
 
-RefT = TypeVar("RefT")
 _new = tuple.__new__  # of a named tuple: half the cost of calling its class
-
-
-class Flight(Generic[RefT]):
-    """One request under way. ``written`` is set before its bytes are handed out."""
-
-    __slots__ = ("data", "key", "ref", "sent_at", "written")
-
-    def __init__(self, key: tuple[int, int], ref: RefT | None, sent_at: float, data: bytes) -> None:
-        self.key: tuple[int, int] = key
-        self.ref: RefT | None = ref
-        self.sent_at: float = sent_at
-        self.data: bytes = data
-        self.written: bool = False
-
-
-class Replied(NamedTuple, Generic[RefT]):
-    """The reply to a request: its clear body."""
-
-    flight: Flight[RefT]
-    body: bytes
-
-
-class Damaged(NamedTuple, Generic[RefT]):
-    """A request's reply came, but is unusable."""
-
-    flight: Flight[RefT]
-    error: AiocapdistError
-
-
-class TimedOut(NamedTuple, Generic[RefT]):
-    """A request had no reply in time. It stays known, as forgotten."""
-
-    flight: Flight[RefT]
-
-
-class Settled(NamedTuple, Generic[RefT]):
-    """A forgotten request's reply came at last (``late``), or is no longer expected."""
-
-    flight: Flight[RefT]
-    late: bool
-
-
-class Welcomed(NamedTuple):
-    """The hand-shake is done."""
-
-    welcome: Welcome
-
-
-class Pushed(NamedTuple):
-    """OpenD said something unasked."""
-
-    proto_id: int
-    body: bytes
-
-
-Event: TypeAlias = (
-    Replied[RefT] | Damaged[RefT] | TimedOut[RefT] | Settled[RefT] | Welcomed | Pushed
-)
 
 
 class Session(Generic[RefT]):

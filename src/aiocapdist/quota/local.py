@@ -17,13 +17,10 @@ from ..events import QuotaEvent, Resumed, Throttled
 from .ceiling import Ceiling
 from .ledger import Ledger
 from .line import Lane, Line
-from .store import Store
+from .store import GRACE, Store
 
 Watcher: TypeAlias = Callable[[QuotaEvent], None]
 """Told how waiting goes; must return at once."""
-
-GRACE_AFTER_LOSS = 1.0
-"""Seconds that OpenD may still take in what was sent before the connection broke."""
 
 
 class Quota:
@@ -165,7 +162,7 @@ class Quota:
 
     def lost(self, count: int) -> None:
         """These requests were written, but their connection broke before the reply."""
-        self._ledger.settle(count, self._clock(), grace=GRACE_AFTER_LOSS)
+        self._ledger.settle(count, self._clock(), grace=GRACE)
 
     def unsent(self, count: int = 1) -> None:
         """These requests were never written."""

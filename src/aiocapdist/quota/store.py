@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+GRACE = 1.0
+"""Seconds that OpenD may still take in what was sent before the connection broke, or its sender
+died."""
+
 
 class Store(Protocol):
     """``limit`` tokens, each free, held by a request, or cooling until a known time.

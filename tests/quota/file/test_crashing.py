@@ -24,7 +24,7 @@ from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file.holder import boot_clock
 from aiocapdist.quota._file.page import Torn
 from aiocapdist.quota._file.slots import NOBODY
-from aiocapdist.quota._file.store import GRACE_OF_THE_DEAD, LEASE, FileStore
+from aiocapdist.quota._file.store import GRACE, LEASE, FileStore
 
 from ...promises.scale import SCALE, figure
 from .forks import in_a_fork
@@ -128,7 +128,7 @@ def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
         seen, now = page_at(path), boot_clock()
         assert seen.others_holding(store._me, now) == set(), "nobody is alive"
         assert tally(seen, store._me, began + SPAN - 0.001)[0] <= LIMIT - spent, "free early"
-        assert tally(seen, store._me, now + GRACE_OF_THE_DEAD + SPAN)[0] == LIMIT, "lost"
+        assert tally(seen, store._me, now + GRACE + SPAN)[0] == LIMIT, "lost"
         path.unlink()
         if ended == 0:
             figure(7, life=life.__name__, killed_at=f"{EVENT}s up to {k - 1}")
@@ -158,7 +158,7 @@ def test_killed_anywhere_while_it_mends_a_torn_file_it_never_leaves_one_all_free
         except Torn:
             assert ended == -signal.SIGKILL
             continue
-        cold = LEASE + SPAN + GRACE_OF_THE_DEAD
+        cold = LEASE + SPAN + GRACE
         assert tally(left, NOBODY, began + cold)[0] == 0
         assert tally(left, NOBODY, boot_clock() + cold)[0] == LIMIT
         if ended == 0:

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._file.store import GRACE_OF_THE_DEAD, LEASE
-from aiocapdist.quota.local import GRACE_AFTER_LOSS
+from aiocapdist.quota._file.store import LEASE
+from aiocapdist.quota.store import GRACE
 
 from ..stubs import Asking
 from .machine import Machine
@@ -101,7 +101,7 @@ class Account(RuleBasedStateMachine):
         self.processes.remove(process)
         self.machine.kill(process.quota)
         for sent, share in zip(list(process.under_way), shares, strict=False):
-            self.end(process, sent, share, self.machine.now + GRACE_OF_THE_DEAD)
+            self.end(process, sent, share, self.machine.now + GRACE)
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
@@ -196,7 +196,7 @@ class Account(RuleBasedStateMachine):
         process = self.chosen(data, busy=True)
         process.quota.lost(len(process.under_way))
         for sent, share in zip(list(process.under_way), shares, strict=False):
-            self.end(process, sent, share, self.machine.now + GRACE_AFTER_LOSS)
+            self.end(process, sent, share, self.machine.now + GRACE)
         self.pump(process)
 
     # ---- what holds at all times

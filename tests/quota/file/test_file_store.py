@@ -13,7 +13,7 @@ from aiocapdist.quota._file.page import WAITERS
 from aiocapdist.quota._file.slots import Holder
 from aiocapdist.quota._file.store import (
     BACK_AFTER,
-    GRACE_OF_THE_DEAD,
+    GRACE,
     LEASE,
     LOOK_EVERY,
     FileStore,
@@ -164,7 +164,7 @@ def test_the_tokens_of_the_dead_are_free_a_period_after_someone_noticed(
     assert look(lives, machine) == (0, 3, 0), "it looked just now"
     machine.now += LOOK_EVERY
     assert look(lives, machine) == (0, 1, 2)
-    machine.now += SPAN + GRACE_OF_THE_DEAD - 0.001
+    machine.now += SPAN + GRACE - 0.001
     assert look(lives, machine) == (0, 1, 2)
     machine.now += 0.001
     assert look(lives, machine) == (2, 1, 0)
@@ -230,7 +230,7 @@ def test_what_the_page_says_that_i_hold_and_i_do_not_cools(machine: Machine) -> 
         one.take(2)
     assert machine.free == 1
     assert look(one, machine) == (1, 0, 2)
-    machine.now += SPAN + GRACE_OF_THE_DEAD - 0.001
+    machine.now += SPAN + GRACE - 0.001
     assert look(one, machine) == (1, 0, 2)
     machine.now += 0.001
     assert look(one, machine) == (3, 0, 0)
@@ -264,7 +264,7 @@ def test_two_that_go_on_in_a_new_file_lose_none_for_good(machine: Machine) -> No
     look(one, machine)
     assert look(other, machine)[0] <= 2
     assert (one._mine, other._mine) == (0, 2)
-    machine.now += SPAN + GRACE_OF_THE_DEAD + 0.001
+    machine.now += SPAN + GRACE + 0.001
     for store in (one, other, one):
         assert look(store, machine) == (4, 2, 0)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...errors import QuotaUnavailable
 from .holder import boot_clock, boot_id
-from .page import Foreign, Page, Torn, size_of
+from .page import LARGEST, Foreign, Page, Torn, size_of
 
 log = logging.getLogger("aiocapdist")
 
@@ -26,7 +26,6 @@ OVER_THE_NETWORK = frozenset(
     ["9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3"]
 )
 ATTEMPTS = 3  # to get the lock: who has it needs some microseconds
-LARGEST = 2**20  # bytes that are looked at: the ledger of some 25,000 tokens
 
 
 class LedgerFile:

@@ -9,15 +9,13 @@ from pathlib import Path
 
 from ...errors import QuotaUnavailable
 from ..overview import Overview, Owner, Token, overview
+from ..store import GRACE
 from .holder import boot_clock, boot_id, in_sight, is_alive
-from .page import Foreign, Page, Torn
+from .page import LARGEST, Foreign, Page, Torn
 from .slots import FREE, HELD, NOBODY, Holder, Slot
-from .store import GRACE_OF_THE_DEAD
 
 READS = 50  # a read that meets a write has a wrong checksum: that is over in microseconds
 BETWEEN_READS = 0.001
-LARGEST = 2**20
-"""Bytes that are read at most: the ledger of some 25,000 tokens."""
 
 
 def overview_of_file(path: str | os.PathLike[str]) -> Overview:
@@ -28,7 +26,7 @@ def overview_of_file(path: str | os.PathLike[str]) -> Overview:
     page = _read(Path(path))
     now = boot_clock()
     if page.boot != (boot := boot_id()):
-        page.started_anew(boot, now, time.time() - now, page.period + GRACE_OF_THE_DEAD)
+        page.started_anew(boot, now, time.time() - now, page.period + GRACE)
     used = [slot for slot in page.slots if slot.state != FREE and slot.until > now]
     owners = {holder: _owner(holder) for holder in {slot.holder for slot in used}}
     unknown = all(owner is None for owner in owners.values()) and len(used) == page.limit

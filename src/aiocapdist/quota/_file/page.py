@@ -17,6 +17,7 @@ from .slots import COOLING, EMPTY, FREE, HELD, NOBODY, REFUSED, Holder, Sight, S
 
 MAGIC = b"aiocapdist quota"
 VERSION = 1
+LARGEST = 2**20  # bytes that are looked at: the ledger of some 25,000 tokens
 WAITERS = 8  # that are remembered: so many suffice to tell a taker to share
 
 # Magic, version, limit, period, the ledger's number, the machine's boot, wall clock less boot

@@ -1,4 +1,4 @@
-"""Tokens that many processes of a machine share, in a ledger file (see :class:`.store.Store`).
+"""Tokens that many processes of a machine share, in a ledger file (see quota/store.py).
 
 What the others do is seen when we look; between two looks the latest sight serves. What
 cannot be written at the moment is owed, and written with the next look.
@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 
 from ..._loop import Clock
-from ..store import estimate
+from ..store import GRACE, estimate
 from .access import Change, FileAccess
 from .holder import boot_clock, is_alive, this_process
 from .ledger_file import LedgerFile
@@ -22,8 +22,6 @@ from .slots import Sight
 LEASE = 120.0
 """Seconds for which a token is held at most without a word from its holder: far more than
 OpenD takes to count. It ends what a holder has whom nobody can see."""
-GRACE_OF_THE_DEAD = 1.0
-"""Seconds that OpenD may still take in what was sent before its sender died."""
 LOOK_EVERY = 1.0
 """Seconds at most between looks while others hold tokens: one may die, or put its token back.
 A thirtieth of shorter periods, or too much would be missed."""
@@ -40,7 +38,7 @@ class FileStore:
         self._clock = clock
         self._look_every = min(LOOK_EVERY, period / 30)
         self._sharing_pause = period / 3000  # others, if they wait, are awake by then
-        span = self._span + GRACE_OF_THE_DEAD
+        span = self._span + GRACE
         new_file = partial(LedgerFile, path, limit, period, span=span, cold=LEASE + span)
         self.access = FileAccess(new_file, clock)
         self._me = this_process()
@@ -53,7 +51,7 @@ class FileStore:
         self._fresh_refusals = 0
         self._buried_at = -inf
 
-    # ---- what the quota calls (see store.Store)
+    # ---- what the quota calls (see quota/store.py)
 
     @property
     def free(self) -> int:
@@ -194,7 +192,7 @@ class FileStore:
         mine, lease_ends = self._sight.mine, self._sight.lease_ends
         if mine > self._mine:
             # An exception came in between once, or the page came in place of another.
-            page.settle(mine - self._mine, self._me, now, now + GRACE_OF_THE_DEAD + self._span)
+            page.settle(mine - self._mine, self._me, now, now + GRACE + self._span)
             self._see(page, now)
         elif mine < self._mine or lease_ends - self._span - LEASE / 2 <= now:
             page.renew(self._mine, self._me, now, now + LEASE + self._span)
@@ -206,7 +204,7 @@ class FileStore:
         self._buried_at = now
         for holder in page.others_holding(self._me, now):
             if not is_alive(holder):
-                page.bury(holder, now + GRACE_OF_THE_DEAD + self._span)
+                page.bury(holder, now + GRACE + self._span)
 
     def _see(self, page: Page, now: float) -> None:
         """Take in how things stand."""

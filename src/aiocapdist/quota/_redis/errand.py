@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-GRACE = 1.0
-"""Seconds that OpenD may still take in what a holder wrote before it died."""
+from ..store import GRACE
 
 RECHECK = 1 / 15  # of a period: how long at most until asking again, as tokens may come early
 

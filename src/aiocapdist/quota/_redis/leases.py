@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from ..store import estimate
-from .errand import GRACE, Answer, Errand, Settled, Terms, Wish
+from ..store import GRACE, estimate
+from .errand import Answer, Errand, Settled, Terms, Wish
 
 RENEW = 1 / 3  # of a lease: two renewals may fail before it ends
 
@@ -44,7 +44,7 @@ class Leases:
         self._alone_from = inf
         self._alone = False
 
-    # ---- the store (see .store)
+    # ---- the store (see quota/store.py)
 
     @property
     def free(self) -> int:
