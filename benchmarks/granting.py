@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from aiocapdist._lane import RequestLane
+from aiocapdist._requests.queue import RequestLane
 from aiocapdist.quota import Quota
 
 FEW, MANY = 3_000, 50_000

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from aiocapdist.quota import FileQuota, Quota
-from aiocapdist.quota.line import Lane
+from aiocapdist.quota._core.fair_queue import Lane
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 SECONDS = 0.4

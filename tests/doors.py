@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import aiocapdist
-from aiocapdist._connect import Connecting
+from aiocapdist._client.connect import Connecting
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._figures import figures
 

@@ -25,7 +25,7 @@ from google.protobuf.message import Message
 
 import aiocapdist
 from aiocapdist import Security
-from aiocapdist._connect import Connecting
+from aiocapdist._client.connect import Connecting
 from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2, keep_alive_pb2
 from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
 from aiocapdist._transports.memory import MemoryDoor

@@ -25,7 +25,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 import aiocapdist
-from aiocapdist._connect import Connecting
+from aiocapdist._client.connect import Connecting
 from aiocapdist._pb import init_websocket_pb2
 from aiocapdist._transports.memory import MemoryDoor
 

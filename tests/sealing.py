@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import ByteStream
 from google.protobuf.message import Message
 
-from aiocapdist._connect import Connecting
+from aiocapdist._client.connect import Connecting
 from aiocapdist._protocol.ciphers import Algorithm, Rsa
 from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
 

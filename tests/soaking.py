@@ -12,7 +12,7 @@ import anyio
 
 import aiocapdist
 from aiocapdist import AiocapdistError, Client, Quota
-from aiocapdist._connect import Connecting
+from aiocapdist._client.connect import Connecting
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Fault, Faults, Simulator
 

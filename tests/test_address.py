@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiocapdist._address import parse_address
+from aiocapdist._connection.address import parse_address
 
 
 @pytest.mark.parametrize(

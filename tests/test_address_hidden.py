@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from aiocapdist._address import parse_address
+from aiocapdist._connection.address import parse_address
 
 
 @pytest.mark.parametrize(

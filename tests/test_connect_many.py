@@ -239,7 +239,7 @@ def test_cancelled_in_the_first_moment_of_its_task_it_leaves_nothing() -> None:
             many = connect_many([connect(port=opend.port, quota=quota) for _ in range(2)])
             clients, fleet = await many._make()
             many._client = clients
-            task = aiocapdist._entering._start_task(fleet)
+            task = aiocapdist._client.lifecycle._start_task(fleet)
             task.cancel()
             await asyncio.wait([task])
             await asyncio.sleep(0)

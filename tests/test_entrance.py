@@ -13,7 +13,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import ConnectError
-from aiocapdist._entrance import _is_loopback, _warn_beyond_loopback
+from aiocapdist._connection.endpoint import _is_loopback, _warn_beyond_loopback
 from aiocapdist.simulator import Simulator
 
 from .doors import client_tls, rsa_pem, server_tls
@@ -24,7 +24,7 @@ FOREIGN = "0.0.0.0"
 
 @pytest.fixture(autouse=True)
 def nobody_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aiocapdist._entrance._warned", set())
+    monkeypatch.setattr("aiocapdist._connection.endpoint._warned", set())
 
 
 # ---- what goes together

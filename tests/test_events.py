@@ -18,7 +18,7 @@ from aiocapdist import (
     Quota,
     Reconnecting,
 )
-from aiocapdist._feed import KEPT
+from aiocapdist._connection.event_stream import KEPT
 from aiocapdist._pb import notify_pb2
 from aiocapdist._protocol.frames import encode_frame
 from aiocapdist.events import Event

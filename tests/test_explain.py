@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from aiocapdist import AiocapdistError, BackendError, HandshakeError, OpenDError, ProtocolError
-from aiocapdist._entrance import Entrance
-from aiocapdist._explain import explain_connect, explain_handshake, internal_error, reason_of
+from aiocapdist._connection.endpoint import Entrance
+from aiocapdist._connection.connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist._transports.tcp import TcpDoor
 from aiocapdist._transports.websocket import WebSocketDoor

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from aiocapdist import EventStream, Missed, Reconnecting
-from aiocapdist._feed import KEPT, KEPT_BYTES, Feed
+from aiocapdist._connection.event_stream import KEPT, KEPT_BYTES, Feed
 from aiocapdist.events import Event
 
 from .waiting import until

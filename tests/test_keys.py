@@ -15,7 +15,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import InvalidKey
-from aiocapdist._key_file import load_key
+from aiocapdist._connection.key_file import load_key
 from aiocapdist.simulator import Simulator
 
 from .doors import rsa_key, rsa_pem

@@ -21,7 +21,7 @@ from aiocapdist import (
     MarketState,
     Outcome,
 )
-from aiocapdist.models import known, moment, version_text
+from aiocapdist.models.figures import known, moment, version_text
 
 SIZES = ("super", "big", "mid", "small")
 

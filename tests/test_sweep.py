@@ -16,7 +16,7 @@ from aiocapdist import (
     Quota,
     UnknownSecurity,
 )
-from aiocapdist._sweep_lane import LEAD
+from aiocapdist._requests.sweep_source import LEAD
 from aiocapdist.simulator import Simulator
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client, Quota
-from aiocapdist._sweep_lane import SweepLane
-from aiocapdist.quota.line import Lane
+from aiocapdist._requests.sweep_source import SweepLane
+from aiocapdist.quota._core.fair_queue import Lane
 from aiocapdist.simulator import Simulator
 
 from .leftovers import left_in, until_nothing_is_left

@@ -11,9 +11,9 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Quota
-from aiocapdist._sweep_lane import LEAD
+from aiocapdist._requests.sweep_source import LEAD
 from aiocapdist.simulator import Simulator
-from aiocapdist.sweep import REFILL_EVERY
+from aiocapdist._client.sweep import REFILL_EVERY
 
 from .doors import asked
 

@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._connect import connect as connect
-    from ._connect_many import connect_many as connect_many
-    from ._feed import EventStream as EventStream
-    from .client import Client as Client
+    from ._client.connect import connect as connect
+    from ._client.connect_many import connect_many as connect_many
+    from ._connection.event_stream import EventStream as EventStream
+    from ._client.client import Client as Client
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
     from .errors import ClientClosed as ClientClosed
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from .events import Reconnecting as Reconnecting
     from .events import Resumed as Resumed
     from .events import Throttled as Throttled
-    from .group import ClientGroup as ClientGroup
-    from .group import GroupQuota as GroupQuota
+    from ._client.group import ClientGroup as ClientGroup
+    from ._client.group import GroupQuota as GroupQuota
     from .models import CapitalDistribution as CapitalDistribution
     from .models import GlobalState as GlobalState
     from .models import Market as Market
@@ -58,14 +58,14 @@ if TYPE_CHECKING:
     from .models import SecurityFirm as SecurityFirm
     from .models import Status as Status
     from .quota import Quota as Quota
-    from .sweep import Report as Report
-    from .sweep import Sweep as Sweep
+    from ._client.sweep import Report as Report
+    from ._client.sweep import Sweep as Sweep
 
 _HOMES = {
-    "_connect": ("connect",),
-    "_connect_many": ("connect_many",),
-    "_feed": ("EventStream",),
-    "client": ("Client",),
+    "_client.connect": ("connect",),
+    "_client.connect_many": ("connect_many",),
+    "_connection.event_stream": ("EventStream",),
+    "_client.client": ("Client",),
     "errors": (
         "AiocapdistError",
         "BackendError",
@@ -98,7 +98,7 @@ _HOMES = {
         "Resumed",
         "Throttled",
     ),
-    "group": ("ClientGroup", "GroupQuota"),
+    "_client.group": ("ClientGroup", "GroupQuota"),
     "models": (
         "CapitalDistribution",
         "GlobalState",
@@ -111,7 +111,7 @@ _HOMES = {
         "Status",
     ),
     "quota": ("Quota",),
-    "sweep": ("Report", "Sweep"),
+    "_client.sweep": ("Report", "Sweep"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

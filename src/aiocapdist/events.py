@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ConfigDict
 
-from .models import Frozen
+from .models._base import Frozen
 
 
 class Told(Frozen):

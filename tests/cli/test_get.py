@@ -11,7 +11,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from aiocapdist import CapitalDistribution, _address
+from aiocapdist import CapitalDistribution
+from aiocapdist._connection import address as _address
 from aiocapdist.cli._app import run
 from aiocapdist.simulator._figures import figures
 

@@ -19,9 +19,10 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import _entrance
+from aiocapdist._connection import endpoint as _entrance
 from aiocapdist._pb import keep_alive_pb2
-from aiocapdist.quota import FileQuota, RedisQuota, file
+from aiocapdist.quota import FileQuota, RedisQuota
+from aiocapdist.quota._file import quota as file
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..doors import OpenDoor, rsa_pem, server_tls

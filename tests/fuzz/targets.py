@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from aiocapdist import InvalidCode, OpenDError, ProtocolError
-from aiocapdist._address import Address, parse_address
+from aiocapdist._connection.address import Address, parse_address
 from aiocapdist._protocol.ciphers import Algorithm
 from aiocapdist._protocol.frames import HEAD_SIZE, FrameDecoder, encode_frame
 from aiocapdist._protocol.keys import read_key
@@ -20,7 +20,7 @@ from aiocapdist._protocol.replies import read_capital_distribution, read_global_
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, WebSocketWire
 from aiocapdist.errors import InvalidKey
-from aiocapdist.models import Market, Security
+from aiocapdist.models.figures import Market, Security
 
 from .._protocol.peer import let_in, with_bad_digest
 from .._protocol.sealed import CIPHERS, WELCOME, sealed_frame

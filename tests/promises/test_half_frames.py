@@ -24,7 +24,7 @@ from anyio.abc import ByteStream
 
 import aiocapdist
 from aiocapdist import Client, Quota
-from aiocapdist._key_file import load_key
+from aiocapdist._connection.key_file import load_key
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist._transports.stream import StreamDoor
 from aiocapdist.simulator import Simulator
@@ -95,7 +95,7 @@ class House:
         self._key = rsa_pem() if kind == "aes-cbc" else None
         self._options = {"seed": SEED, "now": lambda: NOW, "rsa_key": self._key}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr("aiocapdist._entrance.load_key", cache(load_key))
+        monkeypatch.setattr("aiocapdist._connection.endpoint.load_key", cache(load_key))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Self]:
@@ -119,7 +119,7 @@ class House:
         if self.kind == "ws":
             address = "ws://127.0.0.1"
             self._monkeypatch.setattr(
-                "aiocapdist._entrance.TcpDoor", lambda *_: StreamDoor("tcp", door.open)
+                "aiocapdist._connection.endpoint.TcpDoor", lambda *_: StreamDoor("tcp", door.open)
             )
         quota = Quota(100, 30.0)
         async with aiocapdist.connect(address, rsa_key=self._key, quota=quota) as client:

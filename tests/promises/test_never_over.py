@@ -21,7 +21,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import AiocapdistError, ClientClosed, Quota
-from aiocapdist.quota import local
+from aiocapdist.quota._core import quota as local
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.stubs import Clock, Watched

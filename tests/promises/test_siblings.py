@@ -23,7 +23,8 @@ if sys.platform == "win32":
     pytest.skip("there is no FileQuota on Windows", allow_module_level=True)
 
 import aiocapdist
-from aiocapdist.quota import FileQuota, local
+from aiocapdist.quota import FileQuota
+from aiocapdist.quota._core import quota as local
 from aiocapdist.quota._file import holder
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file.slots import Holder

@@ -114,7 +114,7 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     for _ in range(runs):
         door = MemoryDoor(buffer=1)
         pipe = StreamDoor("tcp", door.open)
-        monkeypatch.setattr("aiocapdist._entrance.TcpDoor", lambda *_, pipe=pipe: pipe)
+        monkeypatch.setattr("aiocapdist._connection.endpoint.TcpDoor", lambda *_, pipe=pipe: pipe)
         server = WebSocketServer(door)
         server.port = 1  # which nobody dials
         await one_run(server, draw)

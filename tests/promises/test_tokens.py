@@ -11,7 +11,7 @@ import random
 import pytest
 
 from aiocapdist import Quota
-from aiocapdist.quota.ledger import Ledger
+from aiocapdist.quota._core.ledger import Ledger
 
 from ..quota.stubs import Asking, Clock, Watched
 from .scale import figure, scaled

@@ -6,7 +6,7 @@ import math
 
 from aiocapdist import Quota
 from aiocapdist.events import Resumed, Throttled
-from aiocapdist.quota.line import Lane
+from aiocapdist.quota._core.fair_queue import Lane
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiocapdist.quota.ceiling import Ceiling
+from aiocapdist.quota._core.adaptive_limit import Ceiling
 
 
 def test_it_starts_at_the_limit_and_stays_there() -> None:

@@ -10,9 +10,9 @@ import math
 
 import pytest
 
-from aiocapdist.quota.ceiling import Ceiling
-from aiocapdist.quota.ledger import Ledger
-from aiocapdist.quota.line import Lane, Line
+from aiocapdist.quota._core.adaptive_limit import Ceiling
+from aiocapdist.quota._core.ledger import Ledger
+from aiocapdist.quota._core.fair_queue import Lane, Line
 
 from .test_line import Named
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from aiocapdist import AiocapdistError, Quota
-from aiocapdist._lane import RequestLane
+from aiocapdist._requests.queue import RequestLane
 from aiocapdist._loop import EventWaiter
-from aiocapdist._request import Request
+from aiocapdist._requests.request import Request
 
 from .stubs import Asking, Clock, running
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiocapdist import Quota
-from aiocapdist.quota.store import GRACE
+from aiocapdist.quota._core.store import GRACE
 
 from .stubs import Asking, Clock, Watched
 

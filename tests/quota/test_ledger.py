@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiocapdist.quota.ledger import Ledger
+from aiocapdist.quota._core.ledger import Ledger
 
 
 def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:

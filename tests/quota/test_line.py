@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiocapdist.quota.line import Lane, Line
+from aiocapdist.quota._core.fair_queue import Lane, Line
 
 
 class Named(Lane):

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from aiocapdist import QuotaUnavailable
-from aiocapdist.quota.overview import Owner, Token, overview
+from aiocapdist.quota._core.snapshot import Owner, Token, overview
 
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
 
-from aiocapdist.quota._file import overview as file_overview
+from aiocapdist.quota._file import snapshot as file_overview
 from aiocapdist.quota._file.holder import boot_clock, boot_id
-from aiocapdist.quota._file.overview import overview_of_file, program_of
+from aiocapdist.quota._file.snapshot import overview_of_file, program_of
 from aiocapdist.quota._file.page import Page
 from aiocapdist.quota._file.slots import HELD, Holder, Slot
 from aiocapdist.quota._file.store import LEASE, FileStore

@@ -9,9 +9,9 @@ import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._redis.errand import Errand, Terms, Wish
-from aiocapdist.quota._redis.overview import overview_of_server, read
+from aiocapdist.quota._redis.snapshot import overview_of_server, read
 from aiocapdist.quota._redis.server import RedisServer
-from aiocapdist.quota.overview import Overview
+from aiocapdist.quota._core.snapshot import Overview
 
 from .redis.servers import Server, needs_redis
 

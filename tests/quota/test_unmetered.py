@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiocapdist.quota.line import Lane
-from aiocapdist.quota.unmetered import Unmetered
+from aiocapdist.quota._core.fair_queue import Lane
+from aiocapdist.quota._core.unlimited import Unmetered
 
 from .stubs import Clock
 

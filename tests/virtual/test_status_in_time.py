@@ -10,7 +10,7 @@ import trio
 
 import aiocapdist
 from aiocapdist import Client, Quota, RequestTimeout
-from aiocapdist._traffic import KEPT
+from aiocapdist._connection.stats import KEPT
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 

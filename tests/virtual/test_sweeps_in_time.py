@@ -170,7 +170,7 @@ async def test_an_answer_is_young_enough_for_as_long_as_was_said() -> None:
 
 
 async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aiocapdist._desk.REMEMBERED", 6)
+    monkeypatch.setattr("aiocapdist._requests.single_flight.REMEMBERED", 6)
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         for code in ("HK.1", "HK.2", "HK.3", "HK.1", "HK.4"):
             await client.capital_distribution(code)
@@ -190,7 +190,7 @@ async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPat
 async def test_an_iterators_repeat_is_free_while_its_outcome_is_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aiocapdist._sweep_lane.REMEMBERED", 3)
+    monkeypatch.setattr("aiocapdist._requests.sweep_source.REMEMBERED", 3)
 
     def codes() -> Iterator[str]:
         yield from ("HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.3", "HK.1")

@@ -29,7 +29,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryDoor:
             self.host, self.port = host, port
             assert ssl_context is None
 
-    monkeypatch.setattr("aiocapdist._entrance.TcpDoor", PipeDoor)
+    monkeypatch.setattr("aiocapdist._connection.endpoint.TcpDoor", PipeDoor)
     return door
 
 
@@ -107,5 +107,5 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
         assert seconds_since(began) == pytest.approx(7.0)
 
 
-def server_client(**options: object) -> aiocapdist._connect.Connecting:
+def server_client(**options: object) -> aiocapdist._client.connect.Connecting:
     return aiocapdist.connect("ws://127.0.0.1", **options)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from .._pb import notify_pb2
 from ..errors import ProtocolError
 from ..events import GatewayEvent, Notice, NoticeType, ProgramStatus
-from ..models import known
+from ..models._base import known
 from .replies import SUCCESS, parse, text_of
 
 MOST_UNKNOWN = 1000

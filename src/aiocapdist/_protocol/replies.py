@@ -18,15 +18,10 @@ from ..errors import (
     UnknownSecurity,
     UnsupportedSecurity,
 )
-from ..models import (
-    CapitalDistribution,
-    GlobalState,
-    MarketState,
-    Security,
-    known,
-    moment,
-    version_text,
-)
+from ..models import CapitalDistribution, GlobalState, MarketState, Security
+from ..models._base import known
+from ..models.figures import moment
+from ..models.state import version_text
 
 _M = TypeVar("_M", bound=Message)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from ..client import Client
+from .._client.client import Client
 from ..errors import ConnectionLost
 from ..models import Outcome
 from ._output import Output

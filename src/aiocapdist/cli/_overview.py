@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from ..quota.overview import Holding, Overview
+from ..quota._core.snapshot import Holding, Overview
 from ._output import Format
 from ._print import as_json, write
 from ._say import printable

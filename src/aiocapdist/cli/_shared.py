@@ -28,11 +28,11 @@ def shared_quota(file: Path | None, redis: str | None, key: str | None) -> Quota
     """
     redis = chosen(file, redis, key)
     if file is not None:
-        from ..quota.file import FileQuota
+        from ..quota._file.quota import FileQuota
 
         return FileQuota(file)
     if redis is not None:
-        from ..quota.redis import RedisQuota
+        from ..quota._redis.quota import RedisQuota
 
         return RedisQuota(redis, key=key)
     return None

@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 
 from ..errors import QuotaUnavailable
-from ..quota.file import refuse_windows
-from ..quota.overview import Overview
+from ..quota._file.quota import refuse_windows
+from ..quota._core.snapshot import Overview
 from ._exit import NOT_REACHED, OK, USAGE
 from ._output import Format
 from ._overview import show
@@ -59,10 +59,10 @@ def quota(
 def _look(file: Path | None, redis: str | None, key: str | None) -> Overview:
     if file is not None:
         refuse_windows(file)
-        from ..quota._file.overview import overview_of_file
+        from ..quota._file.snapshot import overview_of_file
 
         return overview_of_file(file)
     assert redis is not None
-    from ..quota._redis.overview import overview_of_server
+    from ..quota._redis.snapshot import overview_of_server
 
     return anyio.run(overview_of_server, redis, key)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .local import Quota
+from ._core.quota import Quota
 
 if TYPE_CHECKING:
-    from .file import FileQuota as FileQuota
-    from .redis import RedisQuota as RedisQuota
+    from ._file.quota import FileQuota as FileQuota
+    from ._redis.quota import RedisQuota as RedisQuota
 
 __all__ = ["FileQuota", "Quota", "RedisQuota"]
 
 
 def __getattr__(name: str) -> object:
     if name == "FileQuota":
-        from .file import FileQuota
+        from ._file.quota import FileQuota
 
         return FileQuota
     if name == "RedisQuota":
-        from .redis import RedisQuota
+        from ._redis.quota import RedisQuota
 
         return RedisQuota
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

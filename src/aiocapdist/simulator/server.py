@@ -15,7 +15,7 @@ from typing import Self
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
-from .._key_file import KeySource, load_key
+from .._connection.key_file import KeySource, load_key
 from .._loop import current_clock
 from .._transports.memory import MemoryDoor
 from ._answers import Answerer, Gateway

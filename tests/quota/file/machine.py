@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from aiocapdist.quota import FileQuota, local
+from aiocapdist.quota import FileQuota
+from aiocapdist.quota._core import quota as local
 from aiocapdist.quota._file import holder
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file.page import Page

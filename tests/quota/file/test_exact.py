@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aiocapdist.quota import FileQuota
 from aiocapdist.quota._file.store import LEASE
-from aiocapdist.quota.store import GRACE
+from aiocapdist.quota._core.store import GRACE
 
 from ..stubs import Asking
 from .machine import Machine

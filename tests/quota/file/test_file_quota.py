@@ -21,7 +21,8 @@ import pytest
 import aiocapdist
 from aiocapdist import Client, Quota, QuotaUnavailable, events
 from aiocapdist._loop import on_asyncio
-from aiocapdist.quota import FileQuota, file
+from aiocapdist.quota import FileQuota
+from aiocapdist.quota._file import quota as file
 from aiocapdist.quota._file import access as file_access
 from aiocapdist.quota._file.slots import FREE
 from aiocapdist.simulator import Simulator

@@ -17,7 +17,8 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client
-from aiocapdist.quota import FileQuota, local
+from aiocapdist.quota import FileQuota
+from aiocapdist.quota._core import quota as local
 from aiocapdist.quota._file import holder
 from aiocapdist.simulator import Simulator
 

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 
 from ..._loop import Clock
-from ..store import GRACE, estimate
+from .._core.store import GRACE, estimate
 from .access import Change, FileAccess
 from .holder import boot_clock, is_alive, this_process
 from .ledger_file import LedgerFile

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..store import GRACE
+from .._core.store import GRACE
 
 RECHECK = 1 / 15  # of a period: how long at most until asking again, as tokens may come early
 

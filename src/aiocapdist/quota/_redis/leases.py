@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from ..store import GRACE, estimate
+from .._core.store import GRACE, estimate
 from .errand import Answer, Errand, Settled, Terms, Wish
 
 RENEW = 1 / 3  # of a lease: two renewals may fail before it ends

@@ -1,0 +1,1 @@
+"""The client: what users call, and how it comes to life."""

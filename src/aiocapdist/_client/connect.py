@@ -1,0 +1,131 @@
+"""``connect()``: its arguments, checked, and what they amount to."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Awaitable, Callable
+from types import UnionType
+
+from .lifecycle import Entering
+from .._connection.endpoint import CipherName, Plan, StreamOpener
+from .._connection.gateway import Gateway
+from .._connection.key_file import KeySource
+from .._loop import current_clock
+from .._connection.supervisor import Supervisor
+from .client import Client
+from ..models import SecurityFirm
+from ..quota import Quota
+
+
+def connect(
+    address: str | StreamOpener = "127.0.0.1",
+    port: int | None = None,
+    *,
+    quota: Quota | None = None,
+    rsa_key: KeySource | None = None,
+    cipher: CipherName = "aes-cbc",
+    websocket_key: str | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    security_firm: SecurityFirm | int | None = None,
+    client_id: str = "aiocapdist",
+    request_timeout: float = 10.0,
+    connect_timeout: float = 10.0,
+    attempts: int = 3,
+    reconnect: bool = True,
+    max_frame: int = 2**20,
+) -> Connecting:
+    """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
+
+    ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
+    ``ws://host:port`` or ``wss://host:port`` for the WebSocket door (33333). ``quota``
+    defaults to 30 calls in 30 seconds; give several clients of one account the same.
+
+    ``rsa_key`` (the path of a PEM file, or its bytes) encrypts the TCP door, by ``cipher``:
+    ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that wants it; then nothing is accepted in the
+    clear. ``websocket_key`` is the WebSocket door's key, in its own words; ``ssl_context``
+    is for wss, where certificates are verified unless it says otherwise.
+
+    ``security_firm`` goes into each question's header, ``client_id`` into OpenD's log.
+    ``request_timeout`` seconds count from a request's sending. ``attempts`` is how often a
+    read is sent at most when its connection breaks, its reply does not come or is damaged,
+    or the vendor's servers fail. With ``reconnect=False`` the first loss ends the client.
+    Replies longer than ``max_frame`` bytes end the connection.
+
+    Connecting raises ConnectError within ``connect_timeout`` seconds where OpenD is not
+    there, HandshakeError where it does not let us in, InvalidKey for an ``rsa_key`` that is
+    none, QuotaUnavailable for a shared ``quota`` that cannot be reached, ModuleNotFoundError
+    where a door's extra is not installed. Wrong arguments raise ValueError or TypeError here,
+    before anything is sent. Cancelling leaves nothing open. The awaited form needs ``await
+    client.aclose()`` and asyncio; on trio use ``async with``.
+    Sources: protos 1001 (InitConnect) and, for the WebSocket door, 1 (InitWebSocket).
+    """
+    _check_positive("request_timeout", request_timeout)
+    _check_positive("connect_timeout", connect_timeout)
+    _check_whole("attempts", attempts)
+    _check_whole("max_frame", max_frame)
+    _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
+    _check_kind("client_id", client_id, str, "a text")
+    _check_firm(security_firm)
+    plan = Plan(
+        address,
+        port,
+        rsa_key=rsa_key,
+        cipher=cipher,
+        websocket_key=websocket_key,
+        ssl_context=ssl_context,
+        client_id=client_id,
+        max_frame=max_frame,
+    )
+    shared = Quota() if quota is None else quota
+
+    async def make_gateway() -> Gateway:
+        entrance = await plan.prepare()
+        await shared.prepare()
+        supervisor = Supervisor(
+            entrance,
+            clock=current_clock(),
+            request_timeout=request_timeout,
+            connect_timeout=connect_timeout,
+            reconnect=reconnect,
+        )
+        return Gateway(supervisor, shared, attempts, security_firm)
+
+    return Connecting(make_gateway)
+
+
+class Connecting(Entering[Client]):
+    """A client about to be: enter it, or await it. Once."""
+
+    def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]]) -> None:
+        super().__init__("connect")
+        self.make_gateway = make_gateway
+
+    async def _make(self) -> tuple[Client, Supervisor]:
+        gateway = await self.make_gateway()
+        return Client(gateway), gateway.supervisor
+
+
+def _check_positive(name: str, seconds: float) -> None:
+    if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
+        raise ValueError(f"{name} must be a positive number of seconds, not {seconds!r}")
+
+
+def _check_whole(name: str, number: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{name} must be a whole number, at least 1, not {number!r}")
+
+
+def _check_kind(name: str, value: object, kind: type | UnionType, words: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {words}, not {type(value).__name__}")
+
+
+def _check_firm(firm: object) -> None:
+    if firm is None:
+        return
+    expected = "security_firm is a SecurityFirm or its number"
+    if isinstance(firm, bool) or not isinstance(firm, int):
+        raise TypeError(f"{expected}, not {type(firm).__name__}")
+    if not 0 <= firm < 2**31:
+        raise ValueError(f"{expected}, not {firm}")

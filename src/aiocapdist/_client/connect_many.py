@@ -1,0 +1,71 @@
+"""``connect_many()``: several gateways as one client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .connect import Connecting
+from .lifecycle import Entering
+from .._connection.supervisors import Fleet
+from .._connection.gateway import Gateway, name_of
+from .client import Client
+from .group import ClientGroup
+
+
+def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
+    """Several OpenDs as one client: ``async with connect_many([connect(…), …]) as clients``.
+
+    ``gateways`` are as :func:`connect` makes them, unused, each with its own address, door and
+    quota; those of one account share a quota. The group can be used as soon as one of them is
+    reached. The others are tried again in the background, as after a loss, unless they were
+    given ``reconnect=False``. ``attempts`` counts over all gateways: the largest given holds.
+
+    Connecting raises ConnectError, whose text names each gateway and its cause, where none is
+    reached, within the longest ``connect_timeout``; InvalidKey, QuotaUnavailable or
+    ModuleNotFoundError at once, as each ``connect()`` would. Raises ValueError for no gateway
+    and for the same ``connect()`` twice, TypeError for what is none. Cancelling leaves nothing
+    open. The awaited form needs ``await clients.aclose()`` and asyncio; on trio use ``async
+    with``. Source: protos 1001 and 1, for each.
+    """
+    given = list(gateways)
+    for one in given:
+        if not isinstance(one, Connecting):
+            raise TypeError(f"gateways are what connect() makes, not {type(one).__name__}")
+    if not given:
+        raise ValueError("gateways must be at least one connect()")
+    if len({id(one) for one in given}) < len(given):
+        raise ValueError("the same connect() is given twice; call it for each gateway")
+    return ConnectingMany(given)
+
+
+class ConnectingMany(Entering[ClientGroup]):
+    """A group about to be: enter it, or await it. Once."""
+
+    def __init__(self, gateways: list[Connecting]) -> None:
+        super().__init__("connect_many")
+        self._gateways = gateways
+
+    async def _make(self) -> tuple[ClientGroup, Fleet]:
+        for one in self._gateways:
+            one.use()
+        gateways: dict[str, Gateway] = {}
+        clients: dict[str, Client] = {}
+        try:
+            for one in self._gateways:
+                gateway = await one.make_gateway()
+                name = _name(gateway, gateways)
+                gateways[name] = gateway
+                clients[name] = Client(gateway)
+        except BaseException:
+            for gateway in gateways.values():
+                gateway.supervisor.finish()
+            raise
+        fleet = Fleet(gateways)
+        return ClientGroup(fleet, clients), fleet
+
+
+def _name(gateway: Gateway, taken: dict[str, Gateway]) -> str:
+    """Its address, with a number where several go to the same."""
+    name = name_of(gateway.supervisor.door)
+    same = sum(name_of(other.supervisor.door) == name for other in taken.values())
+    return f"{name}#{same + 1}" if same else name

@@ -1,0 +1,127 @@
+"""Many codes, as they come: no task, future or event for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import anyio.lowlevel
+
+from .._loop import new_waiter, soon
+from .._requests.sweep_source import SweepLane, shown_as
+from ..errors import AiocapdistError
+from ..models import CapitalDistribution, Outcome
+
+REFILL_EVERY = 128
+"""Outcomes handed out at most before others on the loop get their turn, and before it is seen
+to that more are under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole sweep's outcomes, both parts in the order of the codes given."""
+
+    values: dict[str, CapitalDistribution]
+    errors: dict[str, AiocapdistError]
+
+
+class Sweep:
+    """Many codes' figures, as they come: iterate once, or :meth:`collect`.
+
+    Every code gives one :class:`Outcome`, a bad one too, and none ends the sweep. Codes
+    are drawn from the iterable as the quota lets them go, not ahead; an exception that
+    the iterable raises is raised here after what was asked before. Leaving the loop early
+    spends no further token, and cancelling leaves it. Source: proto 3212.
+    """
+
+    def __init__(
+        self, codes: Iterable[str], make_lane: Callable[[Iterable[str]], SweepLane]
+    ) -> None:
+        self._codes = codes
+        self._make_lane = make_lane
+        self._lane: SweepLane | None = None
+
+    def __aiter__(self) -> SweepReader:
+        if self._lane is not None:
+            raise RuntimeError("a sweep is iterated once; ask for another")
+        self._lane = self._make_lane(self._codes)
+        return SweepReader(self._lane)
+
+    async def collect(self) -> Report:
+        """All outcomes, in the order of the codes given. Cancelling leaves the sweep."""
+        if not isinstance(self._codes, Collection):
+            self._codes = list(self._codes)
+        outcomes = {outcome.code: outcome async for outcome in self}
+        values: dict[str, CapitalDistribution] = {}
+        errors: dict[str, AiocapdistError] = {}
+        for code in self._codes:
+            outcome = outcomes[shown_as(code)]
+            if outcome.value is not None:
+                values[outcome.code] = outcome.value
+            else:
+                assert outcome.error is not None
+                errors[outcome.code] = outcome.error
+        return Report(values, errors)
+
+    async def aclose(self) -> None:
+        """Leave the sweep: no further token is spent for it. Repeatable."""
+        if self._lane is not None:
+            self._lane.leave()
+
+
+class SweepReader:
+    """One iteration of a sweep. When it is dropped, as at ``break``, or cancelled while it
+    waits, the sweep is left."""
+
+    def __init__(self, lane: SweepLane) -> None:
+        self._lane = lane
+        self._soon = soon()
+        self._unread = lane.unread
+        self._until_refill = REFILL_EVERY
+        lane.start()
+
+    def __aiter__(self) -> SweepReader:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        unread = self._unread
+        if not unread or not self._until_refill:
+            await self._refill()
+        self._until_refill -= 1
+        return unread.popleft()
+
+    async def _refill(self) -> None:
+        """See that more is under way, let others have their turn, and wait for an outcome."""
+        lane = self._lane
+        if lane.reader is not None:
+            raise RuntimeError("two tasks read one sweep; let one read, or make a sweep for each")
+        try:
+            if not self._until_refill:
+                await anyio.lowlevel.checkpoint()
+            self._until_refill = REFILL_EVERY
+            lane.caught_up()
+            while not self._unread:
+                if lane.finished:
+                    raise lane.failure or StopAsyncIteration
+                lane.reader = new_waiter()
+                try:
+                    await lane.reader
+                finally:
+                    lane.reader = None
+                lane.caught_up()
+        except BaseException:
+            # At its end; and when cancelled, since whoever keeps the cancelled task keeps this
+            # reader too, by the traceback, and it would go on spending tokens for nobody.
+            lane.leave()
+            raise
+
+    async def aclose(self) -> None:
+        """Leave the sweep. Repeatable."""
+        self._lane.leave()
+
+    def __del__(self) -> None:
+        # Not at once: garbage is collected in the middle of anything, and in any thread.
+        if not self._lane.left:
+            with suppress(RuntimeError):  # the loop has ended, and all of the sweep with it
+                self._soon(self._lane.leave)

@@ -1,0 +1,1 @@
+"""How a client gets connected to OpenD and stays connected."""

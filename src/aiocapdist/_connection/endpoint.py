@@ -1,0 +1,180 @@
+"""What the arguments of ``connect()`` amount to: which door, and what is said there."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+
+from anyio import to_thread
+from anyio.abc import ByteStream
+
+from .address import Address, parse_address
+from .key_file import KeySource, load_key
+from .._protocol.ciphers import Algorithm
+from .._protocol.tcp import TcpWire
+from .._protocol.websocket import REPLY_HEAD, WebSocketWire
+from .._protocol.wire import Wire
+from .._transports.base import Door
+from .._transports.stream import StreamDoor
+from .._transports.tcp import TcpDoor
+from .._transports.websocket import WebSocketDoor
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+log = logging.getLogger("aiocapdist")
+
+CipherName: TypeAlias = Literal["aes-cbc", "ftaes-ecb"]
+_ALGORITHMS = {"aes-cbc": Algorithm.AES_CBC, "ftaes-ecb": Algorithm.FTAES_ECB}
+_warned: set[str] = set()
+
+
+class StreamOpener(Protocol):
+    """What ``address`` may be besides a text: something that opens byte streams.
+
+    The simulator's ``memory`` is one: no socket, so that time can be virtual in tests.
+    """
+
+    async def open(self) -> ByteStream: ...
+
+
+class Entrance(NamedTuple):
+    """A door, a way of talking there, and whether nobody on the way can read along."""
+
+    door: Door
+    make_wire: Callable[[], Wire]
+    encrypted: bool
+
+
+class Plan:
+    """Checked arguments. Raises ValueError or TypeError that says what does not fit."""
+
+    def __init__(
+        self,
+        address: str | StreamOpener,
+        port: int | None,
+        *,
+        rsa_key: KeySource | None,
+        cipher: CipherName,
+        websocket_key: str | None,
+        ssl_context: ssl.SSLContext | None,
+        client_id: str,
+        max_frame: int,
+    ) -> None:
+        _check_type("rsa_key", rsa_key, (str, bytes, os.PathLike), "a path or bytes")
+        _check_type("websocket_key", websocket_key, str, "a text")
+        _check_type("ssl_context", ssl_context, ssl.SSLContext, "an ssl.SSLContext")
+        self._where = _where(address, port)
+        self._rsa_key = rsa_key
+        self._algorithm = _algorithm(cipher, rsa_key)
+        self._websocket_key = websocket_key or ""
+        self._ssl = ssl_context
+        self._client_id = client_id
+        self._max_frame = max_frame
+        scheme = self._where.scheme if isinstance(self._where, Address) else "memory"
+        if scheme in ("ws", "wss"):
+            if rsa_key is not None:
+                raise ValueError(
+                    "rsa_key is for the TCP door and is never sent through the WebSocket door; "
+                    "use wss:// to encrypt there"
+                )
+        elif websocket_key is not None:
+            raise ValueError(f"websocket_key goes with ws:// or wss://, not with {scheme}")
+        if ssl_context is not None and scheme != "wss":
+            raise ValueError(f"ssl_context goes with wss://, not with {scheme}")
+
+    async def prepare(self) -> Entrance:
+        """Read the key and choose the door; raises InvalidKey."""
+        where = self._where
+        if not isinstance(where, Address):
+            return await self._tcp(StreamDoor("memory", where.open))
+        if where.scheme == "tcp":
+            _warn_beyond_loopback(where.host, sealed=self._rsa_key is not None)
+            return await self._tcp(TcpDoor(where.host, where.port))
+        return self._websocket(where)
+
+    async def _tcp(self, door: Door) -> Entrance:
+        key: RSAPrivateKey | None = None
+        if self._rsa_key is not None:
+            # In a thread: the key may lie on a slow disk.
+            key = await to_thread.run_sync(load_key, self._rsa_key)
+
+        def make_wire() -> TcpWire:
+            return TcpWire(
+                client_id=self._client_id,
+                max_frame=self._max_frame,
+                key=key,
+                algorithm=self._algorithm,
+            )
+
+        return Entrance(door, make_wire, key is not None)
+
+    def _websocket(self, where: Address) -> Entrance:
+        secure = where.scheme == "wss"
+        if not secure:
+            _warn_beyond_loopback(where.host, sealed=False)
+        context = self._ssl or ssl.create_default_context() if secure else None
+        pipe = TcpDoor(where.host, where.port, context)
+        door = WebSocketDoor(where.scheme, pipe, self._max_frame + REPLY_HEAD.size)
+
+        def make_wire() -> WebSocketWire:
+            return WebSocketWire(
+                client_id=self._client_id, max_frame=self._max_frame, key=self._websocket_key
+            )
+
+        return Entrance(door, make_wire, secure)
+
+
+def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: str) -> None:
+    # Before it is used: what comes of it later could be anything, and could show it.
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} is {words}, not {type(value).__name__}")
+
+
+def _where(address: str | StreamOpener, port: int | None) -> Address | StreamOpener:
+    if isinstance(address, str):
+        return parse_address(address, port)
+    if not hasattr(address, "open"):
+        raise TypeError(f"address is a host or a URL, not {type(address).__name__}")
+    if port is not None:
+        raise ValueError("port goes with a host, not with a stream opener")
+    return address
+
+
+def _algorithm(cipher: CipherName, rsa_key: KeySource | None) -> Algorithm:
+    if cipher not in _ALGORITHMS:
+        raise ValueError(f"cipher is 'aes-cbc' or 'ftaes-ecb', not {cipher!r}")
+    if rsa_key is not None:
+        return _ALGORITHMS[cipher]
+    if cipher != "aes-cbc":
+        raise ValueError("cipher says how to encrypt, which needs rsa_key as well")
+    return Algorithm.CLEAR
+
+
+def _warn_beyond_loopback(host: str, *, sealed: bool) -> None:
+    """Once per host."""
+    if host in _warned or _is_loopback(host):
+        return
+    _warned.add(host)
+    if sealed:
+        text = (
+            "OpenD's encryption hides little on the way to %s: each message carries a digest of "
+            "its clear text, and nothing keeps it from being altered; use a tunnel or wss://"
+        )
+    else:
+        text = (
+            "the connection to %s is in the clear: whoever is on the way can read and alter it; "
+            "use a tunnel or wss://"
+        )
+    log.warning(text, host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

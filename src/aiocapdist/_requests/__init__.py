@@ -1,0 +1,1 @@
+"""Requests from the call to the wire: queued, sent, answered. Synchronous; does no I/O."""

@@ -1,0 +1,95 @@
+"""The kinds of question a client asks."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from .queue import RequestLane
+from .._protocol import catalog
+from .._protocol.questions import CapitalDistributionQuestion, global_state_body
+from .._protocol.replies import read_capital_distribution, read_global_state, read_message
+from .request import Home, Request
+from ..models import CapitalDistribution, GlobalState, Security
+
+M = TypeVar("M", bound=Message)
+
+
+class DistributionRequest(Request[CapitalDistribution]):
+    """Proto 3212, about one security."""
+
+    __slots__ = ("_question", "_security", "code", "home")
+
+    proto_id = catalog.CAPITAL_DISTRIBUTION
+    code: str
+
+    def __init__(
+        self,
+        lane: RequestLane,
+        attempts: int,
+        code: str,
+        security: Security,
+        question: CapitalDistributionQuestion,
+        home: Home,
+    ) -> None:
+        Request.__init__(self, lane, attempts)  # super() would cost a third of all this
+        self.code = code
+        self._security = security
+        self._question = question
+        self.home: Home | None = home
+
+    @property
+    def about(self) -> str:
+        return self.code
+
+    def body(self) -> bytes:
+        return self._question.body(self._security)
+
+    def read(self, body: bytes) -> CapitalDistribution:
+        return read_capital_distribution(body, self.code, self._security)
+
+
+class GlobalStateRequest(Request[GlobalState]):
+    """Proto 1002."""
+
+    __slots__ = ()
+
+    proto_id = catalog.GLOBAL_STATE
+
+    def body(self) -> bytes:
+        return global_state_body()
+
+    def read(self, body: bytes) -> GlobalState:
+        return read_global_state(body)
+
+
+class MessageRequest(Request[M]):
+    """Any other call, in the user's own protobuf classes."""
+
+    __slots__ = ("_body", "_repeat", "_response_type", "proto_id")
+
+    def __init__(
+        self,
+        lane: RequestLane,
+        attempts: int,
+        proto_id: int,
+        body: bytes,
+        response_type: type[M],
+        repeat: bool,
+    ) -> None:
+        super().__init__(lane, attempts)
+        self.proto_id = proto_id
+        self._body = body
+        self._response_type = response_type
+        self._repeat = repeat
+
+    @property
+    def repeatable(self) -> bool:
+        return self._repeat
+
+    def body(self) -> bytes:
+        return self._body
+
+    def read(self, body: bytes) -> M:
+        return read_message(body, self._response_type)

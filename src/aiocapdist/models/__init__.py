@@ -1,0 +1,11 @@
+"""What calls return: frozen, typed, checked."""
+
+from .figures import CapitalDistribution as CapitalDistribution
+from .figures import Outcome as Outcome
+from .securities import Market as Market
+from .securities import Security as Security
+from .securities import SecurityFirm as SecurityFirm
+from .state import GlobalState as GlobalState
+from .state import MarketState as MarketState
+from .state import RoundTrip as RoundTrip
+from .state import Status as Status

@@ -1,0 +1,93 @@
+"""Securities: markets, brokers, and reading codes such as ``HK.00700``."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import NamedTuple
+
+from ..errors import InvalidCode
+
+
+class Market(IntEnum):
+    """OpenD's market numbers, named as in code strings (``Qot_Common.QotMarket``)."""
+
+    HK = 1
+    HK_FUTURE = 2
+    US = 11
+    SH = 21
+    SZ = 22
+    SG = 31
+    JP = 41
+    AU = 51
+    MY = 61
+    CA = 71
+    FX = 81
+    CC = 91
+    EC = 101
+
+
+class SecurityFirm(IntEnum):
+    """The group's brokers (``Trd_Common.SecurityFirm``)."""
+
+    FUTUSECURITIES = 1
+    FUTUINC = 2
+    FUTUSG = 3
+    FUTUAU = 4
+    FUTUCA = 5
+    FUTUMY = 6
+    FUTUJP = 7
+
+
+_MARKETS: dict[str, Market] = dict(Market.__members__)
+_SYMBOL = re.compile(r"[!-`{-~]{1,64}", re.ASCII)
+_EXPECTED = "expected MARKET.CODE such as 'HK.00700', 'US.AAPL' or 'SH.600519'"
+
+
+class Security(NamedTuple):
+    """One instrument: its market and its code there, split at the first dot."""
+
+    market: Market
+    symbol: str
+
+    @classmethod
+    def parse(cls, code: str) -> Security:
+        """Read ``MARKET.CODE``; raise :class:`InvalidCode` for anything else."""
+        try:
+            name, _, symbol = code.partition(".")
+            if _SYMBOL.fullmatch(symbol) is not None:
+                return tuple.__new__(cls, (_MARKETS[name], symbol))  # half the cost of cls(…)
+        except (AttributeError, KeyError, TypeError):
+            pass  # TypeError: bytes have a partition too
+        raise _invalid(code)
+
+    def __str__(self) -> str:
+        return f"{self.market.name}.{self.symbol}"
+
+
+def _invalid(code: object) -> InvalidCode:
+    """Say what is wrong with ``code``, as exactly as can be."""
+    if not isinstance(code, str):
+        return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {_EXPECTED}")
+    market, dot, symbol = code.strip().upper().partition(".")
+    suggestion = f"{market}.{symbol}"
+    # Of ASCII alone: "ß" has an upper case too, and it is no letter of a code.
+    mended = code.isascii() and market in _MARKETS and _SYMBOL.fullmatch(symbol) is not None
+    if not code:
+        reason = "it is empty"
+    elif any(ch.isspace() or not ch.isprintable() for ch in code):
+        reason = "it contains white space or control characters"
+    elif not dot:
+        reason = "it names no market"
+    elif not market or not symbol:
+        reason = f"nothing stands {'after' if market else 'before'} the dot"
+    elif market not in _MARKETS:
+        shown = market if len(market) <= 20 else f"{market[:20]}…"
+        reason = f"there is no market {shown!r}; known are {', '.join(_MARKETS)}"
+    elif mended:
+        reason = "codes are upper case"
+    elif len(symbol) > 64:
+        reason = "it is too long"
+    else:
+        reason = "it contains characters that no code has"
+    return InvalidCode(code, f"{reason}; {_EXPECTED}", suggestion if mended else None)

@@ -1,0 +1,52 @@
+"""No quota: for calls that OpenD does not count. The same face as a quota's, no tokens."""
+
+from __future__ import annotations
+
+import sys
+
+from ..._loop import Clock
+from .fair_queue import Lane
+
+
+class Unmetered:
+    """Grants all that asks, at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lanes: list[Lane] = []
+
+    def join(self, lane: Lane) -> None:
+        if not lane.seated:
+            lane.seated = True
+            self._lanes.append(lane)
+
+    def leave(self, lane: Lane) -> None:
+        if lane.seated:
+            lane.seated = False
+            self._lanes.remove(lane)
+
+    def take_at_once(self, now: float) -> bool:
+        """Always."""
+        return True
+
+    def pump(self) -> None:
+        if self._lanes:
+            now = self._clock()
+            for lane in list(self._lanes):
+                lane.grant(sys.maxsize, now)
+
+    def replied(self, at: float) -> None:
+        """Nothing was held."""
+
+    def refuse(self) -> bool:
+        """Whoever asked without a quota is told."""
+        return False
+
+    def lost(self, count: int) -> None:
+        """Nothing was held."""
+
+    def unsent(self, count: int = 1) -> None:
+        """Nothing was held."""
+
+    def eta_in(self, lane: Lane, position: int) -> float:
+        return 0.0
