@@ -121,25 +121,25 @@ def bench(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Each fuzz target under atheris: ``-- [TARGET…] [--seconds N]``, 60 for each if not told."""
     group(session, "fuzz", "-e", ".[test]")
-    session.run("python", "-m", "tests.fuzz", *session.posargs)
+    session.run("python", "-m", "tools.fuzz", *session.posargs)
 
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change the pure parts in every small way; tests must notice nine in ten. An hour or two."""
     group(session, "mutants", "-e", ".[test]")
-    session.run("python", "-m", "tests.mutants", *session.posargs)
+    session.run("python", "-m", "tools.mutants", *session.posargs)
 
 
 @nox.session(default=False)
 def planted(session: nox.Session) -> None:
     """Plant eight known bugs of other clients, one at a time: tests must reject each."""
     session.install("-q", "-e", ".[test]")
-    session.run("python", "-m", "tests.planted", *session.posargs)
+    session.run("python", "-m", "tools.planted", *session.posargs)
 
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """Calls, losses, faults and cancels: does anything leak? ``-- --minutes 60``; 2 if not told."""
     session.install("-q", "-e", ".[test]")
-    session.run("python", "-W", "error", "-m", "tests.soak", *session.posargs)
+    session.run("python", "-W", "error", "-m", "tools.soak", *session.posargs)

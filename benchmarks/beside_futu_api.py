@@ -22,7 +22,7 @@ import anyio
 from anyio.streams.text import TextReceiveStream
 
 from aiocapdist.simulator import Fault, Faults, Simulator
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 LIMIT = 40.0  # seconds for each case
 MIB = 2**20

@@ -11,8 +11,6 @@ import time
 import timeit
 from collections.abc import Callable
 
-from aiocapdist._requests.single_flight import Desk
-from aiocapdist._requests.queue import RequestLane
 from aiocapdist._loop import new_waiter, wake
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol import catalog
@@ -21,7 +19,9 @@ from aiocapdist._protocol.questions import CapitalDistributionQuestion
 from aiocapdist._protocol.replies import parse, read_capital_distribution
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.tcp import TcpWire
-from aiocapdist.models.figures import Security
+from aiocapdist._requests.queue import RequestLane
+from aiocapdist._requests.single_flight import Desk
+from aiocapdist.models import Security
 from aiocapdist.quota import Quota
 
 from .gateway import capital_distribution_body, welcome_body

@@ -19,7 +19,7 @@ from aiocapdist._loop import (
     wake,
 )
 
-from .waiting import until
+from .support.waiting import until
 
 
 def test_outside_any_loop_is_not_on_asyncio() -> None:

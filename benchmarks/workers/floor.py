@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha1
 
 from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2
-from aiocapdist.models.figures import CapitalDistribution, Market
+from aiocapdist.models import CapitalDistribution, Market
 
 from . import Watch, codes, obey, trips
 

@@ -14,10 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._client.client import Client as Client
     from ._client.connect import connect as connect
     from ._client.connect_many import connect_many as connect_many
+    from ._client.group import ClientGroup as ClientGroup
+    from ._client.group import GroupQuota as GroupQuota
+    from ._client.sweep import Report as Report
+    from ._client.sweep import Sweep as Sweep
     from ._connection.event_stream import EventStream as EventStream
-    from ._client.client import Client as Client
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
     from .errors import ClientClosed as ClientClosed
@@ -46,8 +50,6 @@ if TYPE_CHECKING:
     from .events import Reconnecting as Reconnecting
     from .events import Resumed as Resumed
     from .events import Throttled as Throttled
-    from ._client.group import ClientGroup as ClientGroup
-    from ._client.group import GroupQuota as GroupQuota
     from .models import CapitalDistribution as CapitalDistribution
     from .models import GlobalState as GlobalState
     from .models import Market as Market
@@ -58,8 +60,6 @@ if TYPE_CHECKING:
     from .models import SecurityFirm as SecurityFirm
     from .models import Status as Status
     from .quota import Quota as Quota
-    from ._client.sweep import Report as Report
-    from ._client.sweep import Sweep as Sweep
 
 _HOMES = {
     "_client.connect": ("connect",),

@@ -9,7 +9,7 @@ from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
 from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 
-from ..doors import rsa_key
+from ..support.doors import rsa_key
 from .peer import MAX_FRAME, frames_in, let_in
 
 AES_KEY, AES_IV = "0123456789abcdef", "fedcba9876543210"

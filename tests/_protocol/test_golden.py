@@ -30,7 +30,7 @@ from aiocapdist._protocol.replies import read_capital_distribution, read_global_
 from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist.errors import BackendError, OpenDError, QuotaExceeded, UnknownSecurity
-from aiocapdist.models.figures import Security
+from aiocapdist.models import Security
 
 from .peer import fresh, ready, sent
 

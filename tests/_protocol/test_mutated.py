@@ -21,7 +21,7 @@ from aiocapdist._protocol.session import State
 from aiocapdist._protocol.wire import Welcome
 from aiocapdist.errors import ProtocolError
 
-from ..doors import rsa_key
+from ..support.doors import rsa_key
 from .peer import figures, let_in
 from .sealed import CIPHERS, Sealed, greeting, ready
 

@@ -11,7 +11,7 @@ from aiocapdist._protocol.questions import (
     global_state_body,
     keep_alive_body,
 )
-from aiocapdist.models.figures import Market, Security, SecurityFirm
+from aiocapdist.models import Market, Security, SecurityFirm
 
 
 def asked(question: CapitalDistributionQuestion, code: str) -> capital_distribution_pb2.C2S:

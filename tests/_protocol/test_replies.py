@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol.replies import parse, read_capital_distribution
 from aiocapdist.errors import AiocapdistError, ProtocolError
-from aiocapdist.models.figures import CapitalDistribution, Market, Security
+from aiocapdist.models import CapitalDistribution, Market, Security
 
 from .peer import figures, needs_fast_protobuf, raw_text
 

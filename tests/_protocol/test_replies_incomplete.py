@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from aiocapdist._pb import capital_distribution_pb2, global_state_pb2
 from aiocapdist._protocol.replies import read_capital_distribution, read_global_state, read_message
 from aiocapdist.errors import OpenDError, ProtocolError, QuotaExceeded
-from aiocapdist.models.figures import Market, Security
+from aiocapdist.models import Market, Security
 
 TENCENT = Security(Market.HK, "00700")
 

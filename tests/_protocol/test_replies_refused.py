@@ -15,7 +15,7 @@ from aiocapdist.errors import (
     UnknownSecurity,
     UnsupportedSecurity,
 )
-from aiocapdist.models.figures import Security
+from aiocapdist.models import Security
 
 from .peer import needs_fast_protobuf, raw_text
 

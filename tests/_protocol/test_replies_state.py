@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aiocapdist._pb import global_state_pb2
 from aiocapdist._protocol.replies import read_global_state
 from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError
-from aiocapdist.models.figures import GlobalState, MarketState
+from aiocapdist.models import GlobalState, MarketState
 
 NEEDED: dict[str, Any] = {
     "marketHK": 5,

@@ -10,8 +10,8 @@ import pytest
 from aiocapdist import InvalidKey
 from aiocapdist._protocol.keys import is_published, read_key
 
-from ..doors import rsa_key, rsa_pem
-from ..pems import WRONG, pem
+from ..support.doors import rsa_key, rsa_pem
+from ..support.pems import WRONG, pem
 
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])

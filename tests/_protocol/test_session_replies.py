@@ -13,7 +13,7 @@ from aiocapdist._protocol.replies import read_capital_distribution
 from aiocapdist._protocol.session import Session, State
 from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist.errors import ProtocolError
-from aiocapdist.models.figures import Security
+from aiocapdist.models import Security
 
 from .peer import (
     MAX_FRAME,

@@ -11,7 +11,7 @@ from aiocapdist._protocol.frames import digest_of, encode_frame
 from aiocapdist._protocol.session import State
 from aiocapdist.errors import ProtocolError
 
-from ..doors import rsa_key
+from ..support.doors import rsa_key
 from .peer import as_json, figures, frames_in, let_in, notice
 from .sealed import CIPHERS, WELCOME, greeting, ready, sealed_frame
 

@@ -15,7 +15,7 @@ from aiocapdist._protocol.tcp import TcpWire
 from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, WebSocketWire
 from aiocapdist.errors import OpenDError, ProtocolError
 
-from ..doors import rsa_key
+from ..support.doors import rsa_key
 from .peer import MAX_FRAME, let_in
 
 NOTHING_TOLD = "OpenD let us in, but told nothing of the connection"

@@ -10,7 +10,7 @@ import pytest
 
 from aiocapdist._transports.memory import MemoryDoor, MemoryStream
 
-from ..waiting import until
+from ..support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

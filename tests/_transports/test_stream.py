@@ -12,7 +12,7 @@ import pytest
 from aiocapdist._transports.memory import MemoryStream
 from aiocapdist._transports.stream import StreamDoor, StreamTransport
 
-from ..waiting import Call, until
+from ..support.waiting import Call, until
 from .carried import Carried, Faulty, leaves
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ from aiocapdist._loop import on_asyncio
 from aiocapdist._transports.base import Transport
 from aiocapdist._transports.tcp import AsyncioTransport, TcpDoor
 
-from ..waiting import Call, until
+from ..support.waiting import Call, until
 from .carried import Carried, Faulty, leaves
 
 pytestmark = pytest.mark.anyio

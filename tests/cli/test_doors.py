@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 
 from aiocapdist.cli._app import run
 
-from ..doors import WEBSOCKET_KEY, OpenDoor, rsa_pem
+from ..support.doors import WEBSOCKET_KEY, OpenDoor, rsa_pem
 
 
 def get(door: OpenDoor, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, Any, str]:

@@ -12,8 +12,8 @@ import pytest
 
 from aiocapdist.simulator import Simulator
 
-from ..doors import WEBSOCKET_KEY, authority, rsa_pem, server_tls
 from ..interop.vendor import needs_vendor
+from ..support.doors import WEBSOCKET_KEY, authority, rsa_pem, server_tls
 from .pages import SNIPPETS
 from .test_snippets import load, main_of
 

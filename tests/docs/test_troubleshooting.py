@@ -25,10 +25,10 @@ from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.quota._file import quota as file
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..doors import OpenDoor, rsa_pem, server_tls
-from ..misbehaving import Server
 from ..quota.redis.servers import REASON, binary, running
-from ..waiting import until
+from ..support.doors import OpenDoor, rsa_pem, server_tls
+from ..support.misbehaving import Server
+from ..support.waiting import until
 from .pages import DOCS
 
 PAGE = DOCS / "troubleshooting.md"

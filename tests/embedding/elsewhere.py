@@ -18,7 +18,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..waiting import until
+from ..support.waiting import until
 
 FILES = Path("/proc/self/fd")
 """One link for each open file or socket; other systems have no such place."""

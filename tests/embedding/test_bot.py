@@ -14,7 +14,7 @@ import aiocapdist
 from aiocapdist import Client, ClientClosed, ConnectError, Quota
 
 from ..conftest import LOOPS
-from ..waiting import until
+from ..support.waiting import until
 from .elsewhere import Elsewhere, nothing_left
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ import aiocapdist
 from aiocapdist import Client, ClientClosed, Quota
 
 from ..conftest import LOOPS
-from ..waiting import until
+from ..support.waiting import until
 from .elsewhere import Elsewhere, nothing_left
 
 pytestmark = pytest.mark.anyio

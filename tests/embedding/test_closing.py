@@ -13,9 +13,9 @@ import aiocapdist
 from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist._loop import on_asyncio
 
-from ..misbehaving import Server
-from ..own_call import PROTO_ID, Response
-from ..waiting import Call, until
+from ..support.misbehaving import Server
+from ..support.own_call import PROTO_ID, Response
+from ..support.waiting import Call, until
 from .elsewhere import Elsewhere, nothing_left
 
 pytestmark = pytest.mark.anyio

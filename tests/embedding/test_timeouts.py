@@ -9,7 +9,7 @@ import trio
 import aiocapdist
 from aiocapdist import Client, ConnectError, Quota
 
-from ..waiting import until
+from ..support.waiting import until
 from .elsewhere import Elsewhere, nothing_left
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ import aiocapdist
 from aiocapdist._protocol.ciphers import Algorithm, Cipher, Rsa, after_greeting
 from aiocapdist.simulator import Simulator
 
-from ..doors import rsa_key, rsa_pem
-from ..waiting import until
+from ..support.doors import rsa_key, rsa_pem
+from ..support.waiting import until
 from .vendor import needs_vendor
 
 pytestmark = needs_vendor

@@ -18,13 +18,13 @@ import pytest
 from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist.simulator import Simulator
 
-from ..cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
 from ..conftest import LOOPS
-from ..doors import DOORS, OpenDoor, opend_at
-from ..leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
-from ..operations import CODE, CODES
-from ..waiting import Call, until
-from ..worlds import hold_back, let_go, turns
+from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
+from ..support.doors import DOORS, OpenDoor, opend_at
+from ..support.leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
+from ..support.operations import CODE, CODES
+from ..support.waiting import Call, until
+from ..support.worlds import hold_back, let_go, turns
 from .test_cancelling_everywhere import (
     SCALE,
     STEPPED,

@@ -21,14 +21,14 @@ import pytest
 from aiocapdist import Quota
 from aiocapdist._loop import on_asyncio
 
-from .. import own_call
-from ..cancelling import Strike, When, cancel_scope, cancel_task, everywhere
 from ..conftest import LOOPS
-from ..doors import DOORS, OpenDoor, opend_at
 from ..embedding.elsewhere import tasks_of_this_loop
-from ..leftovers import answers_the_next, until_nothing_is_left
-from ..operations import SCENES
-from ..worlds import World
+from ..support import own_call
+from ..support.cancelling import Strike, When, cancel_scope, cancel_task, everywhere
+from ..support.doors import DOORS, OpenDoor, opend_at
+from ..support.leftovers import answers_the_next, until_nothing_is_left
+from ..support.operations import SCENES
+from ..support.worlds import World
 
 pytestmark = pytest.mark.anyio
 SCALE = int(os.environ.get("AIOCAPDIST_SCALE", "1"))

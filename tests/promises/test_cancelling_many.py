@@ -19,15 +19,15 @@ from aiocapdist import ClientClosed, ClientGroup, Quota, connect, connect_many
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from .. import own_call
-from ..cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ..doors import DOORS, OpenDoor, opend_at
 from ..embedding.elsewhere import tasks_of_this_loop
-from ..fleets import fleet, left_in_group
-from ..leftovers import Room, answers_the_next, left_in_quota
-from ..operations import CODE, CODES, SCENES
-from ..waiting import Call, until
-from ..worlds import World, hold_back, let_go, turns
+from ..support import own_call
+from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
+from ..support.doors import DOORS, OpenDoor, opend_at
+from ..support.fleets import fleet, left_in_group
+from ..support.leftovers import Room, answers_the_next, left_in_quota
+from ..support.operations import CODE, CODES, SCENES
+from ..support.waiting import Call, until
+from ..support.worlds import World, hold_back, let_go, turns
 from .test_cancelling_everywhere import (
     SCALE,
     STEPPED,

@@ -22,13 +22,13 @@ from aiocapdist import AiocapdistError, Client, ClientClosed
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from .. import own_call
-from ..cancelling import Operation, Run, When, everywhere
-from ..doors import DOORS, OpenDoor, opend_at
-from ..leftovers import Room, left_in, left_in_quota
-from ..operations import SCENES
-from ..waiting import Call, until
-from ..worlds import World, let_go, turns
+from ..support import own_call
+from ..support.cancelling import Operation, Run, When, everywhere
+from ..support.doors import DOORS, OpenDoor, opend_at
+from ..support.leftovers import Room, left_in, left_in_quota
+from ..support.operations import SCENES
+from ..support.waiting import Call, until
+from ..support.worlds import World, let_go, turns
 from .test_cancelling_everywhere import (
     MEMORY,
     SCALE,

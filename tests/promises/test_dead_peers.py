@@ -22,9 +22,9 @@ from aiocapdist import Client, Connected, Disconnected, Quota
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 
-from ..doors import NOW, SEED, amounts, made
-from ..proxy import Proxy
-from ..waiting import until
+from ..support.doors import NOW, SEED, amounts, made
+from ..support.proxy import Proxy
+from ..support.waiting import until
 from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.anyio

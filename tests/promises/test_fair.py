@@ -13,7 +13,7 @@ import aiocapdist
 from aiocapdist import Client
 from aiocapdist.simulator import Simulator
 
-from ..virtual_asyncio import BACKENDS, run_virtually
+from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure, scaled
 
 SEEDS = scaled(1)

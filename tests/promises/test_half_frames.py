@@ -30,9 +30,9 @@ from aiocapdist._transports.stream import StreamDoor
 from aiocapdist.simulator import Simulator
 
 from .._protocol.peer import notice
-from ..doors import DOORS, NOW, SEED, OpenDoor, amounts, made, opend_at, rsa_pem
-from ..proxy import Manner, Proxy, Way
-from ..waiting import until
+from ..support.doors import DOORS, NOW, SEED, OpenDoor, amounts, made, opend_at, rsa_pem
+from ..support.proxy import Manner, Proxy, Way
+from ..support.waiting import until
 from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ import pytest
 import aiocapdist
 from aiocapdist.simulator import Simulator
 
-from ..virtual_asyncio import BACKENDS, run_virtually
+from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure
 
 SIZES = [30, 31, 100, 500, 2000]

@@ -20,9 +20,9 @@ from aiocapdist import Client, ConnectionLost, Quota
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..doors import DOORS, OpenDoor
-from ..proxy import Manner, Proxy, Way
-from ..waiting import until
+from ..support.doors import DOORS, OpenDoor
+from ..support.proxy import Manner, Proxy, Way
+from ..support.waiting import until
 from .scale import figure, scaled
 
 pytestmark = pytest.mark.anyio

@@ -23,8 +23,8 @@ from aiocapdist._pb import global_state_pb2
 from aiocapdist._protocol.notices import read_notice
 
 from .._protocol.test_notices import field, raw, varint
-from ..misbehaving import Server
-from ..misbehaving_websocket import WebSocketServer
+from ..support.misbehaving import Server
+from ..support.misbehaving_websocket import WebSocketServer
 from .attacks import TCP, WEBSOCKET, Attack, HalfAReply, half_of_the_largest
 from .scale import SCALE, figure
 

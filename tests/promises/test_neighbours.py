@@ -12,7 +12,7 @@ import pytest
 
 from aiocapdist.simulator import Simulator
 
-from ..virtual_asyncio import run_virtually
+from ..support.virtual_asyncio import run_virtually
 from .neighbours import Fared, Ours, spend
 from .scale import SCALE, figure
 

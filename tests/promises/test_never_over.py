@@ -25,7 +25,7 @@ from aiocapdist.quota._core import quota as local
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.stubs import Clock, Watched
-from ..virtual_asyncio import BACKENDS, run_virtually
+from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .day import LIMIT, PERIOD, Day
 from .scale import SCALE, figure, scaled
 

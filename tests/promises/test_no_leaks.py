@@ -1,4 +1,4 @@
-"""Promise 19: nothing leaks; the soak of tests/soak.py for some seconds.
+"""Promise 19: nothing leaks; the soak of tools/soak.py for some seconds.
 
 Equal rounds of calls, losses, faults and cancels: after each no task, socket, entry or token is
 left (the soak looks itself), no object of ours lives on, and no memory is kept for the calls.
@@ -17,8 +17,9 @@ from typing import Any
 import anyio
 import pytest
 
-from ..soak import slope
-from ..soaking import RATES, Soak
+from tools.soak import slope
+
+from ..support.soaking import RATES, Soak
 from .test_cancelling_everywhere import STEPPED, no_delay
 
 __all__ = ["no_delay"]

@@ -1,7 +1,8 @@
 """Promise 20: no secret escapes, whatever goes wrong on the way.
 
 Every fault that the simulator knows meets a call, and then a hand-shake, at the doors that have
-secrets. All that a user can see of it is searched for sentinel keys: see tests/test_secrets.py.
+secrets. All that a user can see of it is searched for sentinel keys, as in
+tests/_connection/test_secrets.py.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import pytest
 from aiocapdist import AiocapdistError, Quota
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from .. import doors
-from ..doors import DOORS, OpenDoor
-from ..secrets_sought import WS_SENTINEL, Witness
-from ..test_secrets import witness
-from ..waiting import Call, until
+from .._connection.test_secrets import witness
+from ..support import doors
+from ..support.doors import DOORS, OpenDoor
+from ..support.secrets_sought import WS_SENTINEL, Witness
+from ..support.waiting import Call, until
 from .test_cancelling_everywhere import SCALE, STEPPED
 
 __all__ = ["witness"]

@@ -21,9 +21,9 @@ from aiocapdist import AiocapdistError, Client, Quota
 from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..doors import NOW, SEED, amounts, made
-from ..own_call import PROTO_ID, double, question
-from ..virtual_asyncio import run_virtually
+from ..support.doors import NOW, SEED, amounts, made
+from ..support.own_call import PROTO_ID, double, question
+from ..support.virtual_asyncio import run_virtually
 from .scale import SCALE, figure, scaled
 
 FIRST_SEED = int(os.environ.get("AIOCAPDIST_SEED", "0"))

@@ -32,7 +32,7 @@ from aiocapdist.quota._file.store import GRACE, LOOK_EVERY
 from aiocapdist.simulator import Simulator
 
 from ..quota.siblings import siblings
-from ..virtual_asyncio import BACKENDS, run_virtually
+from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure, scaled
 
 LIMIT, MARGIN = 30, 0.02

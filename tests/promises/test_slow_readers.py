@@ -24,10 +24,10 @@ from aiocapdist._transports.stream import StreamDoor
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from .._protocol.peer import notice
-from ..doors import DOORS, NOW, SEED, OpenDoor, amounts, made
-from ..misbehaving import Peer, Server, code_of, figures
-from ..misbehaving_websocket import WebSocketPeer, WebSocketServer
-from ..proxy import Manner, Proxy, Way
+from ..support.doors import DOORS, NOW, SEED, OpenDoor, amounts, made
+from ..support.misbehaving import Peer, Server, code_of, figures
+from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..support.proxy import Manner, Proxy, Way
 from .scale import figure, scaled
 
 pytestmark = pytest.mark.anyio

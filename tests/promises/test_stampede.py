@@ -21,7 +21,7 @@ from aiocapdist import Client, Disconnected, Quota
 from aiocapdist._transports.memory import MemoryDoor, MemoryStream
 from aiocapdist.simulator import Simulator
 
-from ..doors import NOW, SEED, amounts, made
+from ..support.doors import NOW, SEED, amounts, made
 from .scale import SCALE, figure
 
 pytestmark = [

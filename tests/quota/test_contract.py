@@ -17,8 +17,8 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong, Resumed, Throttled
 from aiocapdist.simulator import Simulator
 
-from ..leftovers import Room
-from ..waiting import Call, until
+from ..support.leftovers import Room
+from ..support.waiting import Call, until
 from .contract import Maker
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from aiocapdist import AiocapdistError, Quota
-from aiocapdist._requests.queue import RequestLane
 from aiocapdist._loop import EventWaiter
+from aiocapdist._requests.queue import RequestLane
 from aiocapdist._requests.request import Request
 
 from .stubs import Asking, Clock, running

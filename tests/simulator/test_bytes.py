@@ -10,7 +10,7 @@ import pytest
 from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2, keep_alive_pb2
 from aiocapdist.simulator import Simulator
 
-from ..waiting import until
+from ..support.waiting import until
 from .raw import about, frame, global_state, greeting, keep_alive, raw_client
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ import aiocapdist
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.simulator import LoggedRequest, Simulator
 
-from ..waiting import until
+from ..support.waiting import until
 from .raw import about, frame, greeting, keep_alive, raw_client
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from aiocapdist._pb import init_websocket_pb2, keep_alive_pb2
 from aiocapdist.simulator import Simulator
 
-from ..waiting import until
+from ..support.waiting import until
 from .raw import about, global_state, keep_alive, raw_client
 from .raw_websocket import at_the_door, request
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiocapdist import Client, InvalidCode, UnknownSecurity
 
-from ..doors import amounts, made
+from ..support.doors import amounts, made
 
 UNKNOWN, INVALID = "HK.99999", "hk.00001"
 GOOD = [f"{market}.{n:05d}" for market in ("HK", "SH") for n in range(1, 7)]

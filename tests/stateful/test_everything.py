@@ -28,7 +28,7 @@ from aiocapdist import QuotaWaitTooLong
 from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.simulator import Fault
 
-from ..own_call import PROTO_ID, question
+from ..support.own_call import PROTO_ID, question
 from .answers import GOOD, INVALID, UNKNOWN, all_own, is_own, swept
 from .world import World
 

@@ -16,9 +16,9 @@ from aiocapdist import Client, Quota
 from aiocapdist.events import Resumed, Throttled
 from aiocapdist.simulator import Faults, Simulator
 
-from ..doors import NOW, SEED
-from ..own_call import PROTO_ID, double
-from ..virtual_asyncio import VirtualLoop
+from ..support.doors import NOW, SEED
+from ..support.own_call import PROTO_ID, double
+from ..support.virtual_asyncio import VirtualLoop
 from .pieces import Called, Pipe, Script, own_port
 
 PERIOD = 30.0

@@ -8,8 +8,8 @@ import trio.testing
 
 from aiocapdist._transports.memory import MemoryDoor
 
-from ..misbehaving import Server, figures
-from ..waiting import Call
+from ..support.misbehaving import Server, figures
+from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Resumed, Th
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 
-from ..misbehaving import Peer, Server, figures, refusal
-from ..waiting import Call
+from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.waiting import Call
 from .noting import codes, noting, now, throttled
 
 pytestmark = pytest.mark.anyio

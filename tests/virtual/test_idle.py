@@ -17,7 +17,7 @@ import trio
 import aiocapdist
 from aiocapdist.simulator import Simulator
 
-from ..virtual_asyncio import BACKENDS, VirtualLoop, run_virtually
+from ..support.virtual_asyncio import BACKENDS, VirtualLoop, run_virtually
 from .noting import codes
 
 HOUR = 3600.0

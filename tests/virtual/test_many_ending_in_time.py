@@ -11,8 +11,8 @@ import aiocapdist
 from aiocapdist import ClientClosed, ConnectionLost, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
-from ..fleets import asked, check_who_answered, fleet, opends, swept
-from ..waiting import Call, until
+from ..support.fleets import asked, check_who_answered, fleet, opends, swept
+from ..support.waiting import Call, until
 from .noting import codes, now
 
 pytestmark = pytest.mark.anyio

@@ -16,9 +16,9 @@ from aiocapdist import (
 )
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
 from ..quota.stubs import tokens
-from ..waiting import Call, until
+from ..support.fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
+from ..support.waiting import Call, until
 from .noting import codes, now
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ import trio
 
 from aiocapdist import Outcome, Quota, QuotaWaitTooLong
 
-from ..fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
-from ..waiting import Call, until
+from ..support.fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
+from ..support.waiting import Call, until
 from .noting import codes, now
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ import trio
 from aiocapdist import Quota
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..fleets import fleet, left_in_group, swept
-from ..waiting import Call
+from ..support.fleets import fleet, left_in_group, swept
+from ..support.waiting import Call
 from .noting import codes
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
-from ..worlds import turns
+from ..support.worlds import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from aiocapdist._transports.memory import MemoryDoor, MemoryStream
 from aiocapdist.events import Event
 from aiocapdist.simulator import Simulator
 
-from ..misbehaving import Peer, Server, refusal, welcome
+from ..support.misbehaving import Peer, Server, refusal, welcome
 
 pytestmark = pytest.mark.anyio
 Told = list[tuple[float, Event]]

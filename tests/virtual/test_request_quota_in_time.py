@@ -14,10 +14,10 @@ from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._window import Window
 
-from ..misbehaving import Server, figures, refusal
-from ..own_call import PROTO_ID, Response, double, question
 from ..quota.stubs import tokens
-from ..waiting import Call
+from ..support.misbehaving import Server, figures, refusal
+from ..support.own_call import PROTO_ID, Response, double, question
+from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from aiocapdist import Client, ConnectionLost, Quota, RequestTimeout
 from aiocapdist._protocol.frames import Frame
 from aiocapdist._transports.memory import MemoryDoor
 
-from ..misbehaving import Peer, Server, figures, refusal
 from ..quota.stubs import tokens
-from ..waiting import Call
+from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from aiocapdist import Quota
 from aiocapdist.simulator import Simulator
 
 from ..simulator.raw import about, frame, keep_alive, raw_client
-from ..waiting import until
+from ..support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from aiocapdist._connection.stats import KEPT
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 
-from ..misbehaving import Peer, Server, figures, refusal
-from ..own_call import PROTO_ID, Response, answer, question
-from ..waiting import Call
+from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.own_call import PROTO_ID, Response, answer, question
+from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
 

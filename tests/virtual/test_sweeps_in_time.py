@@ -13,7 +13,7 @@ import aiocapdist
 from aiocapdist import CapitalDistribution, Client, ClientClosed, Quota
 from aiocapdist.simulator import Simulator
 
-from ..waiting import Call, until
+from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
 

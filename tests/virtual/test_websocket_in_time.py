@@ -11,9 +11,9 @@ from aiocapdist import ConnectionLost, HandshakeError
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist._transports.stream import StreamDoor, StreamTransport
 
-from ..misbehaving import refusal
-from ..misbehaving_websocket import WebSocketPeer, WebSocketServer
-from ..waiting import Call
+from ..support.misbehaving import refusal
+from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 import anyio
 from google.protobuf.message import Message
 
-from .._requests.kinds import GlobalStateRequest, M, MessageRequest
-from .._requests.single_flight import Desk
-from .._requests.queue import RequestLane
 from .._loop import Clock
 from .._protocol import catalog
+from .._requests.kinds import GlobalStateRequest, M, MessageRequest
+from .._requests.queue import RequestLane
 from .._requests.request import Request
+from .._requests.single_flight import Desk
 from .._requests.sweep_source import SweepLane
 from ..errors import QuotaWaitTooLong
 from ..models import CapitalDistribution, GlobalState, Security

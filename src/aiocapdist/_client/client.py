@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Asking
-from .._requests.single_flight import Desk
 from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway, name_of
-from .._requests.queue import RequestLane
-from .._protocol.questions import CapitalDistributionQuestion
 from .._connection.supervisor import server_version
+from .._protocol.questions import CapitalDistributionQuestion
+from .._requests.queue import RequestLane
+from .._requests.single_flight import Desk
 from .._requests.sweep_source import SweepLane
 from ..models import Status
 from ..quota import Quota
+from .base import Asking
 
 
 class Client(Asking):

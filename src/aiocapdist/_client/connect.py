@@ -7,15 +7,15 @@ import ssl
 from collections.abc import Awaitable, Callable
 from types import UnionType
 
-from .lifecycle import Entering
 from .._connection.endpoint import CipherName, Plan, StreamOpener
 from .._connection.gateway import Gateway
 from .._connection.key_file import KeySource
-from .._loop import current_clock
 from .._connection.supervisor import Supervisor
-from .client import Client
+from .._loop import current_clock
 from ..models import SecurityFirm
 from ..quota import Quota
+from .client import Client
+from .lifecycle import Entering
 
 
 def connect(

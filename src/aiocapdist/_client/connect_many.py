@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .connect import Connecting
-from .lifecycle import Entering
-from .._connection.supervisors import Fleet
 from .._connection.gateway import Gateway, name_of
+from .._connection.supervisors import Fleet
 from .client import Client
+from .connect import Connecting
 from .group import ClientGroup
+from .lifecycle import Entering
 
 
 def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:

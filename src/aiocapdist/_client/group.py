@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .base import Asking
 from .._connection.event_stream import EventStream
 from .._connection.supervisors import Fleet
+from .._protocol.questions import CapitalDistributionQuestion
 from .._requests.group_lane import GroupDesk, GroupLane, GroupSweepLane, lane_over
 from .._requests.queue import RequestLane, Tokens
-from .._protocol.questions import CapitalDistributionQuestion
 from .._requests.seats import Routes
 from .._requests.sweep_source import SweepLane
 from .._requests.ways import GroupWay
-from .client import Client
 from ..models import Status
 from ..quota import Quota
+from .base import Asking
+from .client import Client
 
 
 class ClientGroup(Asking):

@@ -6,9 +6,9 @@ import socket
 import ssl
 from collections.abc import Mapping
 
-from .endpoint import Entrance
 from .._transports.base import Door
 from ..errors import AiocapdistError, ConnectError, HandshakeError, OpenDError
+from .endpoint import Entrance
 
 _OTHER_NAME = (62, 64)  # OpenSSL's numbers: valid, but for another host name or address
 

@@ -17,9 +17,9 @@ from .._loop import Clock, Ticker
 from .._protocol.flights import Damaged, Event, Flight, Pushed, Replied, Settled, TimedOut, Welcomed
 from .._protocol.session import Session, State
 from .._protocol.wire import Welcome, Wire
-from .stats import Traffic
 from .._transports.base import Transport
 from ..errors import AiocapdistError
+from .stats import Traffic
 
 
 class Pending(Protocol):

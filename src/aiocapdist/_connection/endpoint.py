@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 from anyio import to_thread
 from anyio.abc import ByteStream
 
-from .address import Address, parse_address
-from .key_file import KeySource, load_key
 from .._protocol.ciphers import Algorithm
 from .._protocol.tcp import TcpWire
 from .._protocol.websocket import REPLY_HEAD, WebSocketWire
@@ -22,6 +20,8 @@ from .._transports.base import Door
 from .._transports.stream import StreamDoor
 from .._transports.tcp import TcpDoor
 from .._transports.websocket import WebSocketDoor
+from .address import Address, parse_address
+from .key_file import KeySource, load_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .supervisor import Supervisor
 from .._transports.base import Door
 from ..quota import Quota
+from .supervisor import Supervisor
 
 
 class Gateway(NamedTuple):

@@ -11,17 +11,12 @@ from typing import Any, Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from .connection import Connection
-from .endpoint import Entrance
-from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
-from .event_stream import EventStream, Feed
 from .._loop import Clock, Waiter, surely, waiter_kind
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.flights import Flight
 from .._protocol.notices import read_notice
 from .._protocol.wire import Welcome
-from .stats import Traffic
 from .._transports.base import Door
 from ..errors import (
     AiocapdistError,
@@ -34,6 +29,11 @@ from ..events import Connected, Disconnected, Reconnecting
 from ..models.state import version_text
 from ..quota import Quota
 from ..quota._core.unlimited import Unmetered
+from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
+from .connection import Connection
+from .endpoint import Entrance
+from .event_stream import EventStream, Feed
+from .stats import Traffic
 
 log = logging.getLogger("aiocapdist")
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 
 import anyio
 
-from .connect_errors import explain_none_reached
-from .event_stream import EventStream, Feed
-from .gateway import Gateway
 from .._loop import Clock, Waiter, surely, waiter_kind
-from .supervisor import Follower, Supervisor, connected
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota import Quota
 from ..quota._core.unlimited import Unmetered
+from .connect_errors import explain_none_reached
+from .event_stream import EventStream, Feed
+from .gateway import Gateway
+from .supervisor import Follower, Supervisor, connected
 
 
 class Fleet:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from .kinds import DistributionRequest
-from .single_flight import Desk
 from .._connection.supervisors import Fleet
+from ..models import Security
+from .kinds import DistributionRequest
 from .queue import AnyRequest, Link, RequestLane, Tokens
 from .seats import Routes, Seat, Seats
+from .single_flight import Desk
 from .sweep_source import SweepLane
 from .ways import GroupWay
-from ..models import Security
 
 
 class GroupLane(RequestLane):

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from .queue import RequestLane
 from .._protocol import catalog
 from .._protocol.questions import CapitalDistributionQuestion, global_state_body
 from .._protocol.replies import read_capital_distribution, read_global_state, read_message
-from .request import Home, Request
 from ..models import CapitalDistribution, GlobalState, Security
+from .queue import RequestLane
+from .request import Home, Request
 
 M = TypeVar("M", bound=Message)
 

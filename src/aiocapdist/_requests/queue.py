@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from .._loop import Clock, Waiter
 from .._protocol.flights import Flight
-from .request import Request
 from ..errors import AiocapdistError
 from ..quota._core.fair_queue import Lane
+from .request import Request
 
 AnyRequest = Request[Any]
 

@@ -29,9 +29,9 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
-    from .queue import RequestLane, Way
     from .._loop import Waiter
     from .._protocol.flights import Flight
+    from .queue import RequestLane, Way
 
 T = TypeVar("T")
 log = logging.getLogger("aiocapdist")

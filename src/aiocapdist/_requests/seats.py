@@ -15,13 +15,13 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any, cast
 
 from .._connection.supervisors import Fleet
-from .queue import AnyRequest, Tokens
 from .._loop import Clock, Waiter
 from .._protocol.flights import Flight
-from .ways import GroupWay
 from ..errors import AiocapdistError
 from ..quota import Quota
 from ..quota._core.fair_queue import Lane
+from .queue import AnyRequest, Tokens
+from .ways import GroupWay
 
 if TYPE_CHECKING:
     from .group_lane import GroupLane

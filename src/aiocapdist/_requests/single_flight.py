@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from .kinds import DistributionRequest
-from .queue import RequestLane
 from .._loop import Clock
 from .._protocol.questions import CapitalDistributionQuestion
 from ..models import CapitalDistribution, Security
+from .kinds import DistributionRequest
+from .queue import RequestLane
 
 REMEMBERED = 4096  # securities: more than a user's list, less than memory would mind
 

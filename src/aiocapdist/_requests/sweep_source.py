@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
 
-from .kinds import DistributionRequest
-from .single_flight import REMEMBERED, Desk
-from .queue import RequestLane
 from .._loop import Waiter, wake
 from ..errors import AiocapdistError, InvalidCode, own_copy
 from ..models import Outcome, Security
+from .kinds import DistributionRequest
+from .queue import RequestLane
+from .single_flight import REMEMBERED, Desk
 
 LEAD = 1024
 """Codes that a sweep has in flight or unread at most: it never runs far ahead of its reader."""

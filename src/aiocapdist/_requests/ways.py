@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .._connection.gateway import Gateway
-from .queue import AnyRequest, Tokens
+from .._connection.supervisor import Supervisor
 from .._protocol.flights import Flight
 from .._protocol.questions import CapitalDistributionQuestion
-from .._connection.supervisor import Supervisor
 from ..errors import AiocapdistError
+from .queue import AnyRequest, Tokens
 
 
 class GroupWay:

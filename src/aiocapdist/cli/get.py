@@ -10,8 +10,8 @@ from typing import Annotated
 import anyio
 from cyclopts import Parameter
 
-from .._client.connect import Connecting, connect
 from .._client.client import Client
+from .._client.connect import Connecting, connect
 from ..errors import ConnectError, InvalidKey, QuotaUnavailable
 from ..simulator import Simulator
 from ._ask import ask

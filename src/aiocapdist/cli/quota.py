@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 
 from ..errors import QuotaUnavailable
-from ..quota._file.quota import refuse_windows
 from ..quota._core.snapshot import Overview
+from ..quota._file.quota import refuse_windows
 from ._exit import NOT_REACHED, OK, USAGE
 from ._output import Format
 from ._overview import show

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._file.store import LEASE
 from aiocapdist.quota._core.store import GRACE
+from aiocapdist.quota._file.store import LEASE
 
 from ..stubs import Asking
 from .machine import Machine

@@ -22,17 +22,17 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaUnavailable, events
 from aiocapdist._loop import on_asyncio
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._file import quota as file
 from aiocapdist.quota._file import access as file_access
+from aiocapdist.quota._file import quota as file
 from aiocapdist.quota._file.slots import FREE
 from aiocapdist.simulator import Simulator
 
-from ...cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ...doors import DOORS, opend_at
-from ...leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
-from ...operations import SCENES
-from ...waiting import Call, until
-from ...worlds import World
+from ...support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
+from ...support.doors import DOORS, opend_at
+from ...support.leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
+from ...support.operations import SCENES
+from ...support.waiting import Call, until
+from ...support.worlds import World
 from .pages import page_at
 
 ROOT = Path(__file__).parents[3]

@@ -23,7 +23,7 @@ from aiocapdist.quota._file import holder
 from aiocapdist.simulator import Simulator
 
 from ...promises.scale import SCALE, figure, scaled
-from ...virtual_asyncio import BACKENDS, run_virtually
+from ...support.virtual_asyncio import BACKENDS, run_virtually
 
 HOURS = min(24.0, SCALE / 2)
 ROUND_TRIP = 0.2

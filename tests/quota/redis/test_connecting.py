@@ -18,7 +18,7 @@ from aiocapdist import QuotaUnavailable
 from aiocapdist.quota import RedisQuota
 from aiocapdist.simulator import Simulator
 
-from ...leftovers import Room
+from ...support.leftovers import Room
 from .servers import Server, needs_redis, running
 
 pytestmark = [needs_redis, pytest.mark.anyio]

@@ -16,10 +16,18 @@ import aiocapdist
 from aiocapdist.quota import RedisQuota
 from aiocapdist.simulator import Simulator
 
-from ...cancelling import Operation, Run, Strike, When, cancel_scope, cancel_task, everywhere
 from ...conftest import LOOPS
-from ...leftovers import Room, left_in_quota
-from ...waiting import Call, until
+from ...support.cancelling import (
+    Operation,
+    Run,
+    Strike,
+    When,
+    cancel_scope,
+    cancel_task,
+    everywhere,
+)
+from ...support.leftovers import Room, left_in_quota
+from ...support.waiting import Call, until
 from .servers import Server, needs_redis
 
 pytestmark = [needs_redis, pytest.mark.anyio]

@@ -17,7 +17,7 @@ from aiocapdist import Client, QuotaBack, QuotaLost, QuotaWaitTooLong
 from aiocapdist.quota import RedisQuota
 from aiocapdist.simulator import Simulator
 
-from ...waiting import Call, until
+from ...support.waiting import Call, until
 from ..siblings import UNLIMITED
 from .conftest import GRACE
 from .servers import Server, needs_redis, running

@@ -16,7 +16,7 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._redis.server import _node_of
 from aiocapdist.simulator import Simulator
 
-from ...waiting import until
+from ...support.waiting import until
 from .servers import Server, needs_redis, running
 
 pytestmark = [needs_redis, pytest.mark.anyio]

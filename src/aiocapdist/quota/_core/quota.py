@@ -15,8 +15,8 @@ import anyio
 from ..._loop import Clock, Ticker
 from ...events import QuotaEvent, Resumed, Throttled
 from .adaptive_limit import Ceiling
-from .ledger import Ledger
 from .fair_queue import Lane, Line
+from .ledger import Ledger
 from .store import GRACE, Store
 
 Watcher: TypeAlias = Callable[[QuotaEvent], None]

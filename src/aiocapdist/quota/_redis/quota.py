@@ -11,11 +11,11 @@ import anyio
 
 from ..._loop import Clock, on_asyncio
 from ...errors import QuotaUnavailable
+from .._core.fair_queue import Lane
+from .._core.quota import Quota, Watcher, _is_number
 from .borrower import Borrower
 from .errand import Terms, Wish
 from .server import RedisServer
-from .._core.fair_queue import Lane
-from .._core.quota import Quota, Watcher, _is_number
 
 
 class RedisQuota(Quota):

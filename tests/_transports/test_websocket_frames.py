@@ -1,0 +1,195 @@
+"""The WebSocket door's frames, whole and in pieces, and what of them ends the connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+
+from aiocapdist import Client, ConnectionLost
+from aiocapdist._pb import keep_alive_pb2
+from aiocapdist._protocol import catalog
+
+from ..support.misbehaving import figures, refusal
+from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..support.waiting import Call
+
+pytestmark = pytest.mark.anyio
+MESSAGE = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
+
+
+async def answered(peer: WebSocketPeer, group: TaskGroup, client: Client) -> None:
+    """The connection still works."""
+    call = Call(group, client.capital_distribution, "HK.00700")
+    await peer.reply(await peer.next(), figures(5.0))
+    assert (await call.value()).capital_in_big == 5.0
+
+
+async def test_a_message_in_fragments_with_pings_between_is_one_message() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            call = Call(group, client.capital_distribution, "HK.00700")
+            asked = await peer.next()
+            data = peer.envelope(asked.proto_id, asked.serial, figures(7.0))
+            peer.protocol.send_binary(data[:3], fin=False)
+            for at in range(3, len(data)):
+                peer.protocol.send_ping(bytes([at]))
+                peer.protocol.send_continuation(data[at : at + 1], fin=False)
+            await peer.flush()
+            assert not call.ended
+            peer.protocol.send_continuation(b"", fin=True)
+            await peer.flush()
+            assert (await call.value()).capital_in_big == 7.0
+            pongs = [bytes((await peer.other()).data) for _ in range(3, len(data))]
+            assert pongs == [bytes([at]) for at in range(3, len(data))]
+            await answered(peer, group, client)
+
+
+async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            calls, asked = [], []
+            for n in range(3):
+                calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
+                asked.append(await peer.next())
+            for n in (2, 0, 1):
+                message = peer.envelope(3212, asked[n].serial, figures(float(n)))
+                peer.protocol.send_binary(message)
+            await peer.flush()
+            assert [(await call.value()).capital_in_big for call in calls] == [0.0, 1.0, 2.0]
+
+
+# ---- the connection's end
+
+
+async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
+    """What a call is told where OpenD does this instead of answering it."""
+    async with (
+        WebSocketServer() as server,
+        server.connect(reconnect=False, **options) as client,
+        anyio.create_task_group() as group,
+    ):
+        peer = await server.accept()
+        call = Call(group, client.request, 3211, MESSAGE, keep_alive_pb2.Response)
+        asked = await peer.next()
+        await peer_does(peer, asked)
+        error = await call.error()
+        assert isinstance(error, ConnectionLost)
+        assert error.sent
+        return error
+
+
+async def test_the_push_that_opend_went_away_ends_the_connection() -> None:
+    with anyio.fail_after(5):
+        error = await loss(lambda peer, asked: peer.say(2, 0))
+    assert error.reason == "OpenD behind the WebSocket door went away"
+
+
+async def test_and_another_connection_is_made_and_the_read_is_sent_again() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            call = Call(group, client.capital_distribution, "HK.00700")
+            await peer.next()
+            await peer.say(2, 0)
+            peer = await server.accept()
+            await peer.reply(await peer.next(), figures(5.0))
+            assert (await call.value()).capital_in_big == 5.0
+            assert (client.status.reconnects, client.status.conn_id) == (1, 2)
+
+
+async def close(peer: WebSocketPeer, asked: object) -> None:
+    peer.protocol.send_close(1001, "going away")
+    await peer.flush()
+
+
+async def text(peer: WebSocketPeer, asked: object) -> None:
+    peer.protocol.send_text(b"hello")
+    await peer.flush()
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        (close, "OpenD closed the WebSocket"),
+        (text, "OpenD sent text through the WebSocket, not messages"),
+        (lambda peer, asked: peer.send(b"\xc2\x00"), "reserved bits must be 0"),
+        (lambda peer, asked: peer.send(b"\x83\x00"), "invalid opcode"),
+        (lambda peer, asked: peer.send(b"\x80\x00"), "unexpected continuation frame"),
+        (lambda peer, asked: peer.send(b"\x82\x04nope"), "does not speak OpenD's protocol"),
+        (lambda peer, asked: peer.hang_up(), "OpenD closed the connection"),
+    ],
+    ids=["close", "text", "compressed", "opcode", "continuation", "no envelope", "end"],
+)
+async def test_what_ends_the_connection_says_so(does: Any, reason: str) -> None:
+    with anyio.fail_after(5):
+        error = await loss(does)
+    assert reason in error.reason
+
+
+MAX_FRAME = 50_000
+
+
+async def test_a_reply_may_be_as_long_as_max_frame_and_no_longer() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer() as server,
+            server.connect(max_frame=MAX_FRAME, reconnect=False) as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            for more in (0, 1):
+                call = Call(group, client.request, 3211, MESSAGE, keep_alive_pb2.Response)
+                body = refusal(0, "x" * (MAX_FRAME + more - 8)).SerializeToString()
+                assert len(body) == MAX_FRAME + more
+                await peer.reply(await peer.next(), body)
+                await call.end()
+                assert client.status.state == ("closed" if more else "ready")
+            assert (await call.error()).reason.endswith("exceeds limit of 50044 bytes")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("fragments", [1, 7])
+async def test_a_message_beyond_max_frame_is_refused_before_it_is_all_there(
+    fragments: int,
+) -> None:
+    async def send(peer: WebSocketPeer, asked: Any) -> None:
+        data = peer.envelope(asked.proto_id, asked.serial, bytes(MAX_FRAME + 1))
+        if fragments == 1:
+            # Its head alone: the length is enough to know.
+            await peer.send(b"\x82\x7e" + len(data).to_bytes(2, "big"))
+            return
+        size = len(data) // fragments + 1
+        peer.protocol.send_binary(data[:size], fin=False)
+        for at in range(size, len(data), size):
+            peer.protocol.send_continuation(data[at : at + size], fin=False)
+        await peer.flush()
+
+    with anyio.fail_after(5):
+        error = await loss(send, max_frame=MAX_FRAME)
+    assert error.reason.startswith("this is no WebSocket that works: frame with ")
+    assert error.reason.endswith("exceeds limit of 50044 bytes")
+
+
+async def test_a_known_call_has_a_smaller_cap_of_its_own() -> None:
+    cap = catalog.CATALOG[3212].cap
+    with anyio.fail_after(5):
+        error = await loss(lambda peer, asked: peer.say(3212, 1, bytes(cap + 1)))
+    assert error.reason == (
+        f"message of proto 3212 has {cap + 1} bytes, more than the {cap} allowed"
+    )

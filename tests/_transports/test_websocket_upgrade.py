@@ -1,0 +1,184 @@
+"""From a TCP connection to a WebSocket, and what else may be found where one was looked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist import HandshakeError
+from aiocapdist.simulator import Simulator
+
+from ..support.listening import answering, listening
+from ..support.misbehaving import refusal
+from ..support.misbehaving_websocket import WebSocketServer, welcome
+from ..support.waiting import Call
+
+pytestmark = pytest.mark.anyio
+KEY = "sentinel websocket key"
+
+
+async def test_the_upgrade_offers_no_compression_and_the_greeting_waits_for_it() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer(greet=None) as server,
+            anyio.create_task_group() as group,
+        ):
+            entered = Call(group, enter, server, websocket_key=KEY)
+            peer = await server.accept()
+            await peer.upgrade()
+            assert peer.request is not None
+            headers = peer.request.headers
+            assert "Sec-WebSocket-Extensions" not in headers
+            assert "Sec-WebSocket-Protocol" not in headers
+            assert headers["Host"] == f"127.0.0.1:{server.port}"
+            assert peer.request.path == "/"
+            greeting = await peer.next()
+            assert (greeting.proto_id, KEY.encode() in greeting.body) == (1, False)
+            await peer.reply(greeting, refusal(-1, "not today"))
+            assert str(await entered.error()).startswith(
+                f"cannot connect to OpenD at 127.0.0.1:{server.port}: OpenD refused: not today; "
+            )
+
+
+async def enter(server: WebSocketServer, **options: Any) -> None:
+    async with server.connect(**options):
+        pass
+
+
+async def test_the_upgrade_may_come_byte_by_byte_and_the_rest_along_with_it() -> None:
+    with anyio.fail_after(5):
+        async with (
+            WebSocketServer(greet=None) as server,
+            anyio.create_task_group() as group,
+        ):
+            entered = Call(group, enter, server)
+            peer = await server.accept()
+            protocol = peer.protocol
+            protocol.send_response(await peer.agreed())
+            protocol.send_ping(b"early")
+            (*response, ping) = protocol.data_to_send()
+            data = b"".join(response) + ping
+            for at in range(40):
+                await peer.send(data[at : at + 1])
+            await peer.send(data[40:])
+            greeting = await peer.next()
+            assert bytes((await peer.other()).data) == b"early"
+            await peer.reply(greeting, welcome(1))
+            assert await entered.value() is None
+
+
+# ---- something else
+
+
+async def refused(port: int, scheme: str = "ws", **options: Any) -> HandshakeError:
+    """The error with which connecting there ends."""
+    with pytest.raises(HandshakeError) as caught:
+        async with aiocapdist.connect(f"{scheme}://127.0.0.1:{port}", **options):
+            raise AssertionError("this is no WebSocket door")
+    error = caught.value
+    assert (error.host, error.port) == ("127.0.0.1", port)
+    where = "WebSocket port" if scheme == "ws" else "API port, not its WebSocket"
+    assert error.hint.startswith(f"check that this is OpenD's {where}")
+    return error
+
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\n"
+BROKEN = "the hand-shake failed: this is no WebSocket that works: "
+NO_HTTP = f"{BROKEN}did not receive a valid HTTP response"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stay", "reason"),
+    [
+        ((b"\r\n\r\n",), True, NO_HTTP),
+        ((b"hello, who is there?\r\n",), True, NO_HTTP),
+        ((bytes(range(256)),), True, NO_HTTP),
+        ((b"x" * 100_000,), True, "bytes, expected no more than 8192 bytes"),
+        ((b"HTTP/1.1 101 Switch",), False, NO_HTTP),
+        ((), False, NO_HTTP),
+        (
+            *((NOT_FOUND, b"Content-Length: 0\r\n\r\n"), True),
+            "server rejected WebSocket connection: HTTP 404",
+        ),
+        (
+            *((NOT_FOUND, b"\r\nlook elsewhere"), False),
+            "server rejected WebSocket connection: HTTP 404",
+        ),
+        (
+            *((b"HTTP/1.1 301 Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",), True),
+            "server rejected WebSocket connection: HTTP 301",
+        ),
+        ((SWITCHING, b"\r\n"), True, "missing Sec-WebSocket-Accept header"),
+        (
+            *((SWITCHING, b"Sec-WebSocket-Accept: c2VudGluZWw=\r\n\r\n"), True),
+            "invalid Sec-WebSocket-Accept header: c2VudGluZWw=",
+        ),
+    ],
+    ids=[
+        *("empty lines", "text", "bytes", "long", "cut off", "hung up", "404"),
+        *("404 and gone", "301", "nothing accepted", "wrongly accepted"),
+    ],
+)
+async def test_what_is_no_web_socket_is_told_at_once(
+    pieces: tuple[bytes, ...], stay: bool, reason: str
+) -> None:
+    with anyio.fail_after(5):
+        async with listening(answering(*pieces, stay=stay)) as port:
+            error = await refused(port)
+    assert error.reason.startswith(BROKEN)
+    assert error.reason.endswith(reason)
+
+
+async def test_an_extension_that_nobody_asked_for_is_refused() -> None:
+    with anyio.fail_after(5):
+        async with WebSocketServer(greet=None) as server, anyio.create_task_group() as group:
+            entered = Call(group, enter, server)
+            peer = await server.accept()
+            response = await peer.agreed()
+            response.headers["Sec-WebSocket-Extensions"] = "permessage-deflate"
+            await peer.send(response.serialize())
+            error = await entered.error()
+    assert isinstance(error, HandshakeError)
+    assert error.reason == f"{BROKEN}no extensions supported"
+
+
+async def test_silence_after_the_request_ends_within_the_timeout() -> None:
+    with anyio.fail_after(5):
+        async with listening(answering()) as port:
+            error = await refused(port, connect_timeout=0.3)
+    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+
+
+async def test_half_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
+    with anyio.fail_after(5):
+        async with listening(answering(SWITCHING)) as port:
+            error = await refused(port, connect_timeout=0.3)
+    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+
+
+async def test_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
+    with anyio.fail_after(5):
+        async with WebSocketServer(greet="upgrade") as server:
+            error = await refused(server.port, connect_timeout=0.3)
+    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+
+
+# ---- the right program, the wrong door
+
+
+async def test_the_tcp_door_is_no_websocket_door() -> None:
+    with anyio.fail_after(5):
+        async with Simulator() as opend:
+            error = await refused(opend.port)
+    assert error.reason == NO_HTTP
+
+
+async def test_the_websocket_door_is_no_tcp_door() -> None:
+    with anyio.fail_after(5):
+        async with Simulator(websocket=True) as opend:
+            error = await refused(opend.websocket_port, "tcp")
+    assert error.reason.startswith("the hand-shake failed: ")

@@ -1,0 +1,91 @@
+"""What bugs of other clients did, and this one does not: the plainest case of each.
+
+Promises 1, 2, 11, 18. ``python -m tools.planted`` plants each bug and sees that tests reject it.
+"""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from aiocapdist._protocol.frames import encode_frame
+
+from ..support.choking import choke, choked, flight_of
+from ..support.misbehaving import Server, figures
+from ..support.waiting import Call
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
+    with anyio.fail_after(5):
+        async with (
+            Server() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            call = Call(group, client.capital_distribution, "HK.00700")
+            frame = await peer.next()
+            call.cancel()
+            with anyio.move_on_after(1):
+                await call.end()
+            ended = call.ended
+            # So that a call which cannot be cancelled does not hang this test as well.
+            await peer.reply(frame, figures())
+            assert ended
+            assert call.cancelled
+
+
+async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_caller() -> None:
+    with anyio.fail_after(5):
+        async with (
+            Server() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            gone = Call(group, client.capital_distribution, "HK.00001")
+            late = await peer.next()
+            gone.cancel()
+            await gone.end()
+            call = Call(group, client.capital_distribution, "HK.00002")
+            frame = await peer.next()
+            await peer.reply(late, figures(111.0))
+            await peer.reply(frame, figures(222.0))
+            assert (await call.value()).capital_in_big == 222.0
+
+
+async def test_half_a_frame_before_a_loss_is_not_put_before_the_next_connections_bytes() -> None:
+    with anyio.fail_after(5):
+        async with (
+            Server() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            call = Call(group, client.capital_distribution, "HK.00700")
+            frame = await peer.next()
+            reply = encode_frame(3212, frame.serial, figures().SerializeToString())
+            await peer.send(reply[:60])
+            await peer.hang_up()
+            peer = await server.accept()
+            await peer.reply(await peer.next(), figures(9.0))
+            assert (await call.value()).capital_in_big == 9.0
+            assert client.status.reconnects == 1
+
+
+async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_read() -> None:
+    with anyio.fail_after(5):
+        async with (
+            choked() as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            first, *_ = await choke(client, group, "HK.1", "HK.2", "HK.3")
+            # OpenD need not have read a request for its reply to be read here.
+            reply = encode_frame(*flight_of(client, "HK.1").key, figures(7.0).SerializeToString())
+            await peer.send(reply)
+            assert (await first.value()).capital_in_big == 7.0
+            group.cancel_scope.cancel()

@@ -1,0 +1,272 @@
+"""How a shared quota stands, as somebody sees it who does not use it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aiocapdist import QuotaUnavailable
+from aiocapdist.quota._core.snapshot import Owner, Token, overview
+
+if sys.platform == "win32":
+    pytest.skip("ledger files need flock", allow_module_level=True)
+
+from aiocapdist.quota._file import snapshot as file_overview
+from aiocapdist.quota._file.holder import boot_clock, boot_id
+from aiocapdist.quota._file.page import Page
+from aiocapdist.quota._file.slots import HELD, Holder, Slot
+from aiocapdist.quota._file.snapshot import overview_of_file, program_of
+from aiocapdist.quota._file.store import LEASE, FileStore
+
+ME = f"process {os.getpid()}"
+
+
+def store_at(path: Path, limit: int = 30, period: float = 30.0) -> FileStore:
+    return FileStore(path, limit, period, 0.05, time.monotonic)
+
+
+# ---- sums
+
+
+def test_sums_and_who_has_most_comes_first() -> None:
+    one, other = Owner("one", "sweep", "alive"), Owner("other", None, "dead")
+    tokens = [Token(one, True, 30.0), Token(other, False, 3.0), Token(other, False, 9.0)]
+    seen = overview("here", 5, 30.0, tokens=tokens, refused=7, waiting=1)
+    assert (seen.free, seen.held, seen.cooling) == (2, 1, 2)
+    assert (seen.next_in, seen.all_back_in, seen.unknown_for) == (0.0, 30.0, 0.0)
+    assert (seen.refused, seen.waiting) == (7, 1)
+    first, second = seen.holders
+    assert (first.holder, first.held, first.cooling, first.all_back_in) == ("other", 0, 2, 9.0)
+    assert (second.holder, second.program, second.presence) == ("one", "sweep", "alive")
+
+
+def test_where_all_is_spent_the_next_token_is_the_first_that_comes_back() -> None:
+    tokens = [Token(Owner("one", None, "alive"), False, 9.0), Token(None, False, 4.0)]
+    seen = overview("here", 2, 30.0, tokens=tokens, refused=0, waiting=0)
+    assert (seen.next_in, seen.all_back_in, seen.unknown_for) == (4.0, 9.0, 0.0)
+
+
+def test_what_nobody_is_known_to_have_spent_is_a_row_without_a_name() -> None:
+    seen = overview(
+        "here", 2, 30.0, tokens=[Token(None, False, 4.0)] * 2, refused=0, waiting=0, unknown_for=4.0
+    )
+    assert seen.unknown_for == seen.next_in == 4.0
+    (nobody,) = seen.holders
+    assert (nobody.holder, nobody.presence, nobody.cooling) == (None, None, 2)
+
+
+def test_where_all_is_free_there_is_no_wait_and_nobody() -> None:
+    seen = overview("here", 2, 30.0, tokens=[], refused=0, waiting=0)
+    assert (seen.free, seen.next_in, seen.all_back_in) == (2, 0.0, 0.0)
+    assert seen.holders == []
+
+
+# ---- a ledger file
+
+
+def test_held_and_cooling_tokens_of_this_process(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    store = store_at(path)
+    store.take(5)
+    store.settle(2, time.monotonic())
+    store.settle(1, time.monotonic(), refused=True)
+    seen = overview_of_file(path)
+    assert (seen.where, seen.limit, seen.period) == (str(path), 30, 30.0)
+    assert (seen.free, seen.held, seen.cooling, seen.refused) == (25, 2, 3, 1)
+    (mine,) = seen.holders
+    assert (mine.holder, mine.presence, mine.held, mine.cooling) == (ME, "alive", 2, 3)
+    assert mine.program is not None
+    assert seen.next_in == 0.0
+    assert 29.0 < seen.all_back_in <= 30.05, "what is held is taken to be answered now"
+
+
+def test_two_quotas_of_one_process_are_one_holder(tmp_path: Path) -> None:
+    one, other = store_at(tmp_path / "ledger"), store_at(tmp_path / "ledger")
+    one.take()
+    other.take()
+    (mine,) = overview_of_file(tmp_path / "ledger").holders
+    assert (mine.holder, mine.held) == (ME, 2)
+
+
+def test_who_waits_is_counted(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "ledger")
+    store.wait()
+    assert overview_of_file(tmp_path / "ledger").waiting == 1
+
+
+def test_looking_changes_nothing_and_needs_no_lock(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / "ledger"
+    store_at(path).take(3)
+    before = (path.read_bytes(), path.stat().st_mtime_ns, os.listdir(tmp_path))
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)  # by somebody who stopped in the middle
+        assert overview_of_file(path).held == 3
+    assert (path.read_bytes(), path.stat().st_mtime_ns, os.listdir(tmp_path)) == before
+
+
+def test_a_read_that_meets_a_write_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).take(3)
+    half = [path.read_bytes()[:100]]
+    pread = os.pread
+    monkeypatch.setattr(
+        file_overview.os, "pread", lambda *asked: half.pop() if half else pread(*asked)
+    )
+    assert overview_of_file(path).held == 3
+    assert half == []
+
+
+def changed(path: Path, change: Callable[[Page], None]) -> None:
+    page = Page.parse(path.read_bytes())
+    change(page)
+    path.write_bytes(page.pack())
+
+
+def test_a_holder_of_another_namespace_is_out_of_sight(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).advance(0.0)
+    elsewhere = Slot(HELD, Holder(os.getpid(), 1, 1, 1), boot_clock() + LEASE)
+    changed(path, lambda page: page.slots.__setitem__(0, elsewhere))
+    (holder,) = overview_of_file(path).holders
+    assert (holder.presence, holder.program) == ("out of sight", None)
+
+
+def test_what_was_spent_before_a_restart_is_nobodys_and_a_period_old_at_most(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).take(3)
+
+    def as_before_a_restart(page: Page) -> None:
+        page.boot = bytes(16)
+        assert page.boot != boot_id()
+
+    changed(path, as_before_a_restart)
+    before = path.read_bytes()
+    seen = overview_of_file(path)
+    assert seen.held == 0
+    assert seen.all_back_in <= 31.0
+    assert all(each.holder is None for each in seen.holders)
+    assert path.read_bytes() == before
+
+
+def test_after_damage_it_is_told_how_long_nothing_is_granted(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).take(3)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    store_at(path).advance(0.0)
+    seen = overview_of_file(path)
+    assert (seen.free, seen.cooling) == (0, 30)
+    assert seen.unknown_for == seen.next_in
+    assert 140.0 < seen.unknown_for <= LEASE + 31.05
+
+
+# ---- what is no ledger
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(QuotaUnavailable) as raised:
+        overview_of_file(path)
+    assert raised.value.where == str(path)
+    return f"{raised.value.reason}; {raised.value.hint}"
+
+
+def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
+    told = refusal(tmp_path / "none")
+    assert told == "there is no such file; the first program that uses it makes it"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_of_something_else_is_told_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("buy milk\n" * 100)
+    assert refusal(tmp_path / "notes") == "it holds something else; check the path"
+    assert (tmp_path / "notes").read_text() == "buy milk\n" * 100
+
+
+def test_a_damaged_ledger_is_told_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).take(3)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    before = path.read_bytes()
+    monkeypatch.setattr(file_overview, "BETWEEN_READS", 0.0)
+    assert refusal(path).startswith("it is damaged: its checksum does not fit; the next program")
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_plain_file_is_told_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+        assert refusal(path) == "it is no plain file; check the path"
+
+
+def test_a_path_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    told = refusal(tmp_path / "loop")
+    assert told.endswith("; give the path of a file that can be read")
+    assert "symbolic links" in told
+
+
+# ---- programs
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("/usr/bin/sweeper --key secret", "sweeper"),
+        ("/opt/bin/python3.11 /srv/sweep.py secret", "python3.11 sweep.py"),
+        ("python -c print('secret')", "python"),
+        ("python -m sweeping secret", "python -m sweeping"),
+        ("python -m", "python -m"),
+        ("python", "python"),
+        ("", None),
+    ],
+)
+def test_a_program_is_told_by_its_name_and_not_by_what_may_be_secret(
+    line: str, name: str | None
+) -> None:
+    assert program_of(line.split(" ")) == name
+
+
+@needs_proc
+def test_a_process_that_has_just_ended_has_no_name() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert file_overview._program(process.pid) is None
+
+
+@needs_proc
+def test_a_killed_holder_is_dead(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    program = f"""
+import sys, time
+from pathlib import Path
+from aiocapdist.quota._file.store import FileStore
+FileStore(Path({str(path)!r}), 30, 30.0, 0.05, time.monotonic).take(4)
+print("taken", flush=True)
+sys.stdin.read()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "taken\n"
+        (living,) = overview_of_file(path).holders
+        process.kill()
+        process.wait()
+        (dead,) = overview_of_file(path).holders
+    assert (living.presence, living.held) == ("alive", 4)
+    assert (dead.holder, dead.presence, dead.program) == (living.holder, "dead", None)
+    assert dead.held == 4, "until another notices"

@@ -1,0 +1,192 @@
+"""What a fuzzer may throw anything at: each takes bytes, and raises nothing.
+
+What is documented to be raised is caught here; all else is a finding, and so is an answer that
+contradicts itself. Hypothesis runs them in CI (test_targets.py), atheris in ``nox -s fuzz``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from aiocapdist import InvalidCode, OpenDError, ProtocolError
+from aiocapdist._connection.address import Address, parse_address
+from aiocapdist._protocol.ciphers import Algorithm
+from aiocapdist._protocol.frames import HEAD_SIZE, FrameDecoder, encode_frame
+from aiocapdist._protocol.keys import read_key
+from aiocapdist._protocol.notices import read_notice
+from aiocapdist._protocol.replies import read_capital_distribution, read_global_state
+from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, WebSocketWire
+from aiocapdist.errors import InvalidKey
+from aiocapdist.models import Market, Security
+from tests._protocol.peer import let_in, with_bad_digest
+from tests._protocol.sealed import CIPHERS, WELCOME, sealed_frame
+
+from .conversation import Conversation
+from .tape import Tape
+
+MAX_FRAME = 200
+UNREADABLE = "a message could not be decrypted"
+Target = Callable[[bytes], None]
+
+
+def frames(data: bytes) -> None:
+    """The decoder: any chunks give the same frames, and no more is held than one frame."""
+    tape = Tape(data[:24])
+    stream = data[24:]
+    whole = FrameDecoder(lambda proto_id: MAX_FRAME)
+    wanted = whole.feed(stream)
+    chunked = FrameDecoder(lambda proto_id: MAX_FRAME)
+    got = []
+    for piece in tape.cut(stream):
+        got += chunked.feed(piece)
+        assert chunked.pending < HEAD_SIZE + MAX_FRAME
+    assert got == wanted
+    # Not the text: of a wrong magic it shows what had come by then, one byte or two.
+    assert (chunked.broken is None) == (whole.broken is None)
+    assert chunked.pending == whole.pending
+    read = sum(HEAD_SIZE + len(frame.body) for frame in wanted)
+    assert whole.broken is not None or read + whole.pending == len(stream)
+
+
+def session_clear(data: bytes) -> None:
+    """The TCP door in the clear."""
+
+    def say(proto_id: int, serial: int, body: bytes, sound: bool) -> bytes:
+        frame = encode_frame(proto_id, serial, body)
+        return frame if sound else with_bad_digest(frame)
+
+    wire = TcpWire(client_id="fuzz", max_frame=MAX_FRAME)
+    Conversation(wire, say, (1001, let_in()), whole=False).play(Tape(data))
+
+
+def session_aes_cbc(data: bytes) -> None:
+    """The TCP door, sealed: what cannot be opened has one end, whatever is wrong with it."""
+    _sealed(Algorithm.AES_CBC, data)
+
+
+def session_ftaes(data: bytes) -> None:
+    """The same, by the vendor's own cipher."""
+    _sealed(Algorithm.FTAES_ECB, data)
+
+
+def _sealed(algorithm: Algorithm, data: bytes) -> None:
+    tape = Tape(data)
+
+    def say(proto_id: int, serial: int, body: bytes, sound: bool) -> bytes:
+        if proto_id == 1001:
+            return encode_frame(proto_id, serial, body)  # RSA takes a fuzzer's time
+        if sound:
+            return sealed_frame(CIPHERS[algorithm], proto_id, serial, body)
+        spoilt = bytearray(CIPHERS[algorithm].seal(body))
+        spoilt[tape.number(len(spoilt))] ^= 1 + tape.number(255)
+        return encode_frame(proto_id, serial, bytes(spoilt))
+
+    wire = TcpWire(client_id="fuzz", max_frame=MAX_FRAME, algorithm=algorithm)
+    made = Conversation(wire, say, (1001, WELCOME), whole=False)
+    made.play(tape)
+    cause = str(made.session.cause)
+    if "crypt" in cause:
+        assert cause in (
+            UNREADABLE,
+            "OpenD answered in the clear, although encryption was asked for",
+        )
+
+
+def session_websocket(data: bytes) -> None:
+    """The WebSocket door."""
+
+    def say(proto_id: int, serial: int, body: bytes, sound: bool) -> bytes:
+        error = 0 if sound else 1 + serial % 5
+        return REPLY_HEAD.pack(SIGN, proto_id, serial, error, b"because") + body
+
+    wire = WebSocketWire(client_id="fuzz", max_frame=MAX_FRAME)
+    welcome = b"\x08\x00\x22\x04\x08\x01\x10\x07"  # retType 0, s2c {serverTime 1, connID 7}
+    Conversation(wire, say, (1, welcome), whole=True).play(Tape(data))
+
+
+def capital_distribution(data: bytes) -> None:
+    """Figures are finite, and so are their totals."""
+    security = Security(Market.HK, "00700")
+    try:
+        got = read_capital_distribution(data, "HK.00700", security)
+    except (OpenDError, ProtocolError):
+        return
+    assert (got.code, got.market) == ("HK.00700", Market.HK)
+    assert math.isfinite(got.capital_in)
+    assert math.isfinite(got.capital_out)
+    assert math.isfinite(got.main_net)
+    got.model_dump_json()
+
+
+def global_state(data: bytes) -> None:
+    try:
+        got = read_global_state(data)
+    except (OpenDError, ProtocolError):
+        return
+    got.model_dump_json()
+
+
+def notice(data: bytes) -> None:
+    """Bombs of nested unknown fields too: they end, in a notice or in an error."""
+    try:
+        got = read_notice(data)
+    except ProtocolError:
+        return
+    repr(got)
+
+
+def code(data: bytes) -> None:
+    """A code is read as it was written, or refused; what is suggested would be taken."""
+    text = data.decode(errors="surrogateescape")
+    try:
+        security = Security.parse(text)
+    except InvalidCode as error:
+        suggestion = error.suggestion
+    else:
+        suggestion = str(security)
+        assert suggestion == text
+    assert suggestion is None or str(Security.parse(suggestion)) == suggestion
+
+
+def address(data: bytes) -> None:
+    """What may be a password, before an ``@``, is in no message."""
+    tape = Tape(data[:2])
+    text = data[2:].decode(errors="surrogateescape")
+    port = tape.pick((None, None, 11111, 0, 65535, 65536))
+    try:
+        got = parse_address(text, port)
+    except ValueError as error:
+        told = str(error)
+    else:
+        told = ""
+        _check_address(got)
+    secret = text.partition("://")[2].rpartition("@")[0]
+    # By chance a short one may be part of what is told, or of what is no secret.
+    assert len(secret) < 8 or secret in text.rpartition("@")[2] or secret not in told
+
+
+def _check_address(got: Address) -> None:
+    assert got.scheme in ("tcp", "ws", "wss")
+    assert got.host
+    assert 0 < got.port < 65536
+
+
+def key(data: bytes) -> None:
+    """A PEM text is a key of 1024 bits or more, or InvalidKey."""
+    try:
+        got = read_key(data)
+    except InvalidKey:
+        return
+    assert got.key_size >= 1024
+
+
+TARGETS: Final[dict[str, Target]] = {
+    target.__name__: target
+    for target in (
+        *(frames, session_clear, session_aes_cbc, session_ftaes, session_websocket),
+        *(capital_distribution, global_state, notice, code, address, key),
+    )
+}

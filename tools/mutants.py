@@ -1,0 +1,70 @@
+"""Changes the pure parts of this library in every small way, to see whether tests notice.
+
+``python -m tools.mutants [MODULE…]`` runs mutmut (see pyproject.toml) module by module and tells
+how many mutants of each were killed. Ends with 1 where that is fewer than nine in ten of all.
+What lived is shown by ``mutmut results`` and ``mutmut show NAME``: read it before adding a test,
+since some mutants differ in nothing that can be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+MODULES = (
+    *("_protocol.session", "_protocol.frames", "quota.ledger", "quota.line", "quota.local"),
+    *("quota.ceiling", "_protocol.replies", "_protocol.tcp", "_protocol.websocket"),
+    *("_protocol.ciphers", "_protocol.notices", "_protocol.keys", "_protocol.backoff"),
+    *("_protocol.questions", "quota.unmetered"),
+)
+ENOUGH = 0.9
+
+
+def main() -> int:
+    total: Counter[str] = Counter()
+    for module in sys.argv[1:] or MODULES:
+        _mutate(module)
+        outcomes = _outcomes(module)
+        total += outcomes
+        _tell(module, outcomes)
+    _tell("all", total)
+    return 0 if _share(total) >= ENOUGH else 1
+
+
+def _mutate(module: str) -> None:
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "2"]
+    done = subprocess.run(
+        [*command, f"aiocapdist.{module}.*"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        told = done.stdout.decode(errors="replace")[-3000:]
+        raise SystemExit(f"mutmut ended with {done.returncode}:\n{told}")
+
+
+def _outcomes(module: str) -> Counter[str]:
+    """How many mutants of this module ended how."""
+    from mutmut.stats import status_by_exit_code
+
+    page = Path("mutants/src/aiocapdist", module.replace(".", "/") + ".py.meta")
+    codes = json.loads(page.read_text("utf-8"))["exit_code_by_key"]
+    return Counter(status_by_exit_code[code] for code in codes.values())
+
+
+def _share(outcomes: Counter[str]) -> float:
+    """Of those that were killed. One that makes tests hang is noticed as well."""
+    return (outcomes["killed"] + outcomes["timeout"]) / max(1, outcomes.total())
+
+
+def _tell(name: str, outcomes: Counter[str]) -> None:
+    others = ", ".join(f"{n} {how}" for how, n in sorted(outcomes.items()) if how != "killed")
+    print(f"{name:20} {_share(outcomes):7.1%}  {outcomes['killed']} killed, {others}", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
