@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from aiocapdist._requests.queue import RequestLane
+from aiocapdist._requests.queue import RequestQueue
 from aiocapdist.quota import Quota
 
 FEW, MANY = 3_000, 50_000
@@ -41,7 +41,7 @@ def _run(waiting: int) -> float:
     now = 0.0
     quota = Quota(1, 1.0, margin=0.0)
     quota.attach(lambda: now, lambda event: None)
-    lane = RequestLane(_Link(), quota)  # type: ignore[arg-type]
+    lane = RequestQueue(_Link(), quota)  # type: ignore[arg-type]
     for _ in range(waiting + GRANTS + 1):
         lane.submit(_Request())  # type: ignore[arg-type]
     began = time.process_time()

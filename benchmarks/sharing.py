@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from aiocapdist.quota import FileQuota, Quota
-from aiocapdist.quota._core.fair_queue import Lane
+from aiocapdist.quota._core.fair_queue import Place
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 SECONDS = 0.4
@@ -139,7 +139,7 @@ def _quota(kept: str, where: str) -> Quota:
 # ---- one process
 
 
-class Asker(Lane):
+class Asker(Place):
     """A caller who wants one token at a time."""
 
     def __init__(self, quota: Quota) -> None:

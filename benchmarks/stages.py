@@ -19,8 +19,8 @@ from aiocapdist._protocol.questions import CapitalDistributionQuestion
 from aiocapdist._protocol.replies import parse, read_capital_distribution
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.tcp import TcpWire
-from aiocapdist._requests.queue import RequestLane
-from aiocapdist._requests.single_flight import Desk
+from aiocapdist._requests.queue import RequestQueue
+from aiocapdist._requests.single_flight import SingleFlight
 from aiocapdist.models import Security
 from aiocapdist.quota import Quota
 
@@ -63,8 +63,8 @@ class _Link:
 def queue_stage() -> float:
     """Into the line, a token, out of it, and the token back: without the sending."""
     quota = Quota(10 * BATCH, 0.001)
-    lane = RequestLane(_Link(), quota)  # type: ignore[arg-type]
-    desk = Desk(time.monotonic, CapitalDistributionQuestion(), 3)
+    lane = RequestQueue(_Link(), quota)  # type: ignore[arg-type]
+    desk = SingleFlight(time.monotonic, CapitalDistributionQuestion(), 3)
     security = Security.parse(CODE)
 
     def stage() -> None:

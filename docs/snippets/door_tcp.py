@@ -6,7 +6,7 @@ import aiocapdist
 async def main(port: int = 11111) -> None:
     async with aiocapdist.connect("127.0.0.1", port) as client:
         status = client.status
-        print(f"OpenD {status.server_version} by {status.door}, user {status.login_user_id}")
+        print(f"OpenD {status.server_version} by {status.transport}, user {status.login_user_id}")
         figures = await client.capital_distribution("HK.00700")
         print(f"{figures.code}: net {figures.net:+,.0f}")
 

@@ -8,7 +8,7 @@ async def main(url: str = "ws://127.0.0.1:33333") -> None:
     key = os.environ["OPEND_WEBSOCKET_KEY"]
     async with aiocapdist.connect(url, websocket_key=key) as client:
         state = await client.global_state()
-        print(f"OpenD {state.server_version} by {client.status.door}")
+        print(f"OpenD {state.server_version} by {client.status.transport}")
         figures = await client.capital_distribution("HK.00700")
         print(f"{figures.code}: net {figures.net:+,.0f}")
 

@@ -18,9 +18,9 @@ async def main(port: int = 11111) -> None:
 async def watch(client: aiocapdist.Client) -> None:
     async for event in client.events():
         match event:
-            case aiocapdist.QuotaLost():
-                print(f"{event.reason}; {event.share} tokens meanwhile")
-            case aiocapdist.QuotaBack():
+            case aiocapdist.QuotaDegraded():
+                print(f"{event.reason}; {event.fallback} tokens meanwhile")
+            case aiocapdist.QuotaRestored():
                 print("the quota is back")
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ._client.connect_many import connect_many as connect_many
     from ._client.group import ClientGroup as ClientGroup
     from ._client.group import GroupQuota as GroupQuota
-    from ._client.sweep import Report as Report
     from ._client.sweep import Sweep as Sweep
+    from ._client.sweep import SweepResult as SweepResult
     from ._connection.event_stream import EventStream as EventStream
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
     from .errors import UnsupportedSecurity as UnsupportedSecurity
     from .events import Connected as Connected
     from .events import Disconnected as Disconnected
+    from .events import EventsDropped as EventsDropped
     from .events import GatewayEvent as GatewayEvent
-    from .events import Missed as Missed
     from .events import Notice as Notice
     from .events import NoticeType as NoticeType
     from .events import ProgramStatus as ProgramStatus
-    from .events import QuotaBack as QuotaBack
-    from .events import QuotaLost as QuotaLost
+    from .events import QuotaDegraded as QuotaDegraded
+    from .events import QuotaRestored as QuotaRestored
     from .events import Reconnecting as Reconnecting
-    from .events import Resumed as Resumed
     from .events import Throttled as Throttled
+    from .events import Unthrottled as Unthrottled
     from .models import CapitalDistribution as CapitalDistribution
     from .models import GlobalState as GlobalState
     from .models import Market as Market
@@ -88,14 +88,14 @@ _HOMES = {
         "Connected",
         "Disconnected",
         "GatewayEvent",
-        "Missed",
+        "EventsDropped",
         "Notice",
         "NoticeType",
         "ProgramStatus",
-        "QuotaBack",
-        "QuotaLost",
+        "QuotaRestored",
+        "QuotaDegraded",
         "Reconnecting",
-        "Resumed",
+        "Unthrottled",
         "Throttled",
     ),
     "_client.group": ("ClientGroup", "GroupQuota"),
@@ -111,7 +111,7 @@ _HOMES = {
         "Status",
     ),
     "quota": ("Quota",),
-    "_client.sweep": ("Report", "Sweep"),
+    "_client.sweep": ("SweepResult", "Sweep"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -127,6 +127,7 @@ __all__ = [
     "ConnectionLost",
     "Disconnected",
     "EventStream",
+    "EventsDropped",
     "GatewayEvent",
     "GlobalState",
     "GroupQuota",
@@ -135,7 +136,6 @@ __all__ = [
     "InvalidKey",
     "Market",
     "MarketState",
-    "Missed",
     "Notice",
     "NoticeType",
     "OpenDError",
@@ -143,23 +143,23 @@ __all__ = [
     "ProgramStatus",
     "ProtocolError",
     "Quota",
-    "QuotaBack",
+    "QuotaDegraded",
     "QuotaExceeded",
-    "QuotaLost",
+    "QuotaRestored",
     "QuotaUnavailable",
     "QuotaWaitTooLong",
     "Reconnecting",
-    "Report",
     "RequestTimeout",
-    "Resumed",
     "RoundTrip",
     "Security",
     "SecurityFirm",
     "Status",
     "Sweep",
+    "SweepResult",
     "Throttled",
     "UnknownSecurity",
     "UnsupportedSecurity",
+    "Unthrottled",
     "connect",
     "connect_many",
 ]

@@ -39,7 +39,7 @@ def current_clock() -> Clock:
     return trio.current_time
 
 
-def soon() -> Callable[[Callable[[], object]], object]:
+def threadsafe_scheduler() -> Callable[[Callable[[], object]], object]:
     """What has a function called in the running loop's next turn, whoever asks for it: another
     thread, or a finaliser, which may run in the middle of anything. Once the loop has ended,
     that raises RuntimeError.
@@ -99,7 +99,7 @@ def new_waiter() -> Waiter:
     return waiter_kind()()
 
 
-async def surely(finished: anyio.Event) -> None:
+async def wait_shielded(finished: anyio.Event) -> None:
     """Wait for the end of what was told to end, which takes a turn or two of the loop.
 
     Who closes something while being cancelled leaves nothing behind either.

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from .models._base import Frozen
 
 
-class Told(Frozen):
+class BaseEvent(Frozen):
     """What all events have. ``gateway`` names the one it is about, where a client has several."""
 
     gateway: str | None = None
@@ -19,7 +19,7 @@ class Told(Frozen):
         return [pair for pair in super().__repr_args__() if pair != ("gateway", None)]
 
 
-class Connected(Told):
+class Connected(BaseEvent):
     """OpenD let us in. ``server_version`` and ``login_user_id`` are None at its WebSocket door."""
 
     conn_id: int
@@ -27,53 +27,53 @@ class Connected(Told):
     login_user_id: int | None
 
 
-class Disconnected(Told):
+class Disconnected(BaseEvent):
     """The connection is gone. ``reason`` is the first cause, as calls are told it."""
 
     reason: str
 
 
-class Reconnecting(Told):
+class Reconnecting(BaseEvent):
     """The next attempt to connect begins in ``delay`` seconds; ``attempt`` counts from 1."""
 
     delay: float
     attempt: int
 
 
-class Throttled(Told):
+class Throttled(BaseEvent):
     """Calls wait for the quota. Told when waiting begins, and whenever OpenD refuses.
 
     ``eta`` is the estimate in seconds until the first of them goes, ``waiting`` how many
-    are in line (a sweep counts with its next code). ``refused`` is True where OpenD refused
+    are in line (a sweep counts with its next code). ``rejected`` is True where OpenD refused
     although a token was free: someone else spends from the same account. Refusals that come
     together are told once.
     """
 
     eta: float
     waiting: int
-    refused: bool
+    rejected: bool
 
 
-class Resumed(Told):
+class Unthrottled(BaseEvent):
     """No call waits for the quota any more."""
 
 
-class QuotaLost(Told):
+class QuotaDegraded(BaseEvent):
     """The quota shares its tokens with others, and they cannot be reached, for this ``reason``.
 
-    Calls wait, or go by ``share``: the tokens in a period that this program was given for such
+    Calls wait, or go by ``fallback``: the tokens in a period that this program was given for such
     times (0: none).
     """
 
     reason: str
-    share: int
+    fallback: int
 
 
-class QuotaBack(Told):
+class QuotaRestored(BaseEvent):
     """The shared tokens can be reached again."""
 
 
-class Missed(Told):
+class EventsDropped(BaseEvent):
     """This listener was too slow: the oldest ``count`` events were dropped at this place."""
 
     count: int
@@ -129,7 +129,7 @@ class ProgramStatus(IntEnum):
     DISCLAIMER_UNAVAILABLE = 12
 
 
-class Notice(Told):
+class Notice(BaseEvent):
     """What OpenD says unasked (push 1003).
 
     ``type`` says which of the fields to read; the others are None. Numbers without a name
@@ -158,5 +158,5 @@ class Notice(Told):
     fields: dict[str, Any]
 
 
-QuotaEvent: TypeAlias = Throttled | Resumed | QuotaLost | QuotaBack
-Event: TypeAlias = Connected | Disconnected | Reconnecting | QuotaEvent | Notice | Missed
+QuotaEvent: TypeAlias = Throttled | Unthrottled | QuotaDegraded | QuotaRestored
+Event: TypeAlias = Connected | Disconnected | Reconnecting | QuotaEvent | Notice | EventsDropped

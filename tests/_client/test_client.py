@@ -79,7 +79,7 @@ async def test_status_tells_where_the_connection_stands() -> None:
             async with aiocapdist.connect(port=opend.port) as client:
                 status = client.status
                 assert status.state == "ready"
-                assert status.door == "tcp"
+                assert status.transport == "tcp"
                 assert not status.encrypted
                 assert status.server_version == "10.11"
                 assert status.login_user_id == 10_000_005

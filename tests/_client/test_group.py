@@ -82,7 +82,7 @@ async def test_a_sweep_over_two_accounts_goes_over_both() -> None:
             sent = [code for opend in gateways.values() for code in asked(opend)]
             assert len(sent) == 119, "what is given twice costs one request"
             assert max(opend.largest_window for opend in gateways.values()) <= 30
-            assert clients.quota.refused == 0
+            assert clients.quota.rejections == 0
             assert left_in_group(clients) == {}
 
 

@@ -96,7 +96,7 @@ async def test_a_refusal_is_an_error_of_its_kind_and_is_not_asked_again(
             assert error.code is None
             await client.global_state()
             assert asked(opend) == [PROTO_ID, 1002]
-            assert client.quota.refused == 0, "no quota of ours governs this call"
+            assert client.quota.rejections == 0, "no quota of ours governs this call"
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,12 @@ def facts(status: Status) -> dict[str, Any]:
     told = status.model_dump()
     return {
         name: told[name]
-        for name in ("state", "door", "encrypted", "conn_id", "server_version", "login_user_id")
+        for name in ("state", "transport", "encrypted", "conn_id", "server_version", "login_user_id")
     }
 
 
 @pytest.mark.parametrize(
-    ("door", "key"),
+    ("transport", "key"),
     [("tcp", None), ("memory", None), ("ws", None), ("tcp", rsa_pem()), ("memory", rsa_pem())],
     ids=["tcp", "memory", "ws", "tcp with a key", "memory with a key"],
 )
@@ -46,7 +46,7 @@ async def test_it_says_how_and_to_whom_we_are_connected(door: str, key: bytes | 
             async with aiocapdist.connect(address, rsa_key=key) as client:
                 assert facts(client.status) == {
                     "state": "ready",
-                    "door": door,
+                    "transport": door,
                     "encrypted": key is not None,
                     "conn_id": 1,
                     "server_version": None if door == "ws" else "10.11",
@@ -84,7 +84,7 @@ async def test_before_opend_has_let_us_in_there_is_nothing_to_tell() -> None:
             before = client.status
             assert facts(before) == {
                 "state": "connecting",
-                "door": "tcp",
+                "transport": "tcp",
                 "encrypted": False,
                 "conn_id": None,
                 "server_version": None,

@@ -10,8 +10,8 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client, Quota
-from aiocapdist._requests.sweep_source import SweepLane
-from aiocapdist.quota._core.fair_queue import Lane
+from aiocapdist._requests.sweep_source import SweepSource
+from aiocapdist.quota._core.fair_queue import Place
 from aiocapdist.simulator import Simulator
 
 from ..support.leftovers import left_in, until_nothing_is_left
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 CODES = [f"HK.{n:05d}" for n in range(1, 11)]
 
 
-class Collecting(Lane):
+class Collecting(Place):
     """Counting it collects garbage, which may happen anywhere."""
 
     @property
@@ -107,7 +107,7 @@ async def test_another_thread_may_find_it_and_yet_its_own_leaves_it(
 ) -> None:
     left, threads = anyio.Event(), list[int]()
 
-    def leave(lane: SweepLane) -> None:
+    def leave(lane: SweepSource) -> None:
         threads.append(threading.get_ident())
         left.set()
 
@@ -120,7 +120,7 @@ async def test_another_thread_may_find_it_and_yet_its_own_leaves_it(
                 aiocapdist.connect(port=opend.port, quota=two()) as client,
             ):
                 await begun(client, unreachable=True)
-                monkeypatch.setattr(SweepLane, "leave", leave)
+                monkeypatch.setattr(SweepSource, "leave", leave)
                 thread = threading.Thread(target=gc.collect)
                 thread.start()
                 thread.join()

@@ -93,7 +93,7 @@ async def test_the_quota_holds_and_nothing_is_refused(door: OpenDoor) -> None:
         ):
             report = await client.capital_distributions(codes).collect()
             assert opend.largest_window == 4
-            assert client.quota.refused == 0
+            assert client.quota.rejections == 0
     assert list(report.values) == codes
     assert not report.errors
     assert [request.outcome for request in opend.requests[1:]] == ["answered"] * 12
@@ -116,7 +116,7 @@ async def test_status_tells_the_door_and_what_is_known_of_opend(door: OpenDoor) 
                 status = client.status
                 first = await anext(client.events())
             assert client.status.state == "closed"
-    assert (status.state, status.door, status.encrypted) == ("ready", door.name, door.seals)
+    assert (status.state, status.transport, status.encrypted) == ("ready", door.name, door.seals)
     assert (status.conn_id, status.reconnects) == (1, 0)
     # The WebSocket door tells neither version nor user when it lets a client in.
     known = (None, None) if door.greeting == 1 else ("10.11", 10_000_000 + SEED)

@@ -17,12 +17,12 @@ from aiocapdist._connection.connect_errors import (
     internal_error,
     reason_of,
 )
-from aiocapdist._connection.endpoint import Entrance
+from aiocapdist._connection.endpoint import Endpoint
 from aiocapdist._protocol.tcp import TcpWire
-from aiocapdist._transports.tcp import TcpDoor
-from aiocapdist._transports.websocket import WebSocketDoor
+from aiocapdist._transports.tcp import TcpConnector
+from aiocapdist._transports.websocket import WebSocketConnector
 
-DOOR = TcpDoor("nas.local", 22222)
+DOOR = TcpConnector("nas.local", 22222)
 START = "start OpenD and log in, and check that its API port is 22222"
 
 
@@ -116,7 +116,7 @@ def test_what_kept_the_connection_from_coming_about(
 def test_at_the_websocket_door_it_is_that_port_which_is_looked_at(
     kind: str, error: Exception, reason: str, hint: str
 ) -> None:
-    told = explain_connect(error, WebSocketDoor(kind, DOOR, 2**20), 2.5)
+    told = explain_connect(error, WebSocketConnector(kind, DOOR, 2**20), 2.5)
     assert told.reason == reason
     assert hint in told.hint
 
@@ -136,10 +136,10 @@ def test_the_systems_error_is_found_below_what_libraries_wrap_it_in(wrapped: Exc
     assert told.__cause__ is REFUSED
 
 
-def entrance(kind: str) -> Entrance:
+def entrance(kind: str) -> Endpoint:
     """The way in that these words are about; nothing is said there."""
-    door = DOOR if kind in ("clear", "sealed") else WebSocketDoor(kind, DOOR, 2**20)
-    return Entrance(door, lambda: TcpWire(client_id="", max_frame=1), kind in ("sealed", "wss"))
+    door = DOOR if kind in ("clear", "sealed") else WebSocketConnector(kind, DOOR, 2**20)
+    return Endpoint(door, lambda: TcpWire(client_id="", max_frame=1), kind in ("sealed", "wss"))
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from aiocapdist import (
     Connected,
     ConnectionLost,
     Disconnected,
+    EventsDropped,
     EventStream,
     GatewayEvent,
-    Missed,
     Notice,
     Quota,
     Reconnecting,
@@ -217,7 +217,7 @@ async def test_a_listener_never_slows_a_reply(blocks: bool) -> None:
                 assert (await call.value()).capital_in_big > 0
             group.cancel_scope.cancel()
     missed, *latest, end = await rest(stream)
-    assert isinstance(missed, Missed)
+    assert isinstance(missed, EventsDropped)
     assert isinstance(end, Disconnected)
     assert len(latest) == KEPT - 1
     assert [event.text for event in latest] == [str(n) for n in range(5000 - len(latest), 5000)]

@@ -24,7 +24,7 @@ async def test_with_repeat_a_failure_of_the_vendors_servers_is_asked_again() -> 
             Simulator(answers={PROTO_ID: lambda body: next(answers)}) as opend,
             aiocapdist.connect(port=opend.port) as client,
         ):
-            reply = await client.request(PROTO_ID, question(), Response, repeat=True)
+            reply = await client.request(PROTO_ID, question(), Response, idempotent=True)
             assert reply.s2c.time == 5
             assert [request.proto_id for request in opend.requests[1:]] == [PROTO_ID] * 3
 
@@ -38,7 +38,7 @@ async def test_a_loss_after_the_sending_ends_it_unless_it_may_be_repeated(repeat
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            call = Call(group, client.request, PROTO_ID, question(7), Response, repeat=repeat)
+            call = Call(group, client.request, PROTO_ID, question(7), Response, idempotent=repeat)
             assert (await peer.next()).proto_id == PROTO_ID
             await peer.hang_up()
             peer = await server.accept()
@@ -87,7 +87,7 @@ async def closed(client: Client) -> None:
     with pytest.raises(ClientClosed):
         await client.request(PROTO_ID, question(), Response)
     with pytest.raises(ClientClosed):
-        await client.request(PROTO_ID, question(), Response, quota=Quota(1, 60.0), repeat=True)
+        await client.request(PROTO_ID, question(), Response, quota=Quota(1, 60.0), idempotent=True)
 
 
 async def test_a_closed_client_says_so_to_who_waits_and_to_who_comes_after() -> None:
@@ -95,7 +95,7 @@ async def test_a_closed_client_says_so_to_who_waits_and_to_who_comes_after() -> 
         async with Server() as server, anyio.create_task_group() as group:
             async with server.connect() as client:
                 peer = await server.accept()
-                flies = Call(group, client.request, PROTO_ID, question(), Response, repeat=True)
+                flies = Call(group, client.request, PROTO_ID, question(), Response, idempotent=True)
                 await peer.next()
                 quota = Quota(1, 60.0)
                 spends = Call(group, client.request, PROTO_ID, question(), Response, quota=quota)

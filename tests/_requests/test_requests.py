@@ -144,7 +144,7 @@ async def test_a_refusal_for_frequency_is_no_attempt() -> None:
                 await peer.reply(await peer.next(), refusal(-1, TOO_FREQUENT))
             await peer.reply(await peer.next(), figures(7.0))
             assert (await call.value()).capital_in_big == 7.0
-            assert client.quota.refused == 3
+            assert client.quota.rejections == 3
 
 
 async def test_whoever_asked_without_a_quota_is_told_of_a_refusal() -> None:
@@ -158,7 +158,7 @@ async def test_whoever_asked_without_a_quota_is_told_of_a_refusal() -> None:
             call = Call(group, client.global_state)
             await peer.reply(await peer.next(), refusal(-1, "too frequent"))
             assert isinstance(await call.error(), QuotaExceeded)
-            assert client.quota.refused == 0
+            assert client.quota.rejections == 0
 
 
 async def test_a_reply_that_is_not_understood_is_told_and_logged_once(

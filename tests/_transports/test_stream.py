@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from aiocapdist._transports.memory import MemoryStream
-from aiocapdist._transports.stream import StreamDoor, StreamTransport
+from aiocapdist._transports.stream import StreamConnector, StreamTransport
 
 from ..support.waiting import Call, until
 from .carried import Carried, Faulty, leaves
@@ -191,7 +191,7 @@ async def test_a_door_opens_a_new_stream_each_time_and_says_what_it_is() -> None
         made.extend(MemoryStream.pair())
         return made[-2]
 
-    door = StreamDoor("memory", opener)
+    door = StreamConnector("memory", opener)
     assert (door.name, door.host, door.port) == ("memory", "memory", 0)
     for n in (2, 4):
         carried = Carried(await door.open())

@@ -14,7 +14,7 @@ from anyio.abc import SocketAttribute
 
 from aiocapdist._loop import on_asyncio
 from aiocapdist._transports.base import Transport
-from aiocapdist._transports.tcp import AsyncioTransport, TcpDoor
+from aiocapdist._transports.tcp import AsyncioTransport, TcpConnector
 
 from ..support.waiting import Call, until
 from .carried import Carried, Faulty, leaves
@@ -63,7 +63,7 @@ class Peer:
 async def connected(*, buffer: int = 65536) -> AsyncIterator[tuple[Transport, Peer]]:
     with anyio.fail_after(10), socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        transport = await TcpDoor(*listener.getsockname()).open()
+        transport = await TcpConnector(*listener.getsockname()).open()
         await anyio.wait_readable(listener)
         raw, _ = listener.accept()
         with raw:
@@ -223,10 +223,10 @@ async def test_a_name_of_several_addresses_is_tried_at_each(
     if not on_asyncio():
         return  # there anyio does it
 
-    async def resolve(self: TcpDoor) -> list[str]:
+    async def resolve(self: TcpConnector) -> list[str]:
         return ["127.0.0.2", self.host]  # all of 127 is this machine, and nobody listens at .2
 
-    monkeypatch.setattr(TcpDoor, "_resolve", resolve)
+    monkeypatch.setattr(TcpConnector, "_resolve", resolve)
     async with connected() as (transport, peer):
         carried = Carried(transport)
         carried.send(b"here")
@@ -238,4 +238,4 @@ async def test_a_name_of_several_addresses_is_tried_at_each(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        await TcpDoor("127.0.0.1", port).open()
+        await TcpConnector("127.0.0.1", port).open()

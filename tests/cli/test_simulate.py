@@ -17,12 +17,12 @@ def test_the_options_reach_the_simulator() -> None:
     options = ("--seed", "7", "--language", "en", "--quota", "none", "--latency", "0.1")
     codes = [*(f"HK.{n:05d}" for n in range(1, 40)), "HK.99999"]
 
-    async def ask(port: int) -> tuple[int | None, int, aiocapdist.Report]:
+    async def ask(port: int) -> tuple[int | None, int, aiocapdist.SweepResult]:
         quota = aiocapdist.Quota(100, 1.0)
         with anyio.fail_after(20):
             async with aiocapdist.connect("localhost", port, quota=quota) as client:
                 report = await client.capital_distributions(codes).collect()
-                return client.status.login_user_id, quota.refused, report
+                return client.status.login_user_id, quota.rejections, report
 
     with started("simulate", "--host", "localhost", "--port", "0", *options) as process:
         assert process.stdout is not None

@@ -19,7 +19,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._connection import endpoint as _entrance
+from aiocapdist._connection import endpoint
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.quota._file import quota as file
@@ -70,7 +70,7 @@ def _usual_port(match: re.Match[str]) -> str:
 
 @pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
 def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _entrance._warned.clear()
+    endpoint._warned.clear()
     provoke = PROVOKED[text]
 
     async def see() -> str:
@@ -400,7 +400,7 @@ async def new_key(home: Path) -> None:
         quota = RedisQuota(url, "another")
         async with aiocapdist.connect(port=opend.port, quota=quota) as client:
             async for event in client.events():
-                if isinstance(event, aiocapdist.QuotaLost):
+                if isinstance(event, aiocapdist.QuotaDegraded):
                     raise LookupError(event.reason)
 
 

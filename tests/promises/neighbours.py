@@ -68,14 +68,14 @@ class Ours:
 
     async def listen(self, client: Client) -> None:
         async for event in client.events():
-            self.told += isinstance(event, Throttled) and event.refused
+            self.told += isinstance(event, Throttled) and event.rejected
 
     def fared(self, seconds: float) -> Fared:
         return Fared(
             seconds / PERIOD,
             self.answered,
             self.failed,
-            self.quota.refused,
+            self.quota.rejections,
             self.told,
             self.longest_gap,
         )

@@ -70,7 +70,7 @@ class Swallowing(ByteStream):
         await self._stream.aclose()
 
 
-class Door:
+class Connector:
     """A way in memory where each connection can be silenced."""
 
     def __init__(self, door: MemoryDoor) -> None:
@@ -104,7 +104,7 @@ async def test_silence_is_noticed_in_time_whenever_it_begins_and_calls_are_asked
         async with Simulator(
             seed=SEED, now=lambda: NOW, quota=None, latency=latency, keep_alive_interval=interval
         ) as opend:
-            door = Door(opend.memory)
+            door = Connector(opend.memory)
             client_ = aiocapdist.connect(door, request_timeout=timeout, quota=Quota(500, 1.0))
             async with client_ as client, anyio.create_task_group() as group:
                 ends: list[float] = []
@@ -129,7 +129,7 @@ async def test_silence_is_noticed_in_time_whenever_it_begins_and_calls_are_asked
 
 
 async def one_death(
-    client: Client, door: Door, ends: list[float], draw: random.Random, interval: int
+    client: Client, door: Connector, ends: list[float], draw: random.Random, interval: int
 ) -> tuple[float, int]:
     """Silence at a random moment: seconds until it was noticed, and calls in flight by then."""
     await trio.sleep(draw.uniform(0.0, 4.0) * interval)
@@ -163,7 +163,7 @@ async def test_as_it_comes_calls_in_the_silence_are_answered_with_two_tokens_eac
 ) -> None:
     """Which nothing but the default settings does; OpenD lets in anew, who asks."""
     async with Simulator(seed=SEED, now=lambda: NOW, quota=None, latency=0.1) as opend:
-        door = Door(opend.memory)
+        door = Connector(opend.memory)
         async with aiocapdist.connect(door) as client:
             await trio.sleep(20.0)
             answered: list[float] = []

@@ -13,7 +13,7 @@ from websockets.utils import accept_key
 
 from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, Envelope, WebSocketWire
 from aiocapdist._transports.base import Receive, Source
-from aiocapdist._transports.websocket import WebSocketDoor, WebSocketTransport
+from aiocapdist._transports.websocket import WebSocketConnector, WebSocketTransport
 from aiocapdist.errors import ProtocolError
 
 from .scale import figure, scaled
@@ -95,7 +95,7 @@ class Pipe:
 def upgraded() -> tuple[WebSocketTransport, Pipe, list[bytes]]:
     """A WebSocket that was just let through, and where its messages go."""
     pipe = Pipe()
-    transport = WebSocketTransport(pipe, WebSocketDoor("ws", pipe, MAX)._make())
+    transport = WebSocketTransport(pipe, WebSocketConnector("ws", pipe, MAX)._make())
     got: list[bytes] = []
     transport.attach(got.append, list)
     pipe.wake_writer()

@@ -26,7 +26,7 @@ import aiocapdist
 from aiocapdist import Client, Quota
 from aiocapdist._connection.key_file import load_key
 from aiocapdist._transports.memory import MemoryDoor
-from aiocapdist._transports.stream import StreamDoor
+from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Simulator
 
 from .._protocol.peer import notice
@@ -119,7 +119,8 @@ class House:
         if self.kind == "ws":
             address = "ws://127.0.0.1"
             self._monkeypatch.setattr(
-                "aiocapdist._connection.endpoint.TcpDoor", lambda *_: StreamDoor("tcp", door.open)
+                "aiocapdist._connection.endpoint.TcpConnector",
+                lambda *_: StreamConnector("tcp", door.open),
             )
         quota = Quota(100, 30.0)
         async with aiocapdist.connect(address, rsa_key=self._key, quota=quota) as client:

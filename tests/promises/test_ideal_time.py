@@ -32,7 +32,7 @@ async def sweep(n: int, round_trip: float) -> float:
         got = [outcome.unwrap().code async for outcome in client.capital_distributions(codes)]
         took = anyio.current_time() - began
         assert sorted(got) == codes
-        assert client.quota.refused == 0
+        assert client.quota.rejections == 0
         assert opend.largest_window == 30
         return took
 

@@ -126,7 +126,7 @@ class Schedule:
         """A call that is not in the library's catalogue."""
         number = self.drawn.randrange(10**6)
         repeat = self.drawn.random() < 0.5
-        reply = await client.request(PROTO_ID, question(number), Response, repeat=repeat)
+        reply = await client.request(PROTO_ID, question(number), Response, idempotent=repeat)
         if reply.s2c.time != 2 * number:
             raise Crossed(f"asked to double {number}, got {reply.s2c.time}")
 

@@ -119,7 +119,7 @@ async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int
                     first = drawn.randrange(90_000)
                     codes = [f"HK.{n:05d}" for n in range(first, first + drawn.randint(1, 60))]
                     await client.capital_distributions(codes).collect()
-        refused += quota.refused
+        refused += quota.rejections
 
     async def whoever_holds_tokens() -> int:
         while True:

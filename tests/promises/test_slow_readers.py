@@ -20,7 +20,7 @@ import aiocapdist
 from aiocapdist import Client, Quota
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist._transports.memory import MemoryDoor
-from aiocapdist._transports.stream import StreamDoor
+from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from .._protocol.peer import notice
@@ -113,8 +113,10 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     runs = scaled(60)
     for _ in range(runs):
         door = MemoryDoor(buffer=1)
-        pipe = StreamDoor("tcp", door.open)
-        monkeypatch.setattr("aiocapdist._connection.endpoint.TcpDoor", lambda *_, pipe=pipe: pipe)
+        pipe = StreamConnector("tcp", door.open)
+        monkeypatch.setattr(
+            "aiocapdist._connection.endpoint.TcpConnector", lambda *_, pipe=pipe: pipe
+        )
         server = WebSocketServer(door)
         server.port = 1  # which nobody dials
         await one_run(server, draw)

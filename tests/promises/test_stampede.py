@@ -37,7 +37,7 @@ FIXED = 6.0
 AWAY = [0.05, 1.0, 10.0, 120.0] if SCALE > 1 else [0.05, 1.0]
 
 
-class Door:
+class Connector:
     """Where all dial; it notes when, and who was let in."""
 
     def __init__(self, door: MemoryDoor) -> None:
@@ -83,7 +83,7 @@ async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
         Simulator(seed=SEED, now=lambda: NOW, quota=None) as opend,
         anyio.create_task_group() as group,
     ):
-        door = Door(opend.memory)
+        door = Connector(opend.memory)
         losses: list[float] = []
         clients: list[Client] = []
         told = anyio.Event()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from aiocapdist import Quota
-from aiocapdist.events import Resumed, Throttled
-from aiocapdist.quota._core.fair_queue import Lane
+from aiocapdist.events import Throttled, Unthrottled
+from aiocapdist.quota._core.fair_queue import Place
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
         return self.now
 
 
-class Asking(Lane):
+class Asking(Place):
     """A lane in the quota's line while it has something to ask; it counts what was granted,
     in ``bursts`` as it was handed out."""
 
@@ -61,9 +61,9 @@ class Watched:
     """What a quota told its watcher."""
 
     def __init__(self) -> None:
-        self.events: list[Throttled | Resumed] = []
+        self.events: list[Throttled | Unthrottled] = []
 
-    def __call__(self, event: Throttled | Resumed) -> None:
+    def __call__(self, event: Throttled | Unthrottled) -> None:
         self.events.append(event)
 
 

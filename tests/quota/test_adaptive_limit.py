@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aiocapdist.quota._core.adaptive_limit import Ceiling
+from aiocapdist.quota._core.adaptive_limit import AdaptiveLimit
 
 
 def test_it_starts_at_the_limit_and_stays_there() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     ceiling.advance(1e6)
     assert ceiling.value == 30
     assert ceiling.next_change == float("inf")
@@ -14,7 +14,7 @@ def test_it_starts_at_the_limit_and_stays_there() -> None:
 
 
 def test_a_refusal_lowers_it_by_one_and_pauses() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     ceiling.refuse(100.0)
     assert ceiling.value == 29
     assert ceiling.paused_until == 101.0
@@ -22,7 +22,7 @@ def test_a_refusal_lowers_it_by_one_and_pauses() -> None:
 
 
 def test_it_is_halved_at_most_in_a_period() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     for second in range(25):
         ceiling.refuse(float(second))
     assert ceiling.value == 15
@@ -31,14 +31,14 @@ def test_it_is_halved_at_most_in_a_period() -> None:
 
 
 def test_it_never_falls_below_one() -> None:
-    ceiling = Ceiling(2, 30.0)
+    ceiling = AdaptiveLimit(2, 30.0)
     for period in range(10):
         ceiling.refuse(period * 31.0)
     assert ceiling.value == 1
 
 
 def test_it_rises_by_half_for_each_clean_period() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     for _ in range(4):
         ceiling.refuse(0.0)
     assert ceiling.value == 26
@@ -52,7 +52,7 @@ def test_it_rises_by_half_for_each_clean_period() -> None:
 
 
 def test_it_hesitates_before_the_step_back_to_where_a_refusal_came() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     ceiling.refuse(0.0)
     ceiling.advance(30.0)
     assert ceiling.next_change == 120.0
@@ -63,12 +63,12 @@ def test_it_hesitates_before_the_step_back_to_where_a_refusal_came() -> None:
 
 
 def test_refused_there_again_it_falls_by_a_share_of_itself() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     ceiling.refuse(0.0)
     ceiling.advance(120.0)
     ceiling.refuse(120.0)
     assert ceiling.value == 26  # of 30 an eighth less, and the same when few are left:
-    few = Ceiling(4, 30.0)
+    few = AdaptiveLimit(4, 30.0)
     few.refuse(0.0)
     few.advance(120.0)
     few.refuse(120.0)
@@ -76,7 +76,7 @@ def test_refused_there_again_it_falls_by_a_share_of_itself() -> None:
 
 
 def test_pauses_grow_while_refusals_come_again() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     now, pauses = 0.0, []
     for _ in range(5):
         ceiling.refuse(now)
@@ -89,7 +89,7 @@ def test_pauses_grow_while_refusals_come_again() -> None:
 
 
 def test_another_clock_changes_no_distance() -> None:
-    ceiling = Ceiling(30, 30.0)
+    ceiling = AdaptiveLimit(30, 30.0)
     ceiling.refuse(0.0)
     ceiling.shift(500.0)
     assert ceiling.paused_until == 501.0

@@ -10,8 +10,8 @@ import math
 
 import pytest
 
-from aiocapdist.quota._core.adaptive_limit import Ceiling
-from aiocapdist.quota._core.fair_queue import Lane, Line
+from aiocapdist.quota._core.adaptive_limit import AdaptiveLimit
+from aiocapdist.quota._core.fair_queue import FairQueue, Place
 from aiocapdist.quota._core.ledger import Ledger
 
 from .test_fair_queue import Named
@@ -42,7 +42,7 @@ def test_eta_counts_the_margin_with_the_period() -> None:
 
 
 def test_with_a_period_over_to_the_moment_the_next_fall_begins() -> None:
-    ceiling = Ceiling(8, 30.0)
+    ceiling = AdaptiveLimit(8, 30.0)
     for _ in range(9):
         ceiling.refuse(0.0)
     assert ceiling.value == 4
@@ -53,7 +53,7 @@ def test_with_a_period_over_to_the_moment_the_next_fall_begins() -> None:
 @pytest.mark.parametrize("seconds", [500.0, -500.0])
 def test_with_another_clock_it_does_what_it_would_have_done(seconds: float) -> None:
     """Where the bound of its fall ends, when it rises, how long it pauses: all move along."""
-    here, there = Ceiling(8, 30.0), Ceiling(8, 30.0)
+    here, there = AdaptiveLimit(8, 30.0), AdaptiveLimit(8, 30.0)
     for ceiling in (here, there):
         for _ in range(9):
             ceiling.refuse(1000.0)
@@ -72,7 +72,7 @@ def test_with_another_clock_it_does_what_it_would_have_done(seconds: float) -> N
     assert (here.value, here.next_change) == (8, math.inf)
 
 
-class Plain(Lane):
+class Plain(Place):
     """As lanes are made where nothing is said of patience."""
 
     @property
@@ -84,7 +84,7 @@ class Plain(Lane):
 
 
 def test_a_lane_is_eager_unless_told_otherwise() -> None:
-    line = Line()
+    line = FairQueue()
     plain = Plain()
     line.join(plain)
     assert line.next(patient=False) is plain
@@ -94,7 +94,7 @@ def test_a_lane_is_eager_unless_told_otherwise() -> None:
 
 def test_of_two_newcomers_the_one_that_minds_no_reserve_goes_first() -> None:
     for order in ("sx", "xs"):
-        line = Line()
+        line = FairQueue()
         lanes = {name: Named(line, name, 1, patient=name == "s") for name in "sx"}
         for name in order:
             line.join(lanes[name])

@@ -137,7 +137,7 @@ def test_the_same_quota_on_two_loops_one_after_the_other(ways: str) -> None:
     assert quota.available == 0
     assert tokens(quota) == (0, 0, 5)
     assert eta - 5.0 < quota.eta() <= eta
-    assert repr(quota) == "<Quota 5 per 60 s: 0 available, 0 waiting, 0 refused>"
+    assert repr(quota) == "<Quota 5 per 60 s: 0 available, 0 waiting, 0 rejections>"
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import Client, Quota, QuotaWaitTooLong, Resumed, Throttled
+from aiocapdist import Client, Quota, QuotaWaitTooLong, Throttled, Unthrottled
 from aiocapdist.simulator import Simulator
 
 from ..support.leftovers import Room
@@ -44,7 +44,7 @@ async def test_a_sweep_goes_as_fast_as_it_may_and_no_faster(make_quota: Maker) -
             took = anyio.current_time() - began
     assert list(report.values) == codes(14)
     assert opend.largest_window == 4
-    assert quota.refused == 0
+    assert quota.rejections == 0
     assert took > 3 * PERIOD
 
 
@@ -63,7 +63,7 @@ async def test_programs_of_one_account_share_its_tokens(make_quota: Maker) -> No
             ]
             for n, sweep in enumerate(sweeps, 1):
                 assert list((await sweep.value()).values) == codes(6, 10 * n)
-            refused = [client.quota.refused for client in (one, other, third)]
+            refused = [client.quota.rejections for client in (one, other, third)]
     assert opend.largest_window <= 5
     assert refused == [0, 0, 0]
 
@@ -143,7 +143,7 @@ async def test_it_tells_where_it_stands(make_quota: Maker) -> None:
             anyio.create_task_group() as group,
         ):
             await until(lambda: quota.available == 3)
-            assert (quota.waiting, quota.refused, quota.eta(), quota.eta(3)) == (0, 0, 0.0, 0.0)
+            assert (quota.waiting, quota.rejections, quota.eta(), quota.eta(3)) == (0, 0, 0.0, 0.0)
             await client.capital_distributions(codes(2)).collect()
             assert quota.available == 1
             assert quota.eta() == 0.0
@@ -152,7 +152,7 @@ async def test_it_tells_where_it_stands(make_quota: Maker) -> None:
             await client.capital_distribution("HK.00003")
             call = Call(group, client.capital_distribution, "HK.00004")
             await until(lambda: quota.waiting == 1)
-            assert re.match(r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 refused", repr(quota))
+            assert re.match(r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 rejections", repr(quota))
             assert quota.limit == 3
             assert quota.period == 60.0
             with pytest.raises(QuotaWaitTooLong) as caught:
@@ -173,9 +173,9 @@ async def test_listeners_hear_of_waiting_and_of_its_end(make_quota: Maker) -> No
             heard = [await anext(events), await anext(events)]
     throttled, resumed = heard
     assert isinstance(throttled, Throttled)
-    assert (throttled.waiting, throttled.refused) == (1, False)
+    assert (throttled.waiting, throttled.rejected) == (1, False)
     assert 0.0 < throttled.eta < 2 * PERIOD
-    assert isinstance(resumed, Resumed)
+    assert isinstance(resumed, Unthrottled)
 
 
 async def test_sweeps_leave_the_reserve_to_calls(make_quota: Maker) -> None:
@@ -207,7 +207,7 @@ async def test_a_refusal_fails_nobody_and_is_counted(make_quota: Maker) -> None:
             report = await client.capital_distributions(codes(4)).collect()
     assert list(report.values) == codes(4)
     assert not report.errors
-    assert quota.refused >= 1
+    assert quota.rejections >= 1
 
 
 async def test_what_a_lost_connection_left_open_stays_counted(
@@ -227,7 +227,7 @@ async def test_what_a_lost_connection_left_open_stays_counted(
             for call in calls:
                 assert (await call.value()).code in codes(3)
     assert opend.largest_window <= 3
-    assert quota.refused == 0
+    assert quota.rejections == 0
 
 
 async def test_nothing_is_left_of_it_when_its_client_is_closed(make_quota: Maker) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from aiocapdist import AiocapdistError, Quota
 from aiocapdist._loop import EventWaiter
-from aiocapdist._requests.queue import RequestLane
+from aiocapdist._requests.queue import RequestQueue
 from aiocapdist._requests.request import Request
 
 from .stubs import Asking, Clock, running
@@ -60,7 +60,7 @@ class Ready:
     def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
         raise NotImplementedError
 
-    def add(self, lane: RequestLane) -> None:
+    def add(self, lane: RequestQueue) -> None:
         raise NotImplementedError
 
     remove = add
@@ -78,13 +78,13 @@ class Silent(Request[None]):
         return None
 
 
-def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestLane, list[Silent]]:
+def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestQueue, list[Silent]]:
     """A quota whose tokens are spent, and ``n`` requests of one lane in its line."""
     quota = Quota(limit, 30.0)
     clock = running(quota)
     Asking(quota, limit)
     quota.pump()
-    lane = RequestLane(Ready(clock), quota)
+    lane = RequestQueue(Ready(clock), quota)
     requests = [Silent(lane, 3) for _ in range(n)]
     for request in requests:
         lane.submit(request)
@@ -92,31 +92,31 @@ def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestLane, list[Silent]]:
     return quota, lane, requests
 
 
-def cost(n: int, work: Callable[[Quota, RequestLane, list[Silent]], Any]) -> int:
+def cost(n: int, work: Callable[[Quota, RequestQueue, list[Silent]], Any]) -> int:
     quota, lane, requests = line_of(n)
     return operations(lambda: work(quota, lane, requests))
 
 
-def grant_all(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+def grant_all(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
     quota.unsent(30)
     quota.pump()
     assert quota.waiting == len(requests) - 30
 
 
-def ask_one_more(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+def ask_one_more(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
     lane.submit(Silent(lane, 3))
 
 
-def cancel_from_the_middle(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+def cancel_from_the_middle(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
     for request in requests[10:40]:
         request.give_up()
 
 
-def put_back(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+def put_back(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
     lane.put_back(Silent(lane, 3))
 
 
-def look(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
+def look(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
     assert quota.available == 0
     assert quota.waiting == len(requests)
     assert quota.eta() > 0.0
@@ -125,7 +125,7 @@ def look(quota: Quota, lane: RequestLane, requests: list[Silent]) -> None:
 
 @pytest.mark.parametrize("work", [grant_all, ask_one_more, cancel_from_the_middle, put_back, look])
 def test_what_is_done_at_the_line_costs_the_same_however_long_it_is(
-    work: Callable[[Quota, RequestLane, list[Silent]], Any],
+    work: Callable[[Quota, RequestQueue, list[Silent]], Any],
 ) -> None:
     few, many = cost(FEW, work), cost(MANY, work)
     assert few > 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aiocapdist.quota._core.fair_queue import Lane, Line
+from aiocapdist.quota._core.fair_queue import FairQueue, Place
 
 
-class Named(Lane):
-    def __init__(self, line: Line, name: str, waiting: int, *, patient: bool = False) -> None:
+class Named(Place):
+    def __init__(self, line: FairQueue, name: str, waiting: int, *, patient: bool = False) -> None:
         super().__init__(patient=patient)
         self.line = line
         self.name = name
@@ -24,7 +24,7 @@ class Named(Lane):
         return used
 
 
-def serve(line: Line, tokens: int, *, patient: bool = True) -> str:
+def serve(line: FairQueue, tokens: int, *, patient: bool = True) -> str:
     served = ""
     for _ in range(tokens):
         lane = line.next(patient=patient)
@@ -37,7 +37,7 @@ def serve(line: Line, tokens: int, *, patient: bool = True) -> str:
 
 
 def test_lanes_take_turns() -> None:
-    line = Line()
+    line = FairQueue()
     for name in "abc":
         line.join(Named(line, name, 3))
     assert serve(line, 9) == "abcabcabc"
@@ -45,7 +45,7 @@ def test_lanes_take_turns() -> None:
 
 
 def test_a_newcomer_goes_before_those_that_were_served() -> None:
-    line = Line()
+    line = FairQueue()
     line.join(Named(line, "s", 100))
     assert serve(line, 3) == "sss"
     line.join(Named(line, "x", 1))
@@ -53,7 +53,7 @@ def test_a_newcomer_goes_before_those_that_were_served() -> None:
 
 
 def test_coming_and_going_wins_nothing() -> None:
-    line = Line()
+    line = FairQueue()
     line.join(Named(line, "s", 100))
     single = Named(line, "x", 0)
     served = ""
@@ -66,7 +66,7 @@ def test_coming_and_going_wins_nothing() -> None:
 
 
 def test_patient_lanes_wait_while_only_the_reserve_is_left() -> None:
-    line = Line()
+    line = FairQueue()
     line.join(Named(line, "s", 5, patient=True))
     assert serve(line, 1, patient=False) == ""
     line.join(Named(line, "x", 2))
@@ -75,7 +75,7 @@ def test_patient_lanes_wait_while_only_the_reserve_is_left() -> None:
 
 
 def test_patient_and_eager_lanes_take_turns_when_there_is_plenty() -> None:
-    line = Line()
+    line = FairQueue()
     line.join(Named(line, "s", 3, patient=True))
     line.join(Named(line, "x", 3))
     assert sorted(serve(line, 2)) == ["s", "x"]
@@ -83,7 +83,7 @@ def test_patient_and_eager_lanes_take_turns_when_there_is_plenty() -> None:
 
 
 def test_joining_twice_is_the_same_as_once() -> None:
-    line = Line()
+    line = FairQueue()
     lane = Named(line, "a", 2)
     line.join(lane)
     line.join(lane)
@@ -96,7 +96,7 @@ def test_joining_twice_is_the_same_as_once() -> None:
 
 
 def test_how_many_go_first() -> None:
-    line = Line()
+    line = FairQueue()
     long, short, mine = Named(line, "l", 50), Named(line, "s", 2), Named(line, "m", 10)
     for lane in (long, short, mine):
         line.join(lane)
@@ -108,7 +108,7 @@ def test_how_many_go_first() -> None:
 
 
 def test_entries_of_lanes_that_left_do_not_pile_up() -> None:
-    line = Line()
+    line = FairQueue()
     stays, goes = Named(line, "a", 10_000), Named(line, "b", 10_000)
     line.join(stays)
     for _ in range(1000):

@@ -15,7 +15,7 @@ def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
     assert quota.refuse(), "the request goes again"
     lane.ask(1)
     quota.pump()
-    assert (quota.refused, quota.waiting, lane.granted) == (1, 1, 2)
+    assert (quota.rejections, quota.waiting, lane.granted) == (1, 1, 2)
     assert quota.eta() == 1.0, "the pause, a thirtieth of the period"
     assert quota.available == 0
     clock.now = 1.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist import Quota
-from aiocapdist.events import Resumed, Throttled
+from aiocapdist.events import Throttled, Unthrottled
 
 from .stubs import Asking, Clock, Watched, running
 
@@ -49,7 +49,7 @@ def test_waiting_is_told_with_how_long_and_that_nobody_was_refused() -> None:
     Asking(quota, 2)
     clock.now = 25.0
     quota.pump()
-    assert watcher.events == [Throttled(eta=15.0, waiting=2, refused=False)]
+    assert watcher.events == [Throttled(eta=15.0, waiting=2, rejected=False)]
 
 
 def test_who_gives_up_the_last_place_in_line_ends_the_waiting() -> None:
@@ -61,7 +61,7 @@ def test_who_gives_up_the_last_place_in_line_ends_the_waiting() -> None:
     quota.leave(lanes[0])
     assert len(watcher.events) == 1, "the other one waits"
     quota.leave(lanes[1])
-    assert watcher.events[1:] == [Resumed()]
+    assert watcher.events[1:] == [Unthrottled()]
 
 
 def test_each_refusal_is_counted() -> None:
@@ -70,7 +70,7 @@ def test_each_refusal_is_counted() -> None:
     for n in range(3):
         assert quota.take_at_once(clock.now)
         quota.refuse()
-        assert quota.refused == n + 1
+        assert quota.rejections == n + 1
         clock.now = quota._ceiling.paused_until
 
 

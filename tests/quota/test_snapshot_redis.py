@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from aiocapdist import QuotaUnavailable
-from aiocapdist.quota._core.snapshot import Overview
+from aiocapdist.quota._core.snapshot import QuotaSnapshot
 from aiocapdist.quota._redis.errand import Errand, Terms, Wish
 from aiocapdist.quota._redis.server import RedisServer
 from aiocapdist.quota._redis.snapshot import overview_of_server, read
@@ -24,7 +24,7 @@ def at(seconds: float) -> str:
     return str(round((NOW + seconds) * 1000))
 
 
-def seen(*, started_anew: bool = False, **fields: str) -> Overview:
+def seen(*, started_anew: bool = False, **fields: str) -> QuotaSnapshot:
     book = {field.replace("__", ":"): value for field, value in fields.items()}
     return read("here", {"terms": str(TERMS), **book}, NOW, started_anew=started_anew)
 
@@ -99,7 +99,7 @@ def write(server: Server) -> Callable[..., None]:
     return write
 
 
-def look(server: Server, key: str | None = None) -> Overview:
+def look(server: Server, key: str | None = None) -> QuotaSnapshot:
     return anyio.run(overview_of_server, server.url, key)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiocapdist import Quota
-from aiocapdist.events import Resumed, Throttled
+from aiocapdist.events import Throttled, Unthrottled
 
 from .stubs import Asking, Clock, Watched, run_out, running, tokens
 
@@ -49,14 +49,14 @@ def test_its_repr_tells_where_it_stands() -> None:
     running(quota)
     Asking(quota, 5)
     quota.pump()
-    assert repr(quota) == "<Quota 3 per 30 s: 0 available, 2 waiting, 0 refused>"
+    assert repr(quota) == "<Quota 3 per 30 s: 0 available, 2 waiting, 0 rejections>"
 
 
 def test_it_can_be_read_before_and_after_anyone_uses_it() -> None:
     quota = Quota(3, 30.0)
     assert quota.available == 3
     assert quota.eta(3) == 0.0
-    assert repr(quota).endswith("3 available, 0 waiting, 0 refused>")
+    assert repr(quota).endswith("3 available, 0 waiting, 0 rejections>")
     clock = Clock(1000.0)
     watcher = Watched()
     quota.attach(clock, watcher)
@@ -112,16 +112,16 @@ def test_its_watchers_are_told_when_waiting_begins_and_ends() -> None:
     quota.pump()
     (throttled,) = watched.events
     assert isinstance(throttled, Throttled)
-    assert (throttled.waiting, throttled.refused) == (2, False)
+    assert (throttled.waiting, throttled.rejected) == (2, False)
     quota.refuse()
     lane.ask(1)
     quota.pump()
-    assert [getattr(event, "refused", None) for event in watched.events] == [False, True]
+    assert [getattr(event, "rejected", None) for event in watched.events] == [False, True]
     quota.detach(other)
     while quota.waiting:
         run_out(quota, clock)
         quota.replied(clock())
         quota.pump()
-    assert isinstance(watched.events[-1], Resumed)
-    assert sum(isinstance(event, Resumed) for event in watched.events) == 1
+    assert isinstance(watched.events[-1], Unthrottled)
+    assert sum(isinstance(event, Unthrottled) for event in watched.events) == 1
     assert len(other.events) == 2, "it had left by then"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from aiocapdist.quota._core.fair_queue import Lane
-from aiocapdist.quota._core.unlimited import Unmetered
+from aiocapdist.quota._core.fair_queue import Place
+from aiocapdist.quota._core.unlimited import Unlimited
 
 from .stubs import Clock
 
 
-class Asking(Lane):
-    def __init__(self, unmetered: Unmetered, waiting: int, *, able: bool = True) -> None:
+class Asking(Place):
+    def __init__(self, unmetered: Unlimited, waiting: int, *, able: bool = True) -> None:
         super().__init__()
         self.unmetered = unmetered
         self.waiting = waiting
@@ -32,7 +32,7 @@ class Asking(Lane):
 
 
 def test_all_that_asks_is_granted_at_once() -> None:
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     lanes = [Asking(unmetered, 1000), Asking(unmetered, 3), Asking(unmetered, 1)]
     for lane in lanes:
         unmetered.join(lane)
@@ -42,7 +42,7 @@ def test_all_that_asks_is_granted_at_once() -> None:
 
 
 def test_pumping_with_nobody_there_does_nothing() -> None:
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     unmetered.pump()
     lane = Asking(unmetered, 5)
     unmetered.pump()
@@ -50,7 +50,7 @@ def test_pumping_with_nobody_there_does_nothing() -> None:
 
 
 def test_joining_or_leaving_twice_is_the_same_as_once() -> None:
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     lane, other = Asking(unmetered, 2), Asking(unmetered, 2)
     unmetered.join(lane)
     unmetered.join(lane)
@@ -65,7 +65,7 @@ def test_joining_or_leaving_twice_is_the_same_as_once() -> None:
 
 
 def test_a_lane_that_cannot_send_holds_up_nobody() -> None:
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     stuck, other = Asking(unmetered, 2, able=False), Asking(unmetered, 2)
     unmetered.join(stuck)
     unmetered.join(other)
@@ -78,18 +78,18 @@ def test_a_lane_that_cannot_send_holds_up_nobody() -> None:
 
 
 def test_whoever_is_refused_without_a_quota_is_told() -> None:
-    assert Unmetered(Clock()).refuse() is False
+    assert Unlimited(Clock()).refuse() is False
 
 
 @pytest.mark.parametrize("position", [1, 50_000])
 def test_nobody_waits_for_a_token(position: int) -> None:
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     assert unmetered.eta_in(Asking(unmetered, position), position) == 0.0
 
 
 def test_nothing_is_held_so_nothing_comes_back() -> None:
     """Whatever becomes of a request, the next one goes as before."""
-    unmetered = Unmetered(Clock())
+    unmetered = Unlimited(Clock())
     lane = Asking(unmetered, 1)
     for happened in (lambda: unmetered.replied(0.0), unmetered.unsent, lambda: unmetered.lost(3)):
         lane.waiting = 1

@@ -136,4 +136,6 @@ async def test_what_the_client_reads_is_what_the_simulator_meant() -> None:
             report = await client.capital_distributions(["HK.1", "HK.2", "US..DJI"]).collect()
             assert list(report.values) == ["HK.1", "HK.2"]
             assert isinstance(report.errors["US..DJI"], UnsupportedSecurity)
-            assert client.quota.refused == sum(r.outcome == "refused" for r in opend.requests) > 0
+            assert (
+                client.quota.rejections == sum(r.outcome == "refused" for r in opend.requests) > 0
+            )

@@ -111,7 +111,7 @@ class Everything(RuleBasedStateMachine):
             PROTO_ID,
             question(number),
             Response,
-            repeat=repeat,
+            idempotent=repeat,
             quota=self.world.quota if counted else None,
         )
         self.world.call(asking, lambda reply: reply.s2c.time == 2 * number)

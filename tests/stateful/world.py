@@ -13,7 +13,7 @@ from typing import Any
 
 import aiocapdist
 from aiocapdist import Client, Quota
-from aiocapdist.events import Resumed, Throttled
+from aiocapdist.events import Throttled, Unthrottled
 from aiocapdist.simulator import Faults, Simulator
 
 from ..support.doors import NOW, SEED
@@ -174,5 +174,5 @@ class World:
         self.loop.close()
 
 
-def _hear_nothing(event: Throttled | Resumed) -> None:
+def _hear_nothing(event: Throttled | Unthrottled) -> None:
     """What a quota tells its users."""

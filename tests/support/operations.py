@@ -134,7 +134,7 @@ async def global_state(client: Client) -> Any:
 
 
 async def request(client: Client) -> Any:
-    return await client.request(own_call.PROTO_ID, own_call.question(), Response, repeat=True)
+    return await client.request(own_call.PROTO_ID, own_call.question(), Response, idempotent=True)
 
 
 async def request_once(client: Client) -> Any:
@@ -147,7 +147,7 @@ async def request_once(client: Client) -> Any:
 async def request_of_a_quota(client: Client) -> Any:
     quota = client.quota
     question = own_call.question()
-    return await client.request(own_call.PROTO_ID, question, Response, quota=quota, repeat=True)
+    return await client.request(own_call.PROTO_ID, question, Response, quota=quota, idempotent=True)
 
 
 for _call in (

@@ -147,7 +147,7 @@ def test_24_hours_of_quota(on: str) -> None:
                     outcome.unwrap()
                     answered += 1
             counted = sum(request.proto_id == 3212 for request in opend.requests)
-            return answered, counted, opend.largest_window, client.quota.refused
+            return answered, counted, opend.largest_window, client.quota.rejections
 
     # One burst at the beginning of each 30.05 s: the period, and the margin.
     bursts = int(86_400.0 / 30.05) + 1

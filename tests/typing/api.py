@@ -15,22 +15,22 @@ from aiocapdist import (
     Client,
     ClientGroup,
     Connected,
+    EventsDropped,
     GatewayEvent,
     GlobalState,
     GroupQuota,
     Market,
     MarketState,
-    Missed,
     Notice,
     Outcome,
     Quota,
-    QuotaBack,
-    QuotaLost,
-    Report,
+    QuotaDegraded,
+    QuotaRestored,
     Security,
     SecurityFirm,
     Status,
     Sweep,
+    SweepResult,
     Throttled,
 )
 from aiocapdist.quota import FileQuota, RedisQuota
@@ -104,7 +104,7 @@ async def sweeping(client: Client, endless: Iterator[str]) -> None:
         assert_type(outcome.error, AiocapdistError | None)
         assert_type(outcome.unwrap(), CapitalDistribution)
     report = await client.capital_distributions(("HK.00700",), max_age=1.5).collect()
-    assert_type(report, Report)
+    assert_type(report, SweepResult)
     assert_type(report.values, dict[str, CapitalDistribution])
     assert_type(report.errors, dict[str, AiocapdistError])
     client.capital_distributions(endless)
@@ -120,7 +120,7 @@ async def listening(client: Client) -> None:
                 assert_type(event.eta, float)
             case Notice():
                 assert_type(event.gateway_event, GatewayEvent | int | None)
-            case Missed():
+            case EventsDropped():
                 assert_type(event.count, int)
             case _:
                 pass
@@ -129,7 +129,7 @@ async def listening(client: Client) -> None:
 async def asking_anything(client: Client) -> None:
     message = StringValue(value="hello")
     assert_type(await client.request(9999, message, StringValue), StringValue)
-    await client.request(9999, message, StringValue, quota=Quota(), repeat=True)
+    await client.request(9999, message, StringValue, quota=Quota(), idempotent=True)
     await client.request("9999", message, StringValue)  # type: ignore[arg-type]
 
 
@@ -159,7 +159,7 @@ def reading(figures: CapitalDistribution, state: GlobalState, status: Status) ->
 def counting(quota: Quota) -> None:
     assert_type(quota.available, int)
     assert_type(quota.waiting, int)
-    assert_type(quota.refused, int)
+    assert_type(quota.rejections, int)
     assert_type(quota.eta(), float)
     assert_type(quota.eta(31), float)
     quota.available = 3  # type: ignore[misc]
@@ -174,10 +174,10 @@ async def sharing(client: Client) -> None:
     RedisQuota("redis://host", fallback="2")  # type: ignore[arg-type]
     async for event in client.events():
         match event:
-            case QuotaLost():
-                assert_type(event.share, int)
+            case QuotaDegraded():
+                assert_type(event.fallback, int)
                 assert_type(event.reason, str)
-            case QuotaBack():
+            case QuotaRestored():
                 pass
             case _:
                 pass

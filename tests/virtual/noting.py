@@ -27,7 +27,7 @@ async def note(client: Client, told: Told) -> None:
 def rounded(event: Event) -> Event:
     if not isinstance(event, Throttled):
         return event
-    return throttled(event.eta, event.waiting, refused=event.refused)
+    return throttled(event.eta, event.waiting, refused=event.rejected)
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def noting(client: Client) -> AsyncIterator[Told]:
 
 
 def throttled(eta: float, waiting: int = 1, *, refused: bool = False) -> Throttled:
-    return Throttled(eta=round(eta, 6), waiting=waiting, refused=refused)
+    return Throttled(eta=round(eta, 6), waiting=waiting, rejected=refused)
 
 
 def codes(n: int, start: int = 1) -> list[str]:

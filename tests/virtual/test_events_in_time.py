@@ -7,7 +7,7 @@ import pytest
 import trio
 
 import aiocapdist
-from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Resumed, Throttled
+from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Throttled, Unthrottled
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
 
@@ -48,7 +48,7 @@ async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_lo
         # Two at a time, 30.05 s after the replies before. Told once, however many wait.
         first, last = round(replied + 30.05, 6), round(replied + 60.1, 6)
         assert gone == [first, first, last, last]
-        assert told == [(replied + 5.0, throttled(25.05)), (last, Resumed())]
+        assert told == [(replied + 5.0, throttled(25.05)), (last, Unthrottled())]
 
 
 async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once() -> None:
@@ -59,7 +59,7 @@ async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once(
     ):
         began = now()
         await client.capital_distributions(codes(11)).collect()
-        assert told == [(began, throttled(30.05)), (round(began + 3 * 30.05, 6), Resumed())]
+        assert told == [(began, throttled(30.05)), (round(began + 3 * 30.05, 6), Unthrottled())]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "a sweep left", "the client closed"])
@@ -87,7 +87,7 @@ async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
             call.cancel()
         await call.end()
         await trio.testing.wait_all_tasks_blocked()
-        assert told[1:] == [(began + 7.0, Resumed())]
+        assert told[1:] == [(began + 7.0, Unthrottled())]
         assert quota.waiting == 0
 
 
@@ -102,7 +102,7 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
     ):
         began = now()
         await one.capital_distributions(codes(3)).collect()
-        assert told == [(began, throttled(30.05)), (round(began + 30.05, 6), Resumed())]
+        assert told == [(began, throttled(30.05)), (round(began + 30.05, 6), Unthrottled())]
         assert other_told == told
 
 
@@ -126,7 +126,7 @@ async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_an
         await second.end()
         at, kinds = [at for at, _ in told], [type(event) for _, event in told]
         assert kinds == [
-            *(Throttled, Disconnected, Resumed, Reconnecting, Connected, Throttled, Resumed)
+            *(Throttled, Disconnected, Unthrottled, Reconnecting, Connected, Throttled, Unthrottled)
         ]
         away = told[3][1]
         assert isinstance(away, Reconnecting)

@@ -169,7 +169,7 @@ async def test_a_refusal_for_frequency_sends_a_call_where_a_token_is() -> None:
             for code in codes(20):
                 group.start_soon(clients.capital_distribution, code)
         assert now() - began < 1.0
-        assert clients.quota.refused == 10
+        assert clients.quota.rejections == 10
         assert set(codes(20)) <= set(map(str, asked(gateways[free])))
 
 

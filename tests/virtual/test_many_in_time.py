@@ -29,7 +29,7 @@ async def test_two_accounts_take_half_the_windows_of_one() -> None:
         for opend in gateways.values():
             assert opend.largest_window == 30
             assert len(asked(opend)) == 60
-        assert clients.quota.refused == 0
+        assert clients.quota.rejections == 0
 
 
 async def test_a_sweep_follows_who_has_tokens() -> None:
@@ -109,7 +109,7 @@ async def test_eta_counts_the_tokens_of_all() -> None:
         assert told == pytest.approx([30.05, 30.05, 60.05, 60.05, 60.05, 60.1, 60.1], abs=0.06)
         with pytest.raises(ValueError, match="at least 1, not 0"):
             quota.eta(0)
-        assert repr(quota) == "<GroupQuota of 2: 0 available, 0 waiting, 0 refused>"
+        assert repr(quota) == "<GroupQuota of 2: 0 available, 0 waiting, 0 rejections>"
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 4, 25])

@@ -185,7 +185,7 @@ async def test_refusals_never_reach_the_caller() -> None:
         assert not report.errors
         assert len(report.values) == 40
         # The first burst of 30 finds 10 places; after that hardly anything is refused.
-        assert 20 <= client.quota.refused == refusals(opend) <= 22
+        assert 20 <= client.quota.rejections == refusals(opend) <= 22
         assert opend.largest_window == 30
 
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 import aiocapdist
-from aiocapdist import Resumed
+from aiocapdist import Unthrottled
 from aiocapdist.simulator import Simulator
 
 from .noting import Told, codes, noting, now, throttled
@@ -47,12 +47,12 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         refused = sent_at(opend, "refused")
         *expected_refused, answered = [round(began + seconds, 6) for seconds in tries]
         assert refused == expected_refused
-        assert client.quota.refused == len(refused)
+        assert client.quota.rejections == len(refused)
         # Each next try ends the waiting, and begins it anew where it is refused too.
         expected: Told = []
         for at, again in pairwise([*refused, answered]):
             expected.append((at, throttled(again - at, refused=True)))
-            expected.append((again, Resumed()))
+            expected.append((again, Unthrottled()))
         assert told == expected
         assert neighbour_told == [], "its quota is another"
 
@@ -73,5 +73,5 @@ async def test_refusals_that_come_together_are_told_once() -> None:
         assert min(at for at in sent_at(opend) if at > began) == gone
         assert told == [
             (began, throttled(30.05, 20, refused=True)),
-            (max(sent_at(opend)), Resumed()),
+            (max(sent_at(opend)), Unthrottled()),
         ]

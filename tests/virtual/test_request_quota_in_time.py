@@ -82,11 +82,11 @@ async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
             for n in range(4)
         ]
         await trio.testing.wait_all_tasks_blocked()
-        assert (quota.refused, quota.waiting, quota.available) == (2, 3, 0)
+        assert (quota.rejections, quota.waiting, quota.available) == (2, 3, 0)
         assert tokens(quota) == (0, 0, 3)
         assert await answers(calls) == [0, 2, 4, 6]
-        assert quota.refused == len(counting.refused)
-        assert client.quota.refused == 0
+        assert quota.rejections == len(counting.refused)
+        assert client.quota.rejections == 0
         await trio.sleep(1000.0)
         assert (quota.available, tokens(quota)) == (3, (3, 0, 0))
 
@@ -164,4 +164,4 @@ async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None
         assert (await call.value()).s2c.capitalInBig == 5.0
         # It went again after the pause that a refusal asks for, with the other token.
         assert trio.current_time() - began == pytest.approx(1.0)
-        assert (client.quota.refused, tokens(client.quota)) == (1, (0, 0, 2))
+        assert (client.quota.rejections, tokens(client.quota)) == (1, (0, 0, 2))

@@ -9,7 +9,7 @@ import trio
 import aiocapdist
 from aiocapdist import ConnectionLost, HandshakeError
 from aiocapdist._transports.memory import MemoryDoor
-from aiocapdist._transports.stream import StreamDoor, StreamTransport
+from aiocapdist._transports.stream import StreamConnector, StreamTransport
 
 from ..support.misbehaving import refusal
 from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
@@ -23,13 +23,13 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryDoor:
     """What ``ws://`` dials: a pipe in memory, since sockets know no virtual time."""
     door = MemoryDoor()
 
-    class PipeDoor(StreamDoor):
+    class PipeDoor(StreamConnector):
         def __init__(self, host: str, port: int, ssl_context: object) -> None:
             super().__init__("tcp", door.open)
             self.host, self.port = host, port
             assert ssl_context is None
 
-    monkeypatch.setattr("aiocapdist._connection.endpoint.TcpDoor", PipeDoor)
+    monkeypatch.setattr("aiocapdist._connection.endpoint.TcpConnector", PipeDoor)
     return door
 
 
@@ -92,13 +92,13 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
     pipe: MemoryDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three seconds to open the pipe leave four for the rest."""
-    opened = StreamDoor.open
+    opened = StreamConnector.open
 
-    async def slowly(self: StreamDoor) -> StreamTransport:
+    async def slowly(self: StreamConnector) -> StreamTransport:
         await anyio.sleep(3.0)
         return await opened(self)
 
-    monkeypatch.setattr(StreamDoor, "open", slowly)
+    monkeypatch.setattr(StreamConnector, "open", slowly)
     async with WebSocketServer(pipe, greet="upgrade"):
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no answer to the hand-shake in time"):

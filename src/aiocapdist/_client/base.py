@@ -12,10 +12,10 @@ from google.protobuf.message import Message
 from .._loop import Clock
 from .._protocol import catalog
 from .._requests.kinds import GlobalStateRequest, M, MessageRequest
-from .._requests.queue import RequestLane
+from .._requests.queue import RequestQueue
 from .._requests.request import Request
-from .._requests.single_flight import Desk
-from .._requests.sweep_source import SweepLane
+from .._requests.single_flight import SingleFlight
+from .._requests.sweep_source import SweepSource
 from ..errors import QuotaWaitTooLong
 from ..models import CapitalDistribution, GlobalState, Security
 from ..quota import Quota
@@ -26,14 +26,19 @@ class Asking(ABC):
     """The calls that a client and a group of clients have in common."""
 
     def __init__(
-        self, clock: Clock, desk: Desk, attempts: int, singles: RequestLane, free: RequestLane
+        self,
+        clock: Clock,
+        desk: SingleFlight,
+        attempts: int,
+        singles: RequestQueue,
+        free: RequestQueue,
     ) -> None:
         self._clock = clock
         self._desk = desk
         self._attempts = attempts
         self._singles = singles
         self._free = free
-        self._lanes: dict[Quota, RequestLane] = {}
+        self._lanes: dict[Quota, RequestQueue] = {}
 
     async def capital_distribution(
         self, code: str, *, max_wait: float | None = None, max_age: float = 0.0
@@ -94,7 +99,7 @@ class Asking(ABC):
         response_type: type[M],
         *,
         quota: Quota | None = None,
-        repeat: bool = False,
+        idempotent: bool = False,
     ) -> M:
         """Any other call of OpenD's over the same connection, in any protobuf classes.
 
@@ -102,7 +107,7 @@ class Asking(ABC):
         its reply; the vendor's own will do. With a ``quota`` it waits in that one's line,
         and a refusal for frequency goes back there. Without one it goes at once, except for
         calls that the client's own quota counts (3212). Where its fate is unknown (the
-        connection broke, no reply came) it is sent again only with ``repeat``: safe for what
+        connection broke, no reply came) it is sent again only if ``idempotent``: safe for what
         only reads.
 
         Raises OpenDError or one of its kinds where the reply's ``retType`` is not 0 (the
@@ -124,12 +129,12 @@ class Asking(ABC):
             lane = self._singles if is_counted(proto_id) else self._free
         request = MessageRequest(
             *(lane, self._attempts, proto_id),
-            *(message.SerializeToString(), response_type, repeat),
+            *(message.SerializeToString(), response_type, idempotent),
         )
         lane.submit(request)
         return request.result() if request.done else await request.wait()
 
-    async def _lane(self, quota: Quota) -> RequestLane:
+    async def _lane(self, quota: Quota) -> RequestQueue:
         """The lane of single calls in this quota's line."""
         if quota not in self._lanes:
             await quota.prepare()
@@ -139,11 +144,11 @@ class Asking(ABC):
         return lane
 
     @abstractmethod
-    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepLane:
+    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepSource:
         """A new sweep's lane."""
 
     @abstractmethod
-    def _new_lane(self, quota: Quota) -> RequestLane:
+    def _new_lane(self, quota: Quota) -> RequestQueue:
         """A lane of single calls in this quota's line, which is in use from now on."""
 
 

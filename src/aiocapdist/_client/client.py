@@ -8,9 +8,9 @@ from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway, name_of
 from .._connection.supervisor import server_version
 from .._protocol.questions import CapitalDistributionQuestion
-from .._requests.queue import RequestLane
-from .._requests.single_flight import Desk
-from .._requests.sweep_source import SweepLane
+from .._requests.queue import RequestQueue
+from .._requests.single_flight import SingleFlight
+from .._requests.sweep_source import SweepSource
 from ..models import Status
 from ..quota import Quota
 from .base import Asking
@@ -30,10 +30,10 @@ class Client(Asking):
         question = CapitalDistributionQuestion(gateway.security_firm)
         super().__init__(
             supervisor.clock,
-            Desk(supervisor.clock, question, gateway.attempts),
+            SingleFlight(supervisor.clock, question, gateway.attempts),
             gateway.attempts,
-            RequestLane(supervisor, quota),
-            RequestLane(supervisor, supervisor.unmetered),
+            RequestQueue(supervisor, quota),
+            RequestQueue(supervisor, supervisor.unmetered),
         )
         self._lanes[quota] = self._singles
         supervisor.use(quota)
@@ -41,7 +41,7 @@ class Client(Asking):
         supervisor.add(self._free)
 
     def __repr__(self) -> str:
-        return f"<Client of {name_of(self._supervisor.door)}, {self.status.state}>"
+        return f"<Client of {name_of(self._supervisor.connector)}, {self.status.state}>"
 
     @property
     def status(self) -> Status:
@@ -50,7 +50,7 @@ class Client(Asking):
         welcome, traffic, since = supervisor.welcome, supervisor.traffic, supervisor.ready_since
         return Status(
             state=supervisor.state.value,
-            door=supervisor.door.name,
+            transport=supervisor.connector.name,
             encrypted=supervisor.encrypted,
             conn_id=welcome.conn_id if welcome and supervisor.connection else None,
             server_version=server_version(welcome),
@@ -64,16 +64,16 @@ class Client(Asking):
 
     @property
     def quota(self) -> Quota:
-        """The quota in use: ``available``, ``waiting``, ``refused``, ``eta(n)``."""
+        """The quota in use: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
         return self._quota
 
     def events(self) -> EventStream:
         """What happens from now on: ``async for event in client.events()``.
 
         Connected (first of all where that is so already), Disconnected, Reconnecting,
-        Throttled, Resumed and OpenD's own notices, one model each (``aiocapdist.events``).
+        Throttled, Unthrottled and OpenD's own notices, one model each (``aiocapdist.events``).
         Ends when the client is closed. A listener that falls 256 behind loses the oldest and
-        gets a Missed with their count; it never slows a reply. Source: push 1003.
+        gets an EventsDropped with their count; it never slows a reply. Source: push 1003.
         """
         return self._supervisor.listen()
 
@@ -81,11 +81,11 @@ class Client(Asking):
         """End the connection; calls that wait end with ClientClosed. Repeatable, any task."""
         await self._supervisor.aclose()
 
-    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepLane:
-        return SweepLane(codes, self._singles, self._desk, max_age=max_age)
+    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepSource:
+        return SweepSource(codes, self._singles, self._desk, max_age=max_age)
 
-    def _new_lane(self, quota: Quota) -> RequestLane:
+    def _new_lane(self, quota: Quota) -> RequestQueue:
         self._supervisor.use(quota)
-        lane = RequestLane(self._supervisor, quota)
+        lane = RequestQueue(self._supervisor, quota)
         self._supervisor.add(lane)
         return lane

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from types import UnionType
 
-from .._connection.endpoint import CipherName, Plan, StreamOpener
+from .._connection.endpoint import CipherName, ConnectOptions, StreamOpener
 from .._connection.gateway import Gateway
 from .._connection.key_file import KeySource
 from .._connection.supervisor import Supervisor
@@ -15,7 +15,7 @@ from .._loop import current_clock
 from ..models import SecurityFirm
 from ..quota import Quota
 from .client import Client
-from .lifecycle import Entering
+from .lifecycle import Lifecycle
 
 
 def connect(
@@ -67,7 +67,7 @@ def connect(
     _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
     _check_kind("client_id", client_id, str, "a text")
     _check_firm(security_firm)
-    plan = Plan(
+    plan = ConnectOptions(
         address,
         port,
         rsa_key=rsa_key,
@@ -80,10 +80,10 @@ def connect(
     shared = Quota() if quota is None else quota
 
     async def make_gateway() -> Gateway:
-        entrance = await plan.prepare()
+        endpoint = await plan.prepare()
         await shared.prepare()
         supervisor = Supervisor(
-            entrance,
+            endpoint,
             clock=current_clock(),
             request_timeout=request_timeout,
             connect_timeout=connect_timeout,
@@ -94,7 +94,7 @@ def connect(
     return Connecting(make_gateway)
 
 
-class Connecting(Entering[Client]):
+class Connecting(Lifecycle[Client]):
     """A client about to be: enter it, or await it. Once."""
 
     def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]]) -> None:

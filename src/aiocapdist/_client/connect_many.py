@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._connection.gateway import Gateway, name_of
-from .._connection.supervisors import Fleet
+from .._connection.supervisors import Supervisors
 from .client import Client
 from .connect import Connecting
 from .group import ClientGroup
-from .lifecycle import Entering
+from .lifecycle import Lifecycle
 
 
 def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
@@ -38,14 +38,14 @@ def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
     return ConnectingMany(given)
 
 
-class ConnectingMany(Entering[ClientGroup]):
+class ConnectingMany(Lifecycle[ClientGroup]):
     """A group about to be: enter it, or await it. Once."""
 
     def __init__(self, gateways: list[Connecting]) -> None:
         super().__init__("connect_many")
         self._gateways = gateways
 
-    async def _make(self) -> tuple[ClientGroup, Fleet]:
+    async def _make(self) -> tuple[ClientGroup, Supervisors]:
         for one in self._gateways:
             one.use()
         gateways: dict[str, Gateway] = {}
@@ -60,12 +60,12 @@ class ConnectingMany(Entering[ClientGroup]):
             for gateway in gateways.values():
                 gateway.supervisor.finish()
             raise
-        fleet = Fleet(gateways)
+        fleet = Supervisors(gateways)
         return ClientGroup(fleet, clients), fleet
 
 
 def _name(gateway: Gateway, taken: dict[str, Gateway]) -> str:
     """Its address, with a number where several go to the same."""
-    name = name_of(gateway.supervisor.door)
-    same = sum(name_of(other.supervisor.door) == name for other in taken.values())
+    name = name_of(gateway.supervisor.connector)
+    same = sum(name_of(other.supervisor.connector) == name for other in taken.values())
     return f"{name}#{same + 1}" if same else name

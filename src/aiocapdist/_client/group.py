@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from .._connection.event_stream import EventStream
-from .._connection.supervisors import Fleet
+from .._connection.supervisors import Supervisors
 from .._protocol.questions import CapitalDistributionQuestion
 from .._requests.group_lane import GroupDesk, GroupLane, GroupSweepLane, lane_over
-from .._requests.queue import RequestLane, Tokens
+from .._requests.queue import RequestQueue, Tokens
 from .._requests.seats import Routes
-from .._requests.sweep_source import SweepLane
+from .._requests.sweep_source import SweepSource
 from .._requests.ways import GroupWay
 from ..models import Status
 from ..quota import Quota
@@ -36,7 +36,7 @@ class ClientGroup(Asking):
     that it was made on. Cancelling is as safe as with one client.
     """
 
-    def __init__(self, fleet: Fleet, clients: Mapping[str, Client]) -> None:
+    def __init__(self, fleet: Supervisors, clients: Mapping[str, Client]) -> None:
         gateways = fleet.gateways
         self._fleet = fleet
         self._clients = dict(clients)
@@ -78,7 +78,7 @@ class ClientGroup(Asking):
 
     @property
     def quota(self) -> GroupQuota:
-        """All gateways' quotas together: ``available``, ``waiting``, ``refused``, ``eta(n)``."""
+        """All gateways' quotas together: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
         return self._quota
 
     def answered_by(self, code: str) -> str | None:
@@ -100,10 +100,10 @@ class ClientGroup(Asking):
         """End all connections; calls that wait end with ClientClosed. Repeatable, any task."""
         await self._fleet.aclose()
 
-    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepLane:
+    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepSource:
         return GroupSweepLane(codes, self._singles, self._desk, max_age=max_age)
 
-    def _new_lane(self, quota: Quota) -> RequestLane:
+    def _new_lane(self, quota: Quota) -> RequestQueue:
         gateways = self._fleet.gateways
         # An account's quota is good at its own gateways; one of the user's own at any.
         own = [name for name in gateways if gateways[name].quota is quota]
@@ -126,7 +126,7 @@ class ClientGroup(Asking):
 class GroupQuota:
     """All quotas of a group as one, to look at. A quota that several share counts once."""
 
-    def __init__(self, fleet: Fleet, singles: GroupLane, quotas: Sequence[Quota]) -> None:
+    def __init__(self, fleet: Supervisors, singles: GroupLane, quotas: Sequence[Quota]) -> None:
         self._fleet = fleet
         self._singles = singles
         self._quotas = quotas
@@ -134,7 +134,7 @@ class GroupQuota:
     def __repr__(self) -> str:
         return (
             f"<GroupQuota of {len(self._quotas)}: {self.available} available, "
-            f"{self.waiting} waiting, {self.refused} refused>"
+            f"{self.waiting} waiting, {self.rejections} rejections>"
         )
 
     @property
@@ -156,9 +156,9 @@ class GroupQuota:
         )
 
     @property
-    def refused(self) -> int:
+    def rejections(self) -> int:
         """How often OpenD refused for frequency all the same (someone else spends too)."""
-        return sum(quota.refused for quota in self._quotas)
+        return sum(quota.rejections for quota in self._quotas)
 
     def eta(self, n: int = 1) -> float:
         """Seconds until the ``n``-th further request could go, by any gateway: an estimate.

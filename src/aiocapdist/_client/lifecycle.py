@@ -35,7 +35,7 @@ class Background(Protocol):
 ClientT = TypeVar("ClientT")
 
 
-class Entering(ABC, Generic[ClientT]):
+class Lifecycle(ABC, Generic[ClientT]):
     """A client, or a group of them, about to be: enter it, or await it. Once.
 
     ``maker`` is the function that users call for one.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import anyio.lowlevel
 
-from .._loop import new_waiter, soon
-from .._requests.sweep_source import SweepLane, shown_as
+from .._loop import new_waiter, threadsafe_scheduler
+from .._requests.sweep_source import SweepSource, shown_as
 from ..errors import AiocapdistError
 from ..models import CapitalDistribution, Outcome
 
@@ -19,7 +19,7 @@ to that more are under way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SweepResult:
     """A whole sweep's outcomes, both parts in the order of the codes given."""
 
     values: dict[str, CapitalDistribution]
@@ -36,11 +36,11 @@ class Sweep:
     """
 
     def __init__(
-        self, codes: Iterable[str], make_lane: Callable[[Iterable[str]], SweepLane]
+        self, codes: Iterable[str], make_lane: Callable[[Iterable[str]], SweepSource]
     ) -> None:
         self._codes = codes
         self._make_lane = make_lane
-        self._lane: SweepLane | None = None
+        self._lane: SweepSource | None = None
 
     def __aiter__(self) -> SweepReader:
         if self._lane is not None:
@@ -48,7 +48,7 @@ class Sweep:
         self._lane = self._make_lane(self._codes)
         return SweepReader(self._lane)
 
-    async def collect(self) -> Report:
+    async def collect(self) -> SweepResult:
         """All outcomes, in the order of the codes given. Cancelling leaves the sweep."""
         if not isinstance(self._codes, Collection):
             self._codes = list(self._codes)
@@ -62,7 +62,7 @@ class Sweep:
             else:
                 assert outcome.error is not None
                 errors[outcome.code] = outcome.error
-        return Report(values, errors)
+        return SweepResult(values, errors)
 
     async def aclose(self) -> None:
         """Leave the sweep: no further token is spent for it. Repeatable."""
@@ -74,9 +74,9 @@ class SweepReader:
     """One iteration of a sweep. When it is dropped, as at ``break``, or cancelled while it
     waits, the sweep is left."""
 
-    def __init__(self, lane: SweepLane) -> None:
+    def __init__(self, lane: SweepSource) -> None:
         self._lane = lane
-        self._soon = soon()
+        self._soon = threadsafe_scheduler()
         self._unread = lane.unread
         self._until_refill = REFILL_EVERY
         lane.start()

@@ -6,9 +6,9 @@ import socket
 import ssl
 from collections.abc import Mapping
 
-from .._transports.base import Door
+from .._transports.base import Connector
 from ..errors import AiocapdistError, ConnectError, HandshakeError, OpenDError
-from .endpoint import Entrance
+from .endpoint import Endpoint
 
 _OTHER_NAME = (62, 64)  # OpenSSL's numbers: valid, but for another host name or address
 
@@ -20,11 +20,11 @@ def reason_of(cause: BaseException) -> str:
     return str(cause) or type(cause).__name__
 
 
-def explain_connect(error: Exception, door: Door, timeout: float) -> ConnectError:
+def explain_connect(error: Exception, connector: Connector, timeout: float) -> ConnectError:
     """The pipe to OpenD did not come about."""
     root = _root(error)
-    port = "WebSocket port" if door.name in ("ws", "wss") else "API port"
-    start = f"start OpenD and log in, and check that its {port} is {door.port}"
+    port = "WebSocket port" if connector.name in ("ws", "wss") else "API port"
+    start = f"start OpenD and log in, and check that its {port} is {connector.port}"
     tls = "check that OpenD's WebSocket port has TLS switched on; if not, use ws://"
     if isinstance(root, socket.gaierror):
         reason, hint = "the host name cannot be resolved", "check its spelling"
@@ -42,31 +42,31 @@ def explain_connect(error: Exception, door: Door, timeout: float) -> ConnectErro
         hint = tls
     elif isinstance(root, ConnectionRefusedError):
         reason, hint = "the connection was refused", start
-    elif door.name == "wss" and isinstance(root, ConnectionError):
+    elif connector.name == "wss" and isinstance(root, ConnectionError):
         # The pipe stood before TLS began: whoever hangs up then speaks no TLS.
         reason, hint = "it hung up on the TLS hand-shake", tls
     else:
         reason, hint = reason_of(root), start
-    explained = ConnectError(door.host, door.port, reason, hint)
+    explained = ConnectError(connector.host, connector.port, reason, hint)
     explained.__cause__ = root
     return explained
 
 
-def explain_handshake(cause: Exception, entrance: Entrance) -> AiocapdistError:
+def explain_handshake(cause: Exception, endpoint: Endpoint) -> AiocapdistError:
     """The pipe stood, but OpenD did not let us in."""
-    door = entrance.door
+    connector = endpoint.connector
     if isinstance(cause, OpenDError):
         reason = f"OpenD refused: {cause.ret_msg or cause.ret_type}"
     else:
         reason = f"the hand-shake failed: {reason_of(cause)}"
-    if door.name in ("ws", "wss"):
+    if connector.name in ("ws", "wss"):
         hint = (
             "check that this is OpenD's WebSocket port, and that websocket_key is the key set "
             "in OpenD"
         )
-        if door.name == "ws":
+        if connector.name == "ws":
             hint += "; if TLS is switched on there, use wss://"
-    elif entrance.encrypted:
+    elif endpoint.encrypted:
         hint = (
             "check that OpenD has the same RSA key as rsa_key, and that this is its API port, "
             "not its WebSocket port"
@@ -76,7 +76,7 @@ def explain_handshake(cause: Exception, entrance: Entrance) -> AiocapdistError:
             "check that this is OpenD's API port, not its WebSocket or telnet port, and whether "
             "OpenD expects encryption (then give rsa_key)"
         )
-    explained = HandshakeError(door.host, door.port, reason, hint)
+    explained = HandshakeError(connector.host, connector.port, reason, hint)
     explained.__cause__ = cause
     return explained
 

@@ -19,7 +19,7 @@ from .._protocol.session import Session, State
 from .._protocol.wire import Welcome, Wire
 from .._transports.base import Transport
 from ..errors import AiocapdistError
-from .stats import Traffic
+from .stats import ConnectionStats
 
 
 class Pending(Protocol):
@@ -62,7 +62,7 @@ class Connection:
         *,
         clock: Clock,
         request_timeout: float,
-        traffic: Traffic,
+        traffic: ConnectionStats,
         on_ready: Callable[[Welcome], None],
         on_lost: Callable[[Exception], None],
         on_push: Callable[[int, bytes], None],

@@ -16,10 +16,10 @@ from .._protocol.ciphers import Algorithm
 from .._protocol.tcp import TcpWire
 from .._protocol.websocket import REPLY_HEAD, WebSocketWire
 from .._protocol.wire import Wire
-from .._transports.base import Door
-from .._transports.stream import StreamDoor
-from .._transports.tcp import TcpDoor
-from .._transports.websocket import WebSocketDoor
+from .._transports.base import Connector
+from .._transports.stream import StreamConnector
+from .._transports.tcp import TcpConnector
+from .._transports.websocket import WebSocketConnector
 from .address import Address, parse_address
 from .key_file import KeySource, load_key
 
@@ -42,15 +42,15 @@ class StreamOpener(Protocol):
     async def open(self) -> ByteStream: ...
 
 
-class Entrance(NamedTuple):
+class Endpoint(NamedTuple):
     """A door, a way of talking there, and whether nobody on the way can read along."""
 
-    door: Door
+    connector: Connector
     make_wire: Callable[[], Wire]
     encrypted: bool
 
 
-class Plan:
+class ConnectOptions:
     """Checked arguments. Raises ValueError or TypeError that says what does not fit."""
 
     def __init__(
@@ -87,17 +87,17 @@ class Plan:
         if ssl_context is not None and scheme != "wss":
             raise ValueError(f"ssl_context goes with wss://, not with {scheme}")
 
-    async def prepare(self) -> Entrance:
+    async def prepare(self) -> Endpoint:
         """Read the key and choose the door; raises InvalidKey."""
         where = self._where
         if not isinstance(where, Address):
-            return await self._tcp(StreamDoor("memory", where.open))
+            return await self._tcp(StreamConnector("memory", where.open))
         if where.scheme == "tcp":
             _warn_beyond_loopback(where.host, sealed=self._rsa_key is not None)
-            return await self._tcp(TcpDoor(where.host, where.port))
+            return await self._tcp(TcpConnector(where.host, where.port))
         return self._websocket(where)
 
-    async def _tcp(self, door: Door) -> Entrance:
+    async def _tcp(self, connector: Connector) -> Endpoint:
         key: RSAPrivateKey | None = None
         if self._rsa_key is not None:
             # In a thread: the key may lie on a slow disk.
@@ -111,22 +111,22 @@ class Plan:
                 algorithm=self._algorithm,
             )
 
-        return Entrance(door, make_wire, key is not None)
+        return Endpoint(connector, make_wire, key is not None)
 
-    def _websocket(self, where: Address) -> Entrance:
+    def _websocket(self, where: Address) -> Endpoint:
         secure = where.scheme == "wss"
         if not secure:
             _warn_beyond_loopback(where.host, sealed=False)
         context = self._ssl or ssl.create_default_context() if secure else None
-        pipe = TcpDoor(where.host, where.port, context)
-        door = WebSocketDoor(where.scheme, pipe, self._max_frame + REPLY_HEAD.size)
+        pipe = TcpConnector(where.host, where.port, context)
+        connector = WebSocketConnector(where.scheme, pipe, self._max_frame + REPLY_HEAD.size)
 
         def make_wire() -> WebSocketWire:
             return WebSocketWire(
                 client_id=self._client_id, max_frame=self._max_frame, key=self._websocket_key
             )
 
-        return Entrance(door, make_wire, secure)
+        return Endpoint(connector, make_wire, secure)
 
 
 def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: str) -> None:

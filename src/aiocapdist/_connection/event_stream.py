@@ -7,7 +7,7 @@ from typing import Protocol
 from weakref import WeakSet
 
 from .._loop import Waiter, new_waiter, wake
-from ..events import Event, Missed
+from ..events import Event, EventsDropped
 
 KEPT = 256
 """Events that a listener may be behind; then it loses the oldest and is told how many."""
@@ -50,7 +50,7 @@ class EventStream:
                 self._waiter = None
         if self._missed:
             missed, self._missed = self._missed, 0
-            return Missed(count=missed)
+            return EventsDropped(count=missed)
         return self._take()
 
     async def aclose(self) -> None:
@@ -97,7 +97,7 @@ class Listener(Protocol):
         """No further event will come."""
 
 
-class Feed:
+class EventPublisher:
     """Hands each event to every listener, at once. It keeps none alive that nobody awaits."""
 
     def __init__(self) -> None:

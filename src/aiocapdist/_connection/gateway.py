@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .._transports.base import Door
+from .._transports.base import Connector
 from ..quota import Quota
 from .supervisor import Supervisor
 
@@ -30,6 +30,6 @@ class Gateway(NamedTuple):
         return connection.in_flight, self.supervisor.traffic.calls
 
 
-def name_of(door: Door) -> str:
+def name_of(connector: Connector) -> str:
     """What people call it: ``tcp://127.0.0.1:11111``."""
-    return f"{door.name}://{door.host}:{door.port}"
+    return f"{connector.name}://{connector.host}:{connector.port}"

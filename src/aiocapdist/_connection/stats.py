@@ -11,7 +11,7 @@ KEPT = 512
 """The latest round trips, of which quantiles are told."""
 
 
-class Traffic:
+class ConnectionStats:
     """Counts requests and replies; keeps the latest round trips."""
 
     def __init__(self) -> None:

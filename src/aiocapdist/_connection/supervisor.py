@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import Clock, Waiter, surely, waiter_kind
+from .._loop import Clock, Waiter, wait_shielded, waiter_kind
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.flights import Flight
 from .._protocol.notices import read_notice
 from .._protocol.wire import Welcome
-from .._transports.base import Door
+from .._transports.base import Connector
 from ..errors import (
     AiocapdistError,
     ClientClosed,
@@ -28,12 +28,12 @@ from ..errors import (
 from ..events import Connected, Disconnected, Reconnecting
 from ..models.state import version_text
 from ..quota import Quota
-from ..quota._core.unlimited import Unmetered
+from ..quota._core.unlimited import Unlimited
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
-from .endpoint import Entrance
-from .event_stream import EventStream, Feed
-from .stats import Traffic
+from .endpoint import Endpoint
+from .event_stream import EventPublisher, EventStream
+from .stats import ConnectionStats
 
 log = logging.getLogger("aiocapdist")
 
@@ -47,7 +47,7 @@ class LinkState(Enum):
     CLOSED = "closed"
 
 
-class Follower(Protocol):
+class ConnectionListener(Protocol):
     """Someone who is told when requests can be sent, and when they cannot any more."""
 
     def refresh(self) -> None:
@@ -62,15 +62,15 @@ class Supervisor:
 
     def __init__(
         self,
-        entrance: Entrance,
+        endpoint: Endpoint,
         *,
         clock: Clock,
         request_timeout: float,
         connect_timeout: float,
         reconnect: bool,
     ) -> None:
-        self.door: Door = entrance.door
-        self.encrypted: bool = entrance.encrypted
+        self.connector: Connector = endpoint.connector
+        self.encrypted: bool = endpoint.encrypted
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING
         self.connection: Connection | None = None  # while requests can be sent
@@ -78,19 +78,19 @@ class Supervisor:
         self.welcome: Welcome | None = None
         self.reconnects: int = 0
         self.ready_since: float | None = None
-        self.traffic: Traffic = Traffic()
-        self.feed: Feed = Feed()
+        self.traffic: ConnectionStats = ConnectionStats()
+        self.feed: EventPublisher = EventPublisher()
         self.finished: anyio.Event = anyio.Event()
         self.task: object = None  # held, since a loop holds its tasks weakly
-        self.unmetered: Unmetered = Unmetered(clock)
-        self._entrance = entrance
+        self.unmetered: Unlimited = Unlimited(clock)
+        self._endpoint = endpoint
         self.clock = clock
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
         self.keep_trying: bool = False
         """Whether it goes on where even the first attempt to connect fails."""
         self._first_failure: AiocapdistError | None = None
-        self._lanes: set[Follower] = set()
+        self._lanes: set[ConnectionListener] = set()
         self._quotas: list[Quota] = []
         self._pumps: list[Callable[[], None]] = [self.unmetered.pump]
         self._group: TaskGroup | None = None
@@ -113,7 +113,7 @@ class Supervisor:
         """End every call with ClientClosed and the connection with it. Repeatable."""
         if not self.finished.is_set():  # else it was perhaps on a loop that is no more
             self.stop()
-            await surely(self.finished)
+            await wait_shielded(self.finished)
 
     def stop(self) -> None:
         """Begin to end, as :meth:`aclose` does; ``finished`` tells when that is done."""
@@ -139,11 +139,11 @@ class Supervisor:
             stream.put(connected(self.welcome))
         return stream
 
-    def add(self, lane: Follower) -> None:
+    def add(self, lane: ConnectionListener) -> None:
         """Let the lane know of the connection's coming and going."""
         self._lanes.add(lane)
 
-    def remove(self, lane: Follower) -> None:
+    def remove(self, lane: ConnectionListener) -> None:
         self._lanes.discard(lane)
 
     def also_pump(self, pump: Callable[[], None]) -> None:
@@ -228,12 +228,12 @@ class Supervisor:
         greet_by = self.clock() + self._connect_timeout
         try:
             with anyio.fail_after(self._connect_timeout):
-                transport = await self.door.open()
+                transport = await self.connector.open()
         except (OSError, TimeoutError) as error:
-            return explain_connect(error, self.door, self._connect_timeout)
+            return explain_connect(error, self.connector, self._connect_timeout)
         connection = Connection(
             transport,
-            self._entrance.make_wire(),
+            self._endpoint.make_wire(),
             clock=self.clock,
             request_timeout=self.request_timeout,
             traffic=self.traffic,
@@ -244,7 +244,7 @@ class Supervisor:
         )
         cause = await connection.run(greet_by)
         if self._was_ready_at is None:
-            return explain_handshake(cause, self._entrance)
+            return explain_handshake(cause, self._endpoint)
         return self.loss(cause, sent=True)
 
     # ---- what the connection tells

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 
 import anyio
 
-from .._loop import Clock, Waiter, surely, waiter_kind
+from .._loop import Clock, Waiter, wait_shielded, waiter_kind
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota import Quota
-from ..quota._core.unlimited import Unmetered
+from ..quota._core.unlimited import Unlimited
 from .connect_errors import explain_none_reached
-from .event_stream import EventStream, Feed
+from .event_stream import EventPublisher, EventStream
 from .gateway import Gateway
-from .supervisor import Follower, Supervisor, connected
+from .supervisor import ConnectionListener, Supervisor, connected
 
 
-class Fleet:
+class Supervisors:
     """A group's supervisors. While one of them has hope, so have all calls."""
 
     def __init__(self, gateways: Mapping[str, Gateway]) -> None:
@@ -28,9 +28,9 @@ class Fleet:
         first = next(iter(self.supervisors.values()))
         self.clock: Clock = first.clock
         self.new_waiter: Callable[[], Waiter] = waiter_kind()
-        self.unmetered: Unmetered = Unmetered(self.clock)
-        self.lanes: set[Follower] = set()
-        self.feed: Feed = Feed()
+        self.unmetered: Unlimited = Unlimited(self.clock)
+        self.lanes: set[ConnectionListener] = set()
+        self.feed: EventPublisher = EventPublisher()
         self.finished: anyio.Event = anyio.Event()
         self.task: object = None  # held, since a loop holds its tasks weakly
         self._ended: list[Supervisor] = []
@@ -83,7 +83,7 @@ class Fleet:
         if not self.finished.is_set():  # else it was perhaps on a loop that is no more
             for supervisor in self.supervisors.values():
                 supervisor.stop()
-            await surely(self.finished)
+            await wait_shielded(self.finished)
 
     # ---- what lanes call
 
@@ -108,7 +108,7 @@ class Fleet:
             quota.pump()
         self.unmetered.pump()
 
-    # ---- what supervisors tell (see _supervisor.Follower)
+    # ---- what supervisors tell (see _supervisor.ConnectionListener)
 
     def refresh(self) -> None:
         for lane in list(self.lanes):
@@ -140,7 +140,7 @@ class Fleet:
 class Relay:
     """Hands on what one gateway's feed tells, with its name (see _feed.Listener)."""
 
-    def __init__(self, feed: Feed, gateway: str) -> None:
+    def __init__(self, feed: EventPublisher, gateway: str) -> None:
         self._feed = feed
         self._gateway = gateway
 

@@ -6,7 +6,7 @@ The states and what moves between them::
       │                 │                     │
       └───────ended─────┴────────ended────────┴──▶ CLOSED
 
-Feed it bytes and times; it returns events and has bytes to send. A *ref* is whatever the
+EventPublisher it bytes and times; it returns events and has bytes to send. A *ref* is whatever the
 caller wants back with the answer; the session never looks into it.
 """
 

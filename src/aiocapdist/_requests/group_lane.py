@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import cast
 
-from .._connection.supervisors import Fleet
+from .._connection.supervisors import Supervisors
 from ..models import Security
 from .kinds import DistributionRequest
-from .queue import AnyRequest, Link, RequestLane, Tokens
+from .queue import AnyRequest, Link, RequestQueue, Tokens
 from .seats import Routes, Seat, Seats
-from .single_flight import Desk
-from .sweep_source import SweepLane
+from .single_flight import SingleFlight
+from .sweep_source import SweepSource
 from .ways import GroupWay
 
 
-class GroupLane(RequestLane):
+class GroupLane(RequestQueue):
     """A lane that sits in the lines of several quotas."""
 
     def __init__(self, link: Link, quota: Tokens, *, patient: bool = False) -> None:
@@ -57,7 +57,7 @@ class GroupLane(RequestLane):
         request.way = self
 
 
-class GroupSweepLane(SweepLane, GroupLane):
+class GroupSweepLane(SweepSource, GroupLane):
     """A sweep whose codes go wherever there is a token first."""
 
 
@@ -71,21 +71,21 @@ class GroupRequest(DistributionRequest):
         return self.way.question.body(self._security)
 
 
-class GroupDesk(Desk):
+class GroupDesk(SingleFlight):
     """Where equal questions to any of the gateways meet."""
 
-    def ask(self, code: str, security: Security, lane: RequestLane) -> DistributionRequest:
+    def ask(self, code: str, security: Security, lane: RequestQueue) -> DistributionRequest:
         request = GroupRequest(lane, self._attempts, code, security, self._question, self)
         self.asked[code] = request
         return request
 
 
-def lane_over(fleet: Fleet, routes: Routes) -> GroupLane:
+def lane_over(fleet: Supervisors, routes: Routes) -> GroupLane:
     """A lane of single calls."""
     return GroupLane(*_places(fleet, routes))
 
 
-def _places(fleet: Fleet, routes: Routes) -> tuple[Link, Tokens]:
+def _places(fleet: Supervisors, routes: Routes) -> tuple[Link, Tokens]:
     """Seats that no lane has yet: both its link and its quota."""
     seats = Seats(fleet, routes)
     return cast("Link", seats), cast("Tokens", seats)

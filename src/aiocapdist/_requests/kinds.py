@@ -10,7 +10,7 @@ from .._protocol import catalog
 from .._protocol.questions import CapitalDistributionQuestion, global_state_body
 from .._protocol.replies import read_capital_distribution, read_global_state, read_message
 from ..models import CapitalDistribution, GlobalState, Security
-from .queue import RequestLane
+from .queue import RequestQueue
 from .request import Home, Request
 
 M = TypeVar("M", bound=Message)
@@ -26,7 +26,7 @@ class DistributionRequest(Request[CapitalDistribution]):
 
     def __init__(
         self,
-        lane: RequestLane,
+        lane: RequestQueue,
         attempts: int,
         code: str,
         security: Security,
@@ -67,26 +67,26 @@ class GlobalStateRequest(Request[GlobalState]):
 class MessageRequest(Request[M]):
     """Any other call, in the user's own protobuf classes."""
 
-    __slots__ = ("_body", "_repeat", "_response_type", "proto_id")
+    __slots__ = ("_body", "_idempotent", "_response_type", "proto_id")
 
     def __init__(
         self,
-        lane: RequestLane,
+        lane: RequestQueue,
         attempts: int,
         proto_id: int,
         body: bytes,
         response_type: type[M],
-        repeat: bool,
+        idempotent: bool,
     ) -> None:
         super().__init__(lane, attempts)
         self.proto_id = proto_id
         self._body = body
         self._response_type = response_type
-        self._repeat = repeat
+        self._idempotent = idempotent
 
     @property
     def repeatable(self) -> bool:
-        return self._repeat
+        return self._idempotent
 
     def body(self) -> bytes:
         return self._body

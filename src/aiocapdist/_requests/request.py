@@ -31,7 +31,7 @@ from ..errors import (
 if TYPE_CHECKING:
     from .._loop import Waiter
     from .._protocol.flights import Flight
-    from .queue import RequestLane, Way
+    from .queue import RequestQueue, Way
 
 T = TypeVar("T")
 log = logging.getLogger("aiocapdist")
@@ -62,7 +62,7 @@ class Request(ABC, Generic[T]):
     proto_id: int
     home: Home | None = None
 
-    def __init__(self, lane: RequestLane, attempts: int) -> None:
+    def __init__(self, lane: RequestQueue, attempts: int) -> None:
         self.lane = lane
         self.way: Way = lane
         self.attempts: int = attempts

@@ -14,12 +14,12 @@ from heapq import merge
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, cast
 
-from .._connection.supervisors import Fleet
+from .._connection.supervisors import Supervisors
 from .._loop import Clock, Waiter
 from .._protocol.flights import Flight
 from ..errors import AiocapdistError
 from ..quota import Quota
-from ..quota._core.fair_queue import Lane
+from ..quota._core.fair_queue import Place
 from .queue import AnyRequest, Tokens
 from .ways import GroupWay
 
@@ -35,7 +35,7 @@ class Seats:
     """What a lane of a group has for a link and a quota (see _lane.Link, _lane.Tokens): as much
     of their faces as lanes use. What requests say goes to the way that they were sent."""
 
-    def __init__(self, fleet: Fleet, routes: Routes) -> None:
+    def __init__(self, fleet: Supervisors, routes: Routes) -> None:
         self.fleet = fleet
         self.routes = routes
         self.clock: Clock = fleet.clock
@@ -137,7 +137,7 @@ class Seats:
         return sorted((seat for seat in self._all if seat.open), key=lambda seat: seat.busyness)
 
 
-class Seat(Lane):
+class Seat(Place):
     """A lane's place in the line of one quota, for all the gateways that share it."""
 
     def __init__(self, seats: Seats, quota: Tokens, ways: Sequence[GroupWay]) -> None:

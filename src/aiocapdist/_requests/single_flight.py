@@ -8,7 +8,7 @@ from .._loop import Clock
 from .._protocol.questions import CapitalDistributionQuestion
 from ..models import CapitalDistribution, Security
 from .kinds import DistributionRequest
-from .queue import RequestLane
+from .queue import RequestQueue
 
 REMEMBERED = 4096  # securities: more than a user's list, less than memory would mind
 
@@ -16,7 +16,7 @@ Answer: TypeAlias = tuple[float, CapitalDistribution, str | None]
 """When it came, what it was, and which gateway gave it, where there are several."""
 
 
-class Desk:
+class SingleFlight:
     """One client's capital-distribution questions, by code."""
 
     def __init__(self, clock: Clock, question: CapitalDistributionQuestion, attempts: int) -> None:
@@ -42,7 +42,7 @@ class Desk:
         found = self._answered.get(code) or self._before.get(code)
         return None if found is None else found[2]
 
-    def ask(self, code: str, security: Security, lane: RequestLane) -> DistributionRequest:
+    def ask(self, code: str, security: Security, lane: RequestQueue) -> DistributionRequest:
         """A new question, which others may join until it is answered; not yet in line."""
         request = DistributionRequest(lane, self._attempts, code, security, self._question, self)
         self.asked[code] = request

@@ -9,14 +9,14 @@ from .._loop import Waiter, wake
 from ..errors import AiocapdistError, InvalidCode, own_copy
 from ..models import Outcome, Security
 from .kinds import DistributionRequest
-from .queue import RequestLane
-from .single_flight import REMEMBERED, Desk
+from .queue import RequestQueue
+from .single_flight import REMEMBERED, SingleFlight
 
 LEAD = 1024
 """Codes that a sweep has in flight or unread at most: it never runs far ahead of its reader."""
 
 
-class SweepLane(RequestLane):
+class SweepSource(RequestQueue):
     """Looks one code ahead, so that its end, bad codes and codes that someone already
     asks about wait for no token.
 
@@ -25,7 +25,7 @@ class SweepLane(RequestLane):
     """
 
     def __init__(
-        self, codes: Iterable[str], singles: RequestLane, desk: Desk, *, max_age: float
+        self, codes: Iterable[str], singles: RequestQueue, desk: SingleFlight, *, max_age: float
     ) -> None:
         super().__init__(*singles.beside(), patient=True)
         self.unread: deque[Outcome] = deque()

@@ -42,7 +42,7 @@ class Transport(Protocol):
         ...
 
 
-class Door(Protocol):
+class Connector(Protocol):
     """A place where OpenD can be reached. ``open`` raises OSError where it can not."""
 
     @property

@@ -12,7 +12,7 @@ from .base import Receive, Source
 READ_SIZE = 262_144
 
 
-class StreamDoor:
+class StreamConnector:
     """A door behind which ``opener`` makes streams: the simulator's memory door, say."""
 
     def __init__(self, name: str, opener: Callable[[], Awaitable[ByteStream]]) -> None:

@@ -20,7 +20,7 @@ from .base import Receive, Source, Transport
 from .stream import StreamTransport
 
 
-class TcpDoor:
+class TcpConnector:
     """A host and port to connect to."""
 
     name = "tcp"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .._extras import needs_extra
-from .base import Door, Receive, Source, Transport
+from .base import Connector, Receive, Source, Transport
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -29,10 +29,10 @@ _UNSENT_PONGS = 1000
 """Pongs that may wait for a peer who does not read."""
 
 
-class WebSocketDoor:
+class WebSocketConnector:
     """A WebSocket behind the door ``pipe``, which may be one with TLS (``wss``)."""
 
-    def __init__(self, scheme: str, pipe: Door, max_message: int) -> None:
+    def __init__(self, scheme: str, pipe: Connector, max_message: int) -> None:
         with needs_extra("ws", "the WebSocket door"):
             from websockets.client import ClientProtocol
             from websockets.uri import parse_uri

@@ -11,13 +11,13 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from ..quota._core.snapshot import Holding, Overview
+from ..quota._core.snapshot import Holding, QuotaSnapshot
 from ._output import Format
 from ._print import as_json, write
 from ._say import printable
 
 
-def show(overview: Overview, kind: Format) -> None:
+def show(overview: QuotaSnapshot, kind: Format) -> None:
     """Write it down in this format."""
     record = asdict(overview)
     if kind == "table":
@@ -39,7 +39,7 @@ def show(overview: Overview, kind: Format) -> None:
         write(f"{as_json(record, indent=2 if kind == 'json' else None)}\n")
 
 
-def _table(overview: Overview) -> Group:
+def _table(overview: QuotaSnapshot) -> Group:
     title = f"{printable(overview.where)}: {overview.limit} calls in {overview.period:g} s"
     tokens = f"{overview.free} free, {overview.held} held, {overview.cooling} cooling"
     others = f"{overview.waiting} waiting; {overview.refused} refused so far"
@@ -47,7 +47,7 @@ def _table(overview: Overview) -> Group:
     return Group(lines, "", _holders(overview.holders)) if overview.holders else lines
 
 
-def _when(overview: Overview) -> str:
+def _when(overview: QuotaSnapshot) -> str:
     if overview.unknown_for:
         return f"nobody knows who spent what: nothing is granted for {overview.unknown_for:.1f} s"
     if not overview.held + overview.cooling:

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from ..errors import QuotaUnavailable
-from ..quota._core.snapshot import Overview
+from ..quota._core.snapshot import QuotaSnapshot
 from ..quota._file.quota import refuse_windows
 from ._exit import NOT_REACHED, OK, USAGE
 from ._output import Format
@@ -56,7 +56,7 @@ def quota(
     return OK
 
 
-def _look(file: Path | None, redis: str | None, key: str | None) -> Overview:
+def _look(file: Path | None, redis: str | None, key: str | None) -> QuotaSnapshot:
     if file is not None:
         refuse_windows(file)
         from ..quota._file.snapshot import overview_of_file

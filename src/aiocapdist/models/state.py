@@ -82,7 +82,7 @@ class Status(Frozen):
 
     state: str
     """``connecting``, ``ready``, ``reconnecting`` or ``closed``."""
-    door: str
+    transport: str
     """How OpenD is reached: ``tcp``, ``ws``, ``wss`` or ``memory``."""
     encrypted: bool
     """Whether what is said is sealed on its way: by ``rsa_key``, or by TLS."""

@@ -87,7 +87,7 @@ def test_it_is_a_quota_with_a_path(path: Path) -> None:
     assert not path.exists(), "it is made when it is needed"
     default = FileQuota(str(path))
     assert (default.limit, default.period, default.reserve, default.margin) == (30, 30.0, 0, 0.05)
-    assert repr(default) == "<FileQuota 30 per 30 s: 30 available, 0 waiting, 0 refused>"
+    assert repr(default) == "<FileQuota 30 per 30 s: 30 available, 0 waiting, 0 rejections>"
     assert path.exists()
 
 
@@ -184,7 +184,7 @@ def test_the_same_quota_on_two_loops_one_after_the_other(
     anyio.run(ask, *codes(2, 4), backend=second)
     assert quota.available == 0
     assert eta - 5.0 < quota.eta() <= eta + 0.01
-    assert repr(quota) == "<FileQuota 5 per 60 s: 0 available, 0 waiting, 0 refused>"
+    assert repr(quota) == "<FileQuota 5 per 60 s: 0 available, 0 waiting, 0 rejections>"
 
 
 # ---- what goes wrong with the file
@@ -281,14 +281,14 @@ async def test_losing_the_file_and_having_it_again_is_told_and_calls_wait(
             write_diary(path)
             call = Call(group, client.capital_distribution, "HK.00002")
             told = [await anext(heard), await anext(heard)]
-            assert sorted(type(each).__name__ for each in told) == ["QuotaLost", "Throttled"]
-            (lost,) = (each for each in told if isinstance(each, events.QuotaLost))
-            assert (lost.reason, lost.share) == ("it holds something else", 0)
+            assert sorted(type(each).__name__ for each in told) == ["QuotaDegraded", "Throttled"]
+            (lost,) = (each for each in told if isinstance(each, events.QuotaDegraded))
+            assert (lost.reason, lost.fallback) == ("it holds something else", 0)
             assert (quota.waiting, quota.available) == (1, 0)
             bring_back(path)
             assert (await call.value()).code == "HK.00002"
             told = [await anext(heard), await anext(heard)]
-            assert sorted(type(each).__name__ for each in told) == ["QuotaBack", "Resumed"]
+            assert sorted(type(each).__name__ for each in told) == ["QuotaRestored", "Unthrottled"]
             assert quota.available == 1
             assert [r.code for r in opend.requests if r.code] == ["HK.00001", "HK.00002"]
     words = "it holds something else; give it a path of its own; calls wait"

@@ -75,7 +75,7 @@ async def sweep_by(programs: int, each: int, latency: Any, path: Path) -> tuple[
         async with aiocapdist.connect(opend.memory, quota=quota) as client:
             async for outcome in client.capital_distributions(codes(number, each)):
                 outcome.unwrap()
-        refused += quota.refused
+        refused += quota.rejections
 
     async with Simulator(latency=latency, keep_alive_interval=300) as opend:
         began = anyio.current_time()

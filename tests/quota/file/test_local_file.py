@@ -93,12 +93,12 @@ def test_refusals_of_one_process_lower_the_ceiling_of_the_others(machine: Machin
     assert other.available == 30
     assert one.take_at_once(machine.now)
     one.refuse()
-    assert (one.refused, one._ceiling.value) == (1, 29)
+    assert (one.rejections, one._ceiling.value) == (1, 29)
     assert other.available == 0, "it pauses as well"
-    assert (other.refused, other._ceiling.value) == (1, 29)
+    assert (other.rejections, other._ceiling.value) == (1, 29)
     machine.now += 1.0
     assert (one.available, other.available) == (29, 29)
-    assert (one.refused, other.refused) == (1, 1), "each was told of it once"
+    assert (one.rejections, other.rejections) == (1, 1), "each was told of it once"
 
 
 def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Machine) -> None:
@@ -110,7 +110,7 @@ def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Ma
     other.pump()
     assert (lane.granted, other.waiting) == (0, 100)
     run_out(machine, other, until=machine.now + 1.1)
-    assert (lane.granted, other.refused) == (29, 1)
+    assert (lane.granted, other.rejections) == (29, 1)
 
 
 def test_thousands_of_refusals_elsewhere_are_counted_as_a_limit_of_them(
@@ -122,7 +122,7 @@ def test_thousands_of_refusals_elsewhere_are_counted_as_a_limit_of_them(
     page.refused += 10_000
     machine.path.write_bytes(page.pack())
     assert quota.available == 0
-    assert quota.refused == 3
+    assert quota.rejections == 3
 
 
 def test_while_the_file_is_locked_calls_wait_and_then_go(machine: Machine) -> None:
@@ -155,9 +155,9 @@ def test_a_lock_that_is_kept_is_told_once_and_its_end(
     throttled, *others = told(quota)
     assert isinstance(throttled, events.Throttled)
     assert others == [
-        events.QuotaLost(reason="another program has had it locked for seconds", share=0),
-        events.Resumed(),
-        events.QuotaBack(),
+        events.QuotaDegraded(reason="another program has had it locked for seconds", fallback=0),
+        events.Unthrottled(),
+        events.QuotaRestored(),
     ]
     assert len(caplog.records) == 1
 
@@ -174,10 +174,10 @@ def test_another_trouble_after_the_first_is_told_as_well(machine: Machine) -> No
         quota.pump()
     other, version = "it holds something else", "it is of version 2, and this program knows 1"
     assert told(quota) == [
-        events.QuotaLost(reason=other, share=0),
-        events.QuotaLost(reason=version, share=0),
-        events.QuotaBack(),
-        events.QuotaLost(reason=version, share=0),
+        events.QuotaDegraded(reason=other, fallback=0),
+        events.QuotaDegraded(reason=version, fallback=0),
+        events.QuotaRestored(),
+        events.QuotaDegraded(reason=version, fallback=0),
     ]
 
 

@@ -238,6 +238,6 @@ def test_wrong_arguments_are_told(options: dict[str, Any], words: str) -> None:
 def test_its_repr_tells_where_it_is_and_no_password() -> None:
     quota = RedisQuota("rediss://user:secret@example.com:7000/2", "my key")
     assert repr(quota) == (
-        "<RedisQuota 30 per 30 s: 0 available, 0 waiting, 0 refused, "
+        "<RedisQuota 30 per 30 s: 0 available, 0 waiting, 0 rejections, "
         "at redis://example.com:7000/2 my key>"
     )

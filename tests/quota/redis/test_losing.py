@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import Client, QuotaBack, QuotaLost, QuotaWaitTooLong
+from aiocapdist import Client, QuotaDegraded, QuotaRestored, QuotaWaitTooLong
 from aiocapdist.quota import RedisQuota
 from aiocapdist.simulator import Simulator
 
@@ -65,7 +65,7 @@ async def world(server: Server, *, latency: float = 0.01, **options: Any) -> Asy
 
             async def listen() -> None:
                 async for event in client.events():
-                    if isinstance(event, QuotaLost | QuotaBack):
+                    if isinstance(event, QuotaDegraded | QuotaRestored):
                         told.append(event)
 
             group.start_soon(listen)
@@ -75,11 +75,11 @@ async def world(server: Server, *, latency: float = 0.01, **options: Any) -> Asy
 
 
 def reason_is(words: str) -> Callable[[object], bool]:
-    return lambda event: isinstance(event, QuotaLost) and words in event.reason
+    return lambda event: isinstance(event, QuotaDegraded) and words in event.reason
 
 
 def is_back(event: object) -> bool:
-    return isinstance(event, QuotaBack)
+    return isinstance(event, QuotaRestored)
 
 
 FORGETS: dict[str, Callable[[Server], object]] = {
@@ -127,7 +127,7 @@ async def test_while_it_is_away_calls_wait_and_then_go_by_themselves(
         async with anyio.create_task_group() as group:
             call = Call(group, here.client.capital_distribution, CODES[1])
             await here.is_told(reason_is("connecting to"))
-            assert here.told == [QuotaLost(reason=here.told[0].reason, share=0)]  # type: ignore[attr-defined]
+            assert here.told == [QuotaDegraded(reason=here.told[0].reason, fallback=0)]  # type: ignore[attr-defined]
             assert here.client.quota.available == 0
             assert here.client.quota.eta() == inf
             with pytest.raises(QuotaWaitTooLong):
@@ -152,7 +152,7 @@ async def test_one_that_hangs_is_noticed_and_goes_on_where_it_was(server: Server
             await here.is_told(reason_is("it does not answer"))
             server.thaw()
             await call.value()
-        assert [type(event) for event in here.told] == [QuotaLost, QuotaBack]
+        assert [type(event) for event in here.told] == [QuotaDegraded, QuotaRestored]
         assert server.leases("key").get("asking") is None
 
 
@@ -194,7 +194,7 @@ async def test_a_share_of_its_own_begins_when_all_else_has_cooled(server: Server
             sweep = Call(group, here.client.capital_distributions(CODES[10:25]).collect)
             await here.is_told(reason_is("connecting to"))
             lost = anyio.current_time()
-            assert here.told[0].share == 2  # type: ignore[attr-defined]
+            assert here.told[0].fallback == 2  # type: ignore[attr-defined]
             await until(lambda: len(here.sent()) >= LIMIT + 5)
             alone = here.sent()[LIMIT:]
             assert alone[0] > lost + COLD - 0.05

@@ -26,7 +26,7 @@ LONGEST_PAUSE = 1 / 4  # where refusals do not count, one has to try to get a fo
 HESITATION = 3  # periods before the step back to where a refusal came
 
 
-class Ceiling:
+class AdaptiveLimit:
     """How many of ``limit`` tokens to have spent at once at the most."""
 
     def __init__(self, limit: int, period: float) -> None:

@@ -11,7 +11,7 @@ import heapq
 from abc import ABC, abstractmethod
 
 
-class Lane(ABC):
+class Place(ABC):
     """One group in the line: a client's single calls, or one sweep."""
 
     def __init__(self, *, patient: bool = False) -> None:
@@ -33,27 +33,27 @@ class Lane(ABC):
         """
 
 
-class Line:
+class FairQueue:
     """The lanes that want tokens."""
 
     def __init__(self) -> None:
-        self.lanes: set[Lane] = set()
+        self.lanes: set[Place] = set()
         # By (turn, a number to keep order), one heap for lanes that leave the reserve
         # alone and one for the others. Entries whose lane left, or has had another turn
         # since, go when they surface, or when a lane leaves and most are such.
-        self._eager: list[tuple[int, int, Lane]] = []
-        self._patient: list[tuple[int, int, Lane]] = []
+        self._eager: list[tuple[int, int, Place]] = []
+        self._patient: list[tuple[int, int, Place]] = []
         self._turn = 0
         self._entry = 0
 
-    def join(self, lane: Lane) -> None:
+    def join(self, lane: Place) -> None:
         """The lane wants tokens. Joining twice is the same as once."""
         if not lane.seated:
             lane.seated = True
             self.lanes.add(lane)
             self._push(lane)
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: Place) -> None:
         """The lane wants none for now."""
         if lane.seated:
             lane.seated = False
@@ -61,7 +61,7 @@ class Line:
             self._tidy(self._eager)
             self._tidy(self._patient)
 
-    def next(self, *, patient: bool) -> Lane | None:
+    def next(self, *, patient: bool) -> Place | None:
         """The lane whose turn it is; ``patient``: whether those too may have a token."""
         eager = self._head(self._eager)
         if not patient:
@@ -71,14 +71,14 @@ class Line:
             return eager or waiting
         return eager if eager.turn <= waiting.turn else waiting
 
-    def served(self, lane: Lane) -> None:
+    def served(self, lane: Place) -> None:
         """The lane had its turn: it goes behind all others."""
         self._turn += 1
         lane.turn = self._turn
         if lane.seated:
             self._push(lane)
 
-    def ahead_of(self, lane: Lane, position: int) -> int:
+    def ahead_of(self, lane: Place, position: int) -> int:
         """How many grants go to others before the lane's ``position``-th request (from 1)."""
         rounds = position if lane.seated else position - 1
         return sum(min(other.length, rounds) for other in self.lanes if other is not lane)
@@ -88,18 +88,18 @@ class Line:
         """How many requests wait in all lanes."""
         return sum(lane.length for lane in self.lanes)
 
-    def _push(self, lane: Lane) -> None:
+    def _push(self, lane: Place) -> None:
         self._entry += 1
         heap = self._patient if lane.patient else self._eager
         heapq.heappush(heap, (lane.turn, self._entry, lane))
 
-    def _tidy(self, heap: list[tuple[int, int, Lane]]) -> None:
+    def _tidy(self, heap: list[tuple[int, int, Place]]) -> None:
         # Without it, callers who come and give up while no token is free would add up.
         if len(heap) > 2 * len(self.lanes):
             heap[:] = [entry for entry in heap if entry[2].seated and entry[2].turn == entry[0]]
             heapq.heapify(heap)
 
-    def _head(self, heap: list[tuple[int, int, Lane]]) -> Lane | None:
+    def _head(self, heap: list[tuple[int, int, Place]]) -> Place | None:
         while heap:
             turn, _, lane = heap[0]
             if lane.seated and lane.turn == turn:

@@ -13,9 +13,9 @@ from typing import TypeAlias
 import anyio
 
 from ..._loop import Clock, Ticker
-from ...events import QuotaEvent, Resumed, Throttled
-from .adaptive_limit import Ceiling
-from .fair_queue import Lane, Line
+from ...events import QuotaEvent, Throttled, Unthrottled
+from .adaptive_limit import AdaptiveLimit
+from .fair_queue import FairQueue, Place
 from .ledger import Ledger
 from .store import GRACE, Store
 
@@ -43,11 +43,11 @@ class Quota:
         self.period = period
         self.reserve = reserve
         self.margin = margin
-        self.refused: int = 0
+        self.rejections: int = 0
         """How often OpenD refused for frequency all the same (someone else spends too)."""
         self._ledger: Store = Ledger(limit, period, margin)
-        self._ceiling = Ceiling(limit, period)
-        self._line = Line()
+        self._ceiling = AdaptiveLimit(limit, period)
+        self._line = FairQueue()
         self._seen = 0
         self._seen_at = 0.0
         self._pumping = False
@@ -63,7 +63,7 @@ class Quota:
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} {self.limit} per {self.period:g} s: "
-            f"{self.available} available, {self.waiting} waiting, {self.refused} refused>"
+            f"{self.available} available, {self.waiting} waiting, {self.rejections} rejections>"
         )
 
     # ---- what users see
@@ -131,11 +131,11 @@ class Quota:
             assert self._ticker is not None
             await self._ticker.run()
 
-    def join(self, lane: Lane) -> None:
+    def join(self, lane: Place) -> None:
         """The lane wants tokens; :meth:`pump` grants them."""
         self._line.join(lane)
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: Place) -> None:
         """The lane wants none for now."""
         self._line.leave(lane)
         if not self._line.lanes and not self._pumping:
@@ -195,7 +195,7 @@ class Quota:
         if self._line.lanes and self._ticker is not None and (due := self._due()) is not None:
             self._ticker.poke(due)
 
-    def eta_in(self, lane: Lane, position: int) -> float:
+    def eta_in(self, lane: Place, position: int) -> float:
         """Seconds until the lane's ``position``-th request could go: an estimate."""
         return self._eta(self._line.ahead_of(lane, position) + position)
 
@@ -203,7 +203,7 @@ class Quota:
 
     def _was_refused(self, now: float) -> None:
         """OpenD refused one who spends from here, this program or another."""
-        self.refused += 1
+        self.rejections += 1
         self._refused_lately = True
         self._ceiling.refuse(now)
 
@@ -214,9 +214,9 @@ class Quota:
         if throttled is self._throttled and not (throttled and refused):
             return
         self._throttled = throttled
-        event: QuotaEvent = Resumed()
+        event: QuotaEvent = Unthrottled()
         if throttled:
-            event = Throttled(eta=self._eta(1), waiting=self._line.length, refused=refused)
+            event = Throttled(eta=self._eta(1), waiting=self._line.length, rejected=refused)
         self._tell(event)
 
     def _tell(self, event: QuotaEvent) -> None:

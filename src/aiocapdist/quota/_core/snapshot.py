@@ -41,7 +41,7 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Overview:
+class QuotaSnapshot:
     """All tokens of one account. Times are seconds from the moment of looking."""
 
     where: str
@@ -71,12 +71,12 @@ def overview(
     refused: int,
     waiting: int,
     unknown_for: float = 0.0,
-) -> Overview:
+) -> QuotaSnapshot:
     """The sums. ``tokens`` are all that are not free."""
     free = limit - len(tokens)
     held = sum(token.held for token in tokens)
     next_in = 0.0 if free else min(token.back_in for token in tokens)
-    return Overview(
+    return QuotaSnapshot(
         where=where,
         limit=limit,
         period=period,

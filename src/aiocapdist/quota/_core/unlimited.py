@@ -5,22 +5,22 @@ from __future__ import annotations
 import sys
 
 from ..._loop import Clock
-from .fair_queue import Lane
+from .fair_queue import Place
 
 
-class Unmetered:
+class Unlimited:
     """Grants all that asks, at once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lanes: list[Lane] = []
+        self._lanes: list[Place] = []
 
-    def join(self, lane: Lane) -> None:
+    def join(self, lane: Place) -> None:
         if not lane.seated:
             lane.seated = True
             self._lanes.append(lane)
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: Place) -> None:
         if lane.seated:
             lane.seated = False
             self._lanes.remove(lane)
@@ -48,5 +48,5 @@ class Unmetered:
     def unsent(self, count: int = 1) -> None:
         """Nothing was held."""
 
-    def eta_in(self, lane: Lane, position: int) -> float:
+    def eta_in(self, lane: Place, position: int) -> float:
         return 0.0

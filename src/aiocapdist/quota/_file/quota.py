@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from ...errors import QuotaUnavailable
-from ...events import QuotaBack, QuotaLost
+from ...events import QuotaDegraded, QuotaRestored
 from .._core.quota import Quota, Watcher
 
 log: logging.Logger = logging.getLogger("aiocapdist")
@@ -40,7 +40,7 @@ class FileQuota(Quota):
     the file cannot be used, is no ledger, or is one with other numbers: it is left as it is. A
     ledger that is damaged is told in the log, and nothing is granted until all that may have
     been spent has cooled. Where the file can no longer be used later, calls wait, and
-    QuotaLost and QuotaBack tell (:class:`aiocapdist.events.QuotaLost`).
+    QuotaDegraded and QuotaRestored tell (:class:`aiocapdist.events.QuotaDegraded`).
     """
 
     def __init__(
@@ -134,10 +134,10 @@ class FileQuota(Quota):
             return
         self._told = trouble
         if trouble is None:
-            self._tell(QuotaBack())
+            self._tell(QuotaRestored())
         elif told is None or trouble.reason != told.reason:
             log.warning("%s; calls wait", trouble)
-            self._tell(QuotaLost(reason=trouble.reason, share=0))
+            self._tell(QuotaDegraded(reason=trouble.reason, fallback=0))
 
 
 def refuse_windows(path: str | os.PathLike[str]) -> None:

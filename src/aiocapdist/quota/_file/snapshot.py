@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ...errors import QuotaUnavailable
-from .._core.snapshot import Overview, Owner, Token, overview
+from .._core.snapshot import Owner, QuotaSnapshot, Token, overview
 from .._core.store import GRACE
 from .holder import boot_clock, boot_id, in_sight, is_alive
 from .page import LARGEST, Foreign, Page, Torn
@@ -18,7 +18,7 @@ READS = 50  # a read that meets a write has a wrong checksum: that is over in mi
 BETWEEN_READS = 0.001
 
 
-def overview_of_file(path: str | os.PathLike[str]) -> Overview:
+def overview_of_file(path: str | os.PathLike[str]) -> QuotaSnapshot:
     """How the tokens in this file stand now. Blocks for 50 ms at the most.
 
     Raises QuotaUnavailable where there is no such file, or it is no ledger, or a damaged one.

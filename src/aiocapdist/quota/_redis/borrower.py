@@ -14,7 +14,7 @@ import anyio.lowlevel
 from ..._loop import Clock
 from ..._protocol.backoff import Backoff
 from ...errors import QuotaUnavailable
-from ...events import QuotaBack, QuotaEvent, QuotaLost
+from ...events import QuotaDegraded, QuotaEvent, QuotaRestored
 from .errand import Answer, Errand, Terms, Wish
 from .leases import Leases
 from .server import RedisServer
@@ -179,7 +179,7 @@ class Borrower:
             self.leases.lose_sight(now)
             log.warning("%s", error)
             self._trouble = "away"
-            self._owner._tell(QuotaLost(reason=error.reason, share=self._fallback))
+            self._owner._tell(QuotaDegraded(reason=error.reason, fallback=self._fallback))
             self._owner.pump()  # what may be used alone has a time from which on
         self._retry_at = now + min(self._backoff.next(), self._terms.lease / 2)
 
@@ -189,7 +189,7 @@ class Borrower:
             return
         if cold:
             log.warning("the quota at %s grants nothing for %.1f s: %s", self.where, cold, COLD)
-            self._owner._tell(QuotaLost(reason=COLD, share=0))
+            self._owner._tell(QuotaDegraded(reason=COLD, fallback=0))
         else:
             log.info("the quota at %s grants tokens again", self.where)
-            self._owner._tell(QuotaBack())
+            self._owner._tell(QuotaRestored())

@@ -11,7 +11,7 @@ import anyio
 
 from ..._loop import Clock, on_asyncio
 from ...errors import QuotaUnavailable
-from .._core.fair_queue import Lane
+from .._core.fair_queue import Place
 from .._core.quota import Quota, Watcher, _is_number
 from .borrower import Borrower
 from .errand import Terms, Wish
@@ -37,7 +37,7 @@ class RedisQuota(Quota):
 
     ``available`` and ``eta`` tell what was last heard of the others; nothing is asked for their
     sake. Needs asyncio and the extra ``redis``. Connecting raises QuotaUnavailable within
-    ``lease / 2`` seconds where the server cannot be used; later on, QuotaLost and QuotaBack
+    ``lease / 2`` seconds where the server cannot be used; later on, QuotaDegraded and QuotaRestored
     tell. Cancelling is as safe as with Quota: a token that was not used goes back at once.
 
     Raises ValueError as Quota does, for a lease that is not a positive number of seconds, a
@@ -127,7 +127,7 @@ class RedisQuota(Quota):
             group.start_soon(self._ticker.run)
             await self._borrower.run(self._clock)
 
-    def leave(self, lane: Lane) -> None:
+    def leave(self, lane: Place) -> None:
         super().leave(lane)
         if not self._line.lanes:
             self._borrower.poke()

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...errors import QuotaUnavailable
-from .._core.snapshot import Overview, Owner, Presence, Token, overview
+from .._core.snapshot import Owner, Presence, QuotaSnapshot, Token, overview
 from .errand import Terms
 from .server import RedisServer
 
@@ -18,7 +18,7 @@ _TERMS = re.compile(r"limit=(\d+), period=(.+), margin=(.+), lease=(.+)")
 _LEASE = re.compile(r"(held|cooling|refused):(.+)\.\d+")
 
 
-async def overview_of_server(url: str, key: str | None) -> Overview:
+async def overview_of_server(url: str, key: str | None) -> QuotaSnapshot:
     """How the tokens at this key stand now; without a key, at the only one that there is.
 
     Raises QuotaUnavailable within some seconds where the server or the quota cannot be read,
@@ -61,7 +61,7 @@ async def _only_key(server: RedisServer) -> str:
     )
 
 
-def read(where: str, book: dict[str, str], now: float, *, started_anew: bool) -> Overview:
+def read(where: str, book: dict[str, str], now: float, *, started_anew: bool) -> QuotaSnapshot:
     """What this book says. ``now`` is the server's time, in seconds."""
     terms = _terms(book["terms"])
     cold = terms.longest if started_anew else max(0.0, float(book.get("cold", 0)) / 1000 - now)
