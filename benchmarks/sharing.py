@@ -159,7 +159,7 @@ class Asker(Place):
 
     async def take(self) -> None:
         """A token: at once, or in line for it."""
-        if self._quota.take_at_once(time.monotonic()):
+        if self._quota.try_acquire(time.monotonic()):
             return
         self._granted = asyncio.get_running_loop().create_future()
         self._quota.join(self)
@@ -175,7 +175,7 @@ async def _use(
 
     def put_back() -> None:
         if token == GIVEN_BACK:
-            quota.unsent()
+            quota.release()
         else:
             quota.replied(time.monotonic())
         quota.pump()  # as a client does after whatever it tells its quota
@@ -185,7 +185,7 @@ async def _use(
 
     await quota.prepare()
     quota.attach(time.monotonic, watch)
-    keeper = asyncio.create_task(quota.keep_time())
+    keeper = asyncio.create_task(quota.run())
     asker = Asker(quota)
     await asker.take()
     put_back()

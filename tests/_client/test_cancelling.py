@@ -78,7 +78,7 @@ async def test_one_of_several_callers_leaving_takes_nothing_from_the_others() ->
             peer = await server.accept()
             leaves, stays = (Call(group, client.capital_distribution, "HK.00700") for _ in range(2))
             frame = await peer.next()
-            await until(lambda: len(client._desk.asked["HK.00700"].waiters) == 2)
+            await until(lambda: len(client._single_flight.pending["HK.00700"].waiters) == 2)
             leaves.cancel()
             await leaves.end()
             await peer.reply(frame, figures(5.0))
@@ -114,7 +114,7 @@ class Canceller:
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self._task = task
 
-    def wake(self, source: object) -> None:
+    def on_done(self, request: object) -> None:
         self._task.cancel()
 
 
@@ -124,8 +124,8 @@ def test_cancelled_in_the_very_moment_of_its_reply_a_call_is_simply_cancelled() 
     async def main() -> None:
         async with Simulator(latency=0.01) as opend, aiocapdist.connect(port=opend.port) as client:
             task = asyncio.create_task(client.capital_distribution("HK.00700"))
-            await until(lambda: "HK.00700" in client._desk.asked)
-            client._desk.asked["HK.00700"].sinks = (Canceller(task),)
+            await until(lambda: "HK.00700" in client._single_flight.pending)
+            client._single_flight.pending["HK.00700"].listeners = (Canceller(task),)
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert tokens(client.quota) == (29, 0, 1)

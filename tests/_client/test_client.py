@@ -201,7 +201,7 @@ async def test_cancelled_waiters_cost_nothing() -> None:
                 group.cancel_scope.cancel()
             assert client.quota.waiting == 0
             assert tokens(client.quota) == (0, 0, 2)
-            assert client._desk.asked == {}
+            assert client._single_flight.pending == {}
             assert sum(r.proto_id == 3212 for r in opend.requests) == 2
 
 
@@ -217,7 +217,7 @@ async def test_max_wait_is_told_at_once() -> None:
             assert 29.0 < error.value.eta < 30.1
             assert error.value.max_wait == 5.0
             assert client.quota.waiting == 0
-            assert client._desk.asked == {}
+            assert client._single_flight.pending == {}
 
 
 async def test_closing_ends_those_who_wait() -> None:

@@ -156,7 +156,7 @@ async def test_a_code_that_its_reader_asks_for_at_once_is_that_readers_alone() -
         ):
             reader = aiter(clients.capital_distributions(codes(4)))
             call = Call(group, clients.capital_distribution, "HK.00001")
-            await until(lambda: clients._desk.asked["HK.00001"].waiters)
+            await until(lambda: clients._single_flight.pending["HK.00001"].waiters)
             await reader.aclose()
             for opend in gateways.values():
                 opend.disconnect_all()
@@ -252,7 +252,7 @@ async def test_a_quota_of_the_users_own_governs_a_call_at_all_gateways() -> None
             fleet(*(Simulator(answers=own) for _ in range(2))) as (clients, _),
             anyio.create_task_group() as group,
         ):
-            options = {"quota": quota, "repeat": True}
+            options = {"quota": quota, "idempotent": True}
             ask = (own_call.PROTO_ID, own_call.question(1), type(own_call.answer(0)))
             await clients.request(*ask, **options)  # type: ignore[arg-type]
             waits = Call(group, clients.request, *ask, **options)

@@ -26,12 +26,19 @@ def facts(status: Status) -> dict[str, Any]:
     told = status.model_dump()
     return {
         name: told[name]
-        for name in ("state", "transport", "encrypted", "conn_id", "server_version", "login_user_id")
+        for name in (
+            "state",
+            "transport",
+            "encrypted",
+            "conn_id",
+            "server_version",
+            "login_user_id",
+        )
     }
 
 
 @pytest.mark.parametrize(
-    ("transport", "key"),
+    ("door", "key"),
     [("tcp", None), ("memory", None), ("ws", None), ("tcp", rsa_pem()), ("memory", rsa_pem())],
     ids=["tcp", "memory", "ws", "tcp with a key", "memory with a key"],
 )

@@ -16,7 +16,7 @@ from aiocapdist import (
     Quota,
     UnknownSecurity,
 )
-from aiocapdist._requests.sweep_source import LEAD
+from aiocapdist._requests.sweep_source import WINDOW
 from aiocapdist.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +83,7 @@ async def test_a_code_given_twice_costs_one_request(kind: type) -> None:
 async def test_an_iterators_repeat_long_after_costs_nothing_either() -> None:
     def wanted() -> Iterator[str]:
         yield "HK.00700"
-        for n in range(1, 3 * LEAD):
+        for n in range(1, 3 * WINDOW):
             yield f"SH.{n:06d}"
         yield "HK.00700"
 
@@ -127,9 +127,9 @@ async def test_dropping_it_midway_leaves_nothing_behind() -> None:
                     raise AssertionError("nothing is answered so soon")
             # Whoever threw the cancellation in holds it until this task next waits.
             await anyio.lowlevel.checkpoint()
-            assert client._desk.asked == {}
+            assert client._single_flight.pending == {}
             assert client.quota.waiting == 0
-            assert len(client._supervisor._lanes) == 2
+            assert len(client._hub.listeners) == 2
 
 
 async def test_what_others_joined_goes_on_when_a_sweep_is_left() -> None:
@@ -147,7 +147,7 @@ async def test_what_others_joined_goes_on_when_a_sweep_is_left() -> None:
                 sweep = client.capital_distributions(["HK.00700", "HK.00001"])
                 reader = aiter(sweep)
                 group.start_soon(ask)
-                while not client._desk.asked["HK.00700"].waiters:
+                while not client._single_flight.pending["HK.00700"].waiters:
                     await anyio.lowlevel.checkpoint()
                 await sweep.aclose()
                 await reader.aclose()

@@ -157,13 +157,13 @@ async def test_cancelled_calls_leave_nothing(door: OpenDoor) -> None:
             await until(lambda: client.quota._ledger.held == 1)
             waits = [Call(group, client.capital_distribution, f"HK.0000{n}") for n in (2, 3)]
             await until(lambda: client.quota.waiting == 2)
-            await until(lambda: client._desk.asked["HK.00001"].flight.written)  # type: ignore[union-attr]
+            await until(lambda: client._single_flight.pending["HK.00001"].flight.written)  # type: ignore[union-attr]
             for call in (flies, *waits):
                 call.cancel()
                 await call.end()
                 assert call.cancelled
             assert client.quota.waiting == 0
-            assert client._desk.asked == {}
+            assert client._single_flight.pending == {}
             await until(lambda: client.status.late_replies == 1)
             assert tokens(client.quota) == (0, 0, 1)
             assert (await client.global_state()).conn_id == 1

@@ -34,7 +34,7 @@ async def test_reads_in_flight_are_sent_again() -> None:
             async with anyio.create_task_group() as group:
                 for n in range(1, 11):
                     group.start_soon(ask, f"HK.{n:05d}")
-                await until(lambda: len(client._desk.asked) == 10)
+                await until(lambda: len(client._single_flight.pending) == 10)
                 await until(lambda: opend.connections == 1)
                 opend.disconnect_all()
         assert sorted(got) == [f"HK.{n:05d}" for n in range(1, 11)]
@@ -61,7 +61,7 @@ async def test_without_reconnecting_all_are_told_the_same_first_cause() -> None:
                 for n in range(1, 11):
                     group.start_soon(ask, f"HK.{n:05d}")
                 await until(lambda: client.quota.waiting == 5)
-                await until(lambda: len(client._desk.asked) == 10)
+                await until(lambda: len(client._single_flight.pending) == 10)
                 opend.disconnect_all()
             assert client.status.state == "closed"
             with pytest.raises(ConnectionLost) as later:
@@ -90,7 +90,9 @@ async def test_attempts_are_bounded() -> None:
                 group.start_soon(ask)
                 for reconnects in (0, 1):
                     await until(lambda n=reconnects: client.status.reconnects == n)
-                    await until(lambda: any(r.flight for r in client._desk.asked.values()))
+                    await until(
+                        lambda: any(r.flight for r in client._single_flight.pending.values())
+                    )
                     opend.disconnect_all()
                     await until(lambda: client.status.state != "ready")
 

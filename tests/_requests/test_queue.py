@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_fault_in_sending_ends_the_calls_that_wait_and_leaves_none_hanging(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(request: object, now: float) -> NoReturn:
+    def broken(request: object, route: object, now: float) -> NoReturn:
         raise RuntimeError("a fault of our own")
 
     with anyio.fail_after(5):

@@ -180,12 +180,12 @@ async def test_a_reply_that_is_not_understood_is_told_and_logged_once(
             for call in calls:
                 error = await call.error()
                 assert type(error) is ProtocolError
-                assert error.reason == "a reply to 3212 could not be understood: LookupError"
+                assert error.reason == "cannot read a reply to proto 3212: LookupError"
                 assert isinstance(error.__cause__, LookupError)
             assert await nothing_more_was_sent(client, peer)
             assert client.quota.available == 29
     (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
-    assert record.getMessage() == "a reply to 3212 could not be understood"
+    assert record.getMessage() == "cannot read a reply to proto 3212"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], LookupError)
 

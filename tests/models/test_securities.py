@@ -159,7 +159,7 @@ async def test_the_client_sends_nothing_for_bad_codes() -> None:
             await client.global_state()
             assert [r.proto_id for r in opend.requests] == [1001, 1002]
             assert client.quota.available == 30
-            assert client._desk.asked == {}
+            assert client._single_flight.pending == {}
 
 
 @pytest.mark.anyio

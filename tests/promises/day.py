@@ -63,7 +63,7 @@ class Day:
     def sent(self) -> None:
         draw, now = self.drawn.random(), self.clock.now
         if draw < self.unsent_share:
-            self.quota.unsent()  # cancelled before its bytes were fetched
+            self.quota.release()  # cancelled before its bytes were fetched
             return
         seconds = LATE if draw > 1 - self.silent_share else self.drawn.uniform(*self.round_trip)
         self.number += 1

@@ -242,7 +242,7 @@ async def test_closing_a_busy_group_cancelled_at_any_await_closes_it_all_the_sam
             states = {status.state for status in clients.status.values()}
             if "closed" in states:  # else cancelled before it began
                 assert states == {"closed"}
-                assert clients._fleet.finished.is_set(), "not a turn later"
+                assert clients._hub.finished.is_set(), "not a turn later"
             await clients.aclose()
             assert isinstance(await single.error(), ClientClosed)
             report = await sweep.value()

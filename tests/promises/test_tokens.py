@@ -127,7 +127,7 @@ class Account:
         lane.ask(-min(self.drawn.randint(1, 5), lane.waiting))
 
     def ask_at_once(self) -> None:
-        self.under_way += self.quota.take_at_once(self.clock.now)
+        self.under_way += self.quota.try_acquire(self.clock.now)
 
     def replies_come(self) -> None:
         for _ in range(min(self.drawn.randint(1, 5), self.under_way)):
@@ -136,12 +136,12 @@ class Account:
 
     def one_was_unsent(self) -> None:
         if self.under_way:
-            self.quota.unsent()
+            self.quota.release()
             self.under_way -= 1
 
     def one_is_refused(self) -> None:
         if self.under_way:
-            assert self.quota.refuse()
+            assert self.quota.reject()
             self.under_way -= 1
             self.lane().ask(1)
 

@@ -101,7 +101,7 @@ def test_the_ceiling_moves_with_the_clock(now: Clock) -> None:
     quota.attach(clock, watcher)
     Asking(quota, 1)
     quota.pump()
-    quota.refuse()
+    quota.reject()
     quota.detach(watcher)
     now.now += 0.5
     quota.attach(Clock(1e6), watcher)

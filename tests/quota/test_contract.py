@@ -152,7 +152,9 @@ async def test_it_tells_where_it_stands(make_quota: Maker) -> None:
             await client.capital_distribution("HK.00003")
             call = Call(group, client.capital_distribution, "HK.00004")
             await until(lambda: quota.waiting == 1)
-            assert re.match(r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 rejections", repr(quota))
+            assert re.match(
+                r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 rejections", repr(quota)
+            )
             assert quota.limit == 3
             assert quota.period == 60.0
             with pytest.raises(QuotaWaitTooLong) as caught:

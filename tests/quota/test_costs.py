@@ -98,7 +98,7 @@ def cost(n: int, work: Callable[[Quota, RequestQueue, list[Silent]], Any]) -> in
 
 
 def grant_all(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
-    quota.unsent(30)
+    quota.release(30)
     quota.pump()
     assert quota.waiting == len(requests) - 30
 

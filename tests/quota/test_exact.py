@@ -84,7 +84,7 @@ class Account(RuleBasedStateMachine):
     def a_single_call_comes(self) -> None:
         """It waits in no line where a token is free and nobody waits."""
         waiting = self.quota.waiting
-        if self.quota.take_at_once(self.clock.now):
+        if self.quota.try_acquire(self.clock.now):
             assert waiting == 0
             self.under_way.append(self.clock.now)
 
@@ -106,7 +106,7 @@ class Account(RuleBasedStateMachine):
     def one_is_refused(self, data: st.DataObject) -> None:
         """OpenD did not count it: someone else had spent the account's."""
         sent = data.draw(st.sampled_from(self.under_way))
-        self.quota.refuse()
+        self.quota.reject()
         self.under_way.remove(sent)
         self.lanes[0].ask(1)
         self.pump()
@@ -115,7 +115,7 @@ class Account(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_was_never_written(self, data: st.DataObject) -> None:
         sent = data.draw(st.sampled_from(self.under_way))
-        self.quota.unsent()
+        self.quota.release()
         self.under_way.remove(sent)
         self.pump()
 

@@ -28,7 +28,7 @@ def test_one_that_cools_out_between_the_grant_and_the_estimate(early: float) -> 
     quota = Quota(1, 30.0, margin=0.0)
     clock = Passing()
     quota.attach(clock, Watched())
-    assert quota.take_at_once(0.0)
+    assert quota.try_acquire(0.0)
     quota.replied(0.0)
     clock.now = 30.0 - early
     lane = Asking(quota, 1)

@@ -12,7 +12,7 @@ def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
     clock = running(quota)
     lane = Asking(quota, 2)
     quota.pump()
-    assert quota.refuse(), "the request goes again"
+    assert quota.reject(), "the request goes again"
     lane.ask(1)
     quota.pump()
     assert (quota.rejections, quota.waiting, lane.granted) == (1, 1, 2)
@@ -30,7 +30,7 @@ def test_a_refused_token_is_not_counted_as_ours_but_does_not_serve_again_in_its_
     clock = running(quota)
     lane = Asking(quota, 2)
     quota.pump()
-    quota.refuse()
+    quota.reject()
     quota.replied(clock())
     quota.pump()
     lane.ask(5)
@@ -63,11 +63,11 @@ def test_what_was_never_written_frees_its_token_at_once() -> None:
     running(quota)
     lane = Asking(quota, 3)
     quota.pump()
-    quota.unsent()
+    quota.release()
     assert tokens(quota) == (1, 1, 0)
     quota.pump()
     assert (lane.granted, tokens(quota)) == (3, (0, 2, 0))
-    quota.unsent(2)
+    quota.release(2)
     assert tokens(quota) == (2, 0, 0)
 
 

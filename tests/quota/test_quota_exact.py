@@ -43,7 +43,7 @@ def test_a_patient_one_gets_all_but_the_reserve_and_two_lanes_get_one_each_in_tu
 def test_waiting_is_told_with_how_long_and_that_nobody_was_refused() -> None:
     quota = Quota(1, 30.0, margin=0.0)
     clock, watcher = watched(quota)
-    assert quota.take_at_once(0.0)
+    assert quota.try_acquire(0.0)
     clock.now = 10.0
     quota.replied(10.0)
     Asking(quota, 2)
@@ -55,7 +55,7 @@ def test_waiting_is_told_with_how_long_and_that_nobody_was_refused() -> None:
 def test_who_gives_up_the_last_place_in_line_ends_the_waiting() -> None:
     quota = Quota(1, 30.0)
     _, watcher = watched(quota)
-    assert quota.take_at_once(0.0)
+    assert quota.try_acquire(0.0)
     lanes = [Asking(quota, 1), Asking(quota, 1)]
     quota.pump()
     quota.leave(lanes[0])
@@ -68,8 +68,8 @@ def test_each_refusal_is_counted() -> None:
     quota = Quota(3, 30.0)
     clock = running(quota)
     for n in range(3):
-        assert quota.take_at_once(clock.now)
-        quota.refuse()
+        assert quota.try_acquire(clock.now)
+        quota.reject()
         assert quota.rejections == n + 1
         clock.now = quota._ceiling.paused_until
 
@@ -77,21 +77,21 @@ def test_each_refusal_is_counted() -> None:
 def test_in_the_very_moment_that_a_pause_ends_the_next_may_go() -> None:
     quota = Quota(3, 30.0)
     clock = running(quota)
-    assert quota.take_at_once(0.0)
-    quota.refuse()
+    assert quota.try_acquire(0.0)
+    quota.reject()
     end = quota._ceiling.paused_until
-    assert not quota.take_at_once(end - 0.001)
+    assert not quota.try_acquire(end - 0.001)
     clock.now = end
     assert quota.available == 2
-    assert quota.take_at_once(end)
+    assert quota.try_acquire(end)
 
 
 def test_in_the_very_moment_that_the_ceiling_rises_there_is_one_more() -> None:
     quota = Quota(4, 30.0, margin=30.0)
     clock = running(quota)
     for _ in range(2):  # two steps down, and by two halves one up
-        assert quota.take_at_once(clock.now)
-        quota.refuse()
+        assert quota.try_acquire(clock.now)
+        quota.reject()
         clock.now = quota._ceiling.paused_until
     low = quota._ceiling.value
     while quota._ceiling.value == low:
@@ -108,14 +108,14 @@ def test_an_estimate_in_a_lane_counts_the_others_turns_too(position: int, second
     running(quota)
     other, mine = Asking(quota, 2), Asking(quota, 6)
     assert quota._line.ahead_of(mine, position) == min(2, position)
-    assert quota.eta_in(mine, position) == seconds
-    assert quota.eta_in(other, 3) == 60.0
+    assert quota.eta_of(mine, position) == seconds
+    assert quota.eta_of(other, 3) == 60.0
 
 
 def test_a_period_may_be_shorter_than_a_second() -> None:
     quota = Quota(1, 0.5, margin=0.0)
     clock = running(quota)
-    assert quota.take_at_once(0.0)
+    assert quota.try_acquire(0.0)
     quota.replied(0.0)
     clock.now = 0.49
     assert quota.available == 0

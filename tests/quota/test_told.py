@@ -113,7 +113,7 @@ def test_its_watchers_are_told_when_waiting_begins_and_ends() -> None:
     (throttled,) = watched.events
     assert isinstance(throttled, Throttled)
     assert (throttled.waiting, throttled.rejected) == (2, False)
-    quota.refuse()
+    quota.reject()
     lane.ask(1)
     quota.pump()
     assert [getattr(event, "rejected", None) for event in watched.events] == [False, True]

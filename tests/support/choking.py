@@ -14,7 +14,7 @@ from .waiting import Call, until
 
 
 def flight_of(client: Client, code: str) -> Any:
-    request = client._desk.asked.get(code)
+    request = client._single_flight.pending.get(code)
     return request and request.flight
 
 

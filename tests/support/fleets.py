@@ -72,18 +72,18 @@ def check_who_answered(outcomes: list[Outcome], opends: dict[str, Simulator]) ->
 
 def left_in_group(clients: ClientGroup) -> dict[str, Any]:
     """Entries of the group's tables, and of its clients', when nobody calls: none."""
-    fleet = clients._fleet
-    lanes = {clients._singles, clients._free, *clients._lanes.values()}
+    fleet = clients._hub
+    lanes = {clients._singles, clients._free, *clients._queues.values()}
     tables: dict[str, Any] = {
-        "questions at the desk": clients._desk.asked,
+        "questions at the desk": clients._single_flight.pending,
         "requests in lanes": [request for lane in lanes for request in lane._waiting],
-        "lanes": fleet.lanes - lanes,
-        "listeners": fleet.feed._awaited,
+        "lanes": fleet.listeners - lanes,
+        "listeners": fleet.publisher._awaited,
     }
     left = {name: table for name, table in tables.items() if len(table)}
-    for quota in fleet._quotas:
+    for quota in {s for v in fleet._all.values() for s in v._schedulers}:
         left |= left_in_quota(quota)
-    left |= left_in_line(fleet.unmetered)
+    left |= left_in_line(fleet.unlimited)
     for client in clients.clients.values():
         left |= {
             name: table

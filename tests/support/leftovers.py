@@ -70,12 +70,12 @@ def left_in_quota(quota: Quota) -> dict[str, Any]:
 def left_in(client: Client) -> dict[str, Any]:
     """Entries of the client's tables, by table: none of any, when nobody calls."""
     supervisor = client._supervisor
-    lanes = {*client._lanes.values(), client._free}
+    queues = {*client._queues.values(), client._singles, client._free}
     tables: dict[str, Any] = {
-        "questions at the desk": client._desk.asked,
-        "requests in lanes": [request for lane in lanes for request in lane._waiting],
-        "lanes": supervisor._lanes - lanes,
-        "listeners": supervisor.feed._awaited,
+        "calls pending": client._single_flight.pending,
+        "requests in lanes": [request for queue in queues for request in queue._waiting],
+        "lanes": supervisor.listeners - queues,
+        "listeners": supervisor.publisher._awaited,
     }
     if supervisor.connection is not None:
         session = supervisor.connection._session
@@ -83,7 +83,7 @@ def left_in(client: Client) -> dict[str, Any]:
         tables["forgotten"] = session._forgotten
         tables["to be written"] = session._outgoing
     left = {name: table for name, table in tables.items() if len(table)}
-    for quota in (client.quota, supervisor.unmetered):
+    for quota in (client.quota, supervisor.unlimited):
         left |= left_in_quota(quota) if isinstance(quota, Quota) else left_in_line(quota)
     return left
 

@@ -183,10 +183,10 @@ async def _joined(world: World, max_wait: float | None) -> AsyncIterator[Operati
 
     world.will_help(aid)
     yield world.with_help(client.capital_distribution, CODE, max_wait=max_wait)
-    if (asked := client._desk.asked.get(CODE)) is not None and asked.flight is None:
+    if (asked := client._single_flight.pending.get(CODE)) is not None and asked.flight is None:
         # Who left is forgotten, though the question stays in line.
         assert len(asked.waiters) == 1
-        assert asked.scopes == ()
+        assert not asked.scopes
     await world.helped()
     await first.end()
     if client.status.state != "closed":

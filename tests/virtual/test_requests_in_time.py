@@ -95,7 +95,7 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
         await peer.reply(late, figures())
         await trio.sleep(0.001)
         assert held_and_cooling(client) == (0, 1)
-        assert client._desk.recent("HK.00700", 1000.0) is None
+        assert client._single_flight.cached("HK.00700", 1000.0) is None
         group.start_soon(stay_alive, peer)
         await trio.sleep(30.04)
         assert client.quota.available == 29

@@ -69,7 +69,7 @@ async def test_what_a_left_sweep_asked_for_others_too_goes_again_as_theirs() -> 
         sweep = client.capital_distributions(["HK.00700", "HK.00001"])
         reader = aiter(sweep)
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: client._desk.asked["HK.00700"].waiters)
+        await until(lambda: client._single_flight.pending["HK.00700"].waiters)
         opend.disconnect_all()
         await until(lambda: client.status.state == "reconnecting")
         await reader.aclose()
@@ -88,7 +88,7 @@ async def test_what_is_in_flight_for_others_when_a_sweep_is_left_survives_a_loss
     ):
         reader = aiter(client.capital_distributions(["HK.00700"]))
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: client._desk.asked["HK.00700"].waiters)
+        await until(lambda: client._single_flight.pending["HK.00700"].waiters)
         await reader.aclose()
         opend.disconnect_all()
         with anyio.move_on_after(60.0):
@@ -170,7 +170,7 @@ async def test_an_answer_is_young_enough_for_as_long_as_was_said() -> None:
 
 
 async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aiocapdist._requests.single_flight.REMEMBERED", 6)
+    monkeypatch.setattr("aiocapdist._requests.single_flight.CACHED", 4)
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         for code in ("HK.1", "HK.2", "HK.3", "HK.1", "HK.4"):
             await client.capital_distribution(code)
@@ -178,19 +178,19 @@ async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPat
             await client.capital_distribution(code, max_age=1000.0)
         assert len(asked(opend)) == 5
         await client.capital_distribution("HK.5")
-        # Those that were asked about longest ago were forgotten, and only those.
+        # The oldest answers were forgotten, and only those.
         for code in ("HK.1", "HK.4", "HK.5", "HK.2", "HK.3"):
             await client.capital_distribution(code, max_age=1000.0)
         assert asked(opend)[6:] == ["HK.2", "HK.3"]
         for n in range(100, 200):
             await client.capital_distribution(f"HK.{n}")
-            assert len(client._desk._answered) + len(client._desk._before) < 6
+            assert len(client._single_flight._cache) == 4
 
 
 async def test_an_iterators_repeat_is_free_while_its_outcome_is_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aiocapdist._requests.sweep_source.REMEMBERED", 3)
+    monkeypatch.setattr("aiocapdist._requests.sweep_source.CACHED", 3)
 
     def codes() -> Iterator[str]:
         yield from ("HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.3", "HK.1")

@@ -1,78 +1,83 @@
-"""What can be asked, of one OpenD or of several."""
+"""The calls of a client, over one gateway or several."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import anyio
 from google.protobuf.message import Message
 
-from .._loop import Clock
+from .._connection.event_stream import EventStream
+from .._connection.gateway import Gateway
+from .._connection.hub import Hub
 from .._protocol import catalog
+from .._protocol.questions import CapitalDistributionQuestion
+from .._requests.interfaces import TokenSource
 from .._requests.kinds import GlobalStateRequest, M, MessageRequest
 from .._requests.queue import RequestQueue
-from .._requests.request import Request
+from .._requests.request import Request, T
+from .._requests.routes import Route
 from .._requests.single_flight import SingleFlight
 from .._requests.sweep_source import SweepSource
 from ..errors import QuotaWaitTooLong
 from ..models import CapitalDistribution, GlobalState, Security
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from .sweep import Sweep
 
 
-class Asking(ABC):
-    """The calls that a client and a group of clients have in common."""
+class BaseClient:
+    """What a client and a group have in common. ``gateways`` are by their names in the group;
+    the only gateway of a single client has none."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        desk: SingleFlight,
-        attempts: int,
-        singles: RequestQueue,
-        free: RequestQueue,
-    ) -> None:
-        self._clock = clock
-        self._desk = desk
-        self._attempts = attempts
-        self._singles = singles
-        self._free = free
-        self._lanes: dict[Quota, RequestQueue] = {}
+    def __init__(self, hub: Hub, gateways: Mapping[str | None, Gateway]) -> None:
+        self._hub = hub
+        self._gateways = gateways
+        self._encoders = {
+            name: CapitalDistributionQuestion(gateway.security_firm)
+            for name, gateway in gateways.items()
+        }
+        self._attempts = max(gateway.attempts for gateway in gateways.values())
+        self._single_flight = SingleFlight(hub.clock, self._attempts)
+        accounts = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
+        self._singles = self._open_queue(accounts)
+        self._free = self._open_queue(dict.fromkeys(gateways, hub.unlimited))
+        self._queues: dict[Quota, RequestQueue] = {}
 
     async def capital_distribution(
         self, code: str, *, max_wait: float | None = None, max_age: float = 0.0
     ) -> CapitalDistribution:
-        """The figures of one security, in currency units of its market.
+        """Return the figures of one security, in currency units of its market.
 
-        An equal call that waits or flies is joined: it costs one request for all. With
-        ``max_age`` the last answer serves if it came within that many seconds. Waiting
-        for the quota has no limit of its own: ``max_wait`` sets one, in seconds.
+        An equal call that is queued or in flight is joined: it costs one request for all.
+        With ``max_age`` the latest answer is returned if it came within that many seconds.
+        ``max_wait`` limits the wait for the quota, in seconds; without it there is no limit.
 
         Raises InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError,
         QuotaWaitTooLong, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe at any time. Source: proto 3212.
         """
         security = Security.parse(code)
-        desk = self._desk
-        if max_age > 0 and (recent := desk.recent(code, max_age)) is not None:
-            return recent
-        request = desk.asked.get(code)
+        single_flight = self._single_flight
+        if max_age > 0 and (answer := single_flight.cached(code, max_age)) is not None:
+            return answer.value
+        request = single_flight.pending.get(code)
         if request is None:
-            request = desk.ask(code, security, self._singles)
-            self._singles.submit(request)
+            request = single_flight.start(code, security, self._singles)
+            _submit(request, self._singles)
         if request.done:
             return request.result()
         if max_wait is not None and request.flight is None:
-            return await _wait_at_most(request, max_wait, self._clock)
+            return await self._wait_at_most(request, max_wait)
         return await request.wait()
 
     def capital_distributions(self, codes: Iterable[str], *, max_age: float = 0.0) -> Sweep:
-        """The figures of many securities, as they come: ``async for outcome in …``.
+        """Return the figures of many securities, as they come: ``async for outcome in …``.
 
-        One outcome for each code; one bad code never ends it. A code given twice gets two
+        One outcome for each code; a wrong code does not end it. A code given twice gets two
         outcomes and costs one request; from an iterator rather than a collection this
-        holds within the latest 4096 codes. ``await ….collect()`` gives all at once.
+        holds within the latest 4096 codes. ``await ….collect()`` returns all at once.
         ``max_age`` is as for one security.
 
         Raises TypeError for a single string. What goes wrong with a code is its outcome's
@@ -80,17 +85,18 @@ class Asking(ABC):
         """
         if isinstance(codes, str | bytes):
             raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
-        return Sweep(codes, lambda codes: self._sweep_lane(codes, max_age))
+        return Sweep(
+            codes,
+            lambda codes: SweepSource(codes, self._singles, self._single_flight, max_age=max_age),
+        )
 
     async def global_state(self) -> GlobalState:
-        """Market phases, log-ins and clocks. Costs no token.
+        """Return market phases, log-ins and clocks. Costs no token.
 
         Raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe. Source: proto 1002.
         """
-        request = GlobalStateRequest(self._free, self._attempts)
-        self._free.submit(request)
-        return request.result() if request.done else await request.wait()
+        return await _ask(GlobalStateRequest(self._free, self._attempts), self._free)
 
     async def request(
         self,
@@ -101,20 +107,20 @@ class Asking(ABC):
         quota: Quota | None = None,
         idempotent: bool = False,
     ) -> M:
-        """Any other call of OpenD's over the same connection, in any protobuf classes.
+        """Send any other call of OpenD over the same connection, in any protobuf classes.
 
         ``message`` is the whole request (with its ``c2s``), ``response_type`` the class of
-        its reply; the vendor's own will do. With a ``quota`` it waits in that one's line,
-        and a refusal for frequency goes back there. Without one it goes at once, except for
-        calls that the client's own quota counts (3212). Where its fate is unknown (the
-        connection broke, no reply came) it is sent again only if ``idempotent``: safe for what
-        only reads.
+        its reply; the vendor's own classes work. With a ``quota`` it waits in the line of that
+        quota, and goes back there if OpenD rejects it for frequency. Without one it is sent at
+        once, except calls that the client's own quota counts (3212). If its fate is unknown
+        (the connection was lost, no reply came) it is sent again only if ``idempotent``: safe
+        for calls that only read.
 
-        Raises OpenDError or one of its kinds where the reply's ``retType`` is not 0 (the
-        reply's other fields are lost then), ProtocolError where it cannot be read as
+        Raises OpenDError or one of its kinds if the reply's ``retType`` is not 0 (the
+        reply's other fields are lost then), ProtocolError if it cannot be read as
         ``response_type``, RequestTimeout, ConnectionLost or ClientClosed; QuotaUnavailable
-        where a shared ``quota`` cannot be reached; ValueError where ``message`` lacks required
-        fields or ``proto_id`` is not one to ask. Cancelling is safe. Pushes that such a call
+        if a shared ``quota`` cannot be reached; ValueError if ``message`` lacks required
+        fields or ``proto_id`` cannot be asked. Cancelling is safe. Pushes that such a call
         switches on are dropped.
         """
         check_askable(proto_id)
@@ -124,56 +130,96 @@ class Asking(ABC):
             missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
             raise ValueError(f"the message lacks required fields: {missing}")
         if quota is not None:
-            lane = await self._lane(quota)
+            queue = await self._queue_for(quota)
         else:
-            lane = self._singles if is_counted(proto_id) else self._free
+            queue = self._singles if is_counted(proto_id) else self._free
+        body = message.SerializeToString()
         request = MessageRequest(
-            *(lane, self._attempts, proto_id),
-            *(message.SerializeToString(), response_type, idempotent),
+            queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
         )
-        lane.submit(request)
-        return request.result() if request.done else await request.wait()
+        return await _ask(request, queue)
 
-    async def _lane(self, quota: Quota) -> RequestQueue:
-        """The lane of single calls in this quota's line."""
-        if quota not in self._lanes:
-            await quota.prepare()
-        lane = self._lanes.get(quota)  # another call may have been quicker
-        if lane is None:
-            lane = self._lanes[quota] = self._new_lane(quota)
-        return lane
+    def events(self) -> EventStream:
+        """Return what happens from now on: ``async for event in client.events()``.
 
-    @abstractmethod
-    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepSource:
-        """A new sweep's lane."""
+        Connected (first of all if the client is connected), Disconnected, Reconnecting,
+        Throttled, Unthrottled and OpenD's own notices, one model each (``aiocapdist.events``);
+        of a group each event's ``gateway`` says at which. A quota that several share is
+        reported by each. Ends when the client is closed. A listener that falls 256 behind loses
+        the oldest and gets an EventsDropped with their number; it never delays a reply.
+        Source: push 1003.
+        """
+        return self._hub.listen()
 
-    @abstractmethod
-    def _new_lane(self, quota: Quota) -> RequestQueue:
-        """A lane of single calls in this quota's line, which is in use from now on."""
+    async def aclose(self) -> None:
+        """Close all connections; calls that wait end with ClientClosed. Repeatable, any task."""
+        await self._hub.aclose()
+
+    # ---- queues
+
+    def _open_queue(self, quotas: Mapping[str | None, TokenSource]) -> RequestQueue:
+        """Make a queue of single calls over these gateways, each with the quota that counts."""
+        routes = [
+            Route(name, self._gateways[name].supervisor, quota, self._encoders[name])
+            for name, quota in quotas.items()
+        ]
+        queue = RequestQueue(self._hub, routes)
+        self._hub.add(queue)
+        return queue
+
+    async def _queue_for(self, quota: Quota) -> RequestQueue:
+        """Return the queue of single calls that this quota limits."""
+        queue = self._queues.get(quota)
+        if queue is None:
+            await scheduler_of(quota).prepare()
+            queue = self._queues.get(quota)  # another call may have been quicker
+        if queue is None:
+            queue = self._queues[quota] = self._new_queue(quota)
+        return queue
+
+    def _new_queue(self, quota: Quota) -> RequestQueue:
+        # An account's quota is good at its own gateways; one of the user's own at any.
+        gateways = self._gateways
+        own = [name for name in gateways if gateways[name].quota is quota]
+        if len(own) == len(gateways):
+            return self._singles
+        scheduler = scheduler_of(quota)
+        self._hub.use(scheduler)
+        return self._open_queue(dict.fromkeys(own or gateways, scheduler))
+
+    async def _wait_at_most(self, request: Request[T], max_wait: float) -> T:
+        """Wait for a request that is queued, but leave the queue after ``max_wait`` seconds."""
+        eta = request.queue.eta(request)
+        if math.isfinite(eta) and eta > max_wait:
+            request.cancel_if_unwanted()
+            raise QuotaWaitTooLong(eta, max_wait)
+        with anyio.CancelScope(deadline=self._hub.clock() + max_wait) as scope:
+            return await request.wait(while_queued=scope)
+        raise QuotaWaitTooLong(eta, max_wait)
 
 
-def check_askable(proto_id: int) -> None:
-    """Raise ValueError for what belongs to the connection itself, or is only ever pushed."""
-    if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
-        raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
-    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
-        raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")
+def _submit(request: Request[T], queue: RequestQueue) -> None:
+    try:
+        queue.submit(request)
+    except BaseException:
+        request.cancel_if_unwanted()
+        raise
+
+
+async def _ask(request: Request[T], queue: RequestQueue) -> T:
+    _submit(request, queue)
+    return request.result() if request.done else await request.wait()
 
 
 def is_counted(proto_id: int) -> bool:
-    """Whether the account's quota counts this call."""
+    """True if the account's quota counts this call."""
     call = catalog.CATALOG.get(proto_id)
     return call is not None and call.counted
 
 
-async def _wait_at_most(
-    request: Request[CapitalDistribution], max_wait: float, clock: Clock
-) -> CapitalDistribution:
-    """Wait for a request that is in line, but leave the line after ``max_wait`` seconds."""
-    eta = request.lane.eta(request)
-    if math.isfinite(eta) and eta > max_wait:
-        request.give_up()
-        raise QuotaWaitTooLong(eta, max_wait)
-    with anyio.CancelScope(deadline=clock() + max_wait) as scope:
-        return await request.wait(while_in_line=scope)
-    raise QuotaWaitTooLong(eta, max_wait)
+def check_askable(proto_id: int) -> None:
+    """Raise ValueError for calls of the connection itself, and for pushes."""
+    if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
+        raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
+    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
+        raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")

@@ -60,8 +60,8 @@ class ConnectingMany(Lifecycle[ClientGroup]):
             for gateway in gateways.values():
                 gateway.supervisor.finish()
             raise
-        fleet = Supervisors(gateways)
-        return ClientGroup(fleet, clients), fleet
+        hub = Supervisors(gateways)
+        return ClientGroup(hub, clients), hub
 
 
 def _name(gateway: Gateway, taken: dict[str, Gateway]) -> str:

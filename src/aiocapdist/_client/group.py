@@ -1,66 +1,42 @@
-"""A group of clients: several gateways, asked as if they were one."""
+"""A group of clients: several gateways, used as one client."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from .._connection.event_stream import EventStream
+from .._connection.gateway import Gateway
 from .._connection.supervisors import Supervisors
-from .._protocol.questions import CapitalDistributionQuestion
-from .._requests.group_lane import GroupDesk, GroupLane, GroupSweepLane, lane_over
-from .._requests.queue import RequestQueue, Tokens
-from .._requests.seats import Routes
-from .._requests.sweep_source import SweepSource
-from .._requests.ways import GroupWay
+from .._requests.queue import RequestQueue
 from ..models import Status
 from ..quota import Quota
-from .base import Asking
+from .base import BaseClient
 from .client import Client
 
 
-class ClientGroup(Asking):
-    """Made by :func:`aiocapdist.connect_many`: the calls of a client, over several gateways.
+class ClientGroup(BaseClient):
+    """The calls of a client, over several gateways. Created by :func:`aiocapdist.connect_many`.
 
-    Each question goes to who can send first: to a gateway that is connected and has a token
-    free, the least busy of them, else to the one whose quota grants one first. Equal questions
-    cost one request over all of them, and ``max_age`` looks at answers from any.
+    Each request goes to a gateway that is connected and has a free token, the least loaded
+    first; else to the one whose quota grants a token first. Equal calls cost one request over
+    all gateways, and ``max_age`` looks at the answers of any.
 
     What a gateway leaves unanswered goes to the others, before all else that waits: what was
     not sent when it went away, and within ``attempts`` what was sent, what had no reply in
     time, and what its servers failed on (BackendError). Any other answer is final, an error
-    too: another account may have another right, but nobody is asked twice what one has
-    answered. While all are away, calls wait for the first to come back; once none will, they
-    end as one client's do.
+    too: another account may have other rights, but a question that was answered is not asked
+    again elsewhere. While all gateways are away, calls wait for the first to come back; when
+    none will, they end as one client's do.
 
-    Gateways are named by their address, such as ``tcp://127.0.0.1:11111``. For the event loop
-    that it was made on. Cancelling is as safe as with one client.
+    Gateways are named by their address, such as ``tcp://127.0.0.1:11111``. A group is for the
+    event loop that it was created on. Cancelling is as safe as with one client.
     """
 
-    def __init__(self, fleet: Supervisors, clients: Mapping[str, Client]) -> None:
-        gateways = fleet.gateways
-        self._fleet = fleet
+    def __init__(self, hub: Supervisors, clients: Mapping[str, Client]) -> None:
+        gateways: dict[str | None, Gateway] = dict(hub.gateways.items())
+        super().__init__(hub, gateways)
         self._clients = dict(clients)
-        self._questions = {
-            name: CapitalDistributionQuestion(gateway.security_firm)
-            for name, gateway in gateways.items()
-        }
-        self._accounts = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))
-        attempts = max(gateway.attempts for gateway in gateways.values())
-        question = next(iter(self._questions.values()))
-        singles = self._open_lane(
-            {
-                quota: [name for name in gateways if gateways[name].quota is quota]
-                for quota in self._accounts
-            }
-        )
-        super().__init__(
-            fleet.clock,
-            GroupDesk(fleet.clock, question, attempts),
-            attempts,
-            singles,
-            self._open_lane({fleet.unmetered: list(gateways)}),
-        )
-        self._quota = GroupQuota(fleet, singles, self._accounts)
+        accounts = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))
+        self._quota = GroupQuota(hub, self._singles, accounts)
 
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {status.state}" for name, status in self.status.items())
@@ -73,7 +49,7 @@ class ClientGroup(Asking):
 
     @property
     def status(self) -> dict[str, Status]:
-        """Where each gateway's connection stands, now, by its name."""
+        """The state of each gateway's connection, now, by its name."""
         return {name: client.status for name, client in self._clients.items()}
 
     @property
@@ -82,52 +58,18 @@ class ClientGroup(Asking):
         return self._quota
 
     def answered_by(self, code: str) -> str | None:
-        """The gateway that gave the last answer about this security; None for none so far.
+        """Return the gateway that gave the latest answer about this security; None if none did.
 
-        Within the latest 2048 securities at least. A sweep's outcomes tell it themselves.
+        Known for the latest 4096 securities. A sweep's outcomes name it themselves.
         """
-        return self._desk.answered_by(code)
-
-    def events(self) -> EventStream:
-        """What happens from now on, at any gateway: each event's ``gateway`` says at which.
-
-        As a client's events, with a Connected first for each that is so already. A quota that
-        several share is told of by each. Ends when all are closed. Source: push 1003.
-        """
-        return self._fleet.listen()
-
-    async def aclose(self) -> None:
-        """End all connections; calls that wait end with ClientClosed. Repeatable, any task."""
-        await self._fleet.aclose()
-
-    def _sweep_lane(self, codes: Iterable[str], max_age: float) -> SweepSource:
-        return GroupSweepLane(codes, self._singles, self._desk, max_age=max_age)
-
-    def _new_lane(self, quota: Quota) -> RequestQueue:
-        gateways = self._fleet.gateways
-        # An account's quota is good at its own gateways; one of the user's own at any.
-        own = [name for name in gateways if gateways[name].quota is quota]
-        self._fleet.use(quota)
-        return self._open_lane({quota: own or list(gateways)})
-
-    def _open_lane(self, names: Mapping[Tokens, Sequence[str]]) -> GroupLane:
-        routes: Routes = {
-            quota: [
-                GroupWay(name, self._fleet.gateways[name], self._questions[name], quota)
-                for name in those
-            ]
-            for quota, those in names.items()
-        }
-        lane = lane_over(self._fleet, routes)
-        self._fleet.lanes.add(lane)
-        return lane
+        return self._single_flight.answered_by(code)
 
 
 class GroupQuota:
     """All quotas of a group as one, to look at. A quota that several share counts once."""
 
-    def __init__(self, fleet: Supervisors, singles: GroupLane, quotas: Sequence[Quota]) -> None:
-        self._fleet = fleet
+    def __init__(self, hub: Supervisors, singles: RequestQueue, quotas: Sequence[Quota]) -> None:
+        self._hub = hub
         self._singles = singles
         self._quotas = quotas
 
@@ -138,34 +80,53 @@ class GroupQuota:
         )
 
     @property
+    def limit(self) -> int:
+        """Number of requests in one ``period``, over all quotas."""
+        return sum(int(quota.limit * self.period / quota.period) for quota in self._quotas)
+
+    @property
+    def period(self) -> float:
+        """Seconds: the longest of the quotas' periods."""
+        return max(quota.period for quota in self._quotas)
+
+    @property
+    def margin(self) -> float:
+        """Seconds added to the period: the largest of the quotas' margins."""
+        return max(quota.margin for quota in self._quotas)
+
+    @property
+    def reserve(self) -> int:
+        """Number of tokens that sweeps leave for single calls, over all quotas."""
+        return sum(quota.reserve for quota in self._quotas)
+
+    @property
     def available(self) -> int:
-        """Requests that could be sent now: tokens of gateways that are connected."""
-        gateways = self._fleet.gateways.values()
+        """Number of requests that could be sent now, over gateways that are connected."""
+        gateways = self._hub.gateways.values()
         open_quotas = {gateway.quota for gateway in gateways if gateway.connected}
         return sum(quota.available for quota in open_quotas)
 
     @property
     def waiting(self) -> int:
-        """This group's requests in line; a sweep counts with the one code it holds out next."""
+        """Number of this group's requests that wait; a sweep counts with its next code."""
         return sum(
-            lane.length
-            for lane in self._fleet.lanes
-            if isinstance(lane, GroupLane)
-            and lane.seats.routes is self._singles.seats.routes
-            and lane.seats.seated
+            queue.length
+            for queue in self._hub.listeners
+            if isinstance(queue, RequestQueue)
+            and queue.routes is self._singles.routes
+            and queue.queued
         )
 
     @property
     def rejections(self) -> int:
-        """How often OpenD refused for frequency all the same (someone else spends too)."""
+        """Number of requests that OpenD rejected for frequency: somebody else spends too."""
         return sum(quota.rejections for quota in self._quotas)
 
     def eta(self, n: int = 1) -> float:
-        """Seconds until the ``n``-th further request could go, by any gateway: an estimate.
+        """Estimate the seconds until the ``n``-th further request is sent, by any gateway.
 
-        It counts those already in line as going first. Infinite while none is connected.
+        Requests that already wait go first. Infinite while no gateway is connected.
         """
         if n < 1:
             raise ValueError(f"n is the number of requests from now, at least 1, not {n}")
-        singles = self._singles
-        return singles.quota.eta_in(singles, singles.length + n)
+        return self._singles.eta_at(self._singles.length + n)

@@ -36,17 +36,17 @@ class Sweep:
     """
 
     def __init__(
-        self, codes: Iterable[str], make_lane: Callable[[Iterable[str]], SweepSource]
+        self, codes: Iterable[str], make_source: Callable[[Iterable[str]], SweepSource]
     ) -> None:
         self._codes = codes
-        self._make_lane = make_lane
-        self._lane: SweepSource | None = None
+        self._make_source = make_source
+        self._source: SweepSource | None = None
 
     def __aiter__(self) -> SweepReader:
-        if self._lane is not None:
+        if self._source is not None:
             raise RuntimeError("a sweep is iterated once; ask for another")
-        self._lane = self._make_lane(self._codes)
-        return SweepReader(self._lane)
+        self._source = self._make_source(self._codes)
+        return SweepReader(self._source)
 
     async def collect(self) -> SweepResult:
         """All outcomes, in the order of the codes given. Cancelling leaves the sweep."""
@@ -66,20 +66,20 @@ class Sweep:
 
     async def aclose(self) -> None:
         """Leave the sweep: no further token is spent for it. Repeatable."""
-        if self._lane is not None:
-            self._lane.leave()
+        if self._source is not None:
+            self._source.leave()
 
 
 class SweepReader:
     """One iteration of a sweep. When it is dropped, as at ``break``, or cancelled while it
     waits, the sweep is left."""
 
-    def __init__(self, lane: SweepSource) -> None:
-        self._lane = lane
+    def __init__(self, source: SweepSource) -> None:
+        self._source = source
         self._soon = threadsafe_scheduler()
-        self._unread = lane.unread
+        self._unread = source.unread
         self._until_refill = REFILL_EVERY
-        lane.start()
+        source.start()
 
     def __aiter__(self) -> SweepReader:
         return self
@@ -93,35 +93,35 @@ class SweepReader:
 
     async def _refill(self) -> None:
         """See that more is under way, let others have their turn, and wait for an outcome."""
-        lane = self._lane
-        if lane.reader is not None:
+        source = self._source
+        if source.reader is not None:
             raise RuntimeError("two tasks read one sweep; let one read, or make a sweep for each")
         try:
             if not self._until_refill:
                 await anyio.lowlevel.checkpoint()
             self._until_refill = REFILL_EVERY
-            lane.caught_up()
+            source.outcomes_read()
             while not self._unread:
-                if lane.finished:
-                    raise lane.failure or StopAsyncIteration
-                lane.reader = new_waiter()
+                if source.finished:
+                    raise source.failure or StopAsyncIteration
+                source.reader = new_waiter()
                 try:
-                    await lane.reader
+                    await source.reader
                 finally:
-                    lane.reader = None
-                lane.caught_up()
+                    source.reader = None
+                source.outcomes_read()
         except BaseException:
             # At its end; and when cancelled, since whoever keeps the cancelled task keeps this
             # reader too, by the traceback, and it would go on spending tokens for nobody.
-            lane.leave()
+            source.leave()
             raise
 
     async def aclose(self) -> None:
         """Leave the sweep. Repeatable."""
-        self._lane.leave()
+        self._source.leave()
 
     def __del__(self) -> None:
         # Not at once: garbage is collected in the middle of anything, and in any thread.
-        if not self._lane.left:
+        if not self._source.left:
             with suppress(RuntimeError):  # the loop has ended, and all of the sweep with it
-                self._soon(self._lane.leave)
+                self._soon(self._source.leave)

@@ -1,15 +1,14 @@
 """One connection, used once: a session, a transport, and a timer between them.
 
-Everything that changes state here is synchronous; the only task is the one that carries
-bytes and watches the clock.
+All state changes here are synchronous; the only task carries bytes and watches the clock.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sized
+from typing import Any, Protocol
 
 import anyio
 
@@ -23,36 +22,34 @@ from .stats import ConnectionStats
 
 
 class Pending(Protocol):
-    """A request, and what it wants to be told. Each call must return at once and never raise."""
+    """A request as the connection sees it. Each callback must return at once and never raise."""
 
     proto_id: int
 
-    def body(self) -> bytes:
-        """The clear body to send."""
+    def body(self, route: Any) -> bytes:
+        """Return the plaintext body to send on this route."""
         ...
 
-    def replied(self, body: bytes, at: float) -> None:
-        """Its reply came, at this time."""
+    def replied(self, flight: Flight[Any], body: bytes, at: float) -> None:
+        """The reply came, at this time."""
 
-    def damaged(self, error: AiocapdistError, at: float) -> None:
-        """Its reply came, but cannot be used."""
+    def damaged(self, flight: Flight[Any], error: AiocapdistError, at: float) -> None:
+        """The reply came, but cannot be used."""
 
-    def timed_out(self, *, sent: bool) -> None:
-        """No reply in time. If ``sent``, :meth:`settled` will follow."""
+    def timed_out(self, flight: Flight[Any]) -> None:
+        """No reply came in time."""
 
-    def settled(self, at: float) -> None:
-        """Nobody waited any more; now OpenD can no longer count it either."""
-
-    def lost(self, cause: Exception, *, sent: bool, forgotten: bool) -> None:
-        """The connection ended first."""
+    def lost(self, flight: Flight[Any], cause: Exception) -> None:
+        """The connection was lost before the reply came."""
 
 
 class Connection:
-    """Carries requests until it is lost, then tells every one of them so.
+    """Carries requests until it is lost, then tells each of them.
 
-    ``on_ready`` is called when OpenD lets us in, ``on_lost`` at the end, before anyone in
-    flight is told, ``on_push`` with what OpenD says unasked, ``after_read`` when all that
-    one read brought has been handed on.
+    ``on_ready`` is called when the handshake has succeeded, ``on_lost`` at the end, before
+    any request in flight is told, ``on_push`` with each push, ``after_read`` when everything
+    that one read brought has been handled. A flight that nobody waits for any more settles by
+    its own route, whatever became of its request.
     """
 
     def __init__(
@@ -62,7 +59,7 @@ class Connection:
         *,
         clock: Clock,
         request_timeout: float,
-        traffic: ConnectionStats,
+        stats: ConnectionStats,
         on_ready: Callable[[Welcome], None],
         on_lost: Callable[[Exception], None],
         on_push: Callable[[int, bytes], None],
@@ -71,29 +68,33 @@ class Connection:
         self._transport = transport
         self._clock = clock
         self._request_timeout = request_timeout
-        self._traffic = traffic
+        self._stats = stats
         self._on_ready = on_ready
         self._on_lost = on_lost
         self._on_push = on_push
         self._after_read = after_read
-        self._told = False
+        self._ended = False
+        self.answered: bool = False
+        """True once any request was answered."""
         self._session: Session[Pending] = Session(
             wire,
             first_serial=random.getrandbits(32),
             request_timeout=request_timeout,
         )
+        self.flights: Sized = self._session.waiting
+        """The requests that wait for their replies."""
         self._ticker = Ticker(clock, self._session.get_timer, self._tick)
 
-    async def run(self, greet_by: float) -> Exception:
-        """Greet, then carry requests until the end; return the first cause of it.
+    async def run(self, handshake_by: float) -> Exception:
+        """Do the handshake, then carry requests until the end; return the cause of the end.
 
-        Cancelling closes the connection: what is in flight is told that it was lost.
+        Cancelling closes the connection: requests in flight are told that it was lost.
         """
         session = self._session
 
         def begin() -> None:
             # In this order: what already came in may end the session, but not before it began.
-            session.open(self._clock(), greet_by)
+            session.open(self._clock(), handshake_by)
             self._transport.attach(self._receive, session.data_to_send)
             self._transport.wake_writer()
 
@@ -109,11 +110,12 @@ class Connection:
         assert session.cause is not None
         return session.cause
 
-    def send(self, request: Pending, now: float) -> Flight[Pending]:
-        """Send a request. Only between ``on_ready`` and the end."""
+    def send(self, request: Pending, route: Any, now: float) -> Flight[Pending]:
+        """Send a request. Only between ``on_ready`` and ``on_lost``."""
         session = self._session
-        flight = session.request(request.proto_id, request.body(), request, now)
-        self._traffic.calls += 1
+        flight = session.request(request.proto_id, request.body(route), request, now)
+        flight.route = route
+        self._stats.calls += 1
         alone = len(session.waiting) == 1
         # Else the ticker knows of an earlier deadline, as it nearly always does.
         if alone and (due := now + self._request_timeout) < self._ticker.armed:
@@ -121,76 +123,72 @@ class Connection:
         self._transport.wake_writer(alone)
         return flight
 
-    @property
-    def in_flight(self) -> int:
-        """How many requests wait for their replies."""
-        return len(self._session.waiting)
+    def cancel(self, flight: Flight[Pending]) -> bool:
+        """Cancel a request. True if its bytes may have been sent."""
+        return self._session.cancel(flight)
 
-    def forget(self, flight: Flight[Pending]) -> bool:
-        """Nobody waits for it any more. Whether its bytes may have left."""
-        return self._session.forget(flight)
-
-    # ---- what comes in
+    # ---- callbacks of the transport and the ticker
 
     def _receive(self, data: bytes) -> None:
         now = self._clock()
-        self._hand_on(self._session.receive_data(data, now), now)
+        self._handle(self._session.receive_data(data, now), now)
 
     def _tick(self) -> None:
         now = self._clock()
-        self._hand_on(self._session.handle_timer(now, time.time()), now)
+        self._handle(self._session.handle_timer(now, time.time()), now)
         self._transport.wake_writer()
 
-    def _hand_on(self, events: list[Event[Pending]], now: float) -> None:
-        took = self._traffic.replied
+    def _handle(self, events: list[Event[Pending]], now: float) -> None:
+        add_round_trip = self._stats.replied
         for event in events:
             # First and without a match: nearly all of them are these.
             if type(event) is Replied:
                 flight, body = event
-                took(now - flight.sent_at)
-                flight.ref.replied(body, now)  # type: ignore[union-attr]  # see Session
+                add_round_trip(now - flight.sent_at)
+                flight.ref.replied(flight, body, now)  # type: ignore[union-attr]  # see Session
+                self.answered = True
             else:
-                self._tell(event, now)
+                self._handle_rare(event, now)
         if self._session.state is State.CLOSED:
             self._tell_all()
             self._transport.close()
         elif events:
             self._after_read()
 
-    def _tell(self, event: Event[Pending], now: float) -> None:
+    def _handle_rare(self, event: Event[Pending], now: float) -> None:
         match event:
             case Damaged(flight, error):
-                _ref(flight).damaged(error, now)
+                _request_of(flight).damaged(flight, error, now)
             case TimedOut(flight):
-                _ref(flight).timed_out(sent=flight.written)
+                _request_of(flight).timed_out(flight)
             case Settled(flight, late):
-                self._traffic.late_replies += late
-                _ref(flight).settled(now)
+                self._stats.late_replies += late
+                flight.route.quota.replied(now)
             case Welcomed(welcome):
                 if self._session.state is State.READY:  # what came with it may have ended all
                     self._on_ready(welcome)
-                    # Until now only the hand-shake's end was due: the first keep-alive is sooner.
+                    # Until now only the handshake's end was due: the first keep-alive is sooner.
                     self._ticker.poke(self._session.get_timer() or now)
             case Pushed(proto_id, body):
                 self._on_push(proto_id, body)
 
     def _tell_all(self) -> None:
-        """Wake everyone at once, with the same first cause. Once."""
-        if self._told:
+        """Tell every request in flight, with the same first cause. Once."""
+        if self._ended:
             return
-        self._told = True
+        self._ended = True
         cause = self._session.cause
         assert cause is not None
         self._on_lost(cause)
-        waiting, forgotten = self._session.drain()
-        # The last first: those that go back to the head of a line end up in order.
+        waiting, cancelled = self._session.drain()
+        # The last first: those that go back to the head of a queue end up in order.
         for flight in reversed(waiting):
-            _ref(flight).lost(cause, sent=flight.written, forgotten=False)
-        for flight in forgotten:
-            _ref(flight).lost(cause, sent=True, forgotten=True)
+            _request_of(flight).lost(flight, cause)
+        for flight in cancelled:
+            flight.route.quota.lost(1)
         self._after_read()
 
 
-def _ref(flight: Flight[Pending]) -> Pending:
+def _request_of(flight: Flight[Pending]) -> Pending:
     assert flight.ref is not None
     return flight.ref

@@ -1,4 +1,4 @@
-"""One OpenD, as a client of it has it, alone or among others."""
+"""One OpenD, as a client uses it, alone or among others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .supervisor import Supervisor
 
 
 class Gateway(NamedTuple):
-    """The way there, and what ``connect()`` was told of it."""
+    """The supervisor of its connection, and the arguments of ``connect()`` about it."""
 
     supervisor: Supervisor
     quota: Quota
@@ -19,17 +19,10 @@ class Gateway(NamedTuple):
 
     @property
     def connected(self) -> bool:
-        """Whether requests can be sent now."""
+        """True if requests can be sent now."""
         return self.supervisor.connection is not None
-
-    @property
-    def busyness(self) -> tuple[int, int]:
-        """Less for who can answer first: requests in flight, and those sent so far."""
-        connection = self.supervisor.connection
-        assert connection is not None
-        return connection.in_flight, self.supervisor.traffic.calls
 
 
 def name_of(connector: Connector) -> str:
-    """What people call it: ``tcp://127.0.0.1:11111``."""
+    """Return the gateway's name, such as ``tcp://127.0.0.1:11111``."""
     return f"{connector.name}://{connector.host}:{connector.port}"

@@ -6,12 +6,12 @@ import logging
 import random
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_kind
+from .._loop import Clock
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.flights import Flight
@@ -27,12 +27,12 @@ from ..errors import (
 )
 from ..events import Connected, Disconnected, Reconnecting
 from ..models.state import version_text
-from ..quota import Quota
-from ..quota._core.unlimited import Unlimited
+from ..quota._core.scheduler import Scheduler
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
 from .endpoint import Endpoint
-from .event_stream import EventPublisher, EventStream
+from .event_stream import EventStream
+from .hub import Hub
 from .stats import ConnectionStats
 
 log = logging.getLogger("aiocapdist")
@@ -47,18 +47,8 @@ class LinkState(Enum):
     CLOSED = "closed"
 
 
-class ConnectionListener(Protocol):
-    """Someone who is told when requests can be sent, and when they cannot any more."""
-
-    def refresh(self) -> None:
-        """The connection has come, or gone."""
-
-    def fail(self, error: AiocapdistError) -> None:
-        """No connection will come any more."""
-
-
-class Supervisor:
-    """One client's way to OpenD, over as many connections as it takes (see _lane.Link)."""
+class Supervisor(Hub):
+    """One gateway, over as many connections as it takes (see _requests.interfaces.Link)."""
 
     def __init__(
         self,
@@ -69,30 +59,25 @@ class Supervisor:
         connect_timeout: float,
         reconnect: bool,
     ) -> None:
+        super().__init__(clock)
         self.connector: Connector = endpoint.connector
         self.encrypted: bool = endpoint.encrypted
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING
         self.connection: Connection | None = None  # while requests can be sent
-        self.new_waiter: Callable[[], Waiter] = waiter_kind()
         self.welcome: Welcome | None = None
         self.reconnects: int = 0
         self.ready_since: float | None = None
-        self.traffic: ConnectionStats = ConnectionStats()
-        self.feed: EventPublisher = EventPublisher()
-        self.finished: anyio.Event = anyio.Event()
-        self.task: object = None  # held, since a loop holds its tasks weakly
-        self.unmetered: Unlimited = Unlimited(clock)
+        self.stats: ConnectionStats = ConnectionStats()
+        self.keep_trying: bool = False
+        """True to go on even if the first attempt to connect fails."""
+        self.after_pump: Callable[[], None] | None = None
+        """Called after this gateway's own quotas were pumped."""
         self._endpoint = endpoint
-        self.clock = clock
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
-        self.keep_trying: bool = False
-        """Whether it goes on where even the first attempt to connect fails."""
         self._first_failure: AiocapdistError | None = None
-        self._lanes: set[ConnectionListener] = set()
-        self._quotas: list[Quota] = []
-        self._pumps: list[Callable[[], None]] = [self.unmetered.pump]
+        self._schedulers: list[Scheduler] = []
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._started = anyio.Event()
@@ -100,61 +85,40 @@ class Supervisor:
         self._was_ready_at: float | None = None
         self._backoff = Backoff(random.uniform)
 
-    # ---- what the client calls
+    # ---- called by the client
 
     async def start(self) -> None:
-        """Wait for the first connection; raise ConnectError where there is none."""
+        """Wait for the first connection; raise ConnectError if there is none."""
         await self._started.wait()
         error = self._final or self._first_failure
         if error is not None:
             raise error
 
-    async def aclose(self) -> None:
-        """End every call with ClientClosed and the connection with it. Repeatable."""
-        if not self.finished.is_set():  # else it was perhaps on a loop that is no more
-            self.stop()
-            await wait_shielded(self.finished)
-
     def stop(self) -> None:
-        """Begin to end, as :meth:`aclose` does; ``finished`` tells when that is done."""
         self._end(ClientClosed())
         self._scope.cancel()
 
-    def use(self, quota: Quota) -> None:
-        """Grant this quota's tokens while this client lives."""
-        if quota in self._quotas or self.finished.is_set():
+    def use(self, scheduler: Scheduler) -> None:
+        if scheduler in self._schedulers or self.finished.is_set():
             return
         if self.welcome is not None:
-            quota.welcomed(self.welcome.login_user_id)
-        quota.attach(self.clock, self.feed.publish)
-        self._quotas.append(quota)
-        self._pumps.append(quota.pump)
+            scheduler.bind_account(self.welcome.login_user_id)
+        scheduler.attach(self.clock, self.publisher.publish)
+        self._schedulers.append(scheduler)
         if self._group is not None:
-            self._group.start_soon(quota.keep_time)
+            self._group.start_soon(scheduler.run)
 
     def listen(self) -> EventStream:
-        """Events from now on, after one that tells where we stand, if connected."""
-        stream = self.feed.listen()
+        stream = self.publisher.listen()
         if self.connection is not None and self.welcome is not None:
             stream.put(connected(self.welcome))
         return stream
 
-    def add(self, lane: ConnectionListener) -> None:
-        """Let the lane know of the connection's coming and going."""
-        self._lanes.add(lane)
+    # ---- called by queues and requests
 
-    def remove(self, lane: ConnectionListener) -> None:
-        self._lanes.discard(lane)
-
-    def also_pump(self, pump: Callable[[], None]) -> None:
-        """Call this too whenever what came in may let someone go."""
-        self._pumps.append(pump)
-
-    # ---- what lanes call (see _lane.Link)
-
-    def forget(self, flight: Flight[Any]) -> bool:
+    def cancel(self, flight: Flight[Any]) -> bool:
         # A flight of an earlier connection is known to nobody any more.
-        return self.connection is None or self.connection.forget(flight)
+        return self.connection is None or self.connection.cancel(flight)
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         final = self._final
@@ -167,6 +131,9 @@ class Supervisor:
         error.__cause__ = cause
         return error
 
+    def pump_later(self) -> None:
+        """Nothing to do: this gateway's quotas are pumped after each read and each loss."""
+
     # ---- the one task
 
     async def run(self) -> None:
@@ -175,8 +142,8 @@ class Supervisor:
             with self._scope:
                 async with anyio.create_task_group() as group:
                     self._group = group
-                    for quota in self._quotas:
-                        group.start_soon(quota.keep_time)
+                    for scheduler in self._schedulers:
+                        group.start_soon(scheduler.run)
                     await self._stay_connected()
                     group.cancel_scope.cancel()
         except Exception as error:
@@ -191,9 +158,9 @@ class Supervisor:
             return
         self._end(ClientClosed())
         self._group = None
-        for quota in self._quotas:
-            quota.detach(self.feed.publish)
-        self.feed.close()
+        for scheduler in self._schedulers:
+            scheduler.detach(self.publisher.publish)
+        self.publisher.close()
         self.finished.set()
 
     async def _stay_connected(self) -> None:
@@ -211,7 +178,7 @@ class Supervisor:
             self.state = LinkState.RECONNECTING
             delay = self._backoff.next()
             log.info("connection to OpenD lost (%s); again in %.2f s", cause, delay)
-            self.feed.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
+            self.publisher.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
             await anyio.sleep(delay)
 
     def _not_reached(self, cause: AiocapdistError) -> None:
@@ -236,7 +203,7 @@ class Supervisor:
             self._endpoint.make_wire(),
             clock=self.clock,
             request_timeout=self.request_timeout,
-            traffic=self.traffic,
+            stats=self.stats,
             on_ready=lambda welcome: self._ready(connection, welcome),
             on_lost=self._lost,
             on_push=self._pushed,
@@ -260,14 +227,14 @@ class Supervisor:
         self.state = LinkState.READY
         self._was_ready_at = self.ready_since = self.clock()
         self._started.set()
-        self.feed.publish(connected(welcome))
+        self.publisher.publish(connected(welcome))
         self._refresh()
 
     def _introduce(self, welcome: Welcome) -> bool:
         """Tell the quotas whose account this is. One that cannot count for it is the end."""
         try:
-            for quota in self._quotas:
-                quota.welcomed(welcome.login_user_id)
+            for scheduler in self._schedulers:
+                scheduler.bind_account(welcome.login_user_id)
         except QuotaUnavailable as error:
             self._end(error)
             self._scope.cancel()
@@ -279,7 +246,7 @@ class Supervisor:
             return  # it never was ready: nobody relied on it
         self.connection = None
         self.ready_since = None
-        self.feed.publish(Disconnected(reason=reason_of(cause)))
+        self.publisher.publish(Disconnected(reason=reason_of(cause)))
         if not self._reconnect:
             self._end(self.loss(cause, sent=True))
         elif self._final is None:
@@ -290,17 +257,23 @@ class Supervisor:
         if proto_id != NOTIFY:
             return  # a push that the user switched on by a request of their own
         try:
-            self.feed.publish(read_notice(body), len(body))
+            self.publisher.publish(read_notice(body), len(body))
         except ProtocolError as error:
             log.info("a notice of OpenD could not be understood: %s", error)
 
+    def pump_own(self) -> None:
+        """Let this gateway's quotas grant what they can."""
+        for scheduler in self._schedulers:
+            scheduler.pump()
+        self.unlimited.pump()
+
     def _pump(self) -> None:
-        for pump in self._pumps:
-            pump()
+        self.pump_own()
+        if self.after_pump is not None:
+            self.after_pump()
 
     def _refresh(self) -> None:
-        for lane in list(self._lanes):
-            lane.refresh()
+        self.refresh_all()
         self._pump()
 
     def _end(self, error: AiocapdistError) -> None:
@@ -313,8 +286,7 @@ class Supervisor:
         self._started.set()
         final = self.final_error(sent=False)
         assert final is not None
-        for lane in list(self._lanes):
-            lane.fail(final)
+        self.fail_all(final)
 
 
 def connected(welcome: Welcome) -> Connected:

@@ -1,51 +1,41 @@
-"""Several gateways as one: kept connected side by side, and told of each other's fate."""
+"""The gateways of a group: each kept connected by its own supervisor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import anyio
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_kind
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
-from ..quota import Quota
-from ..quota._core.unlimited import Unlimited
+from ..quota._core.scheduler import Scheduler
 from .connect_errors import explain_none_reached
 from .event_stream import EventPublisher, EventStream
 from .gateway import Gateway
-from .supervisor import ConnectionListener, Supervisor, connected
+from .hub import Hub
+from .supervisor import Supervisor, connected
 
 
-class Supervisors:
-    """A group's supervisors. While one of them has hope, so have all calls."""
+class Supervisors(Hub):
+    """A group's supervisors. While one of them may still connect, calls may wait."""
 
     def __init__(self, gateways: Mapping[str, Gateway]) -> None:
         self.gateways = gateways
-        self.supervisors: dict[str, Supervisor] = {
-            name: gateway.supervisor for name, gateway in gateways.items()
-        }
-        first = next(iter(self.supervisors.values()))
-        self.clock: Clock = first.clock
-        self.new_waiter: Callable[[], Waiter] = waiter_kind()
-        self.unmetered: Unlimited = Unlimited(self.clock)
-        self.lanes: set[ConnectionListener] = set()
-        self.feed: EventPublisher = EventPublisher()
-        self.finished: anyio.Event = anyio.Event()
-        self.task: object = None  # held, since a loop holds its tasks weakly
+        self._all = {name: gateway.supervisor for name, gateway in gateways.items()}
+        super().__init__(next(iter(self._all.values())).clock)
         self._ended: list[Supervisor] = []
-        self._quotas = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))
-        self._relays = [Relay(self.feed, name) for name in gateways]
-        for supervisor, relay in zip(self.supervisors.values(), self._relays, strict=True):
+        self._pump_asked = False
+        self._relays = [Relay(self.publisher, name) for name in gateways]  # held: feeds do not
+        for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
             supervisor.keep_trying = True
             supervisor.add(self)
-            supervisor.also_pump(self.pump)
-            supervisor.feed.add(relay)
+            supervisor.after_pump = self._pump_if_asked
+            supervisor.publisher.add(relay)
 
     # ---- its life, which is that of its supervisors
 
     async def start(self) -> None:
-        """Wait until one gateway is reached; raise ConnectError where none is."""
+        """Wait until one gateway is connected; raise ConnectError if none can be."""
         causes: dict[str, AiocapdistError] = {}
         async with anyio.create_task_group() as group:
 
@@ -57,100 +47,96 @@ class Supervisors:
                 else:
                     group.cancel_scope.cancel()
 
-            for name, supervisor in self.supervisors.items():
+            for name, supervisor in self._all.items():
                 group.start_soon(wait_for, name, supervisor)
-        if len(causes) == len(self.supervisors):
+        if len(causes) == len(self._all):
             raise explain_none_reached(causes)
 
     async def run(self) -> None:
-        """Keep them connected until each has come to its end."""
+        """Keep all gateways connected until each has ended."""
         try:
             async with anyio.create_task_group() as group:
-                for supervisor in self.supervisors.values():
+                for supervisor in self._all.values():
                     group.start_soon(supervisor.run)
         finally:
             self.finish()
 
     def finish(self) -> None:
-        """Let go of everything, at the end of ``run`` or in its place. Repeatable."""
-        for supervisor in self.supervisors.values():
+        """Release everything, at the end of ``run`` or in its place. Repeatable."""
+        for supervisor in self._all.values():
             supervisor.finish()
-        self.feed.close()
+        self.publisher.close()
         self.finished.set()
 
-    async def aclose(self) -> None:
-        """End every call with ClientClosed and all connections. Repeatable."""
-        if not self.finished.is_set():  # else it was perhaps on a loop that is no more
-            for supervisor in self.supervisors.values():
-                supervisor.stop()
-            await wait_shielded(self.finished)
+    def stop(self) -> None:
+        for supervisor in self._all.values():
+            supervisor.stop()
 
-    # ---- what lanes call
+    # ---- called by queues
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
-        """What calls end with from now on; None while one gateway has hope."""
-        if len(self._ended) < len(self.supervisors):
+        if len(self._ended) < len(self._all):
             return None
-        ends = [supervisor.final_error(sent=sent) for supervisor in reversed(self._ended)]
-        # Who was reached and lost says more than who was never reached.
-        return next((end for end in ends if not isinstance(end, ConnectError)), ends[0])
+        errors = [supervisor.final_error(sent=sent) for supervisor in reversed(self._ended)]
+        # A gateway that was connected and lost says more than one that never was.
+        return next((error for error in errors if not isinstance(error, ConnectError)), errors[0])
 
-    def use(self, quota: Quota) -> None:
-        """Grant this quota's tokens too, over any gateway."""
-        for supervisor in self.supervisors.values():
-            supervisor.use(quota)
-        if quota not in self._quotas:
-            self._quotas.append(quota)
+    def use(self, scheduler: Scheduler) -> None:
+        for supervisor in self._all.values():
+            supervisor.use(scheduler)
 
-    def pump(self) -> None:
-        """What one gateway leaves undone, or its coming back, may let others go."""
-        for quota in self._quotas:
-            quota.pump()
-        self.unmetered.pump()
+    def pump_later(self) -> None:
+        self._pump_asked = True
 
-    # ---- what supervisors tell (see _supervisor.ConnectionListener)
+    def _pump_if_asked(self) -> None:
+        """Pump all: what one gateway gave back can be sent by any other."""
+        if not self._pump_asked:
+            return
+        self._pump_asked = False
+        for supervisor in self._all.values():
+            supervisor.pump_own()
+        self.unlimited.pump()
+
+    # ---- called by supervisors (see _requests.interfaces.ConnectionListener)
 
     def refresh(self) -> None:
-        for lane in list(self.lanes):
-            lane.refresh()
+        self.refresh_all()
+        self._pump_asked = True
 
     def fail(self, error: AiocapdistError) -> None:
-        """One of them is at its end."""
-        for supervisor in self.supervisors.values():
+        """One of the supervisors has ended."""
+        for supervisor in self._all.values():
             if supervisor not in self._ended and supervisor.final_error(sent=False) is not None:
                 self._ended.append(supervisor)
         final = self.final_error(sent=False)
         if final is None:
-            self.refresh()
-            return
-        for lane in list(self.lanes):
-            lane.fail(final)
+            self.refresh_all()
+        else:
+            self.fail_all(final)
 
     # ---- events
 
     def listen(self) -> EventStream:
-        """Events of all gateways from now on, after one for each that is connected."""
-        stream = self.feed.listen()
-        for name, supervisor in self.supervisors.items():
+        stream = self.publisher.listen()
+        for name, supervisor in self._all.items():
             if supervisor.connection is not None and supervisor.welcome is not None:
-                stream.put(named(connected(supervisor.welcome), name))
+                stream.put(_of_gateway(connected(supervisor.welcome), name))
         return stream
 
 
 class Relay:
-    """Hands on what one gateway's feed tells, with its name (see _feed.Listener)."""
+    """Passes one gateway's events on, with its name (see event_stream.Listener)."""
 
-    def __init__(self, feed: EventPublisher, gateway: str) -> None:
-        self._feed = feed
+    def __init__(self, publisher: EventPublisher, gateway: str) -> None:
+        self._publisher = publisher
         self._gateway = gateway
 
     def put(self, event: Event, size: int = 0) -> None:
-        self._feed.publish(named(event, self._gateway), size)
+        self._publisher.publish(_of_gateway(event, self._gateway), size)
 
     def end(self) -> None:
-        """The others go on: the fleet tells when all have ended."""
+        """Other gateways go on: the group closes the stream when all have ended."""
 
 
-def named(event: Event, gateway: str) -> Event:
-    """The same event, about this gateway."""
+def _of_gateway(event: Event, gateway: str) -> Event:
     return event.model_copy(update={"gateway": gateway})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import AiocapdistError
 from .wire import Welcome
@@ -13,7 +13,7 @@ RefT = TypeVar("RefT")
 class Flight(Generic[RefT]):
     """One request under way. ``written`` is set before its bytes are handed out."""
 
-    __slots__ = ("data", "key", "ref", "sent_at", "written")
+    __slots__ = ("data", "key", "ref", "route", "sent_at", "written")
 
     def __init__(self, key: tuple[int, int], ref: RefT | None, sent_at: float, data: bytes) -> None:
         self.key: tuple[int, int] = key
@@ -21,6 +21,7 @@ class Flight(Generic[RefT]):
         self.sent_at: float = sent_at
         self.data: bytes = data
         self.written: bool = False
+        self.route: Any = None
 
 
 class Replied(NamedTuple, Generic[RefT]):

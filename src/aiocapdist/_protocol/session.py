@@ -88,7 +88,7 @@ class Session(Generic[RefT]):
         proto_id, body = self._wire.greeting()
         self._greeting = self.request(proto_id, body, None, now)
 
-    def forget(self, flight: Flight[RefT]) -> bool:
+    def cancel(self, flight: Flight[RefT]) -> bool:
         """Nobody waits for this flight any more.
 
         False: its bytes never left, and no trace remains. True: they may have left, so

@@ -1,50 +1,47 @@
-"""The kinds of question a client asks."""
+"""The kinds of request: one class for each."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import Message
 
 from .._protocol import catalog
-from .._protocol.questions import CapitalDistributionQuestion, global_state_body
+from .._protocol.questions import global_state_body
 from .._protocol.replies import read_capital_distribution, read_global_state, read_message
 from ..models import CapitalDistribution, GlobalState, Security
-from .queue import RequestQueue
-from .request import Home, Request
+from .request import Queue, Request, RequestListener
+
+if TYPE_CHECKING:
+    from .routes import Route
 
 M = TypeVar("M", bound=Message)
 
 
 class DistributionRequest(Request[CapitalDistribution]):
-    """Proto 3212, about one security."""
+    """Proto 3212, for one security."""
 
-    __slots__ = ("_question", "_security", "code", "home")
+    __slots__ = ("_security", "code", "registry")
 
     proto_id = catalog.CAPITAL_DISTRIBUTION
     code: str
 
     def __init__(
         self,
-        lane: RequestQueue,
+        queue: Queue,
         attempts: int,
         code: str,
         security: Security,
-        question: CapitalDistributionQuestion,
-        home: Home,
+        registry: RequestListener,
     ) -> None:
-        Request.__init__(self, lane, attempts)  # super() would cost a third of all this
+        Request.__init__(self, queue, attempts)  # super() would cost a third of all this
         self.code = code
         self._security = security
-        self._question = question
-        self.home: Home | None = home
+        self.registry: RequestListener | None = registry
 
-    @property
-    def about(self) -> str:
-        return self.code
-
-    def body(self) -> bytes:
-        return self._question.body(self._security)
+    def body(self, route: Route) -> bytes:
+        # The route's own encoder: gateways of a group may be of several brokers.
+        return route.encoder.body(self._security)
 
     def read(self, body: bytes) -> CapitalDistribution:
         return read_capital_distribution(body, self.code, self._security)
@@ -57,7 +54,7 @@ class GlobalStateRequest(Request[GlobalState]):
 
     proto_id = catalog.GLOBAL_STATE
 
-    def body(self) -> bytes:
+    def body(self, route: Route) -> bytes:
         return global_state_body()
 
     def read(self, body: bytes) -> GlobalState:
@@ -71,24 +68,25 @@ class MessageRequest(Request[M]):
 
     def __init__(
         self,
-        lane: RequestQueue,
+        queue: Queue,
         attempts: int,
         proto_id: int,
         body: bytes,
         response_type: type[M],
+        *,
         idempotent: bool,
     ) -> None:
-        super().__init__(lane, attempts)
+        super().__init__(queue, attempts)
         self.proto_id = proto_id
         self._body = body
         self._response_type = response_type
         self._idempotent = idempotent
 
     @property
-    def repeatable(self) -> bool:
+    def idempotent(self) -> bool:
         return self._idempotent
 
-    def body(self) -> bytes:
+    def body(self, route: Route) -> bytes:
         return self._body
 
     def read(self, body: bytes) -> M:

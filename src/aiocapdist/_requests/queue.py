@@ -1,192 +1,278 @@
-"""A client's requests that wait for a token and for the connection."""
+"""A client's requests that wait for a token and for a connection."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Protocol, TypeAlias
 
-from .._loop import Clock, Waiter
-from .._protocol.flights import Flight
 from ..errors import AiocapdistError
-from ..quota._core.fair_queue import Place
+from .interfaces import Hub, TokenSource
 from .request import Request
+from .routes import QueuePlace, Route, least_loaded
 
-AnyRequest = Request[Any]
-
-
-class Sender(Protocol):
-    """What lanes need of a connection."""
-
-    def send(self, request: AnyRequest, now: float) -> Flight[Any]:
-        """Send it; ``now`` is the link's clock."""
-        ...
+AnyRequest: TypeAlias = Request[Any]
 
 
-class Link(Protocol):
-    """What lanes need of the supervisor."""
+class Source(Protocol):
+    """Makes requests as tokens come: a sweep, for example."""
 
-    request_timeout: float
-    clock: Clock
-    new_waiter: Callable[[], Waiter]
+    one_at_a_time: bool
+    """True if making a request may run the user's code: then one for each turn in line."""
 
     @property
-    def connection(self) -> Sender | None:
-        """Where requests can be sent now; None while there is no way."""
+    def ready(self) -> bool:
+        """True if :meth:`take` returns a request, as far as is known."""
         ...
 
-    def forget(self, flight: Flight[Any]) -> bool:
-        """Nobody waits for it any more. Whether its bytes may have left."""
+    def take(self) -> AnyRequest | None:
+        """Make the next request, which is sent at once; None if there is none."""
         ...
 
-    def final_error(self, *, sent: bool) -> AiocapdistError | None:
-        """What calls end with from now on; None while there is hope."""
+    def look_ahead(self) -> None:
+        """Find the next request, so that ``ready`` is true if there is one."""
         ...
 
-    def loss(self, cause: Exception, *, sent: bool) -> AiocapdistError:
-        """The error for a call that one lost connection ended."""
-        ...
-
-    def add(self, lane: RequestQueue) -> None:
-        """Let the lane know of the connection's coming and going."""
-        ...
-
-    def remove(self, lane: RequestQueue) -> None:
-        """The lane is done."""
+    def fail(self, error: AiocapdistError) -> None:
+        """No request will be sent any more."""
         ...
 
 
-class Tokens(Protocol):
-    """What lanes need of a quota: :class:`aiocapdist.quota.Quota` says what each does."""
+class RequestQueue:
+    """First come, first served; what has to be sent again goes to the head.
 
-    def join(self, lane: Place) -> None: ...
-    def leave(self, lane: Place) -> None: ...
-    def take_at_once(self, now: float) -> bool: ...
-    def pump(self) -> None: ...
-    def replied(self, at: float) -> None: ...
-    def refuse(self) -> bool: ...
-    def lost(self, count: int) -> None: ...
-    def unsent(self, count: int = 1) -> None: ...
-    def eta_in(self, lane: Place, position: int) -> float: ...
-
-
-class Way(Protocol):
-    """Where a request goes, and who is told what became of its token.
-
-    A client's lane has one, which it is itself; a group's has one for each gateway.
+    The queue waits in the line of each quota that may serve it, and sends over the gateway
+    whose quota grants a token first. Nothing is assigned to a gateway beforehand.
     """
 
-    @property
-    def name(self) -> str | None:
-        """The gateway's, where there are several."""
-
-    @property
-    def link(self) -> Link: ...
-
-    @property
-    def quota(self) -> Tokens: ...
-
-
-class RequestQueue(Place):
-    """First come first served; what has to go again goes to the head."""
-
-    name: str | None = None  # it is the way of its requests itself: see Way
-
-    def __init__(self, link: Link, quota: Tokens, *, patient: bool = False) -> None:
-        super().__init__(patient=patient)
-        self.link = link
-        self.quota = quota
+    def __init__(
+        self,
+        hub: Hub,
+        routes: Sequence[Route],
+        *,
+        patient: bool = False,
+        source: Source | None = None,
+    ) -> None:
+        self.hub = hub
+        self.routes = routes
+        self.patient = patient
+        self._source = source
         self._waiting: OrderedDict[AnyRequest, None] = OrderedDict()
+        by_quota: dict[TokenSource, list[Route]] = {}
+        for route in routes:
+            by_quota.setdefault(route.quota, []).append(route)
+        self._places = [QueuePlace(self, quota, its) for quota, its in by_quota.items()]
+        self._place_of = {route: place for place in self._places for route in place.routes}
+        self._only = routes[0] if len(routes) == 1 else None
+        self._granting = False
 
-    def beside(self) -> tuple[Link, Tokens]:
-        """The link and the quota of another lane that serves the same."""
-        return self.link, self.quota
+    def __repr__(self) -> str:
+        return f"<RequestQueue {self.length} queued, {self.open_routes} of {len(self.routes)} open>"
+
+    # ---- properties
 
     @property
     def length(self) -> int:
-        return len(self._waiting)
+        """Number of requests that wait; a source counts with its next one."""
+        source = self._source
+        return len(self._waiting) + (source is not None and source.ready)
+
+    @property
+    def queued(self) -> bool:
+        """True if it waits for tokens of any quota."""
+        return any(place.queued for place in self._places)
+
+    @property
+    def open_routes(self) -> int:
+        """Number of routes that are connected."""
+        return sum(route.link.connection is not None for route in self.routes)
+
+    # ---- requests come and go
 
     def submit(self, request: AnyRequest) -> None:
-        """Put it last in line; it may leave at once. A closed client fails it instead."""
-        link = self.link
-        connection = link.connection
-        if connection is None:
-            final = link.final_error(sent=False)
+        """Append a request. It may be sent at once. If no connection will come, fail it.
+
+        If sending raises, the request is put at the head and the exception raised.
+        """
+        if not self._waiting:
+            now = self.hub.clock()
+            route = self._only
+            if route is None:
+                route = self._acquire(now)
+            elif route.link.connection is None or not route.quota.try_acquire(now):
+                route = None
+            if route is not None:
+                self._send_or_release(request, route, now)
+                return
+            final = self.hub.final_error(sent=False)
             if final is not None:
                 request.fail(final)
                 return
-        elif not self._waiting:
-            now = link.clock()
-            if self.quota.take_at_once(now):
-                request.flight = connection.send(request, now)
-                if request.scopes:
-                    request.departed()
-                return
         self._waiting[request] = None
-        self.refresh()
-        self.quota.pump()
+        for place in self._places:
+            if not place.queued and place.route_for(request) is not None:
+                place.quota.join(place)
+                place.quota.pump()
 
-    def put_back(self, request: AnyRequest) -> None:
-        """It has to go again: first in line. The next pump may send it."""
+    def pump(self) -> None:
+        """Let each quota grant what it can, the least loaded gateway's first."""
+        for place in sorted(self._places, key=lambda place: place.load):
+            place.quota.pump()
+
+    def put_back(self, request: AnyRequest, *, anywhere: bool = False) -> None:
+        """Put a request at the head, to be sent again when the quotas are pumped next.
+
+        ``anywhere``: also on the route that it was sent on.
+        """
+        route = request.route
+        if anywhere or (route is not None and route.link.connection is None):
+            request.route = None  # a gateway that comes back is as good as any
         self._waiting[request] = None
         self._waiting.move_to_end(request, last=False)
         self.refresh()
-
-    def refuse(self, request: AnyRequest) -> bool:
-        """OpenD refused it for frequency. True: it goes again, when the quota says."""
-        if not request.way.quota.refuse():
-            return False
-        self.put_back(request)
-        return True
+        self.hub.pump_later()
 
     def withdraw(self, request: AnyRequest) -> None:
-        """Nobody waits for it any more, and it was not sent."""
+        """Remove a request that nobody wants any more, and that was not sent."""
         self._waiting.pop(request, None)
-        self.refresh()
+        if not self._has_pending():
+            self._leave_all()
+
+    def drain(self) -> list[AnyRequest]:
+        """Remove and return all requests, and leave every line."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._leave_all()
+        return waiting
 
     def eta(self, request: AnyRequest) -> float:
-        """Seconds until it could go: an estimate; infinite while not connected."""
-        if self.link.connection is None:
-            return float("inf")
+        """Estimate the seconds until a request is sent; infinite while not connected."""
         waiting = self._waiting
         if next(reversed(waiting)) is request:  # it has just come, as nearly always
             position = len(waiting)
         else:
             position = next(n for n, other in enumerate(waiting, 1) if other is request)
-        return self.quota.eta_in(self, position)
+        return self.eta_at(position)
 
-    def grant(self, count: int, now: float) -> int:
-        waiting, connection = self._waiting, self.link.connection
-        assert connection is not None
-        used = 0
-        while used < count and waiting:
-            request, _ = waiting.popitem(last=False)
-            try:
-                request.flight = connection.send(request, now)
-            except BaseException:
-                self.put_back(request)  # a fault of our own: it shall cost nobody an answer
-                raise
-            if request.scopes:
-                request.departed()
-            used += 1
-        if not self._wants():
-            self.refresh()
-        return used
+    def eta_at(self, position: int) -> float:
+        """Estimate the seconds until the request at this position is sent, from 1."""
+        places = [place for place in self._places if place.is_open]
+        if not places:
+            return math.inf
+        if len(places) == 1:
+            return places[0].quota.eta_of(places[0], position)
+        # After one round of all their tokens the next is like the first, near enough.
+        quotas = [place.quota for place in places]
+        span = max(quota.period for quota in quotas)
+        in_a_round = sum(int(quota.limit * span / quota.period) for quota in quotas)
+        whole, index = divmod(position - 1, in_a_round)
+        times = merge(*(place.etas() for place in places))
+        return next(islice(times, index, None)) + whole * span
+
+    # ---- callbacks of the hub (see interfaces.ConnectionListener)
 
     def refresh(self) -> None:
-        """Be in the quota's line exactly while there is something to send and a way."""
-        if self._wants() and self.link.connection is not None:
-            self.quota.join(self)
-        else:
-            self.quota.leave(self)
+        """Wait in the line of each quota that can serve something here, and in no other."""
+        for place in self._places:
+            if self._has_pending_for(place):
+                place.quota.join(place)
+            else:
+                place.quota.leave(place)
 
     def fail(self, error: AiocapdistError) -> None:
-        """The client is at its end: so is all that waits."""
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        self.refresh()
-        for request in waiting:
+        """End everything that waits: no connection will come."""
+        for request in self.drain():
             request.fail(error)
+        if self._source is not None:
+            self._source.fail(error)
 
-    def _wants(self) -> bool:
-        return bool(self._waiting)
+    # ---- tokens
+
+    def grant(self, place: QueuePlace, count: int, now: float) -> int:
+        """Send what can be sent with ``count`` tokens of this place's quota.
+
+        Return the number used. If sending raises, the rest is released first.
+        """
+        if self._granting:
+            # The user's code, which makes a source's codes, let another quota grant its tokens.
+            place.quota.leave(place)
+            return 0
+        self._granting = True
+        source, left = self._source, count
+        fewest = count - 1 if source is not None and source.one_at_a_time else 0
+        try:
+            while left > fewest and (request := self._take(place)) is not None:
+                route = place.route_for(request) if self._only is None else self._only
+                assert route is not None
+                self._send(request, route, now)
+                left -= 1
+            if source is not None:
+                source.look_ahead()
+        except BaseException:
+            place.quota.release(left)
+            raise
+        finally:
+            self._granting = False
+        self.refresh()
+        return count - left
+
+    def _take(self, place: QueuePlace) -> AnyRequest | None:
+        """Remove and return the next request that has a route at this place."""
+        waiting = self._waiting
+        if waiting:
+            if self._only is not None:
+                return waiting.popitem(last=False)[0]
+            request = place.first_of(waiting)
+            if request is not None:
+                del waiting[request]
+                return request
+        return None if self._source is None else self._source.take()
+
+    def _acquire(self, now: float) -> Route | None:
+        """Take a token for the least loaded route that has one."""
+        route = least_loaded(self.routes)
+        if route is None or route.quota.try_acquire(now):
+            return route
+        others = [other for other in self.routes if other.link.connection is not None]
+        for other in sorted(others, key=lambda other: other.load):
+            if other.quota.try_acquire(now):
+                return other
+        return None
+
+    # ---- sending
+
+    def _send(self, request: AnyRequest, route: Route, now: float) -> None:
+        connection = route.link.connection
+        assert connection is not None
+        try:
+            request.flight = connection.send(request, route, now)
+        except BaseException:
+            self.put_back(request)  # a fault of ours must not cost a caller the answer
+            raise
+        request.route = route
+        if request.scopes is not None:
+            request.mark_sent()
+
+    def _send_or_release(self, request: AnyRequest, route: Route, now: float) -> None:
+        try:
+            self._send(request, route, now)
+        except BaseException:
+            route.quota.release()
+            raise
+
+    # ---- places
+
+    def _has_pending(self) -> bool:
+        return bool(self._waiting) or (self._source is not None and self._source.ready)
+
+    def _has_pending_for(self, place: QueuePlace) -> bool:
+        if self._source is not None and self._source.ready:
+            return place.is_open
+        return place.first_of(self._waiting) is not None
+
+    def _leave_all(self) -> None:
+        for place in self._places:
+            place.quota.leave(place)

@@ -1,10 +1,10 @@
-"""The life of one request: in line, in flight, perhaps in line again, then done.
+"""The life of one request: queued, in flight, perhaps queued again, then done.
 
 ::
 
-    in line ──granted──▶ in flight ──replied──▶ done
-       ▲                     │
-       └──refused, lost, damaged, timed out: while attempts are left
+    queued ──granted──▶ in flight ──replied──▶ done
+       ▲                   │
+       └──rejected, lost, damaged, timed out: while attempts are left
 
 Everything here is synchronous: no state change contains an ``await``.
 """
@@ -31,218 +31,221 @@ from ..errors import (
 if TYPE_CHECKING:
     from .._loop import Waiter
     from .._protocol.flights import Flight
-    from .queue import RequestQueue, Way
+    from .interfaces import Hub
+    from .routes import Route
 
 T = TypeVar("T")
 log = logging.getLogger("aiocapdist")
 
 
-class Sink(Protocol):
-    """Someone who takes in what becomes of requests, a sweep say."""
+class RequestListener(Protocol):
+    """Called when a request is done: a sweep, for example."""
 
-    def wake(self, source: Any) -> None:
-        """It is done. Must return at once."""
+    def on_done(self, request: Any) -> None:
+        """The request is done. Must return at once."""
 
 
-class Home(Protocol):
-    """Where requests of one kind are known while they wait or fly."""
+class Queue(Protocol):
+    """Where a request waits for a token (see :class:`.queue.RequestQueue`)."""
 
-    def ended(self, request: Any) -> None:
-        """It is done: called once, before anyone is woken."""
+    hub: Hub
+
+    def put_back(self, request: Any, *, anywhere: bool = False) -> None: ...
+    def withdraw(self, request: Any) -> None: ...
+    def eta(self, request: Any) -> float: ...
 
 
 class Request(ABC, Generic[T]):
-    """One question to OpenD, for however many wait for its answer."""
+    """One request to OpenD, for any number of callers that wait for its reply."""
 
     __slots__ = (
-        *("answered_at", "attempts", "done", "error", "flight", "lane", "scopes", "sinks", "value"),
-        *("waiters", "way"),
+        *("answered_at", "attempts", "done", "error", "flight", "listeners", "queue", "route"),
+        *("scopes", "value", "waiters"),
     )
 
     proto_id: int
-    home: Home | None = None
+    registry: RequestListener | None = None
+    """Called first when the request is done, before anyone is woken."""
 
-    def __init__(self, lane: RequestQueue, attempts: int) -> None:
-        self.lane = lane
-        self.way: Way = lane
+    def __init__(self, queue: Queue, attempts: int) -> None:
+        self.queue = queue
         self.attempts: int = attempts
+        self.route: Route | None = None
+        """The route it was sent on last; None if it may be sent on any."""
         self.flight: Flight[Any] | None = None
-        self.waiters: list[Waiter] = []
-        self.sinks: tuple[Sink, ...] = ()
-        self.scopes: tuple[anyio.CancelScope, ...] = ()
+        # A dict as an ordered set: many callers may leave in any order.
+        self.waiters: dict[Waiter, None] = {}
+        self.listeners: tuple[RequestListener, ...] = ()
+        self.scopes: dict[anyio.CancelScope, None] | None = None
         self.done: bool = False
         self.answered_at: float = 0.0
         self.value: T | None = None
         self.error: AiocapdistError | None = None
 
-    # ---- what a kind of request says of itself
+    # ---- what each kind of request defines
 
     @property
-    def about(self) -> str | None:
-        """The security asked about, where there is one."""
+    def code(self) -> str | None:
+        """The security asked about; None if there is none."""
         return None
 
     @property
-    def repeatable(self) -> bool:
-        """Whether it may be sent again when its fate is unknown: a read may."""
+    def idempotent(self) -> bool:
+        """True if it may be sent again when its fate is unknown."""
         return True
 
     @abstractmethod
-    def body(self) -> bytes:
-        """The clear body to send."""
+    def body(self, route: Route) -> bytes:
+        """Return the plaintext body to send on this route."""
 
     @abstractmethod
     def read(self, body: bytes) -> T:
-        """The answer in a reply's clear body; raise what it amounts to."""
+        """Return the value in a reply's plaintext body, or raise the error it stands for."""
 
     # ---- waiting for it
 
-    async def wait(self, while_in_line: anyio.CancelScope | None = None) -> T:
-        """The answer. Cancelling leaves; when the last one leaves, the request goes too.
+    async def wait(self, while_queued: anyio.CancelScope | None = None) -> T:
+        """Return the value. Cancelling the last caller that waits cancels the request.
 
-        The deadline of ``while_in_line`` counts until the request is sent, no longer.
+        The deadline of ``while_queued`` applies until the request is sent, no longer.
         """
-        if while_in_line is not None:
-            self.scopes = (*self.scopes, while_in_line)
-        waiter = self.lane.link.new_waiter()
-        self.waiters.append(waiter)
+        if while_queued is not None:
+            self._add_scope(while_queued)
+        waiter = self.queue.hub.new_waiter()
+        self.waiters[waiter] = None
         try:
             await waiter
         except BaseException:
-            if while_in_line in self.scopes:  # else it would be kept while others wait
-                self.scopes = tuple(scope for scope in self.scopes if scope is not while_in_line)
+            if while_queued is not None and self.scopes is not None:
+                self.scopes.pop(while_queued, None)  # else kept for as long as others wait
             if not self.done:
-                self.waiters.remove(waiter)
-                self.give_up()
+                del self.waiters[waiter]
+                self.cancel_if_unwanted()
             raise
         return self.result()
 
+    def _add_scope(self, scope: anyio.CancelScope) -> None:
+        if self.scopes is None:
+            self.scopes = {}
+        self.scopes[scope] = None
+
     def result(self) -> T:
-        """The answer of a request that is done, or its error, raised."""
+        """Return the value of a request that is done, or raise its error."""
         if self.error is not None:
             raise own_copy(self.error)
         return self.value  # type: ignore[return-value]
 
-    def leave(self, sink: Sink) -> None:
-        """This one wants to hear of it no more."""
-        self.sinks = tuple(other for other in self.sinks if other is not sink)
-        self.give_up()
+    def remove_listener(self, listener: RequestListener) -> None:
+        """Call this listener no more; cancel the request if nobody else wants it."""
+        self.listeners = tuple(other for other in self.listeners if other is not listener)
+        self.cancel_if_unwanted()
 
-    def give_up(self) -> None:
-        """End it, unless someone waits for it."""
-        if not (self.waiters or self.sinks or self.done):
-            self._abandon()
-
-    def departed(self) -> None:
-        """It was sent: what was to end the waiting in line ends nothing any more."""
-        for scope in self.scopes:
-            scope.deadline = math.inf
-        self.scopes = ()
-
-    def _abandon(self) -> None:
+    def cancel_if_unwanted(self) -> None:
+        """Cancel the request unless someone waits for it."""
+        if self.waiters or self.listeners or self.done:
+            return
         self.done = True
         flight, self.flight = self.flight, None
-        way = self.way
         if flight is None:
-            self.lane.withdraw(self)
-        elif not way.link.forget(flight):
-            way.quota.unsent()
-            way.quota.pump()
-        if self.home is not None:
-            self.home.ended(self)
+            self.queue.withdraw(self)
+        elif not flight.route.link.cancel(flight):
+            flight.route.quota.release()
+            flight.route.quota.pump()
+        if self.registry is not None:
+            self.registry.on_done(self)
 
-    # ---- what the connection tells (see _connection.Pending)
+    def mark_sent(self) -> None:
+        """Deadlines for the time in the queue no longer apply."""
+        for scope in self.scopes or ():
+            scope.deadline = math.inf
+        self.scopes = None
 
-    def replied(self, body: bytes, at: float) -> None:
+    # ---- callbacks of the connection (see _connection.connection.Pending)
+
+    def replied(self, flight: Flight[Any], body: bytes, at: float) -> None:
         self.flight = None
         try:
             self.value = self.read(body)
         except Exception as error:
-            self._answered_no(error, at)
+            self._replied_with_error(flight, error, at)
         else:
             self.answered_at = at
-            self.way.quota.replied(at)
+            flight.route.quota.replied(at)
             self._finish()
 
-    def _answered_no(self, error: Exception, at: float) -> None:
-        """Its reply amounts to an error."""
-        if isinstance(error, QuotaExceeded) and self.lane.refuse(self):
+    def _replied_with_error(self, flight: Flight[Any], error: Exception, at: float) -> None:
+        quota = flight.route.quota
+        if isinstance(error, QuotaExceeded) and quota.reject():
+            # Its quota knows when that gateway can be asked again.
+            self.queue.put_back(self, anywhere=True)
             return
-        self.way.quota.replied(at)
+        quota.replied(at)
         if isinstance(error, BackendError):
-            self._again_or_fail(error)
+            self._retry_or_fail(error)
         elif isinstance(error, AiocapdistError):
-            self._fail(error)
+            self.fail(error)
         else:
-            self._fail(_not_understood(self.proto_id, error))
+            self.fail(_unreadable(self.proto_id, error))
 
-    def damaged(self, error: AiocapdistError, at: float) -> None:
+    def damaged(self, flight: Flight[Any], error: AiocapdistError, at: float) -> None:
         self.flight = None
-        self.way.quota.replied(at)
+        flight.route.quota.replied(at)
         if isinstance(error, OpenDError) and not isinstance(error, BackendError):
-            self._fail(error)
+            self.fail(error)
         else:
-            self._again_or_fail(error)
+            self._retry_or_fail(error)
 
-    def timed_out(self, *, sent: bool) -> None:
+    def timed_out(self, flight: Flight[Any]) -> None:
         self.flight = None
-        if not sent:
-            self.way.quota.unsent()
-        self._again_or_fail(
-            RequestTimeout(self.proto_id, self.way.link.request_timeout, self.about)
-        )
+        if not flight.written:
+            flight.route.quota.release()
+        timeout = flight.route.link.request_timeout
+        self._retry_or_fail(RequestTimeout(self.proto_id, timeout, self.code))
 
-    def settled(self, at: float) -> None:
-        self.way.quota.replied(at)
-
-    def lost(self, cause: Exception, *, sent: bool, forgotten: bool) -> None:
+    def lost(self, flight: Flight[Any], cause: Exception) -> None:
+        self.flight = None
+        route, sent = flight.route, flight.written
         if sent:
-            self.way.quota.lost(1)
+            route.quota.lost(1)
         else:
-            self.way.quota.unsent()
-        if forgotten or self.done:
-            return
-        self.flight = None
-        final = self.lane.link.final_error(sent=sent)
+            route.quota.release()
+        if self.done:
+            return  # cancelled between the end of the client and that of its connection
+        final = self.queue.hub.final_error(sent=sent)
         if final is not None:
-            self._fail(final)
+            self.fail(final)
         elif sent:
-            self._again_or_fail(self.way.link.loss(cause, sent=True))
+            self._retry_or_fail(route.link.loss(cause, sent=True))
         else:
-            self.lane.put_back(self)
+            self.queue.put_back(self)
 
     # ---- the end
 
-    def fail(self, error: AiocapdistError) -> None:
-        """End it with this error; it is not in flight and in no line."""
-        self._fail(error)
-
-    def _again_or_fail(self, error: AiocapdistError) -> None:
+    def _retry_or_fail(self, error: AiocapdistError) -> None:
         self.attempts -= 1
-        if self.attempts > 0 and self.repeatable:
-            self.lane.put_back(self)
+        if self.attempts > 0 and self.idempotent:
+            self.queue.put_back(self)
         else:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: AiocapdistError) -> None:
+    def fail(self, error: AiocapdistError) -> None:
+        """End the request with this error. It must not be queued or in flight."""
         self.error = error
         self._finish()
 
     def _finish(self) -> None:
         self.done = True
-        if self.home is not None:
-            self.home.ended(self)
+        if self.registry is not None:
+            self.registry.on_done(self)
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        for sink in self.sinks:
-            sink.wake(self)
+        for listener in self.listeners:
+            listener.on_done(self)
 
 
-def _not_understood(proto_id: int, error: Exception) -> ProtocolError:
-    log.error("a reply to %d could not be understood", proto_id, exc_info=error)
-    failure = ProtocolError(
-        f"a reply to {proto_id} could not be understood: {type(error).__name__}"
-    )
+def _unreadable(proto_id: int, error: Exception) -> ProtocolError:
+    log.error("cannot read a reply to proto %d", proto_id, exc_info=error)
+    failure = ProtocolError(f"cannot read a reply to proto {proto_id}: {type(error).__name__}")
     failure.__cause__ = error
     return failure

@@ -1,58 +1,66 @@
-"""Where equal questions meet: what is being asked, and what was answered lately."""
+"""Single-flight: equal calls share one request. Also a cache of the latest answers."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections import OrderedDict
+from typing import NamedTuple
 
 from .._loop import Clock
-from .._protocol.questions import CapitalDistributionQuestion
 from ..models import CapitalDistribution, Security
 from .kinds import DistributionRequest
-from .queue import RequestQueue
+from .request import Queue
 
-REMEMBERED = 4096  # securities: more than a user's list, less than memory would mind
+CACHED = 4096
+"""Number of answers kept: more than a user's list of securities, and little memory."""
 
-Answer: TypeAlias = tuple[float, CapitalDistribution, str | None]
-"""When it came, what it was, and which gateway gave it, where there are several."""
+
+class CachedAnswer(NamedTuple):
+    """The latest answer about a security."""
+
+    at: float
+    value: CapitalDistribution
+    gateway: str | None
+    """The gateway that gave it; None for a single client."""
 
 
 class SingleFlight:
-    """One client's capital-distribution questions, by code."""
+    """One client's capital-distribution requests, by code."""
 
-    def __init__(self, clock: Clock, question: CapitalDistributionQuestion, attempts: int) -> None:
+    def __init__(self, clock: Clock, attempts: int) -> None:
         self._clock = clock
-        self._question = question
         self._attempts = attempts
-        self.asked: dict[str, DistributionRequest] = {}
-        """What waits or flies, by code: an equal question joins it."""
-        # In two generations, so that forgetting the oldest costs nothing for each answer.
-        self._answered: dict[str, Answer] = {}
-        self._before: dict[str, Answer] = {}
+        self.pending: dict[str, DistributionRequest] = {}
+        """Requests that are queued or in flight, by code: an equal call joins one."""
+        self._cache: OrderedDict[str, CachedAnswer] = OrderedDict()
 
-    def recent(self, code: str, max_age: float) -> CapitalDistribution | None:
-        """The last answer about this code, if it came within ``max_age`` seconds."""
-        found = self._answered.get(code) or self._before.get(code)
-        if found is None:
+    def cached(self, code: str, max_age: float) -> CachedAnswer | None:
+        """Return the latest answer about this code if it is at most ``max_age`` seconds old."""
+        answer = self._cache.get(code)
+        if answer is None or self._clock() - answer.at > max_age:
             return None
-        seen_at, value, _ = found
-        return value if self._clock() - seen_at <= max_age else None
+        return answer
 
     def answered_by(self, code: str) -> str | None:
-        """The gateway that gave the last answer about this code."""
-        found = self._answered.get(code) or self._before.get(code)
-        return None if found is None else found[2]
+        """Return the gateway that gave the latest answer about this code."""
+        answer = self._cache.get(code)
+        return None if answer is None else answer.gateway
 
-    def ask(self, code: str, security: Security, lane: RequestQueue) -> DistributionRequest:
-        """A new question, which others may join until it is answered; not yet in line."""
-        request = DistributionRequest(lane, self._attempts, code, security, self._question, self)
-        self.asked[code] = request
+    def start(self, code: str, security: Security, queue: Queue) -> DistributionRequest:
+        """Make a request that others can join until it is done. It is not yet submitted."""
+        request = DistributionRequest(queue, self._attempts, code, security, self)
+        self.pending[code] = request
         return request
 
-    def ended(self, request: DistributionRequest) -> None:
-        """It is answered, failed or given up: nobody can join it any more."""
-        code, value = request.code, request.value
-        del self.asked[code]
-        if value is not None:
-            self._answered[code] = (request.answered_at, value, request.way.name)
-            if len(self._answered) >= REMEMBERED // 2:
-                self._before, self._answered = self._answered, {}
+    def on_done(self, request: DistributionRequest) -> None:
+        """No call can join this request any more."""
+        code, value, cache = request.code, request.value, self._cache
+        del self.pending[code]
+        if value is None:
+            return
+        route = request.route
+        gateway = None if route is None else route.name
+        fields = (request.answered_at, value, gateway)
+        cache[code] = tuple.__new__(CachedAnswer, fields)  # half the cost of CachedAnswer(…)
+        cache.move_to_end(code)
+        if len(cache) > CACHED:
+            cache.popitem(last=False)

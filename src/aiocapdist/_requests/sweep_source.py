@@ -1,4 +1,4 @@
-"""A sweep's place in line: codes are drawn as tokens come, outcomes collected as they come."""
+"""The requests of a sweep: codes are drawn as tokens come, outcomes collected as they come."""
 
 from __future__ import annotations
 
@@ -10,207 +10,195 @@ from ..errors import AiocapdistError, InvalidCode, own_copy
 from ..models import Outcome, Security
 from .kinds import DistributionRequest
 from .queue import RequestQueue
-from .single_flight import REMEMBERED, SingleFlight
+from .single_flight import CACHED, SingleFlight
 
-LEAD = 1024
-"""Codes that a sweep has in flight or unread at most: it never runs far ahead of its reader."""
+WINDOW = 1024
+"""Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
+reader."""
 
 
-class SweepSource(RequestQueue):
-    """Looks one code ahead, so that its end, bad codes and codes that someone already
-    asks about wait for no token.
+class SweepSource:
+    """Makes a sweep's requests, in a queue of its own (see :class:`.queue.Source`).
 
-    ``singles`` is the lane of the client's single calls: what other callers joined goes
-    on there when the sweep is left.
+    It looks one code ahead, so that the end, wrong codes and codes that somebody already
+    asks for wait for no token. ``singles`` is the queue of the client's single calls:
+    requests that other callers joined go on there when the sweep is left.
     """
 
     def __init__(
-        self, codes: Iterable[str], singles: RequestQueue, desk: SingleFlight, *, max_age: float
+        self,
+        codes: Iterable[str],
+        singles: RequestQueue,
+        single_flight: SingleFlight,
+        *,
+        max_age: float,
     ) -> None:
-        super().__init__(*singles.beside(), patient=True)
+        self.queue = RequestQueue(singles.hub, singles.routes, patient=True, source=self)
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None
         self.left: bool = False
         self._singles = singles
-        self._desk = desk
+        self._single_flight = single_flight
         self._max_age = max_age
-        self._times = _repeated(codes)
-        self._codes: Iterator[str] | None = iter(_once(codes) if self._times else codes)
+        self._repeats = _repeats(codes)
+        self._codes: Iterator[str] | None = iter(_once(codes) if self._repeats else codes)
         # Where the codes cannot be counted beforehand, the latest outcomes serve repeats.
         self._latest: OrderedDict[str, Outcome] | None = (
             None if isinstance(codes, Collection) else OrderedDict()
         )
+        # Such codes are made by the user's own code, which may let others join the line.
+        self.one_at_a_time: bool = self._latest is not None
         self._next: tuple[str, Security] | None = None
-        self._under_way: set[DistributionRequest] = set()
+        self._pending: set[DistributionRequest] = set()
         self._final: AiocapdistError | None = None
-        # Whether a code that nobody else asks about needs a token, whatever it is.
-        self._plain = self._latest is None and max_age <= 0
-        self._room = LEAD
+        # True if every code that nobody else asks for needs a token.
+        self._simple = self._latest is None and max_age <= 0
+        self._room = WINDOW
 
-    # ---- what the reader calls
+    # ---- called by the reader
 
     @property
     def finished(self) -> bool:
-        """Whether no outcome is left or to come."""
-        return not (self.unread or self._under_way or self._next or self._codes is not None)
+        """True if no outcome is left or to come."""
+        return not (self.unread or self._pending or self._next or self._codes is not None)
 
     def start(self) -> None:
-        """Begin."""
-        self.link.add(self)
-        self._final = self.link.final_error(sent=False)
-        self._plain = self._plain and self._final is None
-        self._go_on()
+        """Begin to draw codes."""
+        hub = self.queue.hub
+        hub.add(self.queue)
+        self._final = hub.final_error(sent=False)
+        self._simple = self._simple and self._final is None
+        self._resume()
 
-    def caught_up(self) -> None:
-        """Outcomes were read. Further codes are drawn many at a time, not for each."""
-        self._room = LEAD - len(self.unread) - len(self._under_way)
-        if self._next is None and self._codes is not None and self._room >= LEAD // 2:
-            self._go_on()
+    def outcomes_read(self) -> None:
+        """Draw further codes if there is room for many: not for each outcome that was read."""
+        self._room = WINDOW - len(self.unread) - len(self._pending)
+        if self._next is None and self._codes is not None and self._room >= WINDOW // 2:
+            self._resume()
 
     def leave(self) -> None:
-        """The reader is gone: no further token is spent for it."""
+        """Stop: no further token is spent for this sweep. Repeatable."""
         self.left = True
         self._codes = self._next = None
-        under_way, self._under_way = self._under_way, set()
-        for request in under_way:
-            request.leave(self)
-            if not request.done and request.lane is self:
-                request.lane = self._singles  # others joined it: it goes on there
-        orphans = list(self._waiting)
-        self._waiting.clear()
-        self.refresh()
-        self.link.remove(self)
-        for orphan in orphans:
-            orphan.lane = self._singles
+        pending, self._pending = self._pending, set()
+        for request in pending:
+            request.remove_listener(self)
+            if not request.done and request.queue is self.queue:
+                request.queue = self._singles  # others joined it: it goes on there
+        joined = self.queue.drain()
+        self.queue.hub.remove(self.queue)
+        for orphan in joined:
+            orphan.queue = self._singles
             self._singles.submit(orphan)
 
-    # ---- what requests call
+    # ---- called by requests
 
-    def wake(self, source: DistributionRequest) -> None:
-        self._under_way.discard(source)
-        code, error = source.code, source.error
+    def on_done(self, request: DistributionRequest) -> None:
+        """Keep the outcome of a request until it is read."""
+        self._pending.discard(request)
+        code, error, route = request.code, request.error, request.route
         own = None if error is None else own_copy(error)
-        fields = (code, source.value, own, source.way.name)
+        fields = (code, request.value, own, None if route is None else route.name)
         outcome: Outcome = tuple.__new__(Outcome, fields)  # half the cost of Outcome(…)
         if self._latest is not None:
             self._latest[code] = outcome
-            if len(self._latest) > REMEMBERED:
+            if len(self._latest) > CACHED:
                 self._latest.popitem(last=False)
-        if self._times:
-            self.unread.extend([outcome] * (self._times.pop(code, 1) - 1))
+        if self._repeats:
+            self.unread.extend([outcome] * (self._repeats.pop(code, 1) - 1))
         self.unread.append(outcome)
         if self.reader is not None:
             wake(self.reader)
 
-    # ---- what the supervisor and the quota call
+    # ---- called by the queue (see queue.Source)
 
     @property
-    def length(self) -> int:
-        return len(self._waiting) + (self._next is not None)
+    def ready(self) -> bool:
+        return self._next is not None
+
+    def take(self) -> DistributionRequest | None:
+        self.look_ahead()  # somebody may have asked for the next code meanwhile
+        if self._next is None:
+            return None
+        (code, security), self._next = self._next, None
+        request = self._single_flight.start(code, security, self.queue)
+        request.listeners = (self,)
+        self._pending.add(request)
+        return request
+
+    def look_ahead(self) -> None:
+        """Find the next code that needs a token; deal with those before it that need none."""
+        if self._next is not None:
+            if not self._answer_without_token(self._next[0]):
+                return
+            self._next = None
+        self._draw()
 
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
-        self._plain = False
-        super().fail(error)
-        self._look_ahead()
+        self._simple = False
+        self.look_ahead()
 
-    def _wants(self) -> bool:
-        return bool(self._waiting) or self._next is not None
+    # ---- codes
 
-    def grant(self, count: int, now: float) -> int:
-        # What has to go again goes first.
-        used = super().grant(count, now) if self._waiting else 0
-        self._look_ahead()  # the code held out may have been asked about meanwhile
-        connection, desk = self.link.connection, self._desk
-        assert connection is not None
-        if self._latest is not None:
-            # The codes are made by the user's own code, which may let others join meanwhile.
-            count = min(count, 1)
-        while used < count and self._next is not None:
-            (code, security), self._next = self._next, None
-            request = desk.ask(code, security, self)
-            request.sinks = (self,)
-            self._under_way.add(request)
-            request.flight = connection.send(request, now)
-            used += 1
-            self._draw_next()
-        if not self._wants():
-            self.refresh()
-        return used
+    def _resume(self) -> None:
+        self.look_ahead()
+        self.queue.refresh()
+        self.queue.pump()
 
-    # ---- inside
-
-    def _go_on(self) -> None:
-        self._look_ahead()
-        self.refresh()
-        self.quota.pump()
-
-    def _look_ahead(self) -> None:
-        """Hold out the next code that needs a token; deal with those that need none."""
-        if self._next is not None:
-            if not self._answered_without_token(self._next[0]):
-                return
-            self._next = None
-        self._draw_next()
-
-    def _draw_next(self) -> None:
+    def _draw(self) -> None:
         codes = self._codes
         while codes is not None and self._room > 0:
             try:
                 code = next(codes)
             except StopIteration:
-                return self._drawn()
-            except Exception as error:  # the user's iterable: it ends the drawing only
+                return self._exhausted()
+            except Exception as error:  # of the user's iterable: it ends the drawing only
                 self.failure = error
-                return self._drawn()
+                return self._exhausted()
             self._room -= 1
             try:
                 security = Security.parse(code)
             except InvalidCode as error:
                 self._put_invalid(code, error)
                 continue
-            if self._plain and code not in self._desk.asked:
-                self._next = (code, security)
-                return None
-            if not self._answered_without_token(code):
+            simple = self._simple and code not in self._single_flight.pending
+            if simple or not self._answer_without_token(code):
                 self._next = (code, security)
                 return None
         return None
 
-    def _drawn(self) -> None:
-        """No code is left to draw."""
+    def _exhausted(self) -> None:
         self._codes = None
         if self.finished and self.reader is not None:
             wake(self.reader)
 
     def _put_invalid(self, code: object, error: InvalidCode) -> None:
         shown = shown_as(code)
-        for _ in range(self._times.pop(shown, 1)):
+        for _ in range(self._repeats.pop(shown, 1)):
             # A copy without the traceback, whose frames would hold the reader: dropped before
             # this was read, it would be found by the garbage collector only.
             self._put(Outcome(shown, error=own_copy(error)))
 
-    def _answered_without_token(self, code: str) -> bool:
+    def _answer_without_token(self, code: str) -> bool:
+        """True if this code needs no request of its own."""
         if self._final is not None:
-            for _ in range(self._times.pop(code, 1)):
+            for _ in range(self._repeats.pop(code, 1)):
                 self._put(Outcome(code, error=own_copy(self._final)))
         elif self._latest is not None and (latest := self._latest.get(code)) is not None:
             self._put(latest)
-        elif self._max_age > 0 and (value := self._desk.recent(code, self._max_age)) is not None:
-            for _ in range(self._times.pop(code, 1)):
-                self._put(Outcome(code, value, None, self._desk.answered_by(code)))
-        elif (asked := self._desk.asked.get(code)) is None:
+        elif self._max_age > 0 and (answer := self._single_flight.cached(code, self._max_age)):
+            for _ in range(self._repeats.pop(code, 1)):
+                self._put(Outcome(code, answer.value, None, answer.gateway))
+        elif (request := self._single_flight.pending.get(code)) is None:
             return False
-        elif asked in self._under_way:
-            self._times[code] = self._times.get(code, 1) + 1
+        elif request in self._pending:
+            self._repeats[code] = self._repeats.get(code, 1) + 1
         else:
-            self._watch(asked)
+            self._pending.add(request)
+            request.listeners = (*request.listeners, self)
         return True
-
-    def _watch(self, request: DistributionRequest) -> None:
-        self._under_way.add(request)
-        request.sinks = (*request.sinks, self)
 
     def _put(self, outcome: Outcome) -> None:
         self.unread.append(outcome)
@@ -218,8 +206,8 @@ class SweepSource(RequestQueue):
             wake(self.reader)
 
 
-def _repeated(codes: Iterable[object]) -> dict[str, int]:
-    """How often each code is given that is given more than once, where that can be told."""
+def _repeats(codes: Iterable[object]) -> dict[str, int]:
+    """Count the codes that are given more than once, if that can be known beforehand."""
     if not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict):
         return {}
     names = [shown_as(code) for code in codes]
@@ -229,10 +217,10 @@ def _repeated(codes: Iterable[object]) -> dict[str, int]:
 
 
 def _once(codes: Iterable[str]) -> Iterable[str]:
-    """Each code once, in the order in which they first come."""
+    """Return each code once, in the order in which they first come."""
     return {shown_as(code): code for code in codes}.values()
 
 
 def shown_as(code: object) -> str:
-    """What an outcome calls a code: its text, or of what is none how Python writes it."""
+    """The code as shown in an outcome: the string, else its repr."""
     return code if isinstance(code, str) else repr(code)

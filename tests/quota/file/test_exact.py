@@ -139,7 +139,7 @@ class Account(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_single_call_comes(self, data: st.DataObject) -> None:
         process = self.chosen(data)
-        if process.quota.take_at_once(self.machine.now):
+        if process.quota.try_acquire(self.machine.now):
             process.under_way.append(self.machine.now)
 
     @rule(seconds=st.one_of(st.floats(0, 0.2), st.floats(0, 40)))
@@ -177,7 +177,7 @@ class Account(RuleBasedStateMachine):
     def one_is_refused(self, data: st.DataObject) -> None:
         """OpenD did not count it: someone else had spent the account's."""
         process = self.chosen(data, busy=True)
-        process.quota.refuse()
+        process.quota.reject()
         process.under_way.pop()
         process.lanes[0].ask(1)
         self.pump(process)
@@ -186,7 +186,7 @@ class Account(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_was_never_written(self, data: st.DataObject) -> None:
         process = self.chosen(data, busy=True)
-        process.quota.unsent()
+        process.quota.release()
         process.under_way.pop()
         self.pump(process)
 

@@ -332,7 +332,7 @@ async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing
             async with anyio.create_task_group() as group:
                 call = Call(group, client.capital_distribution, "HK.00001")
                 await until(lambda: quota._ledger.held == 1)
-                await until(lambda: client._desk.asked["HK.00001"].flight.written)  # type: ignore[union-attr]
+                await until(lambda: client._single_flight.pending["HK.00001"].flight.written)  # type: ignore[union-attr]
                 call.cancel()
             keeps = path.open("rb")
             fcntl.flock(keeps, fcntl.LOCK_EX)

@@ -63,13 +63,13 @@ def test_what_is_granted_is_in_the_file_before_it_is_sent(machine: Machine) -> N
     quota.pump()
     assert free == [0], "all three, of which it used two"
     assert machine.free == 1
-    assert quota.take_at_once(machine.now)
+    assert quota.try_acquire(machine.now)
     assert machine.free == 0
 
 
 def test_a_reply_is_told_to_others_though_nobody_waits_here(machine: Machine) -> None:
     quota, other = machine.quota(3), machine.quota(3)
-    assert quota.take_at_once(machine.now)
+    assert quota.try_acquire(machine.now)
     machine.now += 1.0
     quota.replied(machine.now)
     quota.pump()
@@ -80,10 +80,10 @@ def test_a_reply_is_told_to_others_though_nobody_waits_here(machine: Machine) ->
 def test_available_and_eta_are_of_this_moment(machine: Machine) -> None:
     quota, other = machine.quota(3), machine.quota(3)
     assert quota.available == 3
-    assert all(other.take_at_once(machine.now) for _ in range(3))
+    assert all(other.try_acquire(machine.now) for _ in range(3))
     assert quota.available == 0
     assert quota.eta() == pytest.approx(SPAN, abs=1e-5)
-    other.unsent(2)
+    other.release(2)
     assert quota.available == 2
     assert quota.eta() == 0.0
 
@@ -91,7 +91,7 @@ def test_available_and_eta_are_of_this_moment(machine: Machine) -> None:
 def test_refusals_of_one_process_lower_the_ceiling_of_the_others(machine: Machine) -> None:
     one, other = machine.quota(30), machine.quota(30)
     assert other.available == 30
-    assert one.take_at_once(machine.now)
+    assert one.try_acquire(machine.now)
     one.refuse()
     assert (one.rejections, one._ceiling.value) == (1, 29)
     assert other.available == 0, "it pauses as well"
@@ -104,7 +104,7 @@ def test_refusals_of_one_process_lower_the_ceiling_of_the_others(machine: Machin
 def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Machine) -> None:
     one, other = machine.quota(30), machine.quota(30)
     assert other.available == 30
-    assert one.take_at_once(machine.now)
+    assert one.try_acquire(machine.now)
     one.refuse()
     lane = Asking(other, 100)
     other.pump()
@@ -129,7 +129,7 @@ def test_while_the_file_is_locked_calls_wait_and_then_go(machine: Machine) -> No
     quota = machine.quota(3)
     assert quota.available == 3
     with machine.locked():
-        assert not quota.take_at_once(machine.now)
+        assert not quota.try_acquire(machine.now)
         lane = Asking(quota, 2)
         quota.pump()
         assert (lane.granted, quota.available) == (0, 0)
@@ -183,7 +183,7 @@ def test_another_trouble_after_the_first_is_told_as_well(machine: Machine) -> No
 
 def test_a_request_under_way_is_renewed_though_nobody_waits(machine: Machine) -> None:
     quota, other = machine.quota(3), machine.quota(3)
-    assert quota.take_at_once(machine.now)
+    assert quota.try_acquire(machine.now)
     assert quota._due() == pytest.approx(machine.now + LEASE / 2)
     run_out(machine, quota, until=machine.now + 10 * LEASE)
     assert tokens(other)[0] == 3, "as it saw it last"
@@ -195,7 +195,7 @@ def test_a_request_under_way_is_renewed_though_nobody_waits(machine: Machine) ->
 
 def test_what_was_spent_cools_on_while_nobody_uses_it(machine: Machine) -> None:
     quota = machine.quota(3)
-    assert quota.take_at_once(machine.now)
+    assert quota.try_acquire(machine.now)
     quota.replied(machine.now)
     (watcher,) = quota._watchers
     quota.detach(watcher)
@@ -211,7 +211,7 @@ def test_one_of_two_clients_may_leave(machine: Machine) -> None:
     quota = machine.quota(3)
     second = Watched()
     quota.attach(machine.clock, second)
-    assert quota.take_at_once(machine.now)
+    assert quota.try_acquire(machine.now)
     quota.detach(second)
     quota.replied(machine.now)
     quota.pump()

@@ -52,7 +52,7 @@ def quota_at(server: Server, key: str = "", **options: Any) -> RedisQuota:
 
 
 def flying(client: aiocapdist.Client) -> Any:
-    return client._desk.asked.values()
+    return client._single_flight.pending.values()
 
 
 async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
@@ -74,7 +74,7 @@ async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
 
             @asynccontextmanager
             async def scene() -> AsyncIterator[Operation]:
-                await until(lambda: not client._desk.asked)
+                await until(lambda: not client._single_flight.pending)
                 yield lambda: client.capital_distribution("HK.00700")
 
             async def check(run: Run) -> None:

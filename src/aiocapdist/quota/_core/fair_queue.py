@@ -17,7 +17,7 @@ class Place(ABC):
     def __init__(self, *, patient: bool = False) -> None:
         self.patient = patient
         """Whether it leaves a quota's reserve to others."""
-        self.seated = False
+        self.queued = False
         self.turn = 0
 
     @property
@@ -48,15 +48,15 @@ class FairQueue:
 
     def join(self, lane: Place) -> None:
         """The lane wants tokens. Joining twice is the same as once."""
-        if not lane.seated:
-            lane.seated = True
+        if not lane.queued:
+            lane.queued = True
             self.lanes.add(lane)
             self._push(lane)
 
     def leave(self, lane: Place) -> None:
         """The lane wants none for now."""
-        if lane.seated:
-            lane.seated = False
+        if lane.queued:
+            lane.queued = False
             self.lanes.discard(lane)
             self._tidy(self._eager)
             self._tidy(self._patient)
@@ -75,12 +75,12 @@ class FairQueue:
         """The lane had its turn: it goes behind all others."""
         self._turn += 1
         lane.turn = self._turn
-        if lane.seated:
+        if lane.queued:
             self._push(lane)
 
     def ahead_of(self, lane: Place, position: int) -> int:
         """How many grants go to others before the lane's ``position``-th request (from 1)."""
-        rounds = position if lane.seated else position - 1
+        rounds = position if lane.queued else position - 1
         return sum(min(other.length, rounds) for other in self.lanes if other is not lane)
 
     @property
@@ -96,13 +96,13 @@ class FairQueue:
     def _tidy(self, heap: list[tuple[int, int, Place]]) -> None:
         # Without it, callers who come and give up while no token is free would add up.
         if len(heap) > 2 * len(self.lanes):
-            heap[:] = [entry for entry in heap if entry[2].seated and entry[2].turn == entry[0]]
+            heap[:] = [entry for entry in heap if entry[2].queued and entry[2].turn == entry[0]]
             heapq.heapify(heap)
 
     def _head(self, heap: list[tuple[int, int, Place]]) -> Place | None:
         while heap:
             turn, _, lane = heap[0]
-            if lane.seated and lane.turn == turn:
+            if lane.queued and lane.turn == turn:
                 return lane
             heapq.heappop(heap)
         return None

@@ -99,7 +99,7 @@ class Quota:
         Raises QuotaUnavailable where its tokens cannot be reached, or are not of its kind.
         """
 
-    def welcomed(self, login_user_id: int | None) -> None:
+    def bind_account(self, login_user_id: int | None) -> None:
         """A client has learnt whose account it uses; None where OpenD does not tell.
 
         Raises QuotaUnavailable where that is not an account that it can count for.
@@ -125,7 +125,7 @@ class Quota:
             # The loop may end now, and trio's clock can only be read within.
             self._change_clock(time.monotonic)
 
-    async def keep_time(self) -> None:
+    async def run(self) -> None:
         """Hand out tokens as they come back. Each client runs this; one at a time does it."""
         async with self._keeper:
             assert self._ticker is not None
@@ -150,7 +150,7 @@ class Quota:
                 self._settle()
             self._seen, self._seen_at = 1, at
 
-    def refuse(self) -> bool:
+    def reject(self) -> bool:
         """A request was refused for frequency: its token waits a period all the same.
 
         True: the request shall go again.
@@ -164,11 +164,11 @@ class Quota:
         """These requests were written, but their connection broke before the reply."""
         self._ledger.settle(count, self._clock(), grace=GRACE)
 
-    def unsent(self, count: int = 1) -> None:
+    def release(self, count: int = 1) -> None:
         """These requests were never written."""
         self._ledger.put_back(count)
 
-    def take_at_once(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         """A token for a single call, if nobody waits and one is free: no place in line then."""
         if self._line.lanes or self._pumping:
             return False
@@ -195,7 +195,7 @@ class Quota:
         if self._line.lanes and self._ticker is not None and (due := self._due()) is not None:
             self._ticker.poke(due)
 
-    def eta_in(self, lane: Place, position: int) -> float:
+    def eta_of(self, lane: Place, position: int) -> float:
         """Seconds until the lane's ``position``-th request could go: an estimate."""
         return self._eta(self._line.ahead_of(lane, position) + position)
 
@@ -300,3 +300,7 @@ def _check(limit: int, period: float, reserve: int, margin: float) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
+
+
+def scheduler_of(quota: Quota) -> Quota:
+    return quota

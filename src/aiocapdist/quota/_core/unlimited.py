@@ -11,21 +11,24 @@ from .fair_queue import Place
 class Unlimited:
     """Grants all that asks, at once."""
 
+    limit: int = sys.maxsize
+    period: float = 1.0
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lanes: list[Place] = []
 
     def join(self, lane: Place) -> None:
-        if not lane.seated:
-            lane.seated = True
+        if not lane.queued:
+            lane.queued = True
             self._lanes.append(lane)
 
     def leave(self, lane: Place) -> None:
-        if lane.seated:
-            lane.seated = False
+        if lane.queued:
+            lane.queued = False
             self._lanes.remove(lane)
 
-    def take_at_once(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         """Always."""
         return True
 
@@ -38,15 +41,15 @@ class Unlimited:
     def replied(self, at: float) -> None:
         """Nothing was held."""
 
-    def refuse(self) -> bool:
+    def reject(self) -> bool:
         """Whoever asked without a quota is told."""
         return False
 
     def lost(self, count: int) -> None:
         """Nothing was held."""
 
-    def unsent(self, count: int = 1) -> None:
+    def release(self, count: int = 1) -> None:
         """Nothing was held."""
 
-    def eta_in(self, lane: Place, position: int) -> float:
+    def eta_of(self, lane: Place, position: int) -> float:
         return 0.0

@@ -102,7 +102,7 @@ class RedisQuota(Quota):
             here = f"{platform.node()}.{os.getpid()}"
             self._borrower.leases.holder = f"{here}.{secrets.token_hex(4)}"
 
-    def welcomed(self, login_user_id: int | None) -> None:
+    def bind_account(self, login_user_id: int | None) -> None:
         if self._key_is_given:
             return
         if login_user_id is None:
@@ -121,7 +121,7 @@ class RedisQuota(Quota):
         self._borrower.key = key
         self._borrower.poke()
 
-    async def keep_time(self) -> None:
+    async def run(self) -> None:
         async with self._keeper, anyio.create_task_group() as group:
             assert self._ticker is not None
             group.start_soon(self._ticker.run)

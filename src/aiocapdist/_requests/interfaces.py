@@ -1,0 +1,106 @@
+"""What requests need of the rooms around them: connections, gateways, quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sized
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._loop import Clock, Waiter
+from .._protocol.flights import Flight
+from ..errors import AiocapdistError
+from ..quota._core.fair_queue import Place
+
+if TYPE_CHECKING:
+    from .routes import Route
+
+
+class Sender(Protocol):
+    """A connection that is ready for requests."""
+
+    @property
+    def flights(self) -> Sized:
+        """The requests that wait for their replies."""
+        ...
+
+    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+        """Send a request; ``now`` is the time on the hub's clock."""
+        ...
+
+
+class Stats(Protocol):
+    """What a gateway has carried so far."""
+
+    calls: int
+    """Number of requests sent, over all connections."""
+
+
+class Link(Protocol):
+    """One gateway, over as many connections as it takes."""
+
+    request_timeout: float
+
+    @property
+    def stats(self) -> Stats: ...
+
+    @property
+    def connection(self) -> Sender | None:
+        """The connection to send on; None while there is none."""
+        ...
+
+    def cancel(self, flight: Flight[Any]) -> bool:
+        """Cancel a request. True if its bytes may have been sent."""
+        ...
+
+    def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
+        """Build the error for a call that a lost connection ended."""
+        ...
+
+
+class ConnectionListener(Protocol):
+    """Called when a connection becomes ready, when it is lost, and when none will come."""
+
+    def refresh(self) -> None:
+        """A connection became ready or was lost."""
+
+    def fail(self, error: AiocapdistError) -> None:
+        """No connection will become ready any more."""
+
+
+class Hub(Protocol):
+    """All gateways of a client: one, or those of a group."""
+
+    clock: Clock
+    new_waiter: Callable[[], Waiter]
+
+    def final_error(self, *, sent: bool) -> AiocapdistError | None:
+        """Build the error that calls end with from now on; None while they may wait."""
+        ...
+
+    def pump_later(self) -> None:
+        """Pump every quota once the data at hand has been handled."""
+        ...
+
+    def add(self, listener: ConnectionListener) -> None:
+        """Call this listener from now on."""
+        ...
+
+    def remove(self, listener: ConnectionListener) -> None:
+        """Call this listener no more."""
+        ...
+
+
+class TokenSource(Protocol):
+    """A quota as requests use it (see :class:`aiocapdist.quota._core.scheduler.Scheduler`)."""
+
+    limit: int
+    period: float
+
+    def join(self, place: Place) -> None: ...
+    def leave(self, place: Place) -> None: ...
+    def try_acquire(self, now: float) -> bool: ...
+    def pump(self) -> None: ...
+    def replied(self, at: float) -> None: ...
+    def reject(self) -> bool: ...
+    def lost(self, count: int) -> None: ...
+    def release(self, count: int = 1) -> None: ...
+    def eta_of(self, place: Place, position: int) -> float: ...

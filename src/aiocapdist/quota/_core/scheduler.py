@@ -1,0 +1,3 @@
+from .quota import Quota as Scheduler
+
+__all__ = ["Scheduler"]
