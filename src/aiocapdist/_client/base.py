@@ -156,14 +156,13 @@ def check_askable(proto_id: int) -> None:
     """Raise ValueError for what belongs to the connection itself, or is only ever pushed."""
     if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
         raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
-    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
+    if proto_id in catalog.CONNECTION_ONLY or proto_id in catalog.PUSHES:
         raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")
 
 
 def is_counted(proto_id: int) -> bool:
     """Whether the account's quota counts this call."""
-    call = catalog.CATALOG.get(proto_id)
-    return call is not None and call.counted
+    return proto_id in catalog.COUNTED
 
 
 async def _wait_at_most(

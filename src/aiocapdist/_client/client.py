@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway, name_of
 from .._connection.supervisor import server_version
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
 from .._requests.queue import RequestQueue
 from .._requests.single_flight import SingleFlight
 from .._requests.sweep_source import SweepSource
@@ -27,7 +27,7 @@ class Client(Asking):
         supervisor, quota = gateway.supervisor, gateway.quota
         self._supervisor = supervisor
         self._quota = quota
-        question = CapitalDistributionQuestion(gateway.security_firm)
+        question = CapitalDistributionEncoder(gateway.security_firm)
         super().__init__(
             supervisor.clock,
             SingleFlight(supervisor.clock, question, gateway.attempts),
@@ -50,7 +50,7 @@ class Client(Asking):
         welcome, traffic, since = supervisor.welcome, supervisor.traffic, supervisor.ready_since
         return Status(
             state=supervisor.state.value,
-            transport=supervisor.connector.name,
+            transport=supervisor.connector.scheme,
             encrypted=supervisor.encrypted,
             conn_id=welcome.conn_id if welcome and supervisor.connection else None,
             server_version=server_version(welcome),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .._connection.event_stream import EventStream
 from .._connection.supervisors import Supervisors
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
 from .._requests.group_lane import GroupDesk, GroupLane, GroupSweepLane, lane_over
 from .._requests.queue import RequestQueue, Tokens
 from .._requests.seats import Routes
@@ -41,7 +41,7 @@ class ClientGroup(Asking):
         self._fleet = fleet
         self._clients = dict(clients)
         self._questions = {
-            name: CapitalDistributionQuestion(gateway.security_firm)
+            name: CapitalDistributionEncoder(gateway.security_firm)
             for name, gateway in gateways.items()
         }
         self._accounts = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))

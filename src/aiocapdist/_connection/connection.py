@@ -14,9 +14,19 @@ from typing import Protocol
 import anyio
 
 from .._loop import Clock, Ticker
-from .._protocol.flights import Damaged, Event, Flight, Pushed, Replied, Settled, TimedOut, Welcomed
-from .._protocol.session import Session, State
-from .._protocol.wire import Welcome, Wire
+from .._protocol.codec import Codec, HandshakeResult
+from .._protocol.flight import Flight
+from .._protocol.session import Session
+from .._protocol.session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+    SessionEvent,
+)
+from .._protocol.state import State
 from .._transports.base import Transport
 from ..errors import AiocapdistError
 from .stats import ConnectionStats
@@ -58,12 +68,12 @@ class Connection:
     def __init__(
         self,
         transport: Transport,
-        wire: Wire,
+        codec: Codec,
         *,
         clock: Clock,
         request_timeout: float,
         traffic: ConnectionStats,
-        on_ready: Callable[[Welcome], None],
+        on_ready: Callable[[HandshakeResult], None],
         on_lost: Callable[[Exception], None],
         on_push: Callable[[int, bytes], None],
         after_read: Callable[[], None],
@@ -78,33 +88,27 @@ class Connection:
         self._after_read = after_read
         self._told = False
         self._session: Session[Pending] = Session(
-            wire,
+            codec,
             first_serial=random.getrandbits(32),
             request_timeout=request_timeout,
         )
         self._ticker = Ticker(clock, self._session.get_timer, self._tick)
 
-    async def run(self, greet_by: float) -> Exception:
+    async def run(self, handshake_deadline: float) -> Exception:
         """Greet, then carry requests until the end; return the first cause of it.
 
         Cancelling closes the connection: what is in flight is told that it was lost.
         """
         session = self._session
-
-        def begin() -> None:
-            # In this order: what already came in may end the session, but not before it began.
-            session.open(self._clock(), greet_by)
-            self._transport.attach(self._receive, session.data_to_send)
-            self._transport.wake_writer()
-
+        session.start(self._clock(), handshake_deadline)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._ticker.run)
-                error = await self._transport.run(begin)
+                error = await self._transport.run(self._receive, session.data_to_send)
                 group.cancel_scope.cancel()
-            session.end(error or ConnectionResetError("OpenD closed the connection"))
+            session.close(error or ConnectionResetError("OpenD closed the connection"))
         finally:
-            session.end(ConnectionAbortedError("closed on this side"))
+            session.close(ConnectionAbortedError("closed on this side"))
             self._tell_all()
         assert session.cause is not None
         return session.cause
@@ -114,21 +118,21 @@ class Connection:
         session = self._session
         flight = session.request(request.proto_id, request.body(), request, now)
         self._traffic.calls += 1
-        alone = len(session.waiting) == 1
+        alone = len(session.in_flight) == 1
         # Else the ticker knows of an earlier deadline, as it nearly always does.
-        if alone and (due := now + self._request_timeout) < self._ticker.armed:
+        if alone and (due := now + self._request_timeout) < self._ticker.next_due:
             self._ticker.poke(due)
-        self._transport.wake_writer(alone)
+        self._transport.schedule_write(alone)
         return flight
 
     @property
     def in_flight(self) -> int:
         """How many requests wait for their replies."""
-        return len(self._session.waiting)
+        return len(self._session.in_flight)
 
     def forget(self, flight: Flight[Pending]) -> bool:
         """Nobody waits for it any more. Whether its bytes may have left."""
-        return self._session.forget(flight)
+        return self._session.cancel(flight)
 
     # ---- what comes in
 
@@ -139,13 +143,13 @@ class Connection:
     def _tick(self) -> None:
         now = self._clock()
         self._hand_on(self._session.handle_timer(now, time.time()), now)
-        self._transport.wake_writer()
+        self._transport.schedule_write()
 
-    def _hand_on(self, events: list[Event[Pending]], now: float) -> None:
+    def _hand_on(self, events: list[SessionEvent[Pending]], now: float) -> None:
         took = self._traffic.replied
         for event in events:
             # First and without a match: nearly all of them are these.
-            if type(event) is Replied:
+            if type(event) is ReplyReceived:
                 flight, body = event
                 took(now - flight.sent_at)
                 flight.ref.replied(body, now)  # type: ignore[union-attr]  # see Session
@@ -157,21 +161,21 @@ class Connection:
         elif events:
             self._after_read()
 
-    def _tell(self, event: Event[Pending], now: float) -> None:
+    def _tell(self, event: SessionEvent[Pending], now: float) -> None:
         match event:
-            case Damaged(flight, error):
+            case ReplyInvalid(flight, error):
                 _ref(flight).damaged(error, now)
-            case TimedOut(flight):
+            case ReplyOverdue(flight):
                 _ref(flight).timed_out(sent=flight.written)
-            case Settled(flight, late):
+            case RequestSettled(flight, late):
                 self._traffic.late_replies += late
                 _ref(flight).settled(now)
-            case Welcomed(welcome):
+            case HandshakeCompleted(result):
                 if self._session.state is State.READY:  # what came with it may have ended all
-                    self._on_ready(welcome)
+                    self._on_ready(result)
                     # Until now only the hand-shake's end was due: the first keep-alive is sooner.
                     self._ticker.poke(self._session.get_timer() or now)
-            case Pushed(proto_id, body):
+            case PushReceived(proto_id, body):
                 self._on_push(proto_id, body)
 
     def _tell_all(self) -> None:

@@ -32,4 +32,4 @@ class Gateway(NamedTuple):
 
 def name_of(connector: Connector) -> str:
     """What people call it: ``tcp://127.0.0.1:11111``."""
-    return f"{connector.name}://{connector.host}:{connector.port}"
+    return f"{connector.scheme}://{connector.host}:{connector.port}"

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_kind
+from .._loop import Clock, Waiter, wait_shielded, waiter_factory
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
-from .._protocol.flights import Flight
-from .._protocol.notices import read_notice
-from .._protocol.wire import Welcome
+from .._protocol.codec import HandshakeResult
+from .._protocol.flight import Flight
+from .._protocol.notices import decode_notice
 from .._transports.base import Connector
 from ..errors import (
     AiocapdistError,
@@ -74,8 +74,8 @@ class Supervisor:
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING
         self.connection: Connection | None = None  # while requests can be sent
-        self.new_waiter: Callable[[], Waiter] = waiter_kind()
-        self.welcome: Welcome | None = None
+        self.new_waiter: Callable[[], Waiter] = waiter_factory()
+        self.welcome: HandshakeResult | None = None
         self.reconnects: int = 0
         self.ready_since: float | None = None
         self.traffic: ConnectionStats = ConnectionStats()
@@ -233,7 +233,7 @@ class Supervisor:
             return explain_connect(error, self.connector, self._connect_timeout)
         connection = Connection(
             transport,
-            self._endpoint.make_wire(),
+            self._endpoint.make_codec(),
             clock=self.clock,
             request_timeout=self.request_timeout,
             traffic=self.traffic,
@@ -249,7 +249,7 @@ class Supervisor:
 
     # ---- what the connection tells
 
-    def _ready(self, connection: Connection, welcome: Welcome) -> None:
+    def _ready(self, connection: Connection, welcome: HandshakeResult) -> None:
         if self._final is not None:
             return  # closed just now: the connection's end is near
         if not self._introduce(welcome):
@@ -263,7 +263,7 @@ class Supervisor:
         self.feed.publish(connected(welcome))
         self._refresh()
 
-    def _introduce(self, welcome: Welcome) -> bool:
+    def _introduce(self, welcome: HandshakeResult) -> bool:
         """Tell the quotas whose account this is. One that cannot count for it is the end."""
         try:
             for quota in self._quotas:
@@ -290,7 +290,7 @@ class Supervisor:
         if proto_id != NOTIFY:
             return  # a push that the user switched on by a request of their own
         try:
-            self.feed.publish(read_notice(body), len(body))
+            self.feed.publish(decode_notice(body), len(body))
         except ProtocolError as error:
             log.info("a notice of OpenD could not be understood: %s", error)
 
@@ -317,7 +317,7 @@ class Supervisor:
             lane.fail(final)
 
 
-def connected(welcome: Welcome) -> Connected:
+def connected(welcome: HandshakeResult) -> Connected:
     """The event that tells of this welcome."""
     return Connected(
         conn_id=welcome.conn_id,
@@ -326,7 +326,7 @@ def connected(welcome: Welcome) -> Connected:
     )
 
 
-def server_version(welcome: Welcome | None) -> str | None:
+def server_version(welcome: HandshakeResult | None) -> str | None:
     """OpenD's version as people write it, where it is known."""
     if welcome is None or welcome.server_version is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import anyio
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_kind
+from .._loop import Clock, Waiter, wait_shielded, waiter_factory
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota import Quota
@@ -27,7 +27,7 @@ class Supervisors:
         }
         first = next(iter(self.supervisors.values()))
         self.clock: Clock = first.clock
-        self.new_waiter: Callable[[], Waiter] = waiter_kind()
+        self.new_waiter: Callable[[], Waiter] = waiter_factory()
         self.unmetered: Unlimited = Unlimited(self.clock)
         self.lanes: set[ConnectionListener] = set()
         self.feed: EventPublisher = EventPublisher()

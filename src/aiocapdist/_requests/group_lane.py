@@ -68,7 +68,7 @@ class GroupRequest(DistributionRequest):
 
     def body(self) -> bytes:
         assert isinstance(self.way, GroupWay)
-        return self.way.question.body(self._security)
+        return self.way.question.encode(self._security)
 
 
 class GroupDesk(SingleFlight):

@@ -7,8 +7,8 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from .._protocol import catalog
-from .._protocol.questions import CapitalDistributionQuestion, global_state_body
-from .._protocol.replies import read_capital_distribution, read_global_state, read_message
+from .._protocol.decoders import decode_capital_distribution, decode_global_state, decode_message
+from .._protocol.encoders import CapitalDistributionEncoder, encode_global_state
 from ..models import CapitalDistribution, GlobalState, Security
 from .queue import RequestQueue
 from .request import Home, Request
@@ -30,7 +30,7 @@ class DistributionRequest(Request[CapitalDistribution]):
         attempts: int,
         code: str,
         security: Security,
-        question: CapitalDistributionQuestion,
+        question: CapitalDistributionEncoder,
         home: Home,
     ) -> None:
         Request.__init__(self, lane, attempts)  # super() would cost a third of all this
@@ -44,10 +44,10 @@ class DistributionRequest(Request[CapitalDistribution]):
         return self.code
 
     def body(self) -> bytes:
-        return self._question.body(self._security)
+        return self._question.encode(self._security)
 
     def read(self, body: bytes) -> CapitalDistribution:
-        return read_capital_distribution(body, self.code, self._security)
+        return decode_capital_distribution(body, self.code, self._security)
 
 
 class GlobalStateRequest(Request[GlobalState]):
@@ -58,10 +58,10 @@ class GlobalStateRequest(Request[GlobalState]):
     proto_id = catalog.GLOBAL_STATE
 
     def body(self) -> bytes:
-        return global_state_body()
+        return encode_global_state()
 
     def read(self, body: bytes) -> GlobalState:
-        return read_global_state(body)
+        return decode_global_state(body)
 
 
 class MessageRequest(Request[M]):
@@ -92,4 +92,4 @@ class MessageRequest(Request[M]):
         return self._body
 
     def read(self, body: bytes) -> M:
-        return read_message(body, self._response_type)
+        return decode_message(body, self._response_type)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .._connection.supervisors import Supervisors
 from .._loop import Clock, Waiter
-from .._protocol.flights import Flight
+from .._protocol.flight import Flight
 from ..errors import AiocapdistError
 from ..quota import Quota
 from ..quota._core.fair_queue import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from .._loop import Clock
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
 from ..models import CapitalDistribution, Security
 from .kinds import DistributionRequest
 from .queue import RequestQueue
@@ -19,7 +19,7 @@ Answer: TypeAlias = tuple[float, CapitalDistribution, str | None]
 class SingleFlight:
     """One client's capital-distribution questions, by code."""
 
-    def __init__(self, clock: Clock, question: CapitalDistributionQuestion, attempts: int) -> None:
+    def __init__(self, clock: Clock, question: CapitalDistributionEncoder, attempts: int) -> None:
         self._clock = clock
         self._question = question
         self._attempts = attempts

@@ -6,8 +6,8 @@ from typing import Any
 
 from .._connection.gateway import Gateway
 from .._connection.supervisor import Supervisor
-from .._protocol.flights import Flight
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
+from .._protocol.flight import Flight
 from ..errors import AiocapdistError
 from .queue import AnyRequest, Tokens
 
@@ -16,7 +16,7 @@ class GroupWay:
     """One gateway under one quota (see _lane.Way)."""
 
     def __init__(
-        self, name: str, gateway: Gateway, question: CapitalDistributionQuestion, quota: Tokens
+        self, name: str, gateway: Gateway, question: CapitalDistributionEncoder, quota: Tokens
     ) -> None:
         self.name: str = name
         self.gateway = gateway
