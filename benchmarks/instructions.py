@@ -30,14 +30,14 @@ MARK = "getloadavg"  # a function of the C library that nothing else calls: it e
 _PROGRAM = f"""
 import gc, os
 from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.questions import CapitalDistributionQuestion
-from aiocapdist._protocol.replies import read_capital_distribution
+from aiocapdist._protocol.encoders import CapitalDistributionEncoder
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.models import Security
 from benchmarks.gateway import capital_distribution_body
 from benchmarks.stages import ready_session
 gc.disable()
-question, security = CapitalDistributionQuestion(), Security.parse("HK.00700")
-reply, body = capital_distribution_body(), question.body(security)
+question, security = CapitalDistributionEncoder(), Security.parse("HK.00700")
+reply, body = capital_distribution_body(), question.encode(security)
 session, numbers = ready_session(), range(200)
 
 def yardstick():
@@ -47,7 +47,7 @@ def check():
     Security.parse("HK.00700")
 
 def encode():
-    question.body(security)
+    question.encode(security)
 
 def ask_and_match():
     flight = session.request(3212, body, session, 0.0)
@@ -55,7 +55,7 @@ def ask_and_match():
     session.receive_data(encode_frame(3212, flight.key[1], reply), 0.0)
 
 def read():
-    read_capital_distribution(reply, "HK.00700", security)
+    decode_capital_distribution(reply, "HK.00700", security)
 
 parts = [yardstick, check, encode, ask_and_match, read]
 for part in parts:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from aiocapdist._loop import new_waiter, wake
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol import catalog
+from aiocapdist._protocol.decoders import decode_capital_distribution, parse_response
+from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.frames import digest_of, encode_frame
-from aiocapdist._protocol.questions import CapitalDistributionQuestion
-from aiocapdist._protocol.replies import parse, read_capital_distribution
 from aiocapdist._protocol.session import Session
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._requests.queue import RequestQueue
 from aiocapdist._requests.single_flight import SingleFlight
 from aiocapdist.models import Security
@@ -38,9 +38,9 @@ def microseconds(stage: Callable[[], object], calls: int = BATCH) -> float:
 def ready_session() -> Session[object]:
     """A session that was let in, as a connection holds one."""
     session: Session[object] = Session(
-        TcpWire(client_id="bench", max_frame=2**20), first_serial=0, request_timeout=10.0
+        TcpCodec(client_id="bench", max_frame=2**20), first_serial=0, request_timeout=10.0
     )
-    session.open(0.0, 10.0)
+    session.start(0.0, 10.0)
     session.data_to_send()
     session.receive_data(encode_frame(catalog.INIT_CONNECT, 1, welcome_body()), 0.0)
     return session
@@ -64,7 +64,7 @@ def queue_stage() -> float:
     """Into the line, a token, out of it, and the token back: without the sending."""
     quota = Quota(10 * BATCH, 0.001)
     lane = RequestQueue(_Link(), quota)  # type: ignore[arg-type]
-    desk = SingleFlight(time.monotonic, CapitalDistributionQuestion(), 3)
+    desk = SingleFlight(time.monotonic, CapitalDistributionEncoder(), 3)
     security = Security.parse(CODE)
 
     def stage() -> None:
@@ -78,7 +78,7 @@ def queue_stage() -> float:
 def match_stage() -> tuple[float, float]:
     """A request's serial and bookkeeping; and its reply, cut from bytes and matched."""
     session = ready_session()
-    body = CapitalDistributionQuestion().body(Security.parse(CODE))
+    body = CapitalDistributionEncoder().encode(Security.parse(CODE))
     reply = capital_distribution_body()
     answered = iter([encode_frame(3212, n, reply) for n in range(2, 8 * BATCH)])
     asking = microseconds(lambda: session.request(3212, body, object(), 0.0), BATCH)
@@ -89,21 +89,21 @@ def match_stage() -> tuple[float, float]:
 
 def stages() -> dict[str, float]:
     """Microseconds by stage."""
-    question = CapitalDistributionQuestion()
+    question = CapitalDistributionEncoder()
     security = Security.parse(CODE)
-    body = question.body(security)
+    body = question.encode(security)
     reply = capital_distribution_body()
     asking, taking = match_stage()
     digest, frame = (
         microseconds(lambda: digest_of(reply)),
         microseconds(lambda: encode_frame(3212, 1, body)),
     )
-    decode = microseconds(lambda: parse(capital_distribution_pb2.Response, reply))
-    model = microseconds(lambda: read_capital_distribution(reply, CODE, security))
+    decode = microseconds(lambda: parse_response(capital_distribution_pb2.Response, reply))
+    model = microseconds(lambda: decode_capital_distribution(reply, CODE, security))
     return {
         "check": microseconds(lambda: Security.parse(CODE)),
         "queue": queue_stage(),
-        "encode": microseconds(lambda: question.body(security)),
+        "encode": microseconds(lambda: question.encode(security)),
         "frame (with its digest)": frame,
         "serial and bookkeeping": asking - frame,
         "match (with cutting and digest)": taking,

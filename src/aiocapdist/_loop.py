@@ -87,7 +87,7 @@ class EventWaiter:
         return self._event.wait().__await__()
 
 
-def waiter_kind() -> Callable[[], Waiter]:
+def waiter_factory() -> Callable[[], Waiter]:
     """What makes a waiter for the running loop."""
     if on_asyncio():
         return partial(asyncio.Future, loop=asyncio.get_running_loop())
@@ -96,7 +96,7 @@ def waiter_kind() -> Callable[[], Waiter]:
 
 def new_waiter() -> Waiter:
     """A waiter for the running loop."""
-    return waiter_kind()()
+    return waiter_factory()()
 
 
 async def wait_shielded(finished: anyio.Event) -> None:
@@ -122,24 +122,24 @@ class Ticker:
         self._clock = clock
         self._due = due
         self._tick = tick
-        self.armed: float = float("-inf")
+        self.next_due: float = float("-inf")
         """When it will tick next unless it is told of something sooner."""
         self._event = anyio.Event()
 
     def poke(self, due: float) -> None:
         """Something falls due at ``due``: wake if that is sooner than was known."""
-        if due < self.armed:
+        if due < self.next_due:
             self._event.set()
 
     async def run(self) -> None:
         while True:
             self._event = anyio.Event()
             due = self._due()
-            self.armed = float("inf") if due is None else due
-            if self.armed > self._clock():
-                with anyio.CancelScope(deadline=self.armed):
+            self.next_due = float("inf") if due is None else due
+            if self.next_due > self._clock():
+                with anyio.CancelScope(deadline=self.next_due):
                     await self._event.wait()
             # Others first: what came in while the loop was busy may be what is waited for.
             await anyio.lowlevel.checkpoint()
-            if self._clock() >= self.armed:
+            if self._clock() >= self.next_due:
                 self._tick()

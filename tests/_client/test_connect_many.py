@@ -105,7 +105,7 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
         assert re.match(
             r"cannot connect to OpenD at any of 2 gateways: "
             rf"tcp://127.0.0.1:{free_tcp_port} \(the connection was refused\), "
-            rf"tcp://127.0.0.1:{server.port} \(the hand-shake failed: .*\); "
+            rf"tcp://127.0.0.1:{server.port} \(the handshake failed: .*\); "
             rf"start OpenD and log in, and check that its API port is {free_tcp_port}; check that",
             str(error.value),
         )

@@ -177,8 +177,8 @@ async def test_cancelled_it_leaves_nothing_and_its_late_reply_reaches_nobody() -
             assert (await again.value()).s2c.time == 2
             assert client.status.late_replies == 1
             session = client._supervisor.connection._session  # type: ignore[union-attr]
-            assert not session.waiting
-            assert not session._forgotten
+            assert not session.in_flight
+            assert not session._tombstones
 
 
 async def test_capital_distribution_asked_so_costs_a_token_of_the_clients_quota() -> None:

@@ -195,7 +195,7 @@ async def test_keep_alives_are_answered(door: OpenDoor, monkeypatch: pytest.Monk
             await client.global_state()
             await until(lambda: len(kept()) >= 3)
             session = client._supervisor.connection._session  # type: ignore[union-attr]
-            await until(lambda: not session.waiting)
+            await until(lambda: not session.in_flight)
             assert set(kept()) == {"answered"}
             assert client.status.reconnects == 0
 

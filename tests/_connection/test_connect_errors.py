@@ -18,7 +18,7 @@ from aiocapdist._connection.connect_errors import (
     reason_of,
 )
 from aiocapdist._connection.endpoint import Endpoint
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._transports.tcp import TcpConnector
 from aiocapdist._transports.websocket import WebSocketConnector
 
@@ -139,7 +139,7 @@ def test_the_systems_error_is_found_below_what_libraries_wrap_it_in(wrapped: Exc
 def entrance(kind: str) -> Endpoint:
     """The way in that these words are about; nothing is said there."""
     door = DOOR if kind in ("clear", "sealed") else WebSocketConnector(kind, DOOR, 2**20)
-    return Endpoint(door, lambda: TcpWire(client_id="", max_frame=1), kind in ("sealed", "wss"))
+    return Endpoint(door, lambda: TcpCodec(client_id="", max_frame=1), kind in ("sealed", "wss"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def entrance(kind: str) -> Endpoint:
         (BackendError(-200, ""), "OpenD refused: -200"),
         (
             ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-            "the hand-shake failed: Connection reset by peer",
+            "the handshake failed: Connection reset by peer",
         ),
     ],
 )

@@ -136,5 +136,5 @@ async def test_an_opend_that_says_nothing_to_a_sealed_greeting_is_told_in_time()
     with anyio.fail_after(5):
         async with Server(greet=False) as server:
             error = await refused(server.port, rsa_key=rsa_pem(), connect_timeout=0.3)
-    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+    assert error.reason == "the handshake failed: no reply in time"
     assert error.hint == SAME_KEY

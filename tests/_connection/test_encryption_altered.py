@@ -28,7 +28,7 @@ async def assert_only_a_sealed_greeting(peer: SealedPeer) -> None:
     (frame,) = await peer.all_that_came()
     assert frame.proto_id == 1001
     assert len(frame.body) % 128 == 0
-    body = Rsa(rsa_key()).open(frame.body)
+    body = Rsa(rsa_key()).decrypt(frame.body)
     assert init_connect_pb2.Request.FromString(body).c2s.clientID == "aiocapdist"
 
 
@@ -41,7 +41,7 @@ async def test_an_answer_in_the_clear_is_refused_and_nothing_more_is_sent(cipher
                     raise AssertionError("this must never be")
             await assert_only_a_sealed_greeting(await server.accept())
     assert caught.value.reason == (
-        "the hand-shake failed: OpenD answered in the clear, although encryption was asked for"
+        "the handshake failed: OpenD answered in the clear, although encryption was asked for"
     )
     assert caught.value.hint == SAME_KEY
 

@@ -12,7 +12,7 @@ import aiocapdist
 from aiocapdist import AiocapdistError, Client, Quota
 from aiocapdist._protocol.backoff import Backoff
 from aiocapdist._protocol.session import Session
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
 from ..support.waiting import Call, until
@@ -106,10 +106,10 @@ async def test_a_fault_while_connecting_is_what_connect_raises(
 async def test_a_door_that_breaks_in_a_new_way_is_one_error_too(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(self: MemoryDoor) -> NoReturn:
+    async def broken(self: MemoryListener) -> NoReturn:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(MemoryDoor, "open", broken)
+    monkeypatch.setattr(MemoryListener, "open", broken)
     with anyio.fail_after(5):
         async with Simulator() as opend:
             with pytest.raises(AiocapdistError) as error:

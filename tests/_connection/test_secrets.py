@@ -20,7 +20,7 @@ from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._speech import TcpSpeech
 
-from .._protocol.sealed import AES_KEY
+from .._protocol.encrypted import AES_KEY
 from ..support.doors import client_tls, rsa_key, rsa_pem, server_tls
 from ..support.misbehaving import figures
 from ..support.misbehaving_websocket import WebSocketServer

@@ -13,10 +13,11 @@ from aiocapdist._pb import (
     keep_alive_pb2,
     notify_pb2,
 )
-from aiocapdist._protocol.flights import Flight
+from aiocapdist._protocol.flight import Flight
 from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.state import State
+from aiocapdist._protocol.tcp_codec import TcpCodec
 
 needs_fast_protobuf = pytest.mark.skipif(
     api_implementation.Type() == "python",
@@ -31,7 +32,7 @@ def frames_in(data: bytes) -> list[Frame]:
     """All frames in these bytes, which must be whole ones."""
     decoder = FrameDecoder(lambda proto_id: 2**32 - 1)
     frames = decoder.feed(data)
-    assert decoder.broken is None
+    assert decoder.error is None
     assert decoder.pending == 0
     return frames
 
@@ -51,7 +52,7 @@ def as_json(data: bytes) -> bytes:
     return data[:FORMAT_AT] + b"\x01" + data[FORMAT_AT + 1 :]
 
 
-def let_in(**fields: Any) -> bytes:
+def handshake_reply(**fields: Any) -> bytes:
     """Body of a reply to 1001."""
     s2c = {
         "serverVer": 1011,
@@ -85,7 +86,7 @@ def notice(serial: int = 1) -> bytes:
 
 
 def raw_text(field: int, text: bytes) -> bytes:
-    """A string field as it stands on the wire, whatever is in it."""
+    """A string field as it stands on the codec, whatever is in it."""
     return bytes([field << 3 | 2, len(text)]) + text
 
 
@@ -99,8 +100,8 @@ def _success(kind: Any, s2c: dict[str, Any]) -> bytes:
 
 def fresh(*, first_serial: int = 0, request_timeout: float = 10.0) -> Session[str]:
     """A session with nothing said yet."""
-    wire = TcpWire(client_id="tests", max_frame=MAX_FRAME)
-    return Session(wire, first_serial=first_serial, request_timeout=request_timeout)
+    codec = TcpCodec(client_id="tests", max_frame=MAX_FRAME)
+    return Session(codec, first_serial=first_serial, request_timeout=request_timeout)
 
 
 def ready(
@@ -108,9 +109,9 @@ def ready(
 ) -> Session[str]:
     """A session that was let in at ``now``. Its greeting took one serial."""
     session = fresh(first_serial=first_serial, request_timeout=request_timeout)
-    session.open(now, now + 5.0)
+    session.start(now, now + 5.0)
     (greeting,) = sent(session)
-    session.receive_data(answer(greeting, let_in(keepAliveInterval=interval)), now)
+    session.receive_data(answer(greeting, handshake_reply(keepAliveInterval=interval)), now)
     assert session.state is State.READY
     return session
 

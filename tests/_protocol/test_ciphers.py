@@ -10,10 +10,10 @@ from aiocapdist._protocol.ciphers import (
     AesCbc,
     Algorithm,
     Cipher,
+    DecryptionError,
     FtAesEcb,
     Rsa,
-    Unreadable,
-    after_greeting,
+    session_cipher,
 )
 
 from ..support.doors import rsa_key
@@ -40,17 +40,17 @@ AES = [
 
 
 def test_cbc_is_the_published_one_with_a_whole_block_of_padding_after_whole_blocks() -> None:
-    sealed = AesCbc(KEY, IV).seal(TEXT)
+    sealed = AesCbc(KEY, IV).encrypt(TEXT)
     assert sealed[:64] == CBC
     assert len(sealed) == 80
-    assert AesCbc(KEY, CBC[-16:]).open(sealed[64:]) == b"", "the last block is padding alone"
+    assert AesCbc(KEY, CBC[-16:]).decrypt(sealed[64:]) == b"", "the last block is padding alone"
 
 
 def test_ftaes_is_the_published_ecb_and_a_tail_that_tells_the_length() -> None:
     cipher = FtAesEcb(KEY)
-    assert cipher.seal(TEXT) == ECB + bytes(16)
+    assert cipher.encrypt(TEXT) == ECB + bytes(16)
     for length in range(49, 64):
-        sealed = cipher.seal(TEXT[:length])
+        sealed = cipher.encrypt(TEXT[:length])
         assert sealed[:48] == ECB[:48]
         assert len(sealed) == 64 + 16
         assert sealed[64:] == bytes(15) + bytes([length - 48])
@@ -58,33 +58,33 @@ def test_ftaes_is_the_published_ecb_and_a_tail_that_tells_the_length() -> None:
 
 def test_ftaes_fills_up_with_zeros() -> None:
     cipher = FtAesEcb(KEY)
-    whole = cipher.seal(b"abc" + bytes(13))
-    assert cipher.seal(b"abc") == whole[:16] + bytes(15) + b"\x03"
+    whole = cipher.encrypt(b"abc" + bytes(13))
+    assert cipher.encrypt(b"abc") == whole[:16] + bytes(15) + b"\x03"
 
 
 @pytest.mark.parametrize("cipher", AES)
 def test_a_body_of_any_length_comes_back(cipher: Cipher) -> None:
     for length in range(200):
         body = (TEXT * 4)[:length]
-        assert cipher.open(cipher.seal(body)) == body
+        assert cipher.decrypt(cipher.encrypt(body)) == body
 
 
 @pytest.mark.parametrize("cipher", AES)
 def test_a_body_may_end_in_what_looks_like_padding(cipher: Cipher) -> None:
     for end in (b"\x01", b"\x02\x02", b"\0", bytes(16), b"\x10" * 16, b"\x10" * 32):
         for body in (end, b"x" * 7 + end):
-            assert cipher.open(cipher.seal(body)) == body
+            assert cipher.decrypt(cipher.encrypt(body)) == body
 
 
 def test_one_machine_serves_all_messages_and_each_starts_from_the_iv() -> None:
     cipher = AesCbc(KEY, IV)
-    assert cipher.seal(TEXT) == cipher.seal(TEXT)
-    first, second = cipher.seal(b"first"), cipher.seal(b"second")
-    assert (cipher.open(second), cipher.open(first)) == (b"second", b"first")
+    assert cipher.encrypt(TEXT) == cipher.encrypt(TEXT)
+    first, second = cipher.encrypt(b"first"), cipher.encrypt(b"second")
+    assert (cipher.decrypt(second), cipher.decrypt(first)) == (b"second", b"first")
 
 
 def test_clear_is_clear() -> None:
-    assert CLEAR.open(CLEAR.seal(TEXT)) is TEXT
+    assert CLEAR.decrypt(CLEAR.encrypt(TEXT)) is TEXT
 
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
@@ -93,24 +93,24 @@ def test_rsa_seals_pieces_of_100_bytes_into_one_block_each(bits: int) -> None:
     cipher, size = Rsa(key), (bits + 7) // 8
     for length in (1, 99, 100, 101, 200, 201, 250):
         body = (TEXT * 4)[:length]
-        sealed = cipher.seal(body)
+        sealed = cipher.encrypt(body)
         blocks = [sealed[i : i + size] for i in range(0, len(sealed), size)]
         pieces = [key.decrypt(block, PKCS1v15()) for block in blocks]
         assert pieces == [body[i : i + 100] for i in range(0, length, 100)]
-        assert cipher.open(sealed) == body
-    assert cipher.seal(b"") == b""
-    assert cipher.open(b"") == b""
+        assert cipher.decrypt(sealed) == body
+    assert cipher.encrypt(b"") == b""
+    assert cipher.decrypt(b"") == b""
 
 
 def test_rsa_never_seals_the_same_twice_alike() -> None:
     cipher = Rsa(rsa_key())
-    assert len({cipher.seal(b"hello") for _ in range(5)}) == 5
+    assert len({cipher.encrypt(b"hello") for _ in range(5)}) == 5
 
 
 # ---- what cannot be opened
 
 
-def assert_says_nothing(error: Unreadable) -> None:
+def assert_says_nothing(error: DecryptionError) -> None:
     assert error.args == ()
     assert str(error) == ""
     assert error.__cause__ is None
@@ -119,10 +119,10 @@ def assert_says_nothing(error: Unreadable) -> None:
 
 @pytest.mark.parametrize("cipher", AES)
 def test_what_is_not_whole_blocks_cannot_be_opened(cipher: Cipher) -> None:
-    sealed = cipher.seal(TEXT)
+    sealed = cipher.encrypt(TEXT)
     for length in set(range(len(sealed))) - set(range(16, len(sealed), 16)):
-        with pytest.raises(Unreadable) as caught:
-            cipher.open(sealed[:length])
+        with pytest.raises(DecryptionError) as caught:
+            cipher.decrypt(sealed[:length])
         assert_says_nothing(caught.value)
 
 
@@ -130,40 +130,40 @@ def test_what_is_not_whole_blocks_cannot_be_opened(cipher: Cipher) -> None:
 def test_wrong_padding_cannot_be_opened(last: bytes) -> None:
     """Made by a cipher that pads with nothing: its last block is what we choose."""
     block = b"x" * (16 - len(last)) + last
-    before = AesCbc(KEY, IV).seal(bytes(16))[:16]
-    forged = AesCbc(KEY, before).seal(block)[:16]
-    with pytest.raises(Unreadable) as caught:
-        AesCbc(KEY, IV).open(before + forged)
+    before = AesCbc(KEY, IV).encrypt(bytes(16))[:16]
+    forged = AesCbc(KEY, before).encrypt(block)[:16]
+    with pytest.raises(DecryptionError) as caught:
+        AesCbc(KEY, IV).decrypt(before + forged)
     assert_says_nothing(caught.value)
 
 
 def test_a_tail_that_tells_an_impossible_length_cannot_be_opened() -> None:
     cipher = FtAesEcb(KEY)
-    blocks = cipher.seal(TEXT[:16])[:16]
+    blocks = cipher.encrypt(TEXT[:16])[:16]
     for last in range(16, 256):
-        with pytest.raises(Unreadable):
-            cipher.open(blocks + bytes(15) + bytes([last]))
+        with pytest.raises(DecryptionError):
+            cipher.decrypt(blocks + bytes(15) + bytes([last]))
     for last in range(1, 16):
-        with pytest.raises(Unreadable):
-            cipher.open(bytes(15) + bytes([last]))
+        with pytest.raises(DecryptionError):
+            cipher.decrypt(bytes(15) + bytes([last]))
 
 
 def test_rsa_blocks_that_are_not_whole_or_no_numbers_of_the_key_cannot_be_opened() -> None:
     cipher = Rsa(rsa_key())
-    sealed = cipher.seal(TEXT)
+    sealed = cipher.encrypt(TEXT)
     for bad in (sealed[:-1], sealed + b"\0", sealed[:1], b"\xff" * 128, sealed + b"\xff" * 128):
-        with pytest.raises(Unreadable) as caught:
-            cipher.open(bad)
+        with pytest.raises(DecryptionError) as caught:
+            cipher.decrypt(bad)
         assert_says_nothing(caught.value)
 
 
 @pytest.mark.parametrize("bits", [1024, 2048])
 def test_another_key_opens_nothing(bits: int) -> None:
     """Some libraries give random bytes there, on purpose: then the digest tells."""
-    sealed = Rsa(rsa_key(1024)).seal(TEXT)
+    sealed = Rsa(rsa_key(1024)).encrypt(TEXT)
     try:
-        opened = Rsa(rsa_key(bits, number=1)).open(sealed)
-    except Unreadable:
+        opened = Rsa(rsa_key(bits, number=1)).decrypt(sealed)
+    except DecryptionError:
         return
     assert opened != TEXT
 
@@ -173,10 +173,10 @@ def test_another_key_opens_nothing(bits: int) -> None:
 
 def test_the_algorithm_asked_for_decides() -> None:
     key, iv = "0123456789abcdef", "fedcba9876543210"
-    cbc = after_greeting(Algorithm.AES_CBC, key, iv)
-    assert cbc.seal(b"x") == AesCbc(key.encode(), iv.encode()).seal(b"x")
-    ecb = after_greeting(Algorithm.FTAES_ECB, key, "")
-    assert ecb.seal(b"x") == FtAesEcb(key.encode()).seal(b"x")
+    cbc = session_cipher(Algorithm.AES_CBC, key, iv)
+    assert cbc.encrypt(b"x") == AesCbc(key.encode(), iv.encode()).encrypt(b"x")
+    ecb = session_cipher(Algorithm.FTAES_ECB, key, "")
+    assert ecb.encrypt(b"x") == FtAesEcb(key.encode()).encrypt(b"x")
 
 
 SECRET = "sentinel-secret"
@@ -202,5 +202,5 @@ def test_keys_that_are_none_are_told_without_being_shown(
     algorithm: Algorithm, key: str, iv: str
 ) -> None:
     with pytest.raises(ValueError, match="wrong length") as caught:
-        after_greeting(algorithm, key, iv)
+        session_cipher(algorithm, key, iv)
     assert SECRET not in str(caught.value)

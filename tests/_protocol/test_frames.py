@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from aiocapdist._protocol.catalog import CATALOG, Caps
+from aiocapdist._protocol.catalog import MAX_BODY, BodyLimits
 from aiocapdist._protocol.frames import HEAD_SIZE, Frame, FrameDecoder, encode_frame
 from aiocapdist.errors import ProtocolError
 
@@ -27,8 +27,8 @@ def head(*, magic: bytes = b"FT", proto_id: int = 3212, version: int = 0, length
 
 def broken_by(data: bytes, reader: FrameDecoder) -> str:
     assert reader.feed(data) == []
-    assert isinstance(reader.broken, ProtocolError)
-    return str(reader.broken)
+    assert isinstance(reader.error, ProtocolError)
+    return str(reader.error)
 
 
 def test_a_frame_is_44_little_endian_bytes_and_its_body() -> None:
@@ -65,7 +65,7 @@ def test_byte_by_byte_each_frame_comes_out_with_its_last_byte() -> None:
         if reader.feed(STREAM[n : n + 1]):
             ends.append(n + 1)
     assert ends == [49, 93, 1137]
-    assert (reader.pending, reader.broken) == (0, None)
+    assert (reader.pending, reader.error) == (0, None)
 
 
 def test_a_long_body_in_small_pieces_is_not_gone_over_again_with_each_piece() -> None:
@@ -89,7 +89,7 @@ def test_trailing_bytes_wait_for_the_rest_of_their_frame(count: int) -> None:
     last = encode_frame(3212, 3, b"abc")
     reader = decoder()
     assert len(reader.feed(STREAM + last[:count])) == 3
-    assert (reader.pending, reader.broken) == (count, None)
+    assert (reader.pending, reader.error) == (count, None)
     assert [frame.body for frame in reader.feed(last[count:])] == [b"abc"]
     assert reader.pending == 0
 
@@ -103,13 +103,13 @@ def test_nothing_fed_changes_nothing() -> None:
     assert len(reader.feed(STREAM[10:])) == 3
 
 
-@pytest.mark.parametrize("proto_id", [*CATALOG, 3211])
+@pytest.mark.parametrize("proto_id", [*MAX_BODY, 3211])
 def test_each_call_has_its_own_cap_and_other_calls_share_one(proto_id: int) -> None:
-    cap = CATALOG[proto_id].cap if proto_id in CATALOG else 5000
-    reader = FrameDecoder(Caps(5000).__getitem__)
+    cap = MAX_BODY.get(proto_id, 5000)
+    reader = FrameDecoder(BodyLimits(5000).__getitem__)
     assert reader.feed(head(proto_id=proto_id, length=cap)) == []
-    assert (reader.pending, reader.broken) == (44, None)
-    reader = FrameDecoder(Caps(5000).__getitem__)
+    assert (reader.pending, reader.error) == (44, None)
+    reader = FrameDecoder(BodyLimits(5000).__getitem__)
     text = broken_by(head(proto_id=proto_id, length=cap + 1), reader)
     assert text == (
         f"frame of proto {proto_id} announces {cap + 1} bytes, more than the {cap} allowed"
@@ -131,13 +131,13 @@ def test_another_protocol_is_told_by_its_first_two_bytes(start: bytes) -> None:
     slow = decoder()
     for n in range(min(len(start), 2)):
         slow.feed(start[n : n + 1])
-    assert slow.broken is not None
+    assert slow.error is not None
 
 
 def test_a_wrong_magic_after_good_frames_is_told_at_once() -> None:
     reader = decoder()
     assert len(reader.feed(STREAM + b"X")) == 3
-    assert isinstance(reader.broken, ProtocolError)
+    assert isinstance(reader.error, ProtocolError)
 
 
 def test_another_version_of_the_protocol_is_no_stream_of_ours() -> None:
@@ -153,10 +153,10 @@ def test_another_version_of_the_protocol_is_no_stream_of_ours() -> None:
 def test_frames_before_a_fault_are_handed_out_and_after_it_nothing_is(fault: bytes) -> None:
     reader = decoder()
     assert len(reader.feed(STREAM + fault + STREAM)) == 3
-    first = reader.broken
+    first = reader.error
     assert isinstance(first, ProtocolError)
     assert reader.feed(STREAM) == []
-    assert reader.broken is first
+    assert reader.error is first
     assert reader.pending == 0
 
 
@@ -169,7 +169,7 @@ def test_a_wrong_digest_or_a_json_body_is_passed_on_for_others_to_judge() -> Non
     assert (spoilt.body_format, spoilt.body) == (1, b"first")
     assert spoilt.digest != hashlib.sha1(b"first").digest()
     assert (fine.serial, fine.body) == (2, b"fine")
-    assert reader.broken is None
+    assert reader.error is None
 
 
 def test_what_stands_in_the_reserved_bytes_is_nobodys_business() -> None:

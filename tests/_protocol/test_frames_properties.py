@@ -48,7 +48,7 @@ def read(chunks: Iterable[bytes]) -> tuple[list[Frame], FrameDecoder]:
     frames = []
     for chunk in chunks:
         frames += decoder.feed(chunk)
-        assert decoder.broken is None or isinstance(decoder.broken, ProtocolError)
+        assert decoder.error is None or isinstance(decoder.error, ProtocolError)
         assert decoder.pending < HEAD_SIZE + OTHER
     return frames, decoder
 
@@ -91,7 +91,7 @@ def test_any_frames_in_any_chunks_come_out_as_they_went_in(data: st.DataObject) 
     stream = b"".join(map(encoded, wanted))
     got, decoder = read(data.draw(chunked(stream)))
     assert got == wanted
-    assert (decoder.pending, decoder.broken) == (0, None)
+    assert (decoder.pending, decoder.error) == (0, None)
 
 
 @settings(max_examples=250, deadline=None)
@@ -103,5 +103,5 @@ def test_it_reads_what_the_slow_reader_reads_whatever_the_bytes_and_chunks(
     wanted, left = read_slowly(stream)
     got, decoder = read(data.draw(chunked(stream)))
     assert got == wanted
-    assert (decoder.broken is not None) == (left is None)
+    assert (decoder.error is not None) == (left is None)
     assert decoder.pending == len(left or b"")

@@ -18,20 +18,22 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from aiocapdist._protocol.catalog import CATALOG, PUSHES
-from aiocapdist._protocol.flights import Pushed, Replied, Welcomed
-from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
-from aiocapdist._protocol.questions import (
-    CapitalDistributionQuestion,
-    global_state_body,
-    keep_alive_body,
+from aiocapdist._protocol.catalog import MAX_BODY, PUSHES
+from aiocapdist._protocol.decoders import decode_capital_distribution, decode_global_state
+from aiocapdist._protocol.encoders import (
+    CapitalDistributionEncoder,
+    encode_global_state,
+    encode_keep_alive,
 )
-from aiocapdist._protocol.replies import read_capital_distribution, read_global_state
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import HandshakeCompleted, PushReceived, ReplyReceived
+from aiocapdist._protocol.state import State
+from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist.errors import BackendError, OpenDError, QuotaExceeded, UnknownSecurity
 from aiocapdist.models import Security
 
+from .messages import REQUESTS, RESPONSES
 from .peer import fresh, ready, sent
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -49,10 +51,8 @@ class Vector(NamedTuple):
     @property
     def kind(self) -> type[Message]:
         """Our own class for it."""
-        call = CATALOG[self.proto_id]
-        kind = call.request if self.direction == "request" else call.response
-        assert kind is not None
-        return kind
+        kinds = REQUESTS if self.direction == "request" else RESPONSES
+        return kinds[self.proto_id]  # type: ignore[no-any-return]
 
     @property
     def body(self) -> bytes:
@@ -84,9 +84,9 @@ def test_there_are_vectors_both_ways_for_each_call() -> None:
 
 @pytest.mark.parametrize(**named(VECTORS))
 def test_our_decoder_reads_exactly_what_is_in_it(vector: Vector) -> None:
-    decoder = FrameDecoder(lambda proto_id: CATALOG[proto_id].cap)
+    decoder = FrameDecoder(MAX_BODY.__getitem__)
     (frame,) = decoder.feed(vector.data)
-    assert (decoder.pending, decoder.broken) == (0, None)
+    assert (decoder.pending, decoder.error) == (0, None)
     digest = digest_of(vector.body)
     assert frame == Frame(vector.proto_id, vector.serial, 0, digest, vector.body)
     message = vector.kind.FromString(frame.body)
@@ -111,12 +111,12 @@ def test_our_encoder_makes_the_same_bytes_of_the_same_fields(vector: Vector) -> 
 
 def test_our_questions_are_the_vendors_byte_for_byte() -> None:
     def question(code: str, firm: int | None = None) -> bytes:
-        return CapitalDistributionQuestion(firm).body(Security.parse(code))
+        return CapitalDistributionEncoder(firm).encode(Security.parse(code))
 
     wanted = {
         (1001, "as this library greets"): greeting_of("aiocapdist"),
-        (1002, "user 0"): global_state_body(),
-        (1004, "a sign of life"): keep_alive_body(1_760_000_000.5),
+        (1002, "user 0"): encode_global_state(),
+        (1004, "a sign of life"): encode_keep_alive(1_760_000_000.5),
         (3212, "a stock"): question("HK.00700"),
         (3212, "an index"): question("US..DJI"),
         (3212, "a broker named"): question("US.BRK.B", 2),
@@ -127,7 +127,7 @@ def test_our_questions_are_the_vendors_byte_for_byte() -> None:
 
 
 def greeting_of(client_id: str) -> bytes:
-    proto_id, body = TcpWire(client_id=client_id, max_frame=1).greeting()
+    proto_id, body = TcpCodec(client_id=client_id, max_frame=1).encode_handshake()
     assert proto_id == 1001
     return body
 
@@ -157,22 +157,22 @@ def test_a_reply_finds_its_request(vector: Vector) -> None:
     if vector.proto_id == 1001:
         return greet(vector)
     (event,) = asking(vector).receive_data(vector.data, 1.0)
-    assert isinstance(event, Replied)
+    assert isinstance(event, ReplyReceived)
     assert (event.flight.ref, event.body) == ("ref", vector.body)
     return None
 
 
 def greet(vector: Vector) -> None:
     session = fresh(first_serial=vector.serial - 1)
-    session.open(0.0, 5.0)
+    session.start(0.0, 5.0)
     sent(session)
     events = session.receive_data(vector.data, 1.0)
     if vector.fields["retType"] == 0:
         (event,) = events
-        assert isinstance(event, Welcomed)
-        assert event.welcome.conn_id == vector.fields["s2c"]["connID"]
-        assert event.welcome.login_user_id == vector.fields["s2c"]["loginUserID"]
-        assert event.welcome.keep_alive_interval == 10.0
+        assert isinstance(event, HandshakeCompleted)
+        assert event.result.conn_id == vector.fields["s2c"]["connID"]
+        assert event.result.login_user_id == vector.fields["s2c"]["loginUserID"]
+        assert event.result.keep_alive_interval == 10.0
     else:
         assert (events, session.state) == ([], State.CLOSED)
         assert isinstance(session.cause, OpenDError)
@@ -181,13 +181,13 @@ def greet(vector: Vector) -> None:
 
 @pytest.mark.parametrize(**named({k: v for k, v in VECTORS.items() if v.direction == "push"}))
 def test_a_push_is_told_as_one(vector: Vector) -> None:
-    assert ready().receive_data(vector.data, 1.0) == [Pushed(1003, vector.body)]
+    assert ready().receive_data(vector.data, 1.0) == [PushReceived(1003, vector.body)]
 
 
 def test_capital_distributions_are_read() -> None:
     def read(shows: str) -> Any:
         body = VECTORS[3212, "reply", shows].body
-        return read_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
+        return decode_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
 
     full, old = read("every field"), read("an old OpenD: no super, no timestamp")
     assert (full.capital_in_super, full.capital_in_big, full.capital_out_mid) == (3.5e9, 10.5, 0.1)
@@ -208,10 +208,10 @@ def test_capital_distributions_are_read() -> None:
 
 
 def test_global_states_are_read() -> None:
-    full = read_global_state(VECTORS[1002, "reply", "every field"].body)
+    full = decode_global_state(VECTORS[1002, "reply", "every field"].body)
     assert (full.market_hk, full.market_jp, full.conn_id) == (5, 99, LAST + (LAST << 32))
     assert full.program_status_text == "ready"
-    bare = read_global_state(VECTORS[1002, "reply", "only what is required"].body)
+    bare = decode_global_state(VECTORS[1002, "reply", "only what is required"].body)
     assert (bare.market_jp, bare.server_version) == (None, "10.11")
 
 

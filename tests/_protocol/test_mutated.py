@@ -15,15 +15,15 @@ from time import perf_counter
 import pytest
 
 from aiocapdist._protocol.ciphers import Algorithm, Rsa
-from aiocapdist._protocol.flights import Replied, Welcomed
+from aiocapdist._protocol.codec import HandshakeResult
 from aiocapdist._protocol.frames import digest_of, encode_frame
-from aiocapdist._protocol.session import State
-from aiocapdist._protocol.wire import Welcome
+from aiocapdist._protocol.session_events import HandshakeCompleted, ReplyReceived
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
 from ..support.doors import rsa_key
-from .peer import figures, let_in
-from .sealed import CIPHERS, Sealed, greeting, ready
+from .encrypted import CIPHERS, Sealed, greeting, ready
+from .peer import figures, handshake_reply
 
 MUTATIONS = 100_000
 RSA_SECONDS, RSA_LEAST = 5.0, 2_000
@@ -111,7 +111,7 @@ def test_100_000_altered_replies_all_end_alike(algorithm: Algorithm) -> None:
     """Each in a session of its own, from the hand-shake on."""
     draw = random.Random(algorithm.value)
     bodies = [figures(float(n), updateTime="x" * n) for n in range(48)]
-    replies = [(body, CIPHERS[algorithm].seal(body), digest_of(body)) for body in bodies]
+    replies = [(body, CIPHERS[algorithm].encrypt(body), digest_of(body)) for body in bodies]
     outcomes: Counter[str] = Counter()
     for n in range(MUTATIONS):
         body, sealed, digest = replies[n % len(replies)]
@@ -121,7 +121,7 @@ def test_100_000_altered_replies_all_end_alike(algorithm: Algorithm) -> None:
         made.session.data_to_send()
         events = made.session.receive_data(encode_frame(*flight.key, sealed, digest), 1.0)
         if events:
-            assert events == [Replied(flight, body)]
+            assert events == [ReplyReceived(flight, body)]
             assert made.session.state is State.READY
         else:
             assert_ended(made, events)
@@ -135,18 +135,18 @@ def test_altered_welcomes_all_end_alike() -> None:
     """RSA is slow: as many as go into five seconds, and at least two thousand."""
     draw = random.Random(1)
     cipher = Rsa(rsa_key())
-    bodies = [let_in(connAESKey="k" * 16, aesCBCiv="i" * 16) + b"\x1a\x7f" + b"y" * 127]
+    bodies = [handshake_reply(connAESKey="k" * 16, aesCBCiv="i" * 16) + b"\x1a\x7f" + b"y" * 127]
     bodies.append(bodies[0][:-129])
     deadline = perf_counter() + RSA_SECONDS
     outcomes: Counter[str] = Counter()
     while outcomes.total() < RSA_LEAST or perf_counter() < deadline:
         body = bodies[outcomes.total() % 2]
-        sealed, digest = altered(draw, cipher.seal(body), digest_of(body))
+        sealed, digest = altered(draw, cipher.encrypt(body), digest_of(body))
         made = greeting(Algorithm.AES_CBC)
         made.session.data_to_send()
         events = made.session.receive_data(encode_frame(1001, 1, sealed, digest), 1.0)
         if events:
-            assert events == [Welcomed(Welcome(2**63, 1011, 7, 10.0))]
+            assert events == [HandshakeCompleted(HandshakeResult(2**63, 1011, 7, 10.0))]
             assert made.session.state is State.READY
         else:
             assert_ended(made, events)

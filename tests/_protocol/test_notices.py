@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aiocapdist import GatewayEvent, Notice, NoticeType, ProgramStatus
 from aiocapdist._pb import notify_pb2
-from aiocapdist._protocol.notices import read_notice
+from aiocapdist._protocol.notices import decode_notice
 from aiocapdist.errors import ProtocolError
 
 
@@ -31,7 +31,7 @@ def varint(number: int) -> bytes:
 
 
 def field(number: int, value: int | bytes) -> bytes:
-    """One field as it stands on the wire: a number, or a text or message."""
+    """One field as it stands on the codec: a number, or a text or message."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     return varint(number << 3 | 2) + varint(len(value)) + value
@@ -107,7 +107,7 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_a_notice_tells_what_it_is_about_and_leaves_the_rest_none(
     s2c: dict[str, Any], told: dict[str, Any]
 ) -> None:
-    notice = read_notice(said(**s2c))
+    notice = decode_notice(said(**s2c))
     others = dict.fromkeys(Notice.model_fields)
     assert dict(notice) == {**others, **told, "fields": s2c}
     # 7 == GatewayEvent.KICKED_OUT: that it is a member, equality does not tell.
@@ -119,13 +119,13 @@ def test_what_has_no_name_here_keeps_its_number_whatever_it_is() -> None:
     group = varint(21 << 3 | 3) + field(1, 5) + field(1, 6) + varint(21 << 3 | 4)
     fixed = varint(22 << 3 | 5) + (1).to_bytes(4, "little")
     later = raw(field(1, 9) + field(6, b"level") + field(20, 1) + field(20, 2) + group + fixed)
-    fields = read_notice(later).fields
+    fields = decode_notice(later).fields
     assert fields == {"type": 9, "6": b"level", "20": [1, 2], "21": {"1": [5, 6]}, "22": 1}
 
 
 def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
     rights = field(4, 2) + field(90, 7) + field(91, b"\xff words")
-    notice = read_notice(raw(field(1, 4) + field(5, rights)))
+    notice = decode_notice(raw(field(1, 4) + field(5, rights)))
     assert notice.quote_rights == {"hkQotRight": 2, "90": 7}
     assert notice.fields["qotRight"] == {"hkQotRight": 2, "90": 7, "91": b"\xff words"}
 
@@ -139,13 +139,13 @@ def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
     ids=["gateway event", "program status"],
 )
 def test_words_that_are_no_utf_8_are_read_as_far_as_they_are(s2c: bytes) -> None:
-    notice = read_notice(raw(s2c))
+    notice = decode_notice(raw(s2c))
     assert notice.text == "out \ufffd\ufffd!"
     assert "b'" not in repr(notice.fields), "no bytes where a text belongs"
 
 
 def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
-    notice = read_notice(raw(field(1, 9) + field(90, b"\xff\x00")))
+    notice = decode_notice(raw(field(1, 9) + field(90, b"\xff\x00")))
     assert json.loads(notice.model_dump_json())["fields"] == {"type": 9, "90": "ff00"}
     assert pickle.loads(pickle.dumps(notice)) == notice
 
@@ -170,7 +170,7 @@ def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
 )
 def test_what_is_no_notice_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
-        read_notice(body)
+        decode_notice(body)
 
 
 _numbers = st.integers(0, 2**64 - 1)
@@ -188,7 +188,7 @@ def _message(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
 def test_no_bytes_at_all_raise_anything_but_a_protocol_error(body: bytes) -> None:
     for pushed in (body, raw(body), raw(field(1, 4) + body)):
         try:
-            notice = read_notice(pushed)
+            notice = decode_notice(pushed)
         except ProtocolError:
             continue
         notice.model_dump_json()

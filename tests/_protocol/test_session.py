@@ -9,20 +9,21 @@ from collections.abc import Callable
 import pytest
 
 from aiocapdist._pb import init_connect_pb2
-from aiocapdist._protocol import session as module
-from aiocapdist._protocol.flights import Pushed, Replied, Welcomed
+from aiocapdist._protocol import state as module
 from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.session import TRANSITIONS, Session, State, Trigger
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import HandshakeCompleted, PushReceived, ReplyReceived
+from aiocapdist._protocol.state import TRANSITIONS, InvalidTransition, State, Trigger
 from aiocapdist.errors import OpenDError, ProtocolError
 
-from .peer import answer, fresh, let_in, notice, ready, sent, with_bad_digest
+from .peer import answer, fresh, handshake_reply, notice, ready, sent, with_bad_digest
 
 LEGAL = {
-    (State.IDLE, Trigger.OPENED): State.GREETING,
-    (State.IDLE, Trigger.ENDED): State.CLOSED,
-    (State.GREETING, Trigger.WELCOMED): State.READY,
-    (State.GREETING, Trigger.ENDED): State.CLOSED,
-    (State.READY, Trigger.ENDED): State.CLOSED,
+    (State.IDLE, Trigger.STARTED): State.HANDSHAKE,
+    (State.IDLE, Trigger.CLOSED): State.CLOSED,
+    (State.HANDSHAKE, Trigger.HANDSHAKE_COMPLETED): State.READY,
+    (State.HANDSHAKE, Trigger.CLOSED): State.CLOSED,
+    (State.READY, Trigger.CLOSED): State.CLOSED,
 }
 
 
@@ -31,10 +32,10 @@ def in_state(state: State) -> Session[str]:
     if state is State.READY:
         return ready()
     session = fresh()
-    if state is State.GREETING:
-        session.open(0.0, 5.0)
+    if state is State.HANDSHAKE:
+        session.start(0.0, 5.0)
     elif state is State.CLOSED:
-        session.end(ConnectionResetError("gone"))
+        session.close(ConnectionResetError("gone"))
     assert session.state is state
     return session
 
@@ -51,7 +52,7 @@ def test_the_table_has_an_answer_to_every_trigger_in_every_state(
         session._move(trigger)
         assert session.state is LEGAL[state, trigger]
     else:
-        with pytest.raises(KeyError):
+        with pytest.raises(InvalidTransition):
             session._move(trigger)
         assert session.state is state
 
@@ -60,14 +61,14 @@ def test_the_drawing_shows_the_table() -> None:
     """Arrows of the first line by their labels; the corners below, by the state above them."""
     row, _, corners = re.findall(r"^    (.*\S)$", module.__doc__ or "", re.MULTILINE)
     drawn = {
-        (State[start], Trigger[label.upper()]): State[end]
-        for start, label, end in re.findall(r"(\w+) ─+(\w+)─+▶ (?=(\w+))", row)
+        (State[start], Trigger[label]): State[end]
+        for start, label, end in re.findall(r"(\w+) ─+([A-Z_]+)─+▶ (?=(\w+))", row)
     }
     end = State[corners.split()[-1]]
     for name in re.finditer(r"[A-Z]+", row):
         if any(corners[at] in "└┴" for at in range(*name.span())):
-            drawn[State[name[0]], Trigger.ENDED] = end
-    assert corners.count("ended") == 2
+            drawn[State[name[0]], Trigger.CLOSED] = end
+    assert corners.count("CLOSED──") == 2
     assert drawn == LEGAL
     assert drawn == {
         (state, trigger): target
@@ -77,7 +78,9 @@ def test_the_drawing_shows_the_table() -> None:
 
 
 ACTIONS: dict[str, Callable[[Session[str]], object]] = {
-    "a welcome": lambda session: session.receive_data(encode_frame(1001, 1, let_in()), 1.0),
+    "a welcome": lambda session: session.receive_data(
+        encode_frame(1001, 1, handshake_reply()), 1.0
+    ),
     "a refusal": lambda session: session.receive_data(encode_frame(1001, 1, b""), 1.0),
     "a notice": lambda session: session.receive_data(notice(), 1.0),
     "a reply to nobody": lambda session: session.receive_data(encode_frame(3212, 1, b""), 1.0),
@@ -85,7 +88,7 @@ ACTIONS: dict[str, Callable[[Session[str]], object]] = {
     "time": lambda session: session.handle_timer(1000.0, 0.0),
     "asking for the time": lambda session: session.get_timer(),
     "sending": lambda session: session.data_to_send(),
-    "the end": lambda session: session.end(ConnectionResetError("again")),
+    "the end": lambda session: session.close(ConnectionResetError("again")),
     "draining": lambda session: session.drain(),
 }
 
@@ -101,13 +104,13 @@ def test_nothing_that_may_happen_meets_a_dash_of_the_table(state: State) -> None
         assert (session.cause is None) == (session.state is not State.CLOSED), actions
 
 
-@pytest.mark.parametrize("state", [State.GREETING, State.READY, State.CLOSED])
+@pytest.mark.parametrize("state", [State.HANDSHAKE, State.READY, State.CLOSED])
 def test_a_session_is_opened_once(state: State) -> None:
-    with pytest.raises(KeyError):
-        in_state(state).open(0.0, 5.0)
+    with pytest.raises(InvalidTransition):
+        in_state(state).start(0.0, 5.0)
 
 
-@pytest.mark.parametrize("state", [State.IDLE, State.GREETING, State.CLOSED])
+@pytest.mark.parametrize("state", [State.IDLE, State.HANDSHAKE, State.CLOSED])
 def test_nothing_is_asked_before_the_welcome_or_after_the_end(state: State) -> None:
     session = in_state(state)
     session.data_to_send()
@@ -121,39 +124,39 @@ def test_nothing_is_asked_before_the_welcome_or_after_the_end(state: State) -> N
 
 def test_it_greets_once_and_the_welcome_makes_it_ready() -> None:
     session = fresh()
-    session.open(0.0, 5.0)
+    session.start(0.0, 5.0)
     (greeting,) = sent(session)
     assert (greeting.proto_id, sent(session)) == (1001, [])
-    (event,) = session.receive_data(answer(greeting, let_in()), 1.0)
-    assert isinstance(event, Welcomed)
-    assert event.welcome is session.welcome
-    assert event.welcome.conn_id == 2**63
+    (event,) = session.receive_data(answer(greeting, handshake_reply()), 1.0)
+    assert isinstance(event, HandshakeCompleted)
+    assert event.result is session.handshake_result
+    assert event.result.conn_id == 2**63
     assert (session.state, session.cause) == (State.READY, None)
 
 
 def test_a_second_welcome_is_nobodys() -> None:
     session = fresh()
-    session.open(0.0, 5.0)
+    session.start(0.0, 5.0)
     (greeting,) = sent(session)
-    session.receive_data(answer(greeting, let_in()), 1.0)
-    assert session.receive_data(answer(greeting, let_in(connID=1)), 1.0) == []
-    assert session.welcome is not None
-    assert session.welcome.conn_id == 2**63
+    session.receive_data(answer(greeting, handshake_reply()), 1.0)
+    assert session.receive_data(answer(greeting, handshake_reply(connID=1)), 1.0) == []
+    assert session.handshake_result is not None
+    assert session.handshake_result.conn_id == 2**63
 
 
 def test_a_notice_may_come_before_the_welcome() -> None:
-    session = in_state(State.GREETING)
+    session = in_state(State.HANDSHAKE)
     (event,) = session.receive_data(notice(serial=1), 1.0)
-    assert isinstance(event, Pushed)
-    assert session.state is State.GREETING
+    assert isinstance(event, PushReceived)
+    assert session.state is State.HANDSHAKE
 
 
 @pytest.mark.parametrize("serial", [0, 2, 2**32 - 1])
 def test_a_welcome_of_another_serial_is_not_ours(serial: int) -> None:
-    session = in_state(State.GREETING)
+    session = in_state(State.HANDSHAKE)
     sent(session)
-    assert session.receive_data(encode_frame(1001, serial, let_in()), 1.0) == []
-    assert session.state is State.GREETING
+    assert session.receive_data(encode_frame(1001, serial, handshake_reply()), 1.0) == []
+    assert session.state is State.HANDSHAKE
 
 
 REFUSED = init_connect_pb2.Response(retType=-1, retMsg="full").SerializeToString()
@@ -164,7 +167,7 @@ REFUSED = init_connect_pb2.Response(retType=-1, retMsg="full").SerializeToString
     [
         (encode_frame(1001, 1, REFUSED), OpenDError, "OpenD answered -1: full"),
         (encode_frame(1001, 1, b""), ProtocolError, "lacks required fields"),
-        (with_bad_digest(encode_frame(1001, 1, let_in())), ProtocolError, "digest"),
+        (with_bad_digest(encode_frame(1001, 1, handshake_reply())), ProtocolError, "digest"),
         (b"220 ftp ready\r\n", ProtocolError, "does not speak OpenD's protocol"),
     ],
     ids=["refused", "no welcome", "damaged", "another protocol"],
@@ -172,13 +175,13 @@ REFUSED = init_connect_pb2.Response(retType=-1, retMsg="full").SerializeToString
 def test_what_is_no_welcome_ends_the_session_with_its_cause(
     reply: bytes, kind: type[Exception], text: str
 ) -> None:
-    session = in_state(State.GREETING)
+    session = in_state(State.HANDSHAKE)
     sent(session)
     assert session.receive_data(reply, 1.0) == []
     assert session.state is State.CLOSED
     assert isinstance(session.cause, kind)
     assert text in str(session.cause)
-    assert session.welcome is None
+    assert session.handshake_result is None
 
 
 # ---- the end
@@ -187,8 +190,8 @@ def test_what_is_no_welcome_ends_the_session_with_its_cause(
 def test_the_first_cause_stays() -> None:
     session = ready()
     first = ConnectionResetError("reset")
-    session.end(first)
-    session.end(ConnectionAbortedError("closed on this side"))
+    session.close(first)
+    session.close(ConnectionAbortedError("closed on this side"))
     session.receive_data(b"HTTP", 1.0)
     session.handle_timer(1000.0, 0.0)
     assert session.cause is first
@@ -199,9 +202,9 @@ def test_what_was_in_flight_is_handed_back_once_in_order_of_sending() -> None:
     one, gone, two = (session.request(3212, b"", ref, 0.0) for ref in ("one", "gone", "two"))
     assert session.handle_timer(8.0, 0.0) == []  # a keep-alive, which concerns no one
     sent(session)
-    session.forget(gone)
+    session.cancel(gone)
     last = session.request(3212, b"", "last", 9.0)
-    session.end(ConnectionResetError("reset"))
+    session.close(ConnectionResetError("reset"))
     assert session.drain() == ([one, two, last], [gone])
     assert [flight.written for flight in (one, two, gone, last)] == [True, True, True, False]
     assert session.drain() == ([], [])
@@ -212,7 +215,7 @@ def test_bytes_after_the_end_give_nothing() -> None:
     session = ready()
     session.request(3212, b"", "ref", 0.0)
     (request,) = sent(session)
-    session.end(ConnectionResetError("reset"))
+    session.close(ConnectionResetError("reset"))
     assert session.receive_data(answer(request, b"") + notice(), 1.0) == []
     waiting, forgotten = session.drain()
     assert [flight.ref for flight in waiting] == ["ref"]
@@ -225,9 +228,9 @@ def test_frames_before_a_broken_stream_still_give_their_replies() -> None:
         session.request(3212, b"", ref, 0.0)
     first, second = sent(session)
     events = session.receive_data(answer(first, b"1") + b"XX" + answer(second, b"2"), 1.0)
-    assert [(event.flight.ref, event.body) for event in events if isinstance(event, Replied)] == [
-        ("first", b"1")
-    ]
+    assert [
+        (event.flight.ref, event.body) for event in events if isinstance(event, ReplyReceived)
+    ] == [("first", b"1")]
     assert session.state is State.CLOSED
     assert isinstance(session.cause, ProtocolError)
     waiting, _ = session.drain()

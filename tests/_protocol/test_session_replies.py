@@ -7,11 +7,12 @@ import itertools
 import pytest
 
 from aiocapdist._protocol.catalog import PUSHES
-from aiocapdist._protocol.flights import Damaged, Pushed, Replied
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist._protocol.frames import Frame, encode_frame
-from aiocapdist._protocol.replies import read_capital_distribution
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import PushReceived, ReplyInvalid, ReplyReceived
+from aiocapdist._protocol.state import State
+from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist.errors import ProtocolError
 from aiocapdist.models import Security
 
@@ -33,7 +34,7 @@ LAST = 2**32 - 1
 
 def whose(events: list[object]) -> list[tuple[str, bytes]]:
     """Refs and bodies of replies; there must be nothing else."""
-    assert all(isinstance(event, Replied) for event in events)
+    assert all(isinstance(event, ReplyReceived) for event in events)
     return [(event.flight.ref, event.body) for event in events]  # type: ignore[attr-defined]
 
 
@@ -68,7 +69,7 @@ def test_a_serial_in_flight_or_buried_is_skipped(first: int) -> None:
     session = ready(first_serial=first)
     waiting, buried, answered = ask(session, "waiting", "buried", "answered")
     requests = sent(session)
-    session.forget(buried)
+    session.cancel(buried)
     session.receive_data(answer(requests[2], b""), 0.0)
     rewound(session, first + 1)
     fourth, fifth = ask(session, "fourth", "fifth")
@@ -137,7 +138,7 @@ def test_a_damaged_reply_is_damaged_for_its_own_request_alone(spoil: object) -> 
     session = ready()
     one, two = asked(session, "one", "two")
     damaged, *others = session.receive_data(spoil(answer(one, b"1")) + answer(two, b"2"), 1.0)
-    assert isinstance(damaged, Damaged)
+    assert isinstance(damaged, ReplyInvalid)
     assert damaged.flight.ref == "one"
     assert isinstance(damaged.error, ProtocolError)
     assert whose(others) == [("two", b"2")]
@@ -152,17 +153,17 @@ def test_a_reply_that_lacks_required_fields_fails_its_own_call_alone() -> None:
     events = session.receive_data(answer(one, lacking) + answer(two, figures(5.0)), 1.0)
     (_, bad), (code, good) = whose(events)
     with pytest.raises(ProtocolError, match="lacks required fields"):
-        read_capital_distribution(bad, "HK.00700", Security.parse("HK.00700"))
-    assert read_capital_distribution(good, code, Security.parse(code)).capital_in_big == 5.0
+        decode_capital_distribution(bad, "HK.00700", Security.parse("HK.00700"))
+    assert decode_capital_distribution(good, code, Security.parse(code)).capital_in_big == 5.0
     assert session.state is State.READY
 
 
-class Undecipherable(TcpWire):
+class Undecipherable(TcpCodec):
     """A door that could open its welcome, and then nothing any more."""
 
-    def open(self, message: Frame) -> bytes:
+    def decode(self, message: Frame) -> bytes:
         if message.proto_id == 1001:
-            return super().open(message)
+            return super().decode(message)
         raise ProtocolError("a message could not be decrypted")
 
 
@@ -170,7 +171,7 @@ class Undecipherable(TcpWire):
 def test_what_cannot_be_opened_at_all_ends_the_session_and_loses_no_flight(push: bool) -> None:
     session = ready()
     one, two = asked(session, "one", "two")
-    session._wire = Undecipherable(client_id="tests", max_frame=MAX_FRAME)
+    session._codec = Undecipherable(client_id="tests", max_frame=MAX_FRAME)
     data = (notice() if push else answer(one, b"1")) + answer(two, b"2")
     assert session.receive_data(data, 1.0) == []
     assert str(session.cause) == "a message could not be decrypted"
@@ -188,7 +189,7 @@ def test_a_push_is_no_reply_even_to_a_request_of_its_own_id_and_serial(proto_id:
     frames += asked(session, "b", proto_id=proto_id)
     for frame in frames:
         (event,) = session.receive_data(encode_frame(proto_id, frame.serial, b"push"), 1.0)
-        assert event == Pushed(proto_id, b"push")
+        assert event == PushReceived(proto_id, b"push")
     waiting, _ = session.drain()
     assert [flight.ref for flight in waiting] == ["a", "b"]
 
@@ -199,5 +200,5 @@ def test_a_damaged_push_is_passed_over() -> None:
     data = with_bad_digest(notice()) + as_json(notice()) + answer(request, b"1") + notice()
     reply, push = session.receive_data(data, 1.0)
     assert whose([reply]) == [("a", b"1")]
-    assert isinstance(push, Pushed)
+    assert isinstance(push, PushReceived)
     assert push.proto_id == 1003

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aiocapdist._protocol.flights import TimedOut
 from aiocapdist._protocol.frames import Frame
-from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import ReplyOverdue
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
 from .peer import alive, answer, notice, ready, sent
@@ -76,7 +77,7 @@ def test_one_that_others_were_answered_after_is_late_and_the_peer_lives() -> Non
     session.handle_timer(8.0, UTC)
     (keep_alive,) = sent(session)
     session.receive_data(answer(keep_alive, alive()), 8.1)
-    assert keep_time(session, 10.0) == [TimedOut(late)]
+    assert keep_time(session, 10.0) == [ReplyOverdue(late)]
     assert_it_ends_at(session, 8.1 + 9.0)
 
 
@@ -84,10 +85,10 @@ def test_what_timed_out_in_the_silence_counts_on() -> None:
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 1.0)
     sent(session)
-    assert keep_time(session, 3.0) == [TimedOut(flight)]
+    assert keep_time(session, 3.0) == [ReplyOverdue(flight)]
     later = session.request(3212, b"", "b", 4.0)
     sent(session)
-    assert keep_time(session, 6.0) == [TimedOut(later)]
+    assert keep_time(session, 6.0) == [ReplyOverdue(later)]
     assert_it_ends_at(session, 11.0)
 
 
@@ -106,7 +107,7 @@ def test_nor_if_that_was_at_its_deadline() -> None:
     late = session.request(3212, b"", "a", 1.0)
     sent(session)
     session.receive_data(notice(), 3.0)
-    assert keep_time(session, 3.0) == [TimedOut(late)]
+    assert keep_time(session, 3.0) == [ReplyOverdue(late)]
     assert_it_ends_at(session, 18.0)
 
 
@@ -114,7 +115,7 @@ def test_what_nobody_waits_for_is_not_owed() -> None:
     session = ready()
     flight = session.request(3212, b"", "a", 0.0)
     sent(session)
-    session.forget(flight)
+    session.cancel(flight)
     assert_it_ends_at(session, 18.0)  # by the first keep-alive
 
 

@@ -8,9 +8,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist._protocol.flights import Damaged, Flight, Pushed, Replied, Settled, TimedOut
+from aiocapdist._protocol.flight import Flight
 from aiocapdist._protocol.frames import Frame, encode_frame
-from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import (
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+)
+from aiocapdist._protocol.state import State
 
 from .peer import as_json, notice, ready, sent, with_bad_digest
 
@@ -63,7 +71,7 @@ class Conversation(RuleBasedStateMachine):
         elif was_unsent:
             self.end(ref)
         if was_unsent or self.flights[ref].written:  # else it timed out in the queue
-            assert self.session.forget(self.flights[ref]) is not was_unsent
+            assert self.session.cancel(self.flights[ref]) is not was_unsent
 
     @rule()
     def fetch(self) -> None:
@@ -82,12 +90,12 @@ class Conversation(RuleBasedStateMachine):
             if its_key == key:
                 del self.waiting[ref]
                 self.end(ref)
-                return [(Damaged if body is None else Replied, ref, body)]
+                return [(ReplyInvalid if body is None else ReplyReceived, ref, body)]
         for ref, its_key in self.buried.items():
             if its_key == key:
                 del self.buried[ref]
                 self.end(ref)
-                return [(Settled, ref, True)]
+                return [(RequestSettled, ref, True)]
         return []
 
     def hear(self, data: bytes) -> list[object]:
@@ -95,14 +103,14 @@ class Conversation(RuleBasedStateMachine):
 
     def shown(self, event: object) -> object:
         match event:
-            case Replied(flight, body):
-                return Replied, flight.ref, body
-            case Damaged(flight, _):
-                return Damaged, flight.ref, None
-            case Settled(flight, late):
-                return Settled, flight.ref, late
-            case TimedOut(flight):
-                return TimedOut, flight.ref
+            case ReplyReceived(flight, body):
+                return ReplyReceived, flight.ref, body
+            case ReplyInvalid(flight, _):
+                return ReplyInvalid, flight.ref, None
+            case RequestSettled(flight, late):
+                return RequestSettled, flight.ref, late
+            case ReplyOverdue(flight):
+                return ReplyOverdue, flight.ref
             case _:
                 return event
 
@@ -143,7 +151,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(data=st.data())
     def push_with_a_requests_serial(self, data: st.DataObject) -> None:
         flight = self.flights[data.draw(st.sampled_from(sorted(self.flights)))]
-        assert self.hear(encode_frame(2208, flight.key[1], b"")) == [Pushed(2208, b"")]
+        assert self.hear(encode_frame(2208, flight.key[1], b"")) == [PushReceived(2208, b"")]
 
     # ---- time
 
@@ -165,7 +173,7 @@ class Conversation(RuleBasedStateMachine):
             else:
                 del self.unsent[ref]
                 self.end(ref)
-        return [(TimedOut, ref) for ref in late]
+        return [(ReplyOverdue, ref) for ref in late]
 
     def expiries(self) -> list[object]:
         over = [ref for ref in self.buried if self.flights[ref].sent_at + EXPECTED <= self.now]
@@ -173,7 +181,7 @@ class Conversation(RuleBasedStateMachine):
         for ref in over:
             del self.buried[ref]
             self.end(ref)
-        return [(Settled, ref, False) for ref in over]
+        return [(RequestSettled, ref, False) for ref in over]
 
     # ---- what always holds
 
@@ -199,7 +207,7 @@ class Conversation(RuleBasedStateMachine):
         assert (self.session.get_timer() or 0.0) > self.now
 
     def teardown(self) -> None:
-        self.session.end(ConnectionResetError("reset"))
+        self.session.close(ConnectionResetError("reset"))
         waiting, buried = self.session.drain()
         for flight in [*waiting, *buried]:
             self.end(flight.ref or "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist._pb import keep_alive_pb2
-from aiocapdist._protocol.flights import Replied, Settled, TimedOut
-from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import ReplyOverdue, ReplyReceived, RequestSettled
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
-from .peer import alive, answer, fresh, let_in, notice, ready, sent, with_bad_digest
+from .peer import alive, answer, fresh, handshake_reply, notice, ready, sent, with_bad_digest
 
 UTC = 1_760_000_000.75
 
@@ -20,21 +21,21 @@ UTC = 1_760_000_000.75
 def test_the_timer_is_when_the_greeting_must_be_answered() -> None:
     session = fresh()
     assert session.get_timer() is None
-    session.open(100.0, 105.0)
+    session.start(100.0, 105.0)
     assert session.get_timer() == 105.0
     assert session.handle_timer(104.9, UTC) == []
-    assert session.state is State.GREETING
+    assert session.state is State.HANDSHAKE
     assert session.handle_timer(105.0, UTC) == []
     assert isinstance(session.cause, ProtocolError)
-    assert str(session.cause) == "no answer to the hand-shake in time"
+    assert str(session.cause) == "no reply in time"
     assert session.get_timer() is None
 
 
 def test_a_welcome_in_time_ends_that_deadline() -> None:
     session = fresh()
-    session.open(100.0, 105.0)
+    session.start(100.0, 105.0)
     (greeting,) = sent(session)
-    session.receive_data(answer(greeting, let_in()), 104.9)
+    session.receive_data(answer(greeting, handshake_reply()), 104.9)
     session.handle_timer(105.0, UTC)
     assert session.state is State.READY
 
@@ -91,11 +92,11 @@ def test_no_reply_in_time_is_told_once_and_the_late_reply_only_settles() -> None
     request, _ = sent(session)
     assert session.get_timer() == 3.0
     assert session.handle_timer(2.9, UTC) == []
-    assert session.handle_timer(3.0, UTC) == [TimedOut(late)]
+    assert session.handle_timer(3.0, UTC) == [ReplyOverdue(late)]
     assert session.get_timer() == 3.5
-    assert session.handle_timer(3.5, UTC) == [TimedOut(lost)]
+    assert session.handle_timer(3.5, UTC) == [ReplyOverdue(lost)]
     assert session.handle_timer(4.0, UTC) == []
-    assert session.receive_data(answer(request, b"late"), 5.0) == [Settled(late, late=True)]
+    assert session.receive_data(answer(request, b"late"), 5.0) == [RequestSettled(late, late=True)]
     assert session.drain() == ([], [lost])
 
 
@@ -104,7 +105,7 @@ def test_a_reply_in_time_ends_its_deadline() -> None:
     session.request(3212, b"", "a", 1.0)
     (request,) = sent(session)
     (reply,) = session.receive_data(answer(request, b""), 2.9)
-    assert isinstance(reply, Replied)
+    assert isinstance(reply, ReplyReceived)
     assert session.get_timer() == 8.0
     assert session.handle_timer(3.0, UTC) == []
 
@@ -112,7 +113,7 @@ def test_a_reply_in_time_ends_its_deadline() -> None:
 def test_what_never_left_times_out_without_a_tombstone() -> None:
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 0.0)
-    assert session.handle_timer(2.0, UTC) == [TimedOut(flight)]
+    assert session.handle_timer(2.0, UTC) == [ReplyOverdue(flight)]
     assert flight.written is False
     assert session.data_to_send() == []
     assert session.drain() == ([], [])
@@ -135,9 +136,9 @@ def test_a_forgotten_request_is_expected_until_60_seconds_after_its_sending(
     session = ready(request_timeout=timeout)
     flight = session.request(3212, b"", "a", 5.0)
     sent(session)
-    session.forget(flight)
+    session.cancel(flight)
     assert talk(session, 64.9) == []
-    assert talk(session, 65.0) == [Settled(flight, late=False)]
+    assert talk(session, 65.0) == [RequestSettled(flight, late=False)]
     assert session.drain() == ([], [])
 
 
@@ -145,8 +146,8 @@ def test_what_settled_by_its_late_reply_does_not_settle_again_when_its_time_is_o
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 5.0)
     (request,) = sent(session)
-    session.forget(flight)
-    assert session.receive_data(answer(request, b""), 6.0) == [Settled(flight, late=True)]
+    session.cancel(flight)
+    assert session.receive_data(answer(request, b""), 6.0) == [RequestSettled(flight, late=True)]
     assert talk(session, 200.0) == []
     assert session.get_timer() == pytest.approx(200.0, abs=8.0)
 
@@ -157,7 +158,7 @@ def test_after_a_timeout_too_but_never_before_it(timeout: float, settled: float)
     flight = session.request(3212, b"", "a", 5.0)
     sent(session)
     assert talk(session, 5.0 + timeout - 0.1) == []
-    assert [*talk(session, settled)] == [TimedOut(flight), Settled(flight, late=False)]
+    assert [*talk(session, settled)] == [ReplyOverdue(flight), RequestSettled(flight, late=False)]
     assert session.drain() == ([], [])
 
 
@@ -166,6 +167,6 @@ def test_tombstones_expire_in_the_order_of_their_sending_whenever_they_were_forg
     flights = [session.request(3212, b"", "a", float(n)) for n in range(3)]
     sent(session)
     for flight in reversed(flights):
-        session.forget(flight)
-    assert talk(session, 61.0) == [Settled(flight, late=False) for flight in flights[:2]]
-    assert talk(session, 62.0) == [Settled(flights[2], late=False)]
+        session.cancel(flight)
+    assert talk(session, 61.0) == [RequestSettled(flight, late=False) for flight in flights[:2]]
+    assert talk(session, 62.0) == [RequestSettled(flights[2], late=False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiocapdist._protocol.flights import TimedOut
+from aiocapdist._protocol.session_events import ReplyOverdue
 
 from .peer import notice, ready, sent
 
@@ -30,7 +30,7 @@ def drive(data: st.DataObject, times: st.SearchStrategy[float]) -> None:
             flights.append(session.request(3212, b"", str(n), now))
             sent(session)
         elif step == "forget" and flights:
-            session.forget(data.draw(st.sampled_from(flights)))
+            session.cancel(data.draw(st.sampled_from(flights)))
         elif step == "hear":
             session.receive_data(notice(), now)
         elif step == "early":
@@ -70,4 +70,4 @@ def test_a_timeout_is_due_when_the_timer_says_so_though_sums_are_rounded() -> No
     sent(session)
     due = session.get_timer()
     assert due == 10.1
-    assert session.handle_timer(due, UTC) == [TimedOut(flight)]
+    assert session.handle_timer(due, UTC) == [ReplyOverdue(flight)]

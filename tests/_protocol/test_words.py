@@ -10,61 +10,61 @@ import sys
 import pytest
 
 from aiocapdist._pb import init_connect_pb2, init_websocket_pb2
-from aiocapdist._protocol.ciphers import AesCbc, Algorithm, FtAesEcb, Rsa, after_greeting
-from aiocapdist._protocol.tcp import TcpWire
-from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, WebSocketWire
+from aiocapdist._protocol.ciphers import AesCbc, Algorithm, FtAesEcb, Rsa, session_cipher
+from aiocapdist._protocol.tcp_codec import TcpCodec
+from aiocapdist._protocol.websocket_codec import REPLY_HEAD, SIGN, WebSocketCodec
 from aiocapdist.errors import OpenDError, ProtocolError
 
 from ..support.doors import rsa_key
-from .peer import MAX_FRAME, let_in
+from .peer import MAX_FRAME, handshake_reply
 
 NOTHING_TOLD = "OpenD let us in, but told nothing of the connection"
 DOORS = {
-    "tcp": (TcpWire(client_id="tests", max_frame=MAX_FRAME), init_connect_pb2.Response),
-    "ws": (WebSocketWire(client_id="tests", max_frame=MAX_FRAME), init_websocket_pb2.Response),
+    "tcp": (TcpCodec(client_id="tests", max_frame=MAX_FRAME), init_connect_pb2.Response),
+    "ws": (WebSocketCodec(client_id="tests", max_frame=MAX_FRAME), init_websocket_pb2.Response),
 }
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_welcome_that_tells_nothing_says_so(door: str) -> None:
-    wire, kind = DOORS[door]
+    codec, kind = DOORS[door]
     with pytest.raises(ProtocolError) as error:
-        wire.welcome(kind(retType=0).SerializePartialToString())
+        codec.decode_handshake(kind(retType=0).SerializePartialToString())
     assert str(error.value) == NOTHING_TOLD
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_not_being_let_in_tells_number_text_and_number_for_the_log(door: str) -> None:
-    wire, kind = DOORS[door]
+    codec, kind = DOORS[door]
     refused = kind(retType=-7, retMsg="not today", errCode=1003)
     with pytest.raises(OpenDError, match=r"^OpenD answered -7: not today$") as error:
-        wire.welcome(refused.SerializePartialToString())
+        codec.decode_handshake(refused.SerializePartialToString())
     told = error.value
     assert (told.ret_type, told.ret_msg, told.err_code, told.code) == (-7, "not today", 1003, None)
 
 
 def test_an_interval_of_one_second_is_one() -> None:
-    wire, _ = DOORS["tcp"]
-    assert wire.welcome(let_in(keepAliveInterval=1)).keep_alive_interval == 1.0
+    codec, _ = DOORS["tcp"]
+    assert codec.decode_handshake(handshake_reply(keepAliveInterval=1)).keep_alive_interval == 1.0
 
 
 def test_without_a_key_none_is_sent() -> None:
-    wire, _ = DOORS["ws"]
-    proto_id, body = wire.greeting()
+    codec, _ = DOORS["ws"]
+    proto_id, body = codec.encode_handshake()
     assert proto_id == 1
     assert init_websocket_pb2.Request.FromString(body).c2s.websocketKey == ""
 
 
 def test_an_errors_text_ends_at_its_first_nul_and_loses_nothing_else() -> None:
-    wire = WebSocketWire(client_id="tests", max_frame=MAX_FRAME)
-    (envelope,) = wire.feed(REPLY_HEAD.pack(SIGN, 3212, 5, 9, b"XX at MAX"))
+    codec = WebSocketCodec(client_id="tests", max_frame=MAX_FRAME)
+    (envelope,) = codec.feed(REPLY_HEAD.pack(SIGN, 3212, 5, 9, b"XX at MAX"))
     assert (envelope.error, envelope.text) == (9, "XX at MAX")
 
 
 def test_a_message_of_something_else_is_told_with_what_was_expected() -> None:
-    wire = WebSocketWire(client_id="tests", max_frame=MAX_FRAME)
-    assert wire.feed(b"hello") == []
-    assert str(wire.broken) == (
+    codec = WebSocketCodec(client_id="tests", max_frame=MAX_FRAME)
+    assert codec.feed(b"hello") == []
+    assert str(codec.error) == (
         "the peer does not speak OpenD's protocol: a WebSocket message does not begin "
         r"with b'ft-v1.0\x00' and a whole head"
     )
@@ -90,4 +90,4 @@ def test_without_the_package_it_is_told_what_to_install_for_what(
 
 def test_a_key_that_is_none_is_told_in_these_words() -> None:
     with pytest.raises(ValueError, match=r"^a key or an iv of the wrong length$"):
-        after_greeting(Algorithm.AES_CBC, "short", "i" * 16)
+        session_cipher(Algorithm.AES_CBC, "short", "i" * 16)

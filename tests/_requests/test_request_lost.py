@@ -7,7 +7,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client, ClientClosed, ConnectionLost, Quota
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
 from ..support.misbehaving import Server, refusal
@@ -61,7 +61,7 @@ async def test_what_had_not_left_when_the_connection_broke_goes_with_the_next() 
     """The pipe holds one write and nobody reads: two are written, the third is not."""
     with anyio.fail_after(5):
         async with (
-            Server(MemoryDoor(buffer=1)) as server,
+            Server(MemoryListener(buffer=1)) as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -70,9 +70,9 @@ async def test_what_had_not_left_when_the_connection_broke_goes_with_the_next() 
             calls = []
             for n in range(3):
                 calls.append(Call(group, client.request, PROTO_ID, question(n), Response))
-                await until(lambda n=n: len(session.waiting) == n + 1)
-                await until(lambda n=n: n == 2 or list(session.waiting.values())[n].written)
-            assert [flight.written for flight in session.waiting.values()] == [True, True, False]
+                await until(lambda n=n: len(session.in_flight) == n + 1)
+                await until(lambda n=n: n == 2 or list(session.in_flight.values())[n].written)
+            assert [flight.written for flight in session.in_flight.values()] == [True, True, False]
             await peer.hang_up()
             for call in calls[:2]:
                 assert isinstance(await call.error(), ConnectionLost)

@@ -167,7 +167,7 @@ async def test_a_reply_that_is_not_understood_is_told_and_logged_once(
     def puzzled(*args: Any) -> NoReturn:
         raise LookupError("a new kind of figure")
 
-    monkeypatch.setattr("aiocapdist._requests.kinds.read_capital_distribution", puzzled)
+    monkeypatch.setattr("aiocapdist._requests.kinds.decode_capital_distribution", puzzled)
     with anyio.fail_after(5):
         async with (
             Server() as server,

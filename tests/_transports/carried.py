@@ -1,4 +1,4 @@
-"""A transport's other side in tests: what it received, and what it may fetch to send."""
+"""The connection's side of a transport in tests: what it received, and what it has to send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from aiocapdist._transports.base import Transport
 
 
 class Carried:
-    """Stands where a connection would: hands out each message once, keeps what comes."""
+    """Takes the place of a connection: hands out each message once, keeps what it receives."""
 
     def __init__(self, transport: Transport) -> None:
         self.received = b""
@@ -14,18 +14,13 @@ class Carried:
         self._outgoing: list[bytes] = []
         self._transport = transport
 
-    def begin(self) -> None:
-        """As a connection does: attach, then have sent what there is."""
-        self._transport.attach(self._receive, self._source)
-        self._transport.wake_writer()
-
     async def run(self) -> Exception | None:
-        return await self._transport.run(self.begin)
+        return await self._transport.run(self._receive, self._data_to_send)
 
     def _receive(self, data: bytes) -> None:
         self.received += data
 
-    def _source(self) -> list[bytes]:
+    def _data_to_send(self) -> list[bytes]:
         data, self._outgoing = self._outgoing, []
         if data:
             self.fetches.append(data)
@@ -33,37 +28,38 @@ class Carried:
 
     @property
     def fetched(self) -> list[bytes]:
-        """Every message that was fetched so far."""
+        """All messages that were fetched so far."""
         return [message for fetch in self.fetches for message in fetch]
 
     @property
     def waiting(self) -> list[bytes]:
-        """What was not fetched: it has certainly not been sent."""
+        """The messages that were not fetched: these were certainly not sent."""
         return self._outgoing
 
-    def send(self, *messages: bytes, at_once: bool = False) -> None:
+    def send(self, *messages: bytes, immediately: bool = False) -> None:
         self._outgoing += messages
-        self._transport.wake_writer(at_once)
+        self._transport.schedule_write(immediately)
 
 
 class Faulty(Carried):
-    """One with a fault of its own: in ``begin``, or in taking what comes."""
+    """Raises ZeroDivisionError from one of its callbacks."""
 
-    def __init__(self, transport: Transport, *, begins: bool) -> None:
+    def __init__(self, transport: Transport, *, receives: bool) -> None:
         super().__init__(transport)
-        self._begins = begins
-
-    def begin(self) -> None:
-        if not self._begins:
-            raise ZeroDivisionError
-        super().begin()
+        self._receives = receives
 
     def _receive(self, data: bytes) -> None:
-        raise ZeroDivisionError
+        if self._receives:
+            raise ZeroDivisionError
+
+    def _data_to_send(self) -> list[bytes]:
+        if not self._receives:
+            raise ZeroDivisionError
+        return []
 
 
 def leaves(error: BaseException) -> list[type[BaseException]]:
-    """The kinds of error in it, whatever groups they come in."""
+    """Return the types of the errors in a group, however nested; or that of a single one."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [type(error)]

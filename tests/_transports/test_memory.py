@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+from aiocapdist._transports.memory import MemoryListener, MemoryStream
 
 from ..support.waiting import until
 
@@ -129,7 +129,7 @@ async def test_a_closed_peer_breaks_the_pipe() -> None:
 
 @pytest.mark.parametrize("buffer", [1, math.inf])
 async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float) -> None:
-    door = MemoryDoor(buffer)
+    door = MemoryListener(buffer)
     served = 0
 
     async def echo(stream: MemoryStream) -> None:
@@ -162,14 +162,14 @@ async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float
 
 
 async def test_a_door_that_was_never_served_refuses_once_closed() -> None:
-    door = MemoryDoor()
+    door = MemoryListener()
     await door.aclose()
     with pytest.raises(ConnectionRefusedError):
         await door.open()
 
 
 async def test_those_who_were_not_let_in_yet_are_hung_up_on_when_it_closes() -> None:
-    door = MemoryDoor()
+    door = MemoryListener()
     with anyio.fail_after(5):
         streams = [await door.open() for _ in range(3)]
         await door.aclose()
@@ -180,7 +180,7 @@ async def test_those_who_were_not_let_in_yet_are_hung_up_on_when_it_closes() -> 
 
 
 async def test_a_door_can_be_served_in_a_group_of_the_callers() -> None:
-    door = MemoryDoor()
+    door = MemoryListener()
     met = []
 
     async def greet(stream: MemoryStream) -> None:

@@ -168,10 +168,10 @@ async def test_cancelling_it_closes_the_stream() -> None:
     await theirs.aclose()
 
 
-@pytest.mark.parametrize("begins", [False, True], ids=["in begin", "in the receiver"])
-async def test_a_fault_of_ours_closes_the_stream_and_comes_out(begins: bool) -> None:
+@pytest.mark.parametrize("receives", [False, True], ids=["in data_to_send", "in receive"])
+async def test_a_fault_of_ours_closes_the_stream_and_comes_out(receives: bool) -> None:
     mine, theirs = Breaking.pair()
-    carried = Faulty(StreamTransport(mine), begins=begins)
+    carried = Faulty(StreamTransport(mine), receives=receives)
     await theirs.send(b"hello")
     with anyio.fail_after(5), pytest.raises((ZeroDivisionError, ExceptionGroup)) as caught:
         await carried.run()
@@ -192,7 +192,7 @@ async def test_a_door_opens_a_new_stream_each_time_and_says_what_it_is() -> None
         return made[-2]
 
     door = StreamConnector("memory", opener)
-    assert (door.name, door.host, door.port) == ("memory", "memory", 0)
+    assert (door.scheme, door.host, door.port) == ("memory", "memory", 0)
     for n in (2, 4):
         carried = Carried(await door.open())
         assert len(made) == n

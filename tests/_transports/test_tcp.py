@@ -180,15 +180,15 @@ async def test_cancelling_it_hangs_up() -> None:
         assert await peer.receive() == b""
 
 
-@pytest.mark.parametrize("begins", [False, True], ids=["in begin", "in the receiver"])
+@pytest.mark.parametrize("receives", [False, True], ids=["in data_to_send", "in receive"])
 @pytest.mark.parametrize("early", [False, True], ids=["late", "early"])
-async def test_a_fault_of_ours_hangs_up_and_comes_out(begins: bool, early: bool) -> None:
+async def test_a_fault_of_ours_hangs_up_and_comes_out(receives: bool, early: bool) -> None:
     async with connected() as (transport, peer):
         peer.send(b"hello")
         if early and isinstance(transport, AsyncioTransport):
             await until(lambda: transport._early)
         with pytest.raises((ZeroDivisionError, ExceptionGroup)) as caught:
-            await Faulty(transport, begins=begins).run()
+            await Faulty(transport, receives=receives).run()
         assert leaves(caught.value) == [ZeroDivisionError]
         if isinstance(transport, AsyncioTransport):
             assert transport._transport.is_closing()
@@ -202,7 +202,7 @@ async def test_what_need_not_go_at_once_goes_with_all_else_of_its_turn() -> None
         carried = Carried(transport)
         run = Call(group, carried.run)
         await anyio.lowlevel.checkpoint()
-        carried.send(b"a", at_once=True)
+        carried.send(b"a", immediately=True)
         assert carried.fetches == [[b"a"]]
         carried.send(b"b")
         carried.send(b"c")
@@ -210,7 +210,7 @@ async def test_what_need_not_go_at_once_goes_with_all_else_of_its_turn() -> None
         assert await peer.take(3) == b"abc"
         assert carried.fetches == [[b"a"], [b"b", b"c"]]
         carried.send(b"d")
-        carried.send(b"e", at_once=True)
+        carried.send(b"e", immediately=True)
         assert carried.fetches[2:] == [[b"d", b"e"]], "in order, whatever was in a hurry"
         assert await peer.take(2) == b"de"
         transport.close()

@@ -187,7 +187,7 @@ async def test_a_message_beyond_max_frame_is_refused_before_it_is_all_there(
 
 
 async def test_a_known_call_has_a_smaller_cap_of_its_own() -> None:
-    cap = catalog.CATALOG[3212].cap
+    cap = catalog.MAX_BODY[3212]
     with anyio.fail_after(5):
         error = await loss(lambda peer, asked: peer.say(3212, 1, bytes(cap + 1)))
     assert error.reason == (

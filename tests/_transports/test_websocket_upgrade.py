@@ -87,7 +87,7 @@ async def refused(port: int, scheme: str = "ws", **options: Any) -> HandshakeErr
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\n"
-BROKEN = "the hand-shake failed: this is no WebSocket that works: "
+BROKEN = "the handshake failed: this is no WebSocket that works: "
 NO_HTTP = f"{BROKEN}did not receive a valid HTTP response"
 
 
@@ -150,21 +150,21 @@ async def test_silence_after_the_request_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with listening(answering()) as port:
             error = await refused(port, connect_timeout=0.3)
-    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+    assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_half_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with listening(answering(SWITCHING)) as port:
             error = await refused(port, connect_timeout=0.3)
-    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+    assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with WebSocketServer(greet="upgrade") as server:
             error = await refused(server.port, connect_timeout=0.3)
-    assert error.reason == "the hand-shake failed: no answer to the hand-shake in time"
+    assert error.reason == "the handshake failed: no reply in time"
 
 
 # ---- the right program, the wrong door
@@ -181,4 +181,4 @@ async def test_the_websocket_door_is_no_tcp_door() -> None:
     with anyio.fail_after(5):
         async with Simulator(websocket=True) as opend:
             error = await refused(opend.websocket_port, "tcp")
-    assert error.reason.startswith("the hand-shake failed: ")
+    assert error.reason.startswith("the handshake failed: ")

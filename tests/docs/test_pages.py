@@ -10,7 +10,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import errors, quota
-from aiocapdist._protocol.session import TRANSITIONS, State, Trigger
+from aiocapdist._protocol.state import TRANSITIONS, State, Trigger
 from aiocapdist.cli import _exit
 from aiocapdist.cli.get import get
 from aiocapdist.cli.quota import quota as quota_command

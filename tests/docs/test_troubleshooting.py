@@ -129,7 +129,7 @@ async def no_such_host(home: Path) -> None:
     await connect("opend.invalid")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: no answer")
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: no answer")
 async def silence(home: Path) -> None:
     async def hush(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -140,7 +140,7 @@ async def silence(home: Path) -> None:
         await connect("127.0.0.1", port, connect_timeout=0.1)
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: the peer does not")
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer does not")
 async def another_protocol(home: Path) -> None:
     async def http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -155,7 +155,7 @@ async def another_protocol(home: Path) -> None:
 
 
 @heading(
-    "cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: OpenD closed the "
+    "cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: OpenD closed the "
     "connection; check that OpenD has"
 )
 async def another_key(home: Path) -> None:
@@ -164,7 +164,7 @@ async def another_key(home: Path) -> None:
 
 
 @heading(
-    "cannot connect to OpenD at 127.0.0.1:11111: the hand-shake failed: OpenD closed the "
+    "cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: OpenD closed the "
     "connection; check that this is"
 )
 async def opend_encrypts(home: Path) -> None:
@@ -214,7 +214,7 @@ async def unknown_certificate(home: Path) -> None:
         await connect(f"wss://127.0.0.1:{opend.websocket_port}")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:33333: the hand-shake failed")
+@heading("cannot connect to OpenD at 127.0.0.1:33333: the handshake failed")
 async def tls_is_on(home: Path) -> None:
     async with Simulator(websocket=True, ssl_context=server_tls()) as opend:
         _WEBSOCKET_PORTS.add(opend.websocket_port)

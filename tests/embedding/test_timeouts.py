@@ -28,7 +28,7 @@ async def test_a_timeout_in_connecting_is_a_timeout(elsewhere: Elsewhere, hush: 
 async def test_so_is_one_of_ours_though_it_says_more(elsewhere: Elsewhere, hush: int) -> None:
     with anyio.fail_after(10):
         async with nothing_left(elsewhere):
-            with pytest.raises(ConnectError, match="no answer to the hand-shake in time"):
+            with pytest.raises(ConnectError, match="no reply in time"):
                 async with aiocapdist.connect(port=hush, connect_timeout=SOON):
                     raise AssertionError("nobody answers")
 

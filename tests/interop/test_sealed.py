@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._protocol.ciphers import Algorithm, Cipher, Rsa, after_greeting
+from aiocapdist._protocol.ciphers import Algorithm, Cipher, Rsa, session_cipher
 from aiocapdist.simulator import Simulator
 
 from ..support.doors import rsa_key, rsa_pem
@@ -104,8 +104,8 @@ async def vendor(script: str, home: Path, **given: Any) -> Any:
 def test_its_ciphers_and_ours_open_what_the_other_sealed(home: Path) -> None:
     """Both ciphers of AES, all lengths to four blocks and more; RSA from one piece to four."""
     ciphers = {
-        "cbc": after_greeting(Algorithm.AES_CBC, KEY, IV),
-        "ftaes": after_greeting(Algorithm.FTAES_ECB, KEY, ""),
+        "cbc": session_cipher(Algorithm.AES_CBC, KEY, IV),
+        "ftaes": session_cipher(Algorithm.FTAES_ECB, KEY, ""),
     }
     bodies = [bytes(range(255, 255 - length, -1)) for length in LENGTHS]
     rsa, long = Rsa(rsa_key()), [bytes([length]) * length for length in (1, 99, 100, 101, 200, 255)]
@@ -130,14 +130,14 @@ def test_its_ciphers_and_ours_open_what_the_other_sealed(home: Path) -> None:
     theirs = result_in(done.stdout)
     for name, cipher in ciphers.items():
         assert [bytes.fromhex(text) for text in theirs["opened"][name]] == bodies
-        assert [cipher.open(bytes.fromhex(text)) for text in theirs["sealed"][name]] == bodies
+        assert [cipher.decrypt(bytes.fromhex(text)) for text in theirs["sealed"][name]] == bodies
         assert theirs["sealed"][name] == sealed(cipher, bodies), "and byte for byte the same"
     assert [bytes.fromhex(text) for text in theirs["rsa opened"]] == long
     assert [rsa.open(bytes.fromhex(text)) for text in theirs["rsa sealed"]] == long
 
 
 def sealed(cipher: Cipher, bodies: list[bytes]) -> list[str]:
-    return [cipher.seal(body).hex() for body in bodies]
+    return [cipher.encrypt(body).hex() for body in bodies]
 
 
 # ---- the whole client

@@ -161,7 +161,7 @@ def test_calls_in_the_vendors_classes_say_what_the_vendors_client_is_told(
 
 NOTICES = """
 from futu.common.pb import Common_pb2 as common
-from aiocapdist._protocol.notices import read_notice
+from aiocapdist._protocol.notices import decode_notice
 from aiocapdist import GatewayEvent, NoticeType, ProgramStatus
 
 rights = {field.name: 1 for field in notify.QotRight.DESCRIPTOR.fields}
@@ -178,7 +178,7 @@ said = [
 kept = []
 for s2c in said:
     message = notify.Response(retType=0, retMsg="", errCode=0, s2c=s2c)
-    kept.append(read_notice(message.SerializeToString()).fields)
+    kept.append(decode_notice(message.SerializeToString()).fields)
 kinds = [
     (NoticeType, notify.NotifyType),
     (GatewayEvent, notify.GtwEventType),

@@ -19,7 +19,7 @@ from anyio.abc import ByteStream
 
 import aiocapdist
 from aiocapdist import Client, Connected, Disconnected, Quota
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
 from ..support.doors import NOW, SEED, amounts, made
@@ -73,7 +73,7 @@ class Swallowing(ByteStream):
 class Connector:
     """A way in memory where each connection can be silenced."""
 
-    def __init__(self, door: MemoryDoor) -> None:
+    def __init__(self, door: MemoryListener) -> None:
         self.streams: list[Swallowing] = []
         self._door = door
 

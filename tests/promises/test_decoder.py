@@ -13,9 +13,10 @@ from hashlib import sha1
 
 import pytest
 
-from aiocapdist._protocol.flights import Damaged, Pushed, Replied
 from aiocapdist._protocol.frames import Frame, FrameDecoder, encode_frame
-from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import PushReceived, ReplyInvalid, ReplyReceived
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
 from .._protocol.peer import ask, figures, notice, ready, sent
@@ -130,9 +131,9 @@ def test_any_stream_in_any_chunks_is_read_as_the_slow_reader_reads_it(part: int)
             frames, decoder = decode(pieces, cap)
             assert frames == wanted, pieces
             if left is None:
-                assert type(decoder.broken) is ProtocolError, pieces
+                assert type(decoder.error) is ProtocolError, pieces
             else:
-                assert decoder.broken is None, pieces
+                assert decoder.error is None, pieces
                 assert decoder.pending == len(left), pieces
             inputs += 1
     figure(10, inputs=inputs)
@@ -148,7 +149,7 @@ def test_every_split_point_of_every_kind_of_frame_gives_the_same_frames() -> Non
     assert len(wanted) >= 15
     for at in range(len(stream) + 1):
         frames, decoder = decode([stream[:at], stream[at:]], cap)
-        assert (frames, decoder.broken, decoder.pending) == (wanted, None, 0), at
+        assert (frames, decoder.error, decoder.pending) == (wanted, None, 0), at
 
 
 # ---- conversations
@@ -160,12 +161,12 @@ def told(session: Session[str], pieces: Pieces) -> list[tuple[object, ...]]:
     for piece in pieces:
         for event in session.receive_data(piece, 1.0):
             match event:
-                case Replied(flight, body):
+                case ReplyReceived(flight, body):
                     made.append(("reply", flight.ref, body))
-                case Damaged(flight, error):
+                case ReplyInvalid(flight, error):
                     assert type(error) is ProtocolError
                     made.append(("damaged", flight.ref))
-                case Pushed(proto_id, body):
+                case PushReceived(proto_id, body):
                     made.append(("push", proto_id, body))
                 case _:
                     raise AssertionError(event)

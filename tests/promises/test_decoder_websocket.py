@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 
 import pytest
 from websockets.utils import accept_key
 
-from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, Envelope, WebSocketWire
-from aiocapdist._transports.base import Receive, Source
+from aiocapdist._protocol.websocket_codec import REPLY_HEAD, SIGN, Envelope, WebSocketCodec
+from aiocapdist._transports.base import DataSource, ReceiveCallback
 from aiocapdist._transports.websocket import WebSocketConnector, WebSocketTransport
 from aiocapdist.errors import ProtocolError
 
@@ -37,40 +36,44 @@ def test_any_websocket_message_is_an_envelope_or_the_end() -> None:
         data = draw.choice(good) if draw.random() < 0.95 else draw.randbytes(draw.randrange(90))
         for _ in range(draw.choice((0, 1, 1, 2))):
             data = damaged(draw, data)
-        wire = WebSocketWire(client_id="tests", max_frame=150)
-        got = wire.feed(data)
+        codec = WebSocketCodec(client_id="tests", max_frame=150)
+        got = codec.feed(data)
         proto_id = int.from_bytes(data[8:12], "big")
         allowed = {1003: 65_536, 1: 16_384, 3212: 16_384, 1004: 4096, 1002: 16_384, 1001: 16_384}
         size = len(data) - 44
         over = data[:8] != b"ft-v1.0\0" or size < 0 or proto_id == 2
         if over or size > allowed.get(proto_id, 150):
             assert got == []
-            assert type(wire.broken) is ProtocolError
-            assert wire.feed(good[0]) == [], "it stays broken"
+            assert type(codec.error) is ProtocolError
+            assert codec.feed(good[0]) == [], "it stays broken"
             ends += 1
         else:
             serial, error = int.from_bytes(data[12:20], "big"), data[20:24]
             text = data[24:44].rstrip(b"\0").decode(errors="replace")
             number = int.from_bytes(error, "big", signed=True)
             assert got == [Envelope(proto_id, serial, number, text, data[44:])]
-            assert wire.broken is None
+            assert codec.error is None
     figure(10, inputs=scaled(MESSAGES))
     assert 0.1 < ends / scaled(MESSAGES) < 0.9
 
 
 @pytest.mark.parametrize("size", [43, 44])
 def test_a_head_is_44_bytes(size: int) -> None:
-    wire = WebSocketWire(client_id="tests", max_frame=150)
-    assert bool(wire.feed(REPLY_HEAD.pack(SIGN, 9, 1, 0, b"")[:size])) == (size == 44)
+    codec = WebSocketCodec(client_id="tests", max_frame=150)
+    assert bool(codec.feed(REPLY_HEAD.pack(SIGN, 9, 1, 0, b"")[:size])) == (size == 44)
 
 
 # ---- what lies below: frames of the WebSocket itself
 
 
+class Attached(Exception):
+    """Leaves ``run`` once the callbacks are known: the test calls them itself."""
+
+
 class Pipe:
     """A pipe that keeps what is written, and can be closed."""
 
-    name, host, port = "tcp", "127.0.0.1", 1
+    scheme, host, port = "tcp", "127.0.0.1", 1
 
     def __init__(self) -> None:
         self.closed = False
@@ -79,14 +82,13 @@ class Pipe:
     async def open(self) -> Pipe:
         return self
 
-    def attach(self, receive: Receive, source: Source) -> None:
-        self.receive, self.source = receive, source
+    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
+        self.receive, self.data_to_send = receive, data_to_send
+        self.schedule_write()
+        raise Attached
 
-    async def run(self, begin: Callable[[], None]) -> Exception | None:
-        raise NotImplementedError
-
-    def wake_writer(self, at_once: bool = False) -> None:
-        self.written += b"".join(self.source())
+    def schedule_write(self, immediately: bool = False) -> None:
+        self.written += b"".join(self.data_to_send())
 
     def close(self) -> None:
         self.closed = True
@@ -97,8 +99,8 @@ def upgraded() -> tuple[WebSocketTransport, Pipe, list[bytes]]:
     pipe = Pipe()
     transport = WebSocketTransport(pipe, WebSocketConnector("ws", pipe, MAX)._make())
     got: list[bytes] = []
-    transport.attach(got.append, list)
-    pipe.wake_writer()
+    with pytest.raises(Attached):
+        transport.run(got.append, list).send(None)
     key = re.search(rb"Sec-WebSocket-Key: (\S+)", pipe.written)
     assert key is not None
     accept = accept_key(key[1].decode())

@@ -25,7 +25,7 @@ from anyio.abc import ByteStream
 import aiocapdist
 from aiocapdist import Client, Quota
 from aiocapdist._connection.key_file import load_key
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Simulator
 
@@ -75,7 +75,7 @@ class CutStream(ByteStream):
 class CutDoor:
     """A way in memory; the n-th connection lets the n-th number of bytes through."""
 
-    def __init__(self, door: MemoryDoor, *cuts: float) -> None:
+    def __init__(self, door: MemoryListener, *cuts: float) -> None:
         self.streams: list[CutStream] = []
         self._door = door
         self._cuts = cuts
@@ -103,7 +103,7 @@ class House:
             self.opend = opend
             self._memory = opend.memory
             if self.kind == "ws":
-                self._memory = MemoryDoor()
+                self._memory = MemoryListener()
                 assert opend._group is not None
                 talk = partial(opend._talk, opend._speak_websocket)
                 opend._group.start_soon(self._memory.serve, talk)

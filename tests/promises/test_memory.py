@@ -20,7 +20,7 @@ import anyio
 import pytest
 
 from aiocapdist._pb import global_state_pb2
-from aiocapdist._protocol.notices import read_notice
+from aiocapdist._protocol.notices import decode_notice
 
 from .._protocol.test_notices import field, raw, varint
 from ..support.misbehaving import Server
@@ -138,9 +138,9 @@ def test_a_notice_of_nothing_but_fields_keeps_less_than_it_could() -> None:
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 16_300))
     body = raw(field(1, 1) + fields)
     assert 60_000 < len(body) < 65_536
-    read_notice(body)  # what it imports and caches
+    decode_notice(body)  # what it imports and caches
     tracemalloc.start()
-    notice = read_notice(body)
+    notice = decode_notice(body)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(notice.fields) > 500, "and yet much is told"

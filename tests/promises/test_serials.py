@@ -10,9 +10,17 @@ from __future__ import annotations
 
 import random
 
-from aiocapdist._protocol.flights import Damaged, Flight, Pushed, Replied, Settled, TimedOut
+from aiocapdist._protocol.flight import Flight
 from aiocapdist._protocol.frames import Frame, encode_frame
-from aiocapdist._protocol.session import Session, State
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import (
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+)
+from aiocapdist._protocol.state import State
 
 from .._protocol.peer import notice, ready, sent, with_bad_digest
 from .scale import figure, scaled
@@ -60,7 +68,7 @@ class Wrapping:
     def ask(self) -> None:
         self.names += 1
         name = str(self.names)
-        taken = {*self.session.waiting, *self.session._forgotten}
+        taken = {*self.session.in_flight, *self.session._tombstones}
         flight = self.session.request(self.drawn.choice(PROTOS), name.encode(), name, self.now)
         assert flight.key not in taken, "a serial that is still in use"
         assert 1 <= flight.key[1] <= LAST
@@ -70,7 +78,7 @@ class Wrapping:
         """Its caller is cancelled."""
         name = self.drawn.choice(list(self.flights))
         flight = self.flights[name]
-        if flight.key in self.session.waiting and not self.session.forget(flight):
+        if flight.key in self.session.in_flight and not self.session.cancel(flight):
             del self.flights[name]
 
     def fetch(self) -> None:
@@ -100,7 +108,7 @@ class Wrapping:
         elif self.flights:  # a push, with a live request's serial
             flight = self.flights[self.drawn.choice(list(self.flights))]
             events = self.session.receive_data(encode_frame(2208, flight.key[1], b""), self.now)
-            assert events == [Pushed(2208, b"")]
+            assert events == [PushReceived(2208, b"")]
 
     def is_free(self, proto_id: int, serial: int) -> bool:
         """Whether no request of this id and serial has been sent and not been answered."""
@@ -109,10 +117,10 @@ class Wrapping:
     def hear(self, data: bytes, *, none: bool = False) -> None:
         events = self.session.receive_data(data, self.now)
         for event in events:
-            assert isinstance(event, Replied | Damaged | Settled)
+            assert isinstance(event, ReplyReceived | ReplyInvalid | RequestSettled)
             name = event.flight.ref
             assert name is not None
-            if isinstance(event, Replied):
+            if isinstance(event, ReplyReceived):
                 assert event.body == b"to " + name.encode(), "somebody else's reply"
             self.tell(name)
         assert not (none and events), f"delivered, and nobody had asked: {events}"
@@ -122,10 +130,10 @@ class Wrapping:
         self.now += self.drawn.choice([1.0, 3.0, 5.0, 20.0])
         self.session.receive_data(notice(), self.now)
         for event in self.session.handle_timer(self.now, 0.0):
-            assert isinstance(event, TimedOut | Settled)
+            assert isinstance(event, ReplyOverdue | RequestSettled)
             name = event.flight.ref
             assert name is not None
-            if isinstance(event, Settled) or not event.flight.written:
+            if isinstance(event, RequestSettled) or not event.flight.written:
                 self.tell(name)
                 # Given up after 60 s: this server replies to it no more either.
                 key = event.flight.key
@@ -142,7 +150,7 @@ def test_over_the_end_of_the_serials_nobody_gets_what_was_not_theirs() -> None:
     for _ in range(WRAPS):
         world.wrap()
         assert world.session.state is State.READY
-        known = [*world.session.waiting.values(), *world.session._forgotten.values()]
+        known = [*world.session.in_flight.values(), *world.session._tombstones.values()]
         mine = {flight.ref for flight in known if flight.ref is not None}
         assert mine == set(world.flights)
     figure(17, wraps=WRAPS, requests=world.names, wrong_deliveries=0)

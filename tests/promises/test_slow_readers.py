@@ -19,7 +19,7 @@ import trio.testing
 import aiocapdist
 from aiocapdist import Client, Quota
 from aiocapdist._pb import keep_alive_pb2
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Fault, Faults, Simulator
 
@@ -101,7 +101,7 @@ async def test_with_room_for_one_chunk_each_way_nothing_stands_still() -> None:
     draw = random.Random(18)
     runs = scaled(300)
     for _ in range(runs):
-        await one_run(Server(MemoryDoor(buffer=1)), draw)
+        await one_run(Server(MemoryListener(buffer=1)), draw)
     figure(18, runs=runs, stalls=0)
 
 
@@ -112,7 +112,7 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     draw = random.Random(19)
     runs = scaled(60)
     for _ in range(runs):
-        door = MemoryDoor(buffer=1)
+        door = MemoryListener(buffer=1)
         pipe = StreamConnector("tcp", door.open)
         monkeypatch.setattr(
             "aiocapdist._connection.endpoint.TcpConnector", lambda *_, pipe=pipe: pipe

@@ -18,7 +18,7 @@ import trio.testing
 
 import aiocapdist
 from aiocapdist import Client, Disconnected, Quota
-from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+from aiocapdist._transports.memory import MemoryListener, MemoryStream
 from aiocapdist.simulator import Simulator
 
 from ..support.doors import NOW, SEED, amounts, made
@@ -40,7 +40,7 @@ AWAY = [0.05, 1.0, 10.0, 120.0] if SCALE > 1 else [0.05, 1.0]
 class Connector:
     """Where all dial; it notes when, and who was let in."""
 
-    def __init__(self, door: MemoryDoor) -> None:
+    def __init__(self, door: MemoryListener) -> None:
         self.tried: list[float] = []
         self.opened: list[float] = []
         self.all_back = anyio.Event()

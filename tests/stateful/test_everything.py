@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from aiocapdist import QuotaWaitTooLong
 from aiocapdist._pb.keep_alive_pb2 import Response
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Fault
 
 from ..support.own_call import PROTO_ID, question
@@ -194,7 +195,9 @@ class Everything(RuleBasedStateMachine):
         quota, ledger = self.world.quota, self.world.quota._ledger
         assert min(ledger.free, ledger.held, ledger.cooling) >= 0
         assert ledger.free + ledger.held + ledger.cooling == ledger.limit == quota.limit
-        counted = [flight for flight in self.world.flights if flight.ref.lane.quota is quota]
+        counted = [
+            flight for flight in self.world.flights if flight.route.quota is scheduler_of(quota)
+        ]
         assert ledger.held == len(counted) + quota._seen
 
     @invariant()

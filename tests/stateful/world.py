@@ -138,7 +138,7 @@ class World:
         """All that this session keeps of what was asked, awaited or forgotten."""
         if self.session is None:
             return []
-        known = [*self.session.waiting.values(), *self.session._forgotten.values()]
+        known = [*self.session.in_flight.values(), *self.session._tombstones.values()]
         return [flight for flight in known if flight.ref is not None]
 
     # ---- the end

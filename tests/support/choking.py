@@ -7,7 +7,7 @@ from typing import Any
 from anyio.abc import TaskGroup
 
 from aiocapdist import Client
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 
 from .misbehaving import Peer, Server, code_of, figures
 from .waiting import Call, until
@@ -26,7 +26,7 @@ def written(client: Client, code: str) -> bool:
 def choked() -> Server:
     """A server behind a pipe that holds one write: with the reader asleep, a second write
     waits, and what is asked after it has certainly not left."""
-    return Server(MemoryDoor(buffer=1))
+    return Server(MemoryListener(buffer=1))
 
 
 async def choke(client: Client, group: TaskGroup, *codes: str) -> list[Call]:

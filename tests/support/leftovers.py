@@ -79,8 +79,8 @@ def left_in(client: Client) -> dict[str, Any]:
     }
     if supervisor.connection is not None:
         session = supervisor.connection._session
-        tables["in flight"] = [f for f in session.waiting.values() if f.ref is not None]
-        tables["forgotten"] = session._forgotten
+        tables["in flight"] = [f for f in session.in_flight.values() if f.ref is not None]
+        tables["forgotten"] = session._tombstones
         tables["to be written"] = session._outgoing
     left = {name: table for name, table in tables.items() if len(table)}
     for quota in (client.quota, supervisor.unlimited):

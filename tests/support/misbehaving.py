@@ -28,7 +28,7 @@ from aiocapdist import Security
 from aiocapdist._client.connect import Connecting
 from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2, keep_alive_pb2
 from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 
 
 def figures(in_big: float = 3.0) -> Message:
@@ -108,7 +108,11 @@ class Server:
     """Listens on TCP, or at ``door`` in memory; with ``greet=False`` it only listens."""
 
     def __init__(
-        self, door: MemoryDoor | None = None, *, greet: bool = True, keep_alive_interval: int = 10
+        self,
+        door: MemoryListener | None = None,
+        *,
+        greet: bool = True,
+        keep_alive_interval: int = 10,
     ) -> None:
         self.port = 0
         self._door = door

@@ -27,7 +27,7 @@ from websockets.server import ServerProtocol
 import aiocapdist
 from aiocapdist._client.connect import Connecting
 from aiocapdist._pb import init_websocket_pb2
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 
 SIGN = b"ft-v1.0\0"
 
@@ -145,7 +145,7 @@ class WebSocketServer:
     (``"upgrade"``), or does nothing at all (``None``).
     """
 
-    def __init__(self, door: MemoryDoor | None = None, *, greet: str | None = "let in") -> None:
+    def __init__(self, door: MemoryListener | None = None, *, greet: str | None = "let in") -> None:
         self.port = 0
         self._door = door
         self._greet = greet

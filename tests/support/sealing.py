@@ -13,7 +13,7 @@ from aiocapdist._client.connect import Connecting
 from aiocapdist._protocol.ciphers import Algorithm, Rsa
 from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
 
-from .._protocol.sealed import CIPHERS, WELCOME, sealed_frame
+from .._protocol.encrypted import CIPHERS, WELCOME, sealed_frame
 from .doors import rsa_key, rsa_pem
 from .misbehaving import Peer, Server, welcome
 
@@ -37,7 +37,7 @@ class SealedPeer(Peer):
     async def let_in(self) -> None:
         """Read the greeting, and answer it."""
         greeting = await self.next()
-        assert digest_of(self._greets.open(greeting.body)) == greeting.digest
+        assert digest_of(self._greets.decrypt(greeting.body)) == greeting.digest
         await self.send(sealed_frame(self._greets, 1001, greeting.serial, WELCOME))
 
     async def all_that_came(self) -> list[Frame]:
@@ -49,14 +49,14 @@ class SealedPeer(Peer):
             while True:
                 self.came.append(await self.next())
         except (anyio.EndOfStream, anyio.BrokenResourceError):
-            assert self._decoder.broken is None
+            assert self._decoder.error is None
             assert self._decoder.pending == 0
             return self.came
 
     async def question(self) -> tuple[Frame, bytes]:
         """The next request: as it came, and opened."""
         frame = await self.next()
-        body = self._after.open(frame.body)
+        body = self._after.decrypt(frame.body)
         assert digest_of(body) == frame.digest
         return frame, body
 
@@ -65,7 +65,7 @@ class SealedPeer(Peer):
     ) -> None:
         """Answer a request; ``alter`` makes another sealed body of the sealed body."""
         body = message.SerializeToString()
-        sealed = alter(self._after.seal(body))
+        sealed = alter(self._after.encrypt(body))
         await self.send(encode_frame(to.proto_id, to.serial, sealed, digest_of(body)))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from aiocapdist import AiocapdistError
 
-from .._protocol.sealed import AES_IV, AES_KEY
+from .._protocol.encrypted import AES_IV, AES_KEY
 from .doors import rsa_key, rsa_pem
 
 AES_SENTINEL = "SENTINEL-AES-KEY"

@@ -6,7 +6,7 @@ import anyio
 import pytest
 import trio.testing
 
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 
 from ..support.misbehaving import Server, figures
 from ..support.waiting import Call
@@ -19,7 +19,7 @@ async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
 ) -> None:
     """Trio decides by lot who runs first of those that can: not once in twenty the deadline."""
     clock = anyio_backend[1]["clock"]
-    async with Server(MemoryDoor()) as server, server.connect(attempts=1) as client:
+    async with Server(MemoryListener()) as server, server.connect(attempts=1) as client:
         peer = await server.accept()
         async with anyio.create_task_group() as group:
             for _ in range(20):

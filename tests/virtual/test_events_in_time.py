@@ -8,7 +8,7 @@ import trio
 
 import aiocapdist
 from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Throttled, Unthrottled
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
 from ..support.misbehaving import Peer, Server, figures, refusal
@@ -29,7 +29,7 @@ async def answer_one(peer: Peer) -> float:
 
 async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_long() -> None:
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
         noting(client) as told,
         anyio.create_task_group() as group,
@@ -109,7 +109,7 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
 async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_anew() -> None:
     """In between it is the connection that calls wait for."""
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(quota=Quota(1, 30.0)) as client,
         noting(client) as told,
         anyio.create_task_group() as group,

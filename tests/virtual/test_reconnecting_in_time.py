@@ -10,7 +10,7 @@ import trio
 
 import aiocapdist
 from aiocapdist import Client, Connected, Disconnected, Reconnecting
-from aiocapdist._transports.memory import MemoryDoor, MemoryStream
+from aiocapdist._transports.memory import MemoryListener, MemoryStream
 from aiocapdist.events import Event
 from aiocapdist.simulator import Simulator
 
@@ -33,7 +33,7 @@ def longest(attempt: int) -> float:
 class CountedDoor:
     """A way to the simulator that notes when it was tried."""
 
-    def __init__(self, door: MemoryDoor) -> None:
+    def __init__(self, door: MemoryListener) -> None:
         self.tried: list[float] = []
         self._door = door
 
@@ -80,7 +80,7 @@ async def stand(peer: Peer, seconds: float) -> None:
 async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seconds() -> None:
     told: Told = []
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect() as client,
         anyio.create_task_group() as group,
     ):
@@ -104,7 +104,7 @@ async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seco
 async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_told() -> None:
     told: Told = []
     async with (
-        Server(MemoryDoor(), greet=False) as server,
+        Server(MemoryListener(), greet=False) as server,
         anyio.create_task_group() as group,
     ):
         group.start_soon(greet_the_first_and_the_fourth, server)

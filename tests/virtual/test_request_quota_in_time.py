@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 import aiocapdist
 from aiocapdist import ConnectionLost, Quota, RequestTimeout
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._window import Window
 
@@ -124,7 +124,7 @@ async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
 async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None:
     quota = Quota(5, 100.0)
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(request_timeout=4.0) as client,
         anyio.create_task_group() as group,
     ):
@@ -152,7 +152,7 @@ async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None
     message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
     text = "Get Capital Distribution is too frequent, request failed"
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
         anyio.create_task_group() as group,
     ):

@@ -11,7 +11,7 @@ import trio
 import aiocapdist
 from aiocapdist import Client, Quota, RequestTimeout
 from aiocapdist._connection.stats import KEPT
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
 from ..support.misbehaving import Peer, Server, figures, refusal
@@ -57,7 +57,7 @@ async def test_round_trips_are_told_as_they_were() -> None:
     """Of 101 in any order, the median is the 51st, and one in a hundred is longer than p99."""
     milliseconds = list(range(1, 102))
     random.Random(3).shuffle(milliseconds)
-    async with Server(MemoryDoor()) as server, server.connect() as client:
+    async with Server(MemoryListener()) as server, server.connect() as client:
         peer = await server.accept()
         assert client.status.round_trip is None
         for n in milliseconds:
@@ -83,7 +83,7 @@ async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> Non
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
 async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: str) -> None:
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -110,7 +110,7 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: st
 @pytest.mark.parametrize("how", ["never comes", "the connection is lost"])
 async def test_a_reply_that_never_comes_is_not_late(how: str) -> None:
     async with (
-        Server(MemoryDoor()) as server,
+        Server(MemoryListener()) as server,
         server.connect(request_timeout=5.0) as client,
         anyio.create_task_group() as group,
     ):

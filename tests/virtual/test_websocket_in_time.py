@@ -8,7 +8,7 @@ import trio
 
 import aiocapdist
 from aiocapdist import ConnectionLost, HandshakeError
-from aiocapdist._transports.memory import MemoryDoor
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist._transports.stream import StreamConnector, StreamTransport
 
 from ..support.misbehaving import refusal
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryDoor:
+def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryListener:
     """What ``ws://`` dials: a pipe in memory, since sockets know no virtual time."""
-    door = MemoryDoor()
+    door = MemoryListener()
 
     class PipeDoor(StreamConnector):
         def __init__(self, host: str, port: int, ssl_context: object) -> None:
@@ -37,7 +37,9 @@ def seconds_since(began: float) -> float:
     return trio.current_time() - began
 
 
-async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(pipe: MemoryDoor) -> None:
+async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
+    pipe: MemoryListener,
+) -> None:
     async with WebSocketServer(pipe) as server, server_client(reconnect=False) as client:
         peer = await server.accept()
         began = trio.current_time()
@@ -50,7 +52,7 @@ async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(pipe: Mem
 
 
 async def test_33_s_without_a_message_are_the_end_and_pings_are_no_messages(
-    pipe: MemoryDoor,
+    pipe: MemoryListener,
 ) -> None:
     """OpenD must answer the keep-alives: the door before it may live on when it does not."""
     async with (
@@ -78,18 +80,18 @@ async def ping(peer: WebSocketPeer) -> None:
 
 @pytest.mark.parametrize("greet", [None, "upgrade"])
 async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
-    greet: str | None, pipe: MemoryDoor
+    greet: str | None, pipe: MemoryListener
 ) -> None:
     async with WebSocketServer(pipe, greet=greet):
         began = trio.current_time()
-        with pytest.raises(HandshakeError, match="no answer to the hand-shake in time"):
+        with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
                 raise AssertionError("nobody lets us in")
         assert seconds_since(began) == pytest.approx(7.0)
 
 
 async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
-    pipe: MemoryDoor, monkeypatch: pytest.MonkeyPatch
+    pipe: MemoryListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three seconds to open the pipe leave four for the rest."""
     opened = StreamConnector.open
@@ -101,7 +103,7 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
     monkeypatch.setattr(StreamConnector, "open", slowly)
     async with WebSocketServer(pipe, greet="upgrade"):
         began = trio.current_time()
-        with pytest.raises(HandshakeError, match="no answer to the hand-shake in time"):
+        with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
                 raise AssertionError("nobody lets us in")
         assert seconds_since(began) == pytest.approx(7.0)

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aiocapdist._protocol.flights import (
-    Damaged,
-    Flight,
-    Pushed,
-    Replied,
-    Settled,
-    TimedOut,
-    Welcomed,
-)
+from aiocapdist._protocol.codec import Codec
+from aiocapdist._protocol.flight import Flight
 from aiocapdist._protocol.frames import encode_frame
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.wire import Wire
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+)
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import AiocapdistError
 
 from .tape import Tape
@@ -35,12 +36,14 @@ MOST_STEPS = 60
 
 
 class Conversation:
-    """``let_in`` is the greeting's proto id and the body that answers it."""
+    """``handshake_reply`` is the greeting's proto id and the body that answers it."""
 
-    def __init__(self, wire: Wire, say: Say, let_in: tuple[int, bytes], *, whole: bool) -> None:
-        self.session: Session[int] = Session(wire, first_serial=2**32 - 4, request_timeout=4.0)
+    def __init__(
+        self, codec: Codec, say: Say, handshake_reply: tuple[int, bytes], *, whole: bool
+    ) -> None:
+        self.session: Session[int] = Session(codec, first_serial=2**32 - 4, request_timeout=4.0)
         self._say = say
-        self._let_in = let_in
+        self._let_in = handshake_reply
         self._whole = whole  # messages, not a stream
         self._now = 0.0
         self._refs: dict[int, str] = {}  # those that have not ended, and whether one waits
@@ -49,13 +52,13 @@ class Conversation:
         self._raw = False  # once bytes came that nobody made, a body may be anybody's
 
     def play(self, tape: Tape) -> None:
-        self.session.open(self._now, 5.0)
+        self.session.start(self._now, 5.0)
         for _ in range(MOST_STEPS):
             if tape.ended:
                 break
             tape.pick(_STEPS)(self, tape)
             self._look()
-        self.session.end(ConnectionResetError("over"))
+        self.session.close(ConnectionResetError("over"))
         waiting, forgotten = self.session.drain()
         assert {flight.ref for flight in waiting} == self._of(LIVE)
         assert {flight.ref for flight in forgotten} == self._of(FORGOTTEN)
@@ -95,7 +98,7 @@ class Conversation:
             flight = tape.pick(self._flights)
             assert flight.ref is not None
             live = self._refs.get(flight.ref) == LIVE
-            may_have_left = self.session.forget(flight)
+            may_have_left = self.session.cancel(flight)
             assert may_have_left == flight.written
             if live and may_have_left:
                 self._refs[flight.ref] = FORGOTTEN
@@ -159,22 +162,22 @@ class Conversation:
     def _told(self, events: list[Any]) -> None:
         for event in events:
             match event:
-                case Replied(flight, body):
+                case ReplyReceived(flight, body):
                     self._ended(flight, LIVE)
                     assert self._raw or self._owners[body] == flight.key
-                case Damaged(flight, error):
+                case ReplyInvalid(flight, error):
                     self._ended(flight, LIVE)
                     assert isinstance(error, AiocapdistError)
-                case TimedOut(flight):
+                case ReplyOverdue(flight):
                     self._ended(flight, LIVE)
                     if flight.written:
                         assert flight.ref is not None
                         self._refs[flight.ref] = FORGOTTEN
-                case Settled(flight, _):
+                case RequestSettled(flight, _):
                     self._ended(flight, FORGOTTEN)
-                case Welcomed(welcome):
+                case HandshakeCompleted(welcome):
                     assert welcome.keep_alive_interval > 0
-                case Pushed(proto_id, _):
+                case PushReceived(proto_id, _):
                     assert proto_id in PUSHED or self._raw
 
     def _ended(self, flight: Flight[int], state: str) -> None:

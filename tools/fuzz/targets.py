@@ -13,16 +13,16 @@ from typing import Final
 from aiocapdist import InvalidCode, OpenDError, ProtocolError
 from aiocapdist._connection.address import Address, parse_address
 from aiocapdist._protocol.ciphers import Algorithm
+from aiocapdist._protocol.decoders import decode_capital_distribution, decode_global_state
 from aiocapdist._protocol.frames import HEAD_SIZE, FrameDecoder, encode_frame
-from aiocapdist._protocol.keys import read_key
-from aiocapdist._protocol.notices import read_notice
-from aiocapdist._protocol.replies import read_capital_distribution, read_global_state
-from aiocapdist._protocol.tcp import TcpWire
-from aiocapdist._protocol.websocket import REPLY_HEAD, SIGN, WebSocketWire
+from aiocapdist._protocol.notices import decode_notice
+from aiocapdist._protocol.rsa_key import parse_rsa_key
+from aiocapdist._protocol.tcp_codec import TcpCodec
+from aiocapdist._protocol.websocket_codec import REPLY_HEAD, SIGN, WebSocketCodec
 from aiocapdist.errors import InvalidKey
 from aiocapdist.models import Market, Security
-from tests._protocol.peer import let_in, with_bad_digest
-from tests._protocol.sealed import CIPHERS, WELCOME, sealed_frame
+from tests._protocol.encrypted import CIPHERS, WELCOME, sealed_frame
+from tests._protocol.peer import handshake_reply, with_bad_digest
 
 from .conversation import Conversation
 from .tape import Tape
@@ -45,10 +45,10 @@ def frames(data: bytes) -> None:
         assert chunked.pending < HEAD_SIZE + MAX_FRAME
     assert got == wanted
     # Not the text: of a wrong magic it shows what had come by then, one byte or two.
-    assert (chunked.broken is None) == (whole.broken is None)
+    assert (chunked.error is None) == (whole.error is None)
     assert chunked.pending == whole.pending
     read = sum(HEAD_SIZE + len(frame.body) for frame in wanted)
-    assert whole.broken is not None or read + whole.pending == len(stream)
+    assert whole.error is not None or read + whole.pending == len(stream)
 
 
 def session_clear(data: bytes) -> None:
@@ -58,8 +58,8 @@ def session_clear(data: bytes) -> None:
         frame = encode_frame(proto_id, serial, body)
         return frame if sound else with_bad_digest(frame)
 
-    wire = TcpWire(client_id="fuzz", max_frame=MAX_FRAME)
-    Conversation(wire, say, (1001, let_in()), whole=False).play(Tape(data))
+    codec = TcpCodec(client_id="fuzz", max_frame=MAX_FRAME)
+    Conversation(codec, say, (1001, handshake_reply()), whole=False).play(Tape(data))
 
 
 def session_aes_cbc(data: bytes) -> None:
@@ -80,12 +80,12 @@ def _sealed(algorithm: Algorithm, data: bytes) -> None:
             return encode_frame(proto_id, serial, body)  # RSA takes a fuzzer's time
         if sound:
             return sealed_frame(CIPHERS[algorithm], proto_id, serial, body)
-        spoilt = bytearray(CIPHERS[algorithm].seal(body))
+        spoilt = bytearray(CIPHERS[algorithm].encrypt(body))
         spoilt[tape.number(len(spoilt))] ^= 1 + tape.number(255)
         return encode_frame(proto_id, serial, bytes(spoilt))
 
-    wire = TcpWire(client_id="fuzz", max_frame=MAX_FRAME, algorithm=algorithm)
-    made = Conversation(wire, say, (1001, WELCOME), whole=False)
+    codec = TcpCodec(client_id="fuzz", max_frame=MAX_FRAME, algorithm=algorithm)
+    made = Conversation(codec, say, (1001, WELCOME), whole=False)
     made.play(tape)
     cause = str(made.session.cause)
     if "crypt" in cause:
@@ -102,16 +102,16 @@ def session_websocket(data: bytes) -> None:
         error = 0 if sound else 1 + serial % 5
         return REPLY_HEAD.pack(SIGN, proto_id, serial, error, b"because") + body
 
-    wire = WebSocketWire(client_id="fuzz", max_frame=MAX_FRAME)
+    codec = WebSocketCodec(client_id="fuzz", max_frame=MAX_FRAME)
     welcome = b"\x08\x00\x22\x04\x08\x01\x10\x07"  # retType 0, s2c {serverTime 1, connID 7}
-    Conversation(wire, say, (1, welcome), whole=True).play(Tape(data))
+    Conversation(codec, say, (1, welcome), whole=True).play(Tape(data))
 
 
 def capital_distribution(data: bytes) -> None:
     """Figures are finite, and so are their totals."""
     security = Security(Market.HK, "00700")
     try:
-        got = read_capital_distribution(data, "HK.00700", security)
+        got = decode_capital_distribution(data, "HK.00700", security)
     except (OpenDError, ProtocolError):
         return
     assert (got.code, got.market) == ("HK.00700", Market.HK)
@@ -123,7 +123,7 @@ def capital_distribution(data: bytes) -> None:
 
 def global_state(data: bytes) -> None:
     try:
-        got = read_global_state(data)
+        got = decode_global_state(data)
     except (OpenDError, ProtocolError):
         return
     got.model_dump_json()
@@ -132,7 +132,7 @@ def global_state(data: bytes) -> None:
 def notice(data: bytes) -> None:
     """Bombs of nested unknown fields too: they end, in a notice or in an error."""
     try:
-        got = read_notice(data)
+        got = decode_notice(data)
     except ProtocolError:
         return
     repr(got)
@@ -177,7 +177,7 @@ def _check_address(got: Address) -> None:
 def key(data: bytes) -> None:
     """A PEM text is a key of 1024 bits or more, or InvalidKey."""
     try:
-        got = read_key(data)
+        got = parse_rsa_key(data)
     except InvalidKey:
         return
     assert got.key_size >= 1024

@@ -12,7 +12,7 @@ from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway
 from .._connection.hub import Hub
 from .._protocol import catalog
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
 from .._requests.interfaces import TokenSource
 from .._requests.kinds import GlobalStateRequest, M, MessageRequest
 from .._requests.queue import RequestQueue
@@ -35,7 +35,7 @@ class BaseClient:
         self._hub = hub
         self._gateways = gateways
         self._encoders = {
-            name: CapitalDistributionQuestion(gateway.security_firm)
+            name: CapitalDistributionEncoder(gateway.security_firm)
             for name, gateway in gateways.items()
         }
         self._attempts = max(gateway.attempts for gateway in gateways.values())
@@ -132,7 +132,7 @@ class BaseClient:
         if quota is not None:
             queue = await self._queue_for(quota)
         else:
-            queue = self._singles if is_counted(proto_id) else self._free
+            queue = self._singles if proto_id in catalog.COUNTED else self._free
         body = message.SerializeToString()
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
@@ -211,15 +211,9 @@ async def _ask(request: Request[T], queue: RequestQueue) -> T:
     return request.result() if request.done else await request.wait()
 
 
-def is_counted(proto_id: int) -> bool:
-    """True if the account's quota counts this call."""
-    call = catalog.CATALOG.get(proto_id)
-    return call is not None and call.counted
-
-
 def check_askable(proto_id: int) -> None:
     """Raise ValueError for calls of the connection itself, and for pushes."""
     if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
         raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
-    if proto_id in catalog.OF_THE_CONNECTION or proto_id in catalog.PUSHES:
+    if proto_id in catalog.CONNECTION_ONLY or proto_id in catalog.PUSHES:
         raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")

@@ -31,10 +31,10 @@ class Client(BaseClient):
     def status(self) -> Status:
         """The state of the connection, now."""
         supervisor = self._supervisor
-        handshake, stats, since = supervisor.welcome, supervisor.stats, supervisor.ready_since
+        handshake, stats, since = supervisor.handshake, supervisor.stats, supervisor.ready_since
         return Status(
             state=supervisor.state.value,
-            transport=supervisor.connector.name,
+            transport=supervisor.connector.scheme,
             encrypted=supervisor.encrypted,
             conn_id=handshake.conn_id if handshake and supervisor.connection else None,
             server_version=server_version(handshake),

@@ -23,7 +23,7 @@ def reason_of(cause: BaseException) -> str:
 def explain_connect(error: Exception, connector: Connector, timeout: float) -> ConnectError:
     """The pipe to OpenD did not come about."""
     root = _root(error)
-    port = "WebSocket port" if connector.name in ("ws", "wss") else "API port"
+    port = "WebSocket port" if connector.scheme in ("ws", "wss") else "API port"
     start = f"start OpenD and log in, and check that its {port} is {connector.port}"
     tls = "check that OpenD's WebSocket port has TLS switched on; if not, use ws://"
     if isinstance(root, socket.gaierror):
@@ -42,7 +42,7 @@ def explain_connect(error: Exception, connector: Connector, timeout: float) -> C
         hint = tls
     elif isinstance(root, ConnectionRefusedError):
         reason, hint = "the connection was refused", start
-    elif connector.name == "wss" and isinstance(root, ConnectionError):
+    elif connector.scheme == "wss" and isinstance(root, ConnectionError):
         # The pipe stood before TLS began: whoever hangs up then speaks no TLS.
         reason, hint = "it hung up on the TLS hand-shake", tls
     else:
@@ -58,13 +58,13 @@ def explain_handshake(cause: Exception, endpoint: Endpoint) -> AiocapdistError:
     if isinstance(cause, OpenDError):
         reason = f"OpenD refused: {cause.ret_msg or cause.ret_type}"
     else:
-        reason = f"the hand-shake failed: {reason_of(cause)}"
-    if connector.name in ("ws", "wss"):
+        reason = f"the handshake failed: {reason_of(cause)}"
+    if connector.scheme in ("ws", "wss"):
         hint = (
             "check that this is OpenD's WebSocket port, and that websocket_key is the key set "
             "in OpenD"
         )
-        if connector.name == "ws":
+        if connector.scheme == "ws":
             hint += "; if TLS is switched on there, use wss://"
     elif endpoint.encrypted:
         hint = (

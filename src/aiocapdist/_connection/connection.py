@@ -13,9 +13,19 @@ from typing import Any, Protocol
 import anyio
 
 from .._loop import Clock, Ticker
-from .._protocol.flights import Damaged, Event, Flight, Pushed, Replied, Settled, TimedOut, Welcomed
-from .._protocol.session import Session, State
-from .._protocol.wire import Welcome, Wire
+from .._protocol.codec import Codec, HandshakeResult
+from .._protocol.flight import Flight
+from .._protocol.session import Session
+from .._protocol.session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+    SessionEvent,
+)
+from .._protocol.state import State
 from .._transports.base import Transport
 from ..errors import AiocapdistError
 from .stats import ConnectionStats
@@ -55,12 +65,12 @@ class Connection:
     def __init__(
         self,
         transport: Transport,
-        wire: Wire,
+        codec: Codec,
         *,
         clock: Clock,
         request_timeout: float,
         stats: ConnectionStats,
-        on_ready: Callable[[Welcome], None],
+        on_ready: Callable[[HandshakeResult], None],
         on_lost: Callable[[Exception], None],
         on_push: Callable[[int, bytes], None],
         after_read: Callable[[], None],
@@ -77,11 +87,11 @@ class Connection:
         self.answered: bool = False
         """True once any request was answered."""
         self._session: Session[Pending] = Session(
-            wire,
+            codec,
             first_serial=random.getrandbits(32),
             request_timeout=request_timeout,
         )
-        self.flights: Sized = self._session.waiting
+        self.flights: Sized = self._session.in_flight
         """The requests that wait for their replies."""
         self._ticker = Ticker(clock, self._session.get_timer, self._tick)
 
@@ -91,21 +101,15 @@ class Connection:
         Cancelling closes the connection: requests in flight are told that it was lost.
         """
         session = self._session
-
-        def begin() -> None:
-            # In this order: what already came in may end the session, but not before it began.
-            session.open(self._clock(), handshake_by)
-            self._transport.attach(self._receive, session.data_to_send)
-            self._transport.wake_writer()
-
+        session.start(self._clock(), handshake_by)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._ticker.run)
-                error = await self._transport.run(begin)
+                error = await self._transport.run(self._receive, session.data_to_send)
                 group.cancel_scope.cancel()
-            session.end(error or ConnectionResetError("OpenD closed the connection"))
+            session.close(error or ConnectionResetError("OpenD closed the connection"))
         finally:
-            session.end(ConnectionAbortedError("closed on this side"))
+            session.close(ConnectionAbortedError("closed on this side"))
             self._tell_all()
         assert session.cause is not None
         return session.cause
@@ -116,11 +120,11 @@ class Connection:
         flight = session.request(request.proto_id, request.body(route), request, now)
         flight.route = route
         self._stats.calls += 1
-        alone = len(session.waiting) == 1
+        alone = len(session.in_flight) == 1
         # Else the ticker knows of an earlier deadline, as it nearly always does.
-        if alone and (due := now + self._request_timeout) < self._ticker.armed:
+        if alone and (due := now + self._request_timeout) < self._ticker.next_due:
             self._ticker.poke(due)
-        self._transport.wake_writer(alone)
+        self._transport.schedule_write(alone)
         return flight
 
     def cancel(self, flight: Flight[Pending]) -> bool:
@@ -136,13 +140,13 @@ class Connection:
     def _tick(self) -> None:
         now = self._clock()
         self._handle(self._session.handle_timer(now, time.time()), now)
-        self._transport.wake_writer()
+        self._transport.schedule_write()
 
-    def _handle(self, events: list[Event[Pending]], now: float) -> None:
+    def _handle(self, events: list[SessionEvent[Pending]], now: float) -> None:
         add_round_trip = self._stats.replied
         for event in events:
             # First and without a match: nearly all of them are these.
-            if type(event) is Replied:
+            if type(event) is ReplyReceived:
                 flight, body = event
                 add_round_trip(now - flight.sent_at)
                 flight.ref.replied(flight, body, now)  # type: ignore[union-attr]  # see Session
@@ -155,21 +159,21 @@ class Connection:
         elif events:
             self._after_read()
 
-    def _handle_rare(self, event: Event[Pending], now: float) -> None:
+    def _handle_rare(self, event: SessionEvent[Pending], now: float) -> None:
         match event:
-            case Damaged(flight, error):
+            case ReplyInvalid(flight, error):
                 _request_of(flight).damaged(flight, error, now)
-            case TimedOut(flight):
+            case ReplyOverdue(flight):
                 _request_of(flight).timed_out(flight)
-            case Settled(flight, late):
+            case RequestSettled(flight, late):
                 self._stats.late_replies += late
                 flight.route.quota.replied(now)
-            case Welcomed(welcome):
+            case HandshakeCompleted(result):
                 if self._session.state is State.READY:  # what came with it may have ended all
-                    self._on_ready(welcome)
+                    self._on_ready(result)
                     # Until now only the handshake's end was due: the first keep-alive is sooner.
                     self._ticker.poke(self._session.get_timer() or now)
-            case Pushed(proto_id, body):
+            case PushReceived(proto_id, body):
                 self._on_push(proto_id, body)
 
     def _tell_all(self) -> None:

@@ -13,9 +13,9 @@ from anyio import to_thread
 from anyio.abc import ByteStream
 
 from .._protocol.ciphers import Algorithm
-from .._protocol.tcp import TcpWire
-from .._protocol.websocket import REPLY_HEAD, WebSocketWire
-from .._protocol.wire import Wire
+from .._protocol.codec import Codec
+from .._protocol.tcp_codec import TcpCodec
+from .._protocol.websocket_codec import REPLY_HEAD, WebSocketCodec
 from .._transports.base import Connector
 from .._transports.stream import StreamConnector
 from .._transports.tcp import TcpConnector
@@ -46,7 +46,7 @@ class Endpoint(NamedTuple):
     """A door, a way of talking there, and whether nobody on the way can read along."""
 
     connector: Connector
-    make_wire: Callable[[], Wire]
+    make_codec: Callable[[], Codec]
     encrypted: bool
 
 
@@ -103,15 +103,15 @@ class ConnectOptions:
             # In a thread: the key may lie on a slow disk.
             key = await to_thread.run_sync(load_key, self._rsa_key)
 
-        def make_wire() -> TcpWire:
-            return TcpWire(
+        def make_codec() -> TcpCodec:
+            return TcpCodec(
                 client_id=self._client_id,
                 max_frame=self._max_frame,
                 key=key,
                 algorithm=self._algorithm,
             )
 
-        return Endpoint(connector, make_wire, key is not None)
+        return Endpoint(connector, make_codec, key is not None)
 
     def _websocket(self, where: Address) -> Endpoint:
         secure = where.scheme == "wss"
@@ -121,12 +121,12 @@ class ConnectOptions:
         pipe = TcpConnector(where.host, where.port, context)
         connector = WebSocketConnector(where.scheme, pipe, self._max_frame + REPLY_HEAD.size)
 
-        def make_wire() -> WebSocketWire:
-            return WebSocketWire(
+        def make_codec() -> WebSocketCodec:
+            return WebSocketCodec(
                 client_id=self._client_id, max_frame=self._max_frame, key=self._websocket_key
             )
 
-        return Endpoint(connector, make_wire, secure)
+        return Endpoint(connector, make_codec, secure)
 
 
 def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: str) -> None:

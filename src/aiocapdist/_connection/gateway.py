@@ -25,4 +25,4 @@ class Gateway(NamedTuple):
 
 def name_of(connector: Connector) -> str:
     """Return the gateway's name, such as ``tcp://127.0.0.1:11111``."""
-    return f"{connector.name}://{connector.host}:{connector.port}"
+    return f"{connector.scheme}://{connector.host}:{connector.port}"

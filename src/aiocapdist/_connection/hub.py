@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import anyio
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_kind
+from .._loop import Clock, Waiter, wait_shielded, waiter_factory
 from .._requests.interfaces import ConnectionListener
 from ..errors import AiocapdistError
 from ..quota._core.scheduler import Scheduler
@@ -23,7 +23,7 @@ class Hub(ABC):
 
     def __init__(self, clock: Clock) -> None:
         self.clock: Clock = clock
-        self.new_waiter: Callable[[], Waiter] = waiter_kind()
+        self.new_waiter: Callable[[], Waiter] = waiter_factory()
         self.unlimited: Unlimited = Unlimited(clock)
         """For calls that no quota counts."""
         self.publisher: EventPublisher = EventPublisher()

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from .._protocol.keys import is_published, read_key
+from .._protocol.rsa_key import is_published, parse_rsa_key
 from ..errors import InvalidKey
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SHORTEST_KEY = 500  # characters, well below
 def load_key(source: KeySource) -> RSAPrivateKey:
     """Read and check the key; raises InvalidKey. Reads a small file, so it blocks a moment."""
     if isinstance(source, bytes):
-        key = read_key(source)
+        key = parse_rsa_key(source)
     else:
         path = _path(source)
         try:
@@ -36,7 +36,7 @@ def load_key(source: KeySource) -> RSAPrivateKey:
             name = path if len(os.fspath(path)) < _SHORTEST_KEY else "of so long a name"
             raise InvalidKey(f"the file {name} cannot be read: {error.strerror}") from None
         try:
-            key = read_key(pem)
+            key = parse_rsa_key(pem)
         except InvalidKey as error:
             raise InvalidKey(f"the file {path} will not do: {error.reason}") from None
         if readable and os.name == "posix":

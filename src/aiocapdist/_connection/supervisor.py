@@ -14,9 +14,9 @@ from anyio.abc import TaskGroup
 from .._loop import Clock
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
-from .._protocol.flights import Flight
-from .._protocol.notices import read_notice
-from .._protocol.wire import Welcome
+from .._protocol.codec import HandshakeResult
+from .._protocol.flight import Flight
+from .._protocol.notices import decode_notice
 from .._transports.base import Connector
 from ..errors import (
     AiocapdistError,
@@ -65,7 +65,7 @@ class Supervisor(Hub):
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING
         self.connection: Connection | None = None  # while requests can be sent
-        self.welcome: Welcome | None = None
+        self.handshake: HandshakeResult | None = None
         self.reconnects: int = 0
         self.ready_since: float | None = None
         self.stats: ConnectionStats = ConnectionStats()
@@ -101,8 +101,8 @@ class Supervisor(Hub):
     def use(self, scheduler: Scheduler) -> None:
         if scheduler in self._schedulers or self.finished.is_set():
             return
-        if self.welcome is not None:
-            scheduler.bind_account(self.welcome.login_user_id)
+        if self.handshake is not None:
+            scheduler.bind_account(self.handshake.login_user_id)
         scheduler.attach(self.clock, self.publisher.publish)
         self._schedulers.append(scheduler)
         if self._group is not None:
@@ -110,8 +110,8 @@ class Supervisor(Hub):
 
     def listen(self) -> EventStream:
         stream = self.publisher.listen()
-        if self.connection is not None and self.welcome is not None:
-            stream.put(connected(self.welcome))
+        if self.connection is not None and self.handshake is not None:
+            stream.put(connected(self.handshake))
         return stream
 
     # ---- called by queues and requests
@@ -192,7 +192,7 @@ class Supervisor(Hub):
 
     async def _one_connection(self) -> AiocapdistError:
         """Dial, greet, and carry requests until the end of it, which is returned."""
-        greet_by = self.clock() + self._connect_timeout
+        handshake_by = self.clock() + self._connect_timeout
         try:
             with anyio.fail_after(self._connect_timeout):
                 transport = await self.connector.open()
@@ -200,41 +200,41 @@ class Supervisor(Hub):
             return explain_connect(error, self.connector, self._connect_timeout)
         connection = Connection(
             transport,
-            self._endpoint.make_wire(),
+            self._endpoint.make_codec(),
             clock=self.clock,
             request_timeout=self.request_timeout,
             stats=self.stats,
-            on_ready=lambda welcome: self._ready(connection, welcome),
+            on_ready=lambda handshake: self._ready(connection, handshake),
             on_lost=self._lost,
             on_push=self._pushed,
             after_read=self._pump,
         )
-        cause = await connection.run(greet_by)
+        cause = await connection.run(handshake_by)
         if self._was_ready_at is None:
             return explain_handshake(cause, self._endpoint)
         return self.loss(cause, sent=True)
 
     # ---- what the connection tells
 
-    def _ready(self, connection: Connection, welcome: Welcome) -> None:
+    def _ready(self, connection: Connection, handshake: HandshakeResult) -> None:
         if self._final is not None:
             return  # closed just now: the connection's end is near
-        if not self._introduce(welcome):
+        if not self._introduce(handshake):
             return
-        self.reconnects += self.welcome is not None
+        self.reconnects += self.handshake is not None
         self.connection = connection
-        self.welcome = welcome
+        self.handshake = handshake
         self.state = LinkState.READY
         self._was_ready_at = self.ready_since = self.clock()
         self._started.set()
-        self.publisher.publish(connected(welcome))
+        self.publisher.publish(connected(handshake))
         self._refresh()
 
-    def _introduce(self, welcome: Welcome) -> bool:
+    def _introduce(self, handshake: HandshakeResult) -> bool:
         """Tell the quotas whose account this is. One that cannot count for it is the end."""
         try:
             for scheduler in self._schedulers:
-                scheduler.bind_account(welcome.login_user_id)
+                scheduler.bind_account(handshake.login_user_id)
         except QuotaUnavailable as error:
             self._end(error)
             self._scope.cancel()
@@ -257,7 +257,7 @@ class Supervisor(Hub):
         if proto_id != NOTIFY:
             return  # a push that the user switched on by a request of their own
         try:
-            self.publisher.publish(read_notice(body), len(body))
+            self.publisher.publish(decode_notice(body), len(body))
         except ProtocolError as error:
             log.info("a notice of OpenD could not be understood: %s", error)
 
@@ -289,17 +289,17 @@ class Supervisor(Hub):
         self.fail_all(final)
 
 
-def connected(welcome: Welcome) -> Connected:
-    """The event that tells of this welcome."""
+def connected(handshake: HandshakeResult) -> Connected:
+    """The event that tells of this handshake."""
     return Connected(
-        conn_id=welcome.conn_id,
-        server_version=server_version(welcome),
-        login_user_id=welcome.login_user_id,
+        conn_id=handshake.conn_id,
+        server_version=server_version(handshake),
+        login_user_id=handshake.login_user_id,
     )
 
 
-def server_version(welcome: Welcome | None) -> str | None:
+def server_version(handshake: HandshakeResult | None) -> str | None:
     """OpenD's version as people write it, where it is known."""
-    if welcome is None or welcome.server_version is None:
+    if handshake is None or handshake.server_version is None:
         return None
-    return version_text(welcome.server_version)
+    return version_text(handshake.server_version)

@@ -119,8 +119,8 @@ class Supervisors(Hub):
     def listen(self) -> EventStream:
         stream = self.publisher.listen()
         for name, supervisor in self._all.items():
-            if supervisor.connection is not None and supervisor.welcome is not None:
-                stream.put(_of_gateway(connected(supervisor.welcome), name))
+            if supervisor.connection is not None and supervisor.handshake is not None:
+                stream.put(_of_gateway(connected(supervisor.handshake), name))
         return stream
 
 

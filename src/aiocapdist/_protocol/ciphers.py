@@ -8,7 +8,7 @@ FTAES-ECB  all else, by choice: ECB over the body filled up with zeros to whole 
            then 16 bytes in the clear, of which the last is the length's rest (0: whole)
 ========== =============================================================================
 
-Whatever is wrong with a sealed body, opening it raises :class:`Unreadable`, which says
+Whatever is wrong with a sealed body, opening it raises :class:`DecryptionError`, which says
 nothing: what differs between one failure and another would tell an attacker something.
 
 None of this keeps bodies from being altered: the head's digest is of the clear body and
@@ -30,7 +30,7 @@ _BLOCK = 16
 KEY_SIZE = 16
 
 
-class Unreadable(Exception):
+class DecryptionError(Exception):
     """A sealed body cannot be opened. Says no more, on purpose."""
 
 
@@ -45,22 +45,22 @@ class Algorithm(Enum):
 class Cipher(Protocol):
     """Seals what is sent and opens what comes."""
 
-    def seal(self, body: bytes) -> bytes:
+    def encrypt(self, body: bytes) -> bytes:
         """The body as it goes on the wire."""
         ...
 
-    def open(self, sealed: bytes) -> bytes:
-        """The clear body of what came from the wire; raises Unreadable."""
+    def decrypt(self, sealed: bytes) -> bytes:
+        """The clear body of what came from the wire; raises DecryptionError."""
         ...
 
 
 class Clear:
     """No encryption: bodies travel as they are."""
 
-    def seal(self, body: bytes) -> bytes:
+    def encrypt(self, body: bytes) -> bytes:
         return body
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, sealed: bytes) -> bytes:
         return sealed
 
 
@@ -78,18 +78,18 @@ class Rsa:
         self._padding = PKCS1v15()
         self._size = (key.key_size + 7) // 8  # a key need not have whole bytes
 
-    def seal(self, body: bytes) -> bytes:
+    def encrypt(self, body: bytes) -> bytes:
         pieces = (body[i : i + _PIECE] for i in range(0, len(body), _PIECE))
         return b"".join(self._public.encrypt(piece, self._padding) for piece in pieces)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, sealed: bytes) -> bytes:
         if len(sealed) % self._size:
-            raise Unreadable
+            raise DecryptionError
         blocks = (sealed[i : i + self._size] for i in range(0, len(sealed), self._size))
         try:
             return b"".join(self._key.decrypt(block, self._padding) for block in blocks)
         except ValueError:
-            raise Unreadable from None
+            raise DecryptionError from None
 
 
 class AesCbc:
@@ -102,19 +102,19 @@ class AesCbc:
             from cryptography.hazmat.primitives.ciphers.modes import CBC
         self._machine = Machine(AES(key), CBC(iv))
 
-    def seal(self, body: bytes) -> bytes:
+    def encrypt(self, body: bytes) -> bytes:
         fill = _BLOCK - len(body) % _BLOCK
         encryptor = self._machine.encryptor()
         return encryptor.update(body + bytes([fill]) * fill) + encryptor.finalize()
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, sealed: bytes) -> bytes:
         if not sealed or len(sealed) % _BLOCK:
-            raise Unreadable
+            raise DecryptionError
         decryptor = self._machine.decryptor()
         body = decryptor.update(sealed) + decryptor.finalize()
         fill = body[-1]
         if not 1 <= fill <= _BLOCK or not body.endswith(bytes([fill]) * fill):
-            raise Unreadable
+            raise DecryptionError
         return body[:-fill]
 
 
@@ -128,25 +128,25 @@ class FtAesEcb:
             from cryptography.hazmat.primitives.ciphers.modes import ECB
         self._machine = Machine(AES(key), ECB())  # noqa: S305 - theirs, not our choice
 
-    def seal(self, body: bytes) -> bytes:
+    def encrypt(self, body: bytes) -> bytes:
         rest = len(body) % _BLOCK
         filled = body + bytes(_BLOCK - rest if rest else 0)
         encryptor = self._machine.encryptor()
         tail = bytes(_BLOCK - 1) + bytes([rest])
         return encryptor.update(filled) + encryptor.finalize() + tail
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, sealed: bytes) -> bytes:
         if not sealed or len(sealed) % _BLOCK:
-            raise Unreadable
+            raise DecryptionError
         blocks, rest = sealed[:-_BLOCK], sealed[-1]
         if rest >= _BLOCK or (rest and not blocks):
-            raise Unreadable
+            raise DecryptionError
         decryptor = self._machine.decryptor()
         body = decryptor.update(blocks) + decryptor.finalize()
         return body[: len(body) - _BLOCK + rest] if rest else body
 
 
-def after_greeting(algorithm: Algorithm, key: str | bytes, iv: str | bytes) -> Cipher:
+def session_cipher(algorithm: Algorithm, key: str | bytes, iv: str | bytes) -> Cipher:
     """The cipher for all that follows the greeting; ValueError where it cannot be made."""
     secret, start = _raw(key), _raw(iv)
     if len(secret) != KEY_SIZE or (algorithm is Algorithm.AES_CBC and len(start) != _BLOCK):

@@ -17,7 +17,7 @@ What can be wrong with a frame, and what follows:
 
 - a wrong magic, a version other than 0, a length over the cap: where the next frame
   begins can no longer be known. The decoder hands out the frames before the fault,
-  then stays :attr:`FrameDecoder.broken`; the connection must be closed.
+  then stays :attr:`FrameDecoder.error`; the connection must be closed.
 - a wrong digest, a body format other than protobuf: the length still frames it, so
   only this one frame is spoilt. The decoder passes both on for the session to judge,
   since the digest is of a body that may still be sealed.
@@ -76,7 +76,7 @@ class FrameDecoder:
     """
 
     def __init__(self, cap: Callable[[int], int]) -> None:
-        self.broken: ProtocolError | None = None
+        self.error: ProtocolError | None = None
         self._cap = cap
         self._rest = bytearray()
         self._need = 0
@@ -87,8 +87,8 @@ class FrameDecoder:
         return len(self._rest)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take in bytes and return the frames they complete. Look at ``broken`` after."""
-        if self._rest or self.broken is not None:
+        """Take in bytes and return the frames they complete. Look at ``error`` after."""
+        if self._rest or self.error is not None:
             data = self._with_rest(data)
         frames: list[Frame] = []
         start, size = 0, len(data)
@@ -96,7 +96,7 @@ class FrameDecoder:
             head = _unpack_head(data, start)
             magic, proto_id, body_format, version, serial, length, digest = head
             if magic != MAGIC or version != VERSION or length > self._cap(proto_id):
-                self.broken = self._fault(magic, version, proto_id, length)
+                self.error = self._fault(magic, version, proto_id, length)
                 return frames
             begin = start + HEAD_SIZE
             end = begin + length
@@ -113,7 +113,7 @@ class FrameDecoder:
 
     def _with_rest(self, data: bytes) -> bytes:
         """What there is to cut: nothing until the unfinished frame may be whole."""
-        if self.broken is not None:
+        if self.error is not None:
             return b""
         self._rest += data
         if len(self._rest) < self._need:
@@ -125,7 +125,7 @@ class FrameDecoder:
     def _begin_head(self, part: bytes) -> None:
         if not MAGIC.startswith(part[:2]):
             # Another protocol's short greeting never fills a head: tell it now.
-            self.broken = self._fault(part[:2], VERSION, 0, 0)
+            self.error = self._fault(part[:2], VERSION, 0, 0)
             return
         # One byte is half a magic: wait for no more than the other half to judge it.
         self._keep(part, HEAD_SIZE if len(part) > 1 else len(MAGIC))

@@ -12,16 +12,16 @@ from .._pb import notify_pb2
 from ..errors import ProtocolError
 from ..events import GatewayEvent, Notice, NoticeType, ProgramStatus
 from ..models._base import known
-from .replies import SUCCESS, parse, text_of
+from .decoders import SUCCESS, parse_response, text_of
 
 MOST_UNKNOWN = 1000
 """Fields without a name that are told of one message: as Python's objects, one of three bytes is
 eighty times as large."""
 
 
-def read_notice(body: bytes) -> Notice:
+def decode_notice(body: bytes) -> Notice:
     """The notice in a push; raises ProtocolError where there is none."""
-    response = parse(notify_pb2.Response, body)
+    response = parse_response(notify_pb2.Response, body)
     if response.retType != SUCCESS or not response.HasField("s2c"):
         raise ProtocolError("a notice that says nothing")
     s2c = response.s2c

@@ -1,109 +1,110 @@
-"""One connection's conversation, as a state machine without I/O.
+"""The protocol of one connection, without I/O: handshake, serials, deadlines, keep-alive.
 
-The states and what moves between them::
-
-    IDLE ──opened──▶ GREETING ──welcomed──▶ READY
-      │                 │                     │
-      └───────ended─────┴────────ended────────┴──▶ CLOSED
-
-EventPublisher it bytes and times; it returns events and has bytes to send. A *ref* is whatever the
-caller wants back with the answer; the session never looks into it.
+Bytes and times come in as arguments; events and bytes to send come out. The states are in
+:mod:`.state`.
 """
 
 from __future__ import annotations
 
 import heapq
-from enum import Enum, auto
 from itertools import takewhile
 from typing import Generic
 
 from ..errors import AiocapdistError, ProtocolError
 from . import catalog
-from .flights import Damaged, Event, Flight, Pushed, RefT, Replied, Settled, TimedOut, Welcomed
-from .questions import keep_alive_body
-from .wire import Incoming, Spoilt, Welcome, Wire
+from .codec import Codec, HandshakeResult, IncomingMessage, InvalidMessage
+from .encoders import encode_keep_alive
+from .flight import Flight, RefT
+from .session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyOverdue,
+    ReplyReceived,
+    RequestSettled,
+    SessionEvent,
+)
+from .state import State, Trigger, next_state
 
-KEEP_ALIVE_AT = 0.8  # of OpenD's interval: what its own clients do
-DEAD_AFTER = 3.3  # intervals without a byte from the peer: the most, whatever was asked
-QUIET = 0.9  # of the patience with an answer: so long nothing else may have come either
-FORGET_AFTER = 60.0  # seconds after its sending that a late reply is still expected
+KEEP_ALIVE_AT = 0.8  # of OpenD's interval, as its own clients do
+SILENCE_LIMIT = 3.3  # keep-alive intervals without a byte: then the connection is dead
+MIN_SILENCE = 0.9  # of the time a reply may take: a shorter silence never ends a connection
+TOMBSTONE_LIFETIME = 60.0  # seconds from sending until a late reply is no longer expected
 _LAST_SERIAL = 2**32 - 1
 
-
-class State(Enum):
-    """Where the conversation stands."""
-
-    IDLE = auto()
-    GREETING = auto()
-    READY = auto()
-    CLOSED = auto()
-
-
-class Trigger(Enum):
-    """What moves it on."""
-
-    OPENED = auto()
-    WELCOMED = auto()
-    ENDED = auto()
-
-
-TRANSITIONS: dict[State, dict[Trigger, State]] = {
-    State.IDLE: {Trigger.OPENED: State.GREETING, Trigger.ENDED: State.CLOSED},
-    State.GREETING: {Trigger.WELCOMED: State.READY, Trigger.ENDED: State.CLOSED},
-    State.READY: {Trigger.ENDED: State.CLOSED},
-    State.CLOSED: {},
-}
-
-_new = tuple.__new__  # of a named tuple: half the cost of calling its class
+_new = tuple.__new__  # makes a named tuple at half the cost of calling its class
 
 
 class Session(Generic[RefT]):
-    """Hand-shake, serials, what is in flight, keep-alive and reply deadlines."""
+    """The protocol state of one connection. Used once.
 
-    def __init__(self, wire: Wire, *, first_serial: int, request_timeout: float) -> None:
+    ``first_serial`` is the serial before the first one used. ``request_timeout`` is in seconds
+    from sending, the same for all requests. ``cause`` is why the session was closed.
+    """
+
+    def __init__(self, codec: Codec, *, first_serial: int, request_timeout: float) -> None:
         self.state = State.IDLE
         self.cause: Exception | None = None
-        self.welcome: Welcome | None = None
-        self._wire = wire
+        self.handshake_result: HandshakeResult | None = None
+        self._codec = codec
         self._serial = first_serial
         self._request_timeout = request_timeout
-        # Both in order of sending: with one timeout for all, the oldest is due first.
-        self.waiting: dict[tuple[int, int], Flight[RefT]] = {}
-        self._forgotten: dict[tuple[int, int], Flight[RefT]] = {}
+        # In order of sending: with one timeout for all, the oldest is due first.
+        self.in_flight: dict[tuple[int, int], Flight[RefT]] = {}
+        self._tombstones: dict[tuple[int, int], Flight[RefT]] = {}
         self._expiries: list[tuple[float, tuple[int, int]]] = []
         self._outgoing: list[Flight[RefT]] = []
-        self._greeting: Flight[RefT] | None = None
-        self._greet_by = 0.0
+        self._handshake: Flight[RefT] | None = None
+        self._handshake_deadline = 0.0
         self._heard_at = 0.0
         self._keep_alive_at = 0.0
         self._overdue_since = float("-inf")
 
-    # ---- sending
+    # Sending
 
-    def open(self, now: float, greet_by: float) -> None:
-        """The transport stands: greet. Unwelcomed by ``greet_by``, the session ends."""
-        self._move(Trigger.OPENED)
+    def start(self, now: float, deadline: float) -> None:
+        """Begin the handshake on an open connection. Closes itself if it takes past ``deadline``.
+
+        Send what :meth:`data_to_send` returns next.
+        """
+        self._move(Trigger.STARTED)
         self._heard_at = now
-        self._greet_by = greet_by
-        proto_id, body = self._wire.greeting()
-        self._greeting = self.request(proto_id, body, None, now)
+        self._handshake_deadline = deadline
+        proto_id, body = self._codec.encode_handshake()
+        self._handshake = self.request(proto_id, body, None, now)
+
+    def request(self, proto_id: int, body: bytes, ref: RefT | None, now: float) -> Flight[RefT]:
+        """Queue a request for :meth:`data_to_send` and return its flight.
+
+        ``ref`` is the caller's own object; None is for the session's own messages.
+        """
+        assert ref is None or self.state is State.READY
+        while True:
+            # 1 to 2**32 - 1: it is not known whether OpenD treats 0 as "no serial".
+            self._serial = serial = self._serial + 1 if self._serial < _LAST_SERIAL else 1
+            key = (proto_id, serial)
+            if key not in self.in_flight and key not in self._tombstones:
+                break
+        flight = Flight(key, ref, now, self._codec.encode(proto_id, serial, body))
+        self.in_flight[key] = flight
+        self._outgoing.append(flight)
+        return flight
 
     def cancel(self, flight: Flight[RefT]) -> bool:
-        """Nobody waits for this flight any more.
+        """Cancel a request. True if its bytes may have been sent.
 
-        False: its bytes never left, and no trace remains. True: they may have left, so
-        a tombstone keeps its serial from being used again and catches the late reply.
+        If so, a tombstone keeps its serial reserved and recognises the late reply.
         """
-        if self.waiting.pop(flight.key, None) is None:
+        if self.in_flight.pop(flight.key, None) is None:
             return flight.written
         if not flight.written:
             self._outgoing.remove(flight)
             return False
-        self._bury(flight)
+        self._add_tombstone(flight)
         return True
 
     def data_to_send(self) -> list[bytes]:
-        """All messages due, each once. They count as written from now on."""
+        """Return the queued messages, each once, and mark them as written."""
         outgoing = self._outgoing
         if not outgoing:
             return []
@@ -115,189 +116,178 @@ class Session(Generic[RefT]):
         outgoing.clear()
         return data
 
-    def request(self, proto_id: int, body: bytes, ref: RefT | None, now: float) -> Flight[RefT]:
-        """Put a request among the bytes to send. None is the ref of what is our own."""
-        assert ref is None or self.state is State.READY
-        while True:
-            # 1 to 2**32 - 1: whether OpenD takes 0 for "no serial" is not known.
-            self._serial = serial = self._serial + 1 if self._serial < _LAST_SERIAL else 1
-            key = (proto_id, serial)
-            if key not in self.waiting and key not in self._forgotten:
-                break
-        flight = Flight(key, ref, now, self._wire.encode(proto_id, serial, body))
-        self.waiting[key] = flight
-        self._outgoing.append(flight)
-        return flight
+    def _add_tombstone(self, flight: Flight[RefT]) -> None:
+        self._tombstones[flight.key] = flight
+        heapq.heappush(self._expiries, (flight.sent_at + TOMBSTONE_LIFETIME, flight.key))
 
-    def _bury(self, flight: Flight[RefT]) -> None:
-        self._forgotten[flight.key] = flight
-        heapq.heappush(self._expiries, (flight.sent_at + FORGET_AFTER, flight.key))
+    # Receiving
 
-    # ---- receiving
-
-    def receive_data(self, data: bytes, now: float) -> list[Event[RefT]]:
-        """Take in bytes from the peer. Look at ``state`` after: a broken stream ends it."""
+    def receive_data(self, data: bytes, now: float) -> list[SessionEvent[RefT]]:
+        """Accept received bytes and return what they mean. Check ``state`` after."""
         self._heard_at = now
-        events: list[Event[RefT]] = []
-        waiting, open_body = self.waiting, self._wire.open
-        for message in self._wire.feed(data):
+        events: list[SessionEvent[RefT]] = []
+        in_flight, decode = self.in_flight, self._codec.decode
+        for message in self._codec.feed(data):
             if self.state is State.CLOSED:
                 break
             proto_id = message.proto_id
             # Pushes first: their serials are OpenD's own and may equal one of ours.
             key = None if proto_id in catalog.PUSHES else (proto_id, message.serial)
-            flight = None if key is None else waiting.get(key)
+            flight = None if key is None else in_flight.get(key)
             try:
                 if flight is None or not flight.written:
-                    # What was not sent yet cannot have been answered: a serial guessed.
-                    self._receive_unawaited(message, key, events)
+                    # An unsent request has no reply yet: OpenD invented the serial.
+                    self._receive_unmatched(message, key, events)
                     continue
-                # Where this ends the connection, the flight is still in flight, and is told.
-                body = open_body(message)
-            except Spoilt as spoilt:
-                self._receive_spoilt(flight, spoilt.error, events)
+                # If this closes the session, the flight stays in flight for drain().
+                body = decode(message)
+            except InvalidMessage as invalid:
+                self._receive_invalid(flight, invalid.error, events)
                 continue
             except ProtocolError as error:
-                self.end(error)
+                self.close(error)
                 continue
-            del waiting[flight.key]
+            del in_flight[flight.key]
             if flight.ref is not None:
-                events.append(_new(Replied, (flight, body)))
-            elif flight is self._greeting:
-                self._receive_welcome(body, now, events)
-        if self._wire.broken is not None:
-            self.end(self._wire.broken)
+                events.append(_new(ReplyReceived, (flight, body)))
+            elif flight is self._handshake:
+                self._receive_handshake(body, now, events)
+        if self._codec.error is not None:
+            self.close(self._codec.error)
         return events
 
-    def _receive_unawaited(
-        self, message: Incoming, key: tuple[int, int] | None, events: list[Event[RefT]]
+    def _receive_unmatched(
+        self,
+        message: IncomingMessage,
+        key: tuple[int, int] | None,
+        events: list[SessionEvent[RefT]],
     ) -> None:
-        """A push, a late reply, or nobody's: an answer that was never asked for."""
+        """Handle a push or a late reply; drop anything else."""
         if key is None:
-            self._receive_push(message, events)
-        elif (forgotten := self._forgotten.pop(key, None)) is not None:
-            events.append(Settled(forgotten, late=True))
+            events.append(PushReceived(message.proto_id, self._codec.decode(message)))
+        elif (tombstone := self._tombstones.pop(key, None)) is not None:
+            events.append(RequestSettled(tombstone, late=True))
 
-    def _receive_push(self, message: Incoming, events: list[Event[RefT]]) -> None:
-        events.append(Pushed(message.proto_id, self._wire.open(message)))
-
-    def _receive_spoilt(
-        self, flight: Flight[RefT] | None, error: AiocapdistError, events: list[Event[RefT]]
+    def _receive_invalid(
+        self,
+        flight: Flight[RefT] | None,
+        error: AiocapdistError,
+        events: list[SessionEvent[RefT]],
     ) -> None:
         if flight is None:
-            return  # a damaged notice concerns nobody's call
-        del self.waiting[flight.key]
+            return  # a damaged push: no call depends on it
+        del self.in_flight[flight.key]
         if flight.ref is not None:
-            events.append(Damaged(flight, error))
-        elif flight is self._greeting:
-            self.end(error)
+            events.append(ReplyInvalid(flight, error))
+        elif flight is self._handshake:
+            self.close(error)
 
-    def _receive_welcome(self, body: bytes, now: float, events: list[Event[RefT]]) -> None:
+    def _receive_handshake(self, body: bytes, now: float, events: list[SessionEvent[RefT]]) -> None:
         try:
-            self.welcome = self._wire.welcome(body)
+            self.handshake_result = self._codec.decode_handshake(body)
         except AiocapdistError as error:
-            self.end(error)
+            self.close(error)
             return
-        self._move(Trigger.WELCOMED)
-        self._keep_alive_at = now + KEEP_ALIVE_AT * self.welcome.keep_alive_interval
-        events.append(Welcomed(self.welcome))
+        self._move(Trigger.HANDSHAKE_COMPLETED)
+        self._keep_alive_at = now + KEEP_ALIVE_AT * self._interval
+        events.append(HandshakeCompleted(self.handshake_result))
 
-    # ---- time
+    # Time
 
     def get_timer(self) -> float | None:
-        """When :meth:`handle_timer` is next needed; None once closed."""
-        if self.state is State.GREETING:
-            return self._greet_by
+        """Return when to call :meth:`handle_timer` next; None if not needed."""
+        if self.state is State.HANDSHAKE:
+            return self._handshake_deadline
         if self.state is not State.READY:
             return None
         due = min(self._keep_alive_at, self._dead_at())
-        oldest = next(iter(self.waiting.values()), None)
+        oldest = next(iter(self.in_flight.values()), None)
         if oldest is not None:
             due = min(due, oldest.sent_at + self._request_timeout)
         if self._expiries:
             due = min(due, self._expiries[0][0])
         return due
 
-    def handle_timer(self, now: float, utc: float) -> list[Event[RefT]]:
-        """Do what is due at ``now``; ``utc`` is the Unix time, which a keep-alive tells."""
-        events: list[Event[RefT]] = []
-        if self.state is State.GREETING and now >= self._greet_by:
-            self.end(ProtocolError("no answer to the hand-shake in time"))
+    def handle_timer(self, now: float, utc: float) -> list[SessionEvent[RefT]]:
+        """Handle the deadlines up to ``now``. ``utc`` is the Unix time, sent in keep-alives."""
+        events: list[SessionEvent[RefT]] = []
+        if self.state is State.HANDSHAKE and now >= self._handshake_deadline:
+            self.close(ProtocolError("no reply in time"))
         if self.state is not State.READY:
             return events
         if now >= self._dead_at():
-            self.end(ProtocolError(f"nothing heard from OpenD for {now - self._heard_at:.0f} s"))
+            self.close(ProtocolError(f"nothing heard from OpenD for {now - self._heard_at:.0f} s"))
             return events
-        self._time_out(now, events)
-        self._expire(now, events)
+        self._expire_requests(now, events)
+        self._expire_tombstones(now, events)
         if now >= self._keep_alive_at:
-            self.request(catalog.KEEP_ALIVE, keep_alive_body(utc), None, now)
+            self.request(catalog.KEEP_ALIVE, encode_keep_alive(utc), None, now)
             self._keep_alive_at = now + KEEP_ALIVE_AT * self._interval
         return events
 
     @property
     def _interval(self) -> float:
-        assert self.welcome is not None
-        return self.welcome.keep_alive_interval
+        assert self.handshake_result is not None
+        return self.handshake_result.keep_alive_interval
 
     def _dead_at(self) -> float:
-        """When the peer is given up, should it stay silent.
+        """Return when the connection counts as dead if nothing more is received.
 
-        One that owes an answer has a request's timeout for it, and a keep-alive interval at
-        least: then a keep-alive has gone out in the silence too, and was not answered either.
-        Only the last nine tenths must be silent: else what was asked just before the silence
-        would time out first, and be asked again over the same dead connection.
+        With a reply outstanding: one request timeout after its request, and at least one
+        keep-alive interval, so that a keep-alive went unanswered too. The silence itself must
+        cover 90 % of that: otherwise a request sent just before the silence would time out
+        first and be sent again over the same dead connection.
         """
         patience = max(self._request_timeout, self._interval)
-        owing = max(self._asked_at() + patience, self._heard_at + QUIET * patience)
-        return min(owing, self._heard_at + DEAD_AFTER * self._interval)
+        with_request = max(self._asked_at() + patience, self._heard_at + MIN_SILENCE * patience)
+        return min(with_request, self._heard_at + SILENCE_LIMIT * self._interval)
 
     def _asked_at(self) -> float:
-        """When the oldest was sent of what waits for an answer, or timed out in this silence."""
+        """Return when the oldest unanswered request was sent, overdue ones of this silence too."""
         if self._overdue_since + self._request_timeout > self._heard_at:
             return self._overdue_since
-        oldest = next(iter(self.waiting.values()), None)
+        oldest = next(iter(self.in_flight.values()), None)
         return float("inf") if oldest is None else oldest.sent_at
 
-    def _time_out(self, now: float, events: list[Event[RefT]]) -> None:
-        # The same sum as in get_timer: rounded otherwise, nothing might be due when it says so.
-        timeout, waiting = self._request_timeout, self.waiting.values()
-        late = list(takewhile(lambda flight: flight.sent_at + timeout <= now, waiting))
-        if late:
+    def _expire_requests(self, now: float, events: list[SessionEvent[RefT]]) -> None:
+        # The same sum as in get_timer: with other rounding nothing might be due at its time.
+        timeout, in_flight = self._request_timeout, self.in_flight.values()
+        overdue = list(takewhile(lambda flight: flight.sent_at + timeout <= now, in_flight))
+        if overdue:
             self._overdue_since = self._asked_at()
-        for flight in late:
-            del self.waiting[flight.key]
+        for flight in overdue:
+            del self.in_flight[flight.key]
             if not flight.written:
                 self._outgoing.remove(flight)
             if flight.ref is not None:
                 if flight.written:
-                    self._bury(flight)
-                events.append(TimedOut(flight))
+                    self._add_tombstone(flight)
+                events.append(ReplyOverdue(flight))
 
-    def _expire(self, now: float, events: list[Event[RefT]]) -> None:
+    def _expire_tombstones(self, now: float, events: list[SessionEvent[RefT]]) -> None:
         while self._expiries and now >= self._expiries[0][0]:
             _, key = heapq.heappop(self._expiries)
-            flight = self._forgotten.pop(key, None)
+            flight = self._tombstones.pop(key, None)
             if flight is not None:
-                events.append(Settled(flight, late=False))
+                events.append(RequestSettled(flight, late=False))
 
-    # ---- the end
+    # Closing
 
-    def end(self, cause: Exception) -> None:
-        """The conversation is over. The first cause stays; later ones say less."""
+    def close(self, cause: Exception) -> None:
+        """Close the session. The first cause is kept. Call :meth:`drain` next."""
         if self.state is not State.CLOSED:
-            self._move(Trigger.ENDED)
+            self._move(Trigger.CLOSED)
             self.cause = cause
 
     def drain(self) -> tuple[list[Flight[RefT]], list[Flight[RefT]]]:
-        """Hand back what was in flight, once: (still waited for, forgotten)."""
-        waiting = [flight for flight in self.waiting.values() if flight.ref is not None]
-        forgotten = list(self._forgotten.values())
-        self.waiting.clear()
-        self._forgotten.clear()
+        """Return what was in flight, once: (requests still waited for, tombstones)."""
+        waiting = [flight for flight in self.in_flight.values() if flight.ref is not None]
+        tombstones = list(self._tombstones.values())
+        self.in_flight.clear()
+        self._tombstones.clear()
         self._expiries.clear()
         self._outgoing.clear()
-        return waiting, forgotten
+        return waiting, tombstones
 
     def _move(self, trigger: Trigger) -> None:
-        self.state = TRANSITIONS[self.state][trigger]
+        self.state = next_state(self.state, trigger)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._loop import Clock, Waiter
-from .._protocol.flights import Flight
+from .._protocol.flight import Flight
 from ..errors import AiocapdistError
 from ..quota._core.fair_queue import Place
 

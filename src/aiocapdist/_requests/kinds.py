@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf.message import Message
 
 from .._protocol import catalog
-from .._protocol.questions import global_state_body
-from .._protocol.replies import read_capital_distribution, read_global_state, read_message
+from .._protocol.decoders import decode_capital_distribution, decode_global_state, decode_message
+from .._protocol.encoders import encode_global_state
 from ..models import CapitalDistribution, GlobalState, Security
 from .request import Queue, Request, RequestListener
 
@@ -41,10 +41,10 @@ class DistributionRequest(Request[CapitalDistribution]):
 
     def body(self, route: Route) -> bytes:
         # The route's own encoder: gateways of a group may be of several brokers.
-        return route.encoder.body(self._security)
+        return route.encoder.encode(self._security)
 
     def read(self, body: bytes) -> CapitalDistribution:
-        return read_capital_distribution(body, self.code, self._security)
+        return decode_capital_distribution(body, self.code, self._security)
 
 
 class GlobalStateRequest(Request[GlobalState]):
@@ -55,10 +55,10 @@ class GlobalStateRequest(Request[GlobalState]):
     proto_id = catalog.GLOBAL_STATE
 
     def body(self, route: Route) -> bytes:
-        return global_state_body()
+        return encode_global_state()
 
     def read(self, body: bytes) -> GlobalState:
-        return read_global_state(body)
+        return decode_global_state(body)
 
 
 class MessageRequest(Request[M]):
@@ -90,4 +90,4 @@ class MessageRequest(Request[M]):
         return self._body
 
     def read(self, body: bytes) -> M:
-        return read_message(body, self._response_type)
+        return decode_message(body, self._response_type)

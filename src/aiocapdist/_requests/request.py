@@ -30,7 +30,7 @@ from ..errors import (
 
 if TYPE_CHECKING:
     from .._loop import Waiter
-    from .._protocol.flights import Flight
+    from .._protocol.flight import Flight
     from .interfaces import Hub
     from .routes import Route
 

@@ -7,7 +7,7 @@ from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .._protocol.questions import CapitalDistributionQuestion
+from .._protocol.encoders import CapitalDistributionEncoder
 from ..quota._core.fair_queue import Place
 from .interfaces import Link, TokenSource
 from .request import Request
@@ -26,7 +26,7 @@ class Route:
         name: str | None,
         link: Link,
         quota: TokenSource,
-        encoder: CapitalDistributionQuestion,
+        encoder: CapitalDistributionEncoder,
     ) -> None:
         self.name = name
         """The gateway's name in a group; None for a single client."""

@@ -1,53 +1,48 @@
-"""What a connection needs of a transport, and where transports come from."""
+"""What a connection needs of a transport, and what creates transports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-Receive: TypeAlias = Callable[[bytes], None]
-"""Takes in what came: any piece of a byte stream, or one whole message of a WebSocket."""
+ReceiveCallback: TypeAlias = Callable[[bytes], None]
+"""Called with received bytes: any part of a byte stream, or one whole WebSocket message."""
 
-Source: TypeAlias = Callable[[], list[bytes]]
-"""Hands out the messages to send, each once; a byte stream runs them together."""
+DataSource: TypeAlias = Callable[[], list[bytes]]
+"""Returns the messages to send, each once. A byte stream concatenates them."""
 
 
 class Transport(Protocol):
-    """One pipe to OpenD, used once.
+    """One open connection to OpenD, used once.
 
-    The writer owns the bytes: it fetches them from ``source`` when it can write, so no
-    caller can cut a frame in half by being cancelled, and what was never fetched was
-    certainly never sent.
+    The transport pulls bytes when it can write: no caller can cut a message in half by being
+    cancelled, and a message that was never pulled was certainly never sent.
     """
 
-    def attach(self, receive: Receive, source: Source) -> None:
-        """Where incoming bytes go, and where outgoing ones are fetched."""
-        ...
+    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
+        """Carry bytes both ways until the connection ends; begin with what is to be sent.
 
-    async def run(self, begin: Callable[[], None]) -> Exception | None:
-        """Call ``begin``, which attaches; then carry bytes both ways until the pipe ends.
-
-        Returns what ended it, None for a clean end by the peer; raises what ``begin`` or
-        the receiver raised. Leaves nothing open, however it ends.
+        Returns the error that ended it, None if the peer closed it cleanly. Raises what
+        ``receive`` raised. Closes the connection in any case, also when cancelled.
         """
         ...
 
-    def wake_writer(self, at_once: bool = False) -> None:
-        """There is something to fetch from ``source``: now, or with what else this turn of
-        the loop brings."""
+    def schedule_write(self, immediately: bool = False) -> None:
+        """Announce new data to send. It is written in this turn of the loop with whatever else
+        comes up, or right now if ``immediately``."""
         ...
 
     def close(self) -> None:
-        """End the pipe now, without waiting for unsent bytes; ``run`` then returns."""
+        """Close the connection without waiting for unsent bytes; ``run`` then returns."""
         ...
 
 
 class Connector(Protocol):
-    """A place where OpenD can be reached. ``open`` raises OSError where it can not."""
+    """An address where OpenD can be reached."""
 
     @property
-    def name(self) -> str:
-        """``tcp``, ``memory``…"""
+    def scheme(self) -> str:
+        """``tcp``, ``ws``, ``wss`` or ``memory``."""
         ...
 
     @property
@@ -57,5 +52,5 @@ class Connector(Protocol):
     def port(self) -> int: ...
 
     async def open(self) -> Transport:
-        """A new connection."""
+        """Open a connection. Raises OSError if that fails."""
         ...

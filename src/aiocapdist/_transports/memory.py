@@ -53,7 +53,7 @@ class MemoryStream(ByteStream):
         self._incoming.close()
 
 
-class MemoryDoor(Listener[MemoryStream]):
+class MemoryListener(Listener[MemoryStream]):
     """A listener whose other side is :meth:`open`: each call makes one connection."""
 
     def __init__(self, buffer: float = math.inf) -> None:

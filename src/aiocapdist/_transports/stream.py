@@ -1,4 +1,4 @@
-"""Any anyio byte stream as a transport: one task reads, one writes."""
+"""A transport over any anyio byte stream: one task reads, one task writes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable
 import anyio
 from anyio.abc import ByteStream
 
-from .base import Receive, Source
+from .base import DataSource, ReceiveCallback
 
 READ_SIZE = 262_144
 
 
 class StreamConnector:
-    """A door behind which ``opener`` makes streams: the simulator's memory door, say."""
+    """Connects by calling ``opener``, for example that of the simulator's memory listener."""
 
-    def __init__(self, name: str, opener: Callable[[], Awaitable[ByteStream]]) -> None:
-        self.name = name
-        self.host = name
+    def __init__(self, scheme: str, opener: Callable[[], Awaitable[ByteStream]]) -> None:
+        self.scheme = scheme
+        self.host = scheme
         self.port = 0
         self._opener = opener
 
@@ -30,56 +30,52 @@ class StreamTransport:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._cause: Exception | None = None
+        self._error: Exception | None = None
         self._scope = anyio.CancelScope()
-        self._something = anyio.Event()
+        self._write_wanted = anyio.Event()
 
-    def attach(self, receive: Receive, source: Source) -> None:
-        self._receive = receive
-        self._source = source
-
-    def wake_writer(self, at_once: bool = False) -> None:
-        self._something.set()
+    def schedule_write(self, immediately: bool = False) -> None:
+        self._write_wanted.set()
 
     def close(self) -> None:
         self._scope.cancel()
 
-    async def run(self, begin: Callable[[], None]) -> Exception | None:
+    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
+        self.schedule_write()
         try:
-            begin()
             with self._scope:
                 async with anyio.create_task_group() as group:
-                    group.start_soon(self._read)
-                    group.start_soon(self._write)
+                    group.start_soon(self._read, receive)
+                    group.start_soon(self._write, data_to_send)
         finally:
-            # Forceful: a graceful close could wait for a peer that no longer reads.
+            # A graceful close could wait for a peer that no longer reads.
             await anyio.aclose_forcefully(self._stream)
-        return self._cause
+        return self._error
 
-    async def _read(self) -> None:
+    async def _read(self, receive: ReceiveCallback) -> None:
         try:
             while True:
-                self._receive(await self._stream.receive(READ_SIZE))
+                receive(await self._stream.receive(READ_SIZE))
         except anyio.EndOfStream:
             self._scope.cancel()
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            self._end(error)
+            self._fail(error)
 
-    async def _write(self) -> None:
+    async def _write(self, data_to_send: DataSource) -> None:
         try:
             while True:
-                await self._something.wait()
-                self._something = anyio.Event()
-                # One fetch and one write for all that was asked for meanwhile.
-                if data := self._source():
+                await self._write_wanted.wait()
+                self._write_wanted = anyio.Event()
+                # One write for all that was queued in between.
+                if data := data_to_send():
                     await self._stream.send(b"".join(data))
         except anyio.EndOfStream:
-            self._scope.cancel()  # over TLS, writing too may be told that the peer has gone
+            self._scope.cancel()  # over TLS, a write can find that the peer closed
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            self._end(error)
+            self._fail(error)
 
-    def _end(self, error: Exception) -> None:
-        # anyio wraps the system's error; the cause is what people can act on.
+    def _fail(self, error: Exception) -> None:
+        # anyio wraps the operating system's error, which says more.
         cause = error.__cause__
-        self._cause = cause if isinstance(cause, OSError) else error
+        self._error = cause if isinstance(cause, OSError) else error
         self._scope.cancel()

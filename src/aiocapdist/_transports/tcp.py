@@ -10,20 +10,19 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
 from typing import cast
 
 import anyio
 
 from .._loop import on_asyncio
-from .base import Receive, Source, Transport
+from .base import DataSource, ReceiveCallback, Transport
 from .stream import StreamTransport
 
 
 class TcpConnector:
     """A host and port to connect to."""
 
-    name = "tcp"
+    scheme = "tcp"
 
     def __init__(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
         self.host = host
@@ -88,32 +87,32 @@ class AsyncioTransport(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
         self._early: list[bytes] = []
-        self._receive: Receive = self._early.append
-        self._source: Source = list
+        self._receive: ReceiveCallback = self._early.append
+        self._data_to_send: DataSource = list
         self._fault: Exception | None = None
         self._turn_open = False
         self._paused = False
 
     # ---- what the connection calls
 
-    def attach(self, receive: Receive, source: Source) -> None:
-        self._receive = receive
-        self._source = source
-        for data in self._early:
-            receive(data)
-
-    def wake_writer(self, at_once: bool = False) -> None:
-        if at_once:
-            if not self._paused and not self._transport.is_closing() and (data := self._source()):
+    def schedule_write(self, immediately: bool = False) -> None:
+        if immediately:
+            if self._paused or self._transport.is_closing():
+                return
+            if data := self._data_to_send():
                 self._transport.write(b"".join(data))
         elif not self._turn_open:
             # All frames of one turn of the loop go together, at its end.
             self._turn_open = True
             self._loop.call_soon(self._end_turn)
 
-    async def run(self, begin: Callable[[], None]) -> Exception | None:
+    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
+        self._receive = receive
+        self._data_to_send = data_to_send
         try:
-            begin()
+            for data in self._early:
+                receive(data)
+            self.schedule_write()
             error = await asyncio.shield(self._ended)
         finally:
             self.close()
@@ -149,8 +148,12 @@ class AsyncioTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self.wake_writer(at_once=True)
+        self._end_turn()
 
     def _end_turn(self) -> None:
         self._turn_open = False
-        self.wake_writer(at_once=True)
+        try:
+            self.schedule_write(immediately=True)
+        except Exception as fault:
+            self._fault = fault
+            self.close()

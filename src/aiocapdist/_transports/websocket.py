@@ -7,12 +7,11 @@ it from the pipe below and fetches from it what the pipe has to write.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from .._extras import needs_extra
-from .base import Connector, Receive, Source, Transport
+from .base import Connector, DataSource, ReceiveCallback, Transport
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -36,7 +35,7 @@ class WebSocketConnector:
         with needs_extra("ws", "the WebSocket door"):
             from websockets.client import ClientProtocol
             from websockets.uri import parse_uri
-        self.name = scheme
+        self.scheme = scheme
         self.host = pipe.host
         self.port = pipe.port
         self._pipe = pipe
@@ -73,19 +72,16 @@ class WebSocketTransport:
         self._cause: Exception | None = None
         protocol.send_request(protocol.connect())
 
-    def attach(self, receive: Receive, source: Source) -> None:
-        self._receive = receive
-        self._source = source
-        self._pipe.attach(self._feed, self._fetch)
-
-    def wake_writer(self, at_once: bool = False) -> None:
-        self._pipe.wake_writer(at_once)
+    def schedule_write(self, immediately: bool = False) -> None:
+        self._pipe.schedule_write(immediately)
 
     def close(self) -> None:
         self._pipe.close()
 
-    async def run(self, begin: Callable[[], None]) -> Exception | None:
-        error = await self._pipe.run(begin)
+    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
+        self._receive = receive
+        self._data_to_send = data_to_send
+        error = await self._pipe.run(self._feed, self._fetch)
         if self._cause is None and not self._upgraded:
             self._protocol.receive_eof()
             self._judge()
@@ -93,7 +89,7 @@ class WebSocketTransport:
 
     def _fetch(self) -> list[bytes]:
         if self._upgraded and self._cause is None:
-            for message in self._source():
+            for message in self._data_to_send():
                 self._protocol.send_binary(message)
         self._pongs = 0
         # An empty piece asks for the end of writing: the pipe's end is near by itself.
@@ -110,7 +106,7 @@ class WebSocketTransport:
             self._judge()
             if self._cause is not None:
                 break
-        self._pipe.wake_writer()  # the greeting after the upgrade, a pong, a good-bye
+        self._pipe.schedule_write()  # the greeting after the upgrade, a pong, a good-bye
         if self._cause is not None:
             self._pipe.close()
 

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from .._pb import init_connect_pb2
 from .._protocol import catalog
-from .._protocol.ciphers import CLEAR, Algorithm, Cipher, Rsa, Unreadable, after_greeting
+from .._protocol.ciphers import CLEAR, Algorithm, Cipher, DecryptionError, Rsa, session_cipher
 from .._protocol.frames import PROTOBUF, FrameDecoder, digest_of, encode_frame
 from ._answers import OK, Answer, Gateway
 from .faults import Fault
@@ -84,7 +84,7 @@ class TcpSpeech:
 
     @property
     def broken(self) -> bool:
-        return self._decoder.broken is not None
+        return self._decoder.error is not None
 
     def feed(self, data: bytes) -> list[Asked]:
         asked = []
@@ -95,8 +95,8 @@ class TcpSpeech:
 
     def _open(self, sealed: bytes, digest: bytes) -> bytes | None:
         try:
-            body = self._cipher.open(sealed)
-        except Unreadable:
+            body = self._cipher.decrypt(sealed)
+        except DecryptionError:
             return None
         return body if digest_of(body) == digest else None
 
@@ -125,7 +125,7 @@ class TcpSpeech:
 
     def encode(self, proto_id: int, serial: int, answer: Answer) -> bytes:
         body = answer.body
-        return encode_frame(proto_id, serial, self._cipher.seal(body), digest_of(body))
+        return encode_frame(proto_id, serial, self._cipher.encrypt(body), digest_of(body))
 
     def spoil(self, fault: Fault, data: bytes) -> bytes:
         if fault is Fault.BAD_DIGEST:
@@ -138,6 +138,6 @@ class TcpSpeech:
 
     def let_in(self) -> None:
         if self._algorithm is not Algorithm.CLEAR:
-            self._cipher = after_greeting(self._algorithm, self._key, self._iv)
+            self._cipher = session_cipher(self._algorithm, self._key, self._iv)
         elif self._sealed:
             self._cipher = CLEAR  # the client asked for no encryption after the greeting

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from .._extras import needs_extra
 from .._pb import init_websocket_pb2
 from .._protocol import catalog
-from .._protocol.websocket import REPLY_HEAD, REQUEST_HEAD, SIGN, key_digest
+from .._protocol.websocket_codec import REPLY_HEAD, REQUEST_HEAD, SIGN, key_digest
 from ._answers import OK, Answer, Gateway
 from ._speech import REQUEST_CAP, Asked
 from .faults import Fault

@@ -17,7 +17,7 @@ from anyio.abc import ByteStream, TaskGroup
 
 from .._connection.key_file import KeySource, load_key
 from .._loop import current_clock
-from .._transports.memory import MemoryDoor
+from .._transports.memory import MemoryListener
 from ._answers import Answerer, Gateway
 from ._conversation import SILENCE, Conversation
 from ._listening import ListeningDoor
@@ -105,14 +105,14 @@ class Simulator:
         self._faults = faults
         self._conversations: dict[int, Conversation] = {}
         self._next_conn_id = 1
-        self._memory: MemoryDoor | None = None
+        self._memory: MemoryListener | None = None
         self._group: TaskGroup | None = None
         self._coming_and_going = anyio.Lock()
 
     # ---- what tests read
 
     @property
-    def memory(self) -> MemoryDoor:
+    def memory(self) -> MemoryListener:
         """A way in without sockets: ``connect(opend.memory)``."""
         if self._memory is None:
             raise RuntimeError("the simulator is not running: use async with")
@@ -180,7 +180,7 @@ class Simulator:
         self.port = self._doors[0].port
         if len(self._doors) > 1:
             self.websocket_port = self._doors[1].port
-        self._memory = MemoryDoor()
+        self._memory = MemoryListener()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._memory.serve, partial(self._talk, self._speak_tcp))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiocapdist import InvalidKey
-from aiocapdist._protocol.keys import is_published, read_key
+from aiocapdist._protocol.rsa_key import is_published, parse_rsa_key
 
 from ..support.doors import rsa_key, rsa_pem
 from ..support.pems import WRONG, pem
@@ -16,7 +16,7 @@ from ..support.pems import WRONG, pem
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
 def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
-    assert read_key(rsa_pem(bits)).private_numbers() == rsa_key(bits).private_numbers()
+    assert parse_rsa_key(rsa_pem(bits)).private_numbers() == rsa_key(bits).private_numbers()
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
 )
 def test_the_same_key_in_another_dress_is_read(text: object) -> None:
     assert callable(text)
-    assert read_key(text()).private_numbers() == rsa_key().private_numbers()
+    assert parse_rsa_key(text()).private_numbers() == rsa_key().private_numbers()
 
 
 @pytest.mark.parametrize(("text", "reason"), WRONG)
@@ -39,7 +39,7 @@ def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
     assert callable(text)
     content: bytes = text()
     with pytest.raises(InvalidKey) as caught:
-        read_key(content)
+        parse_rsa_key(content)
     error = caught.value
     assert error.reason == reason
     assert str(error) == (
@@ -57,5 +57,5 @@ def test_the_key_that_the_vendor_publishes_is_known_and_no_other() -> None:
     if spec is None or spec.origin is None:
         pytest.skip("futu-api is not installed, which holds that key: pip install futu-api")
     published = Path(spec.origin).parent / "common" / "conn_key.txt"
-    assert is_published(read_key(published.read_bytes()))
+    assert is_published(parse_rsa_key(published.read_bytes()))
     assert not is_published(rsa_key())

@@ -1,17 +1,17 @@
-"""Writing what OpenD is asked: models into bodies."""
+"""Encode requests: arguments to protobuf bodies."""
 
 from __future__ import annotations
 
 from .._pb import capital_distribution_pb2, global_state_pb2, keep_alive_pb2
 from ..models import Security
 
-REUSED = 4096
-"""How often one message is filled. Protobuf frees what was filled in before only with the
-whole message: eight bytes a time, which would add up."""
+_REUSES = 4096
+"""Number of times one message object is filled. Protobuf releases replaced strings only with
+the whole message, 8 bytes each: without a limit that would add up."""
 
 
-class CapitalDistributionQuestion:
-    """Bodies of 3212. One message is filled anew many times: making one costs more."""
+class CapitalDistributionEncoder:
+    """Encodes requests of 3212. Reuses one message object, since creating one costs more."""
 
     def __init__(self, security_firm: int | None = None) -> None:
         self._security_firm = security_firm
@@ -22,9 +22,10 @@ class CapitalDistributionQuestion:
         if self._security_firm is not None:
             self._request.c2s.header.securityFirm = self._security_firm
         self._security = self._request.c2s.security
-        self._left = REUSED
+        self._left = _REUSES
 
-    def body(self, security: Security) -> bytes:
+    def encode(self, security: Security) -> bytes:
+        """Return the body of a request for this security."""
         if not self._left:
             self._renew()
         self._left -= 1
@@ -32,11 +33,11 @@ class CapitalDistributionQuestion:
         return self._request.SerializeToString()
 
 
-def global_state_body() -> bytes:
-    """Body of 1002. The user id is no longer read: 0."""
+def encode_global_state() -> bytes:
+    """Return the body of a 1002 request. OpenD no longer reads the user id: it is 0."""
     return global_state_pb2.Request(c2s=global_state_pb2.C2S(userID=0)).SerializeToString()
 
 
-def keep_alive_body(utc: float) -> bytes:
-    """Body of 1004 at this Unix time."""
+def encode_keep_alive(utc: float) -> bytes:
+    """Return the body of a 1004 request sent at this Unix time."""
     return keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=int(utc))).SerializeToString()

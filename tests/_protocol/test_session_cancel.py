@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aiocapdist._protocol.flights import Settled
 from aiocapdist._protocol.frames import encode_frame
+from aiocapdist._protocol.session_events import RequestSettled
 
 from .peer import answer, ask, fresh, ready, sent, with_bad_digest
 
@@ -22,7 +22,7 @@ def test_bytes_go_out_once_in_order_and_count_as_written_from_then_on() -> None:
 def test_forgotten_before_its_bytes_left_a_request_leaves_no_trace() -> None:
     session = ready()
     keep, gone = ask(session, "keep", "gone")
-    assert session.forget(gone) is False
+    assert session.cancel(gone) is False
     assert [frame.body for frame in sent(session)] == [b"keep"]
     assert session.receive_data(encode_frame(*gone.key, b""), 1.0) == []
     assert session.drain() == ([keep], [])
@@ -32,8 +32,8 @@ def test_forgotten_after_it_left_a_requests_late_reply_settles_it_and_reaches_no
     session = ready()
     (gone,) = ask(session, "gone")
     (request,) = sent(session)
-    assert session.forget(gone) is True
-    assert session.receive_data(answer(request, b"late"), 5.0) == [Settled(gone, late=True)]
+    assert session.cancel(gone) is True
+    assert session.receive_data(answer(request, b"late"), 5.0) == [RequestSettled(gone, late=True)]
     assert session.receive_data(answer(request, b"late"), 5.0) == []
     assert session.drain() == ([], [])
 
@@ -42,9 +42,9 @@ def test_even_a_damaged_late_reply_settles() -> None:
     session = ready()
     (gone,) = ask(session, "gone")
     (request,) = sent(session)
-    session.forget(gone)
+    session.cancel(gone)
     late = with_bad_digest(answer(request, b""))
-    assert session.receive_data(late, 5.0) == [Settled(gone, late=True)]
+    assert session.receive_data(late, 5.0) == [RequestSettled(gone, late=True)]
 
 
 def test_forgetting_what_was_answered_or_forgotten_changes_nothing() -> None:
@@ -53,5 +53,5 @@ def test_forgetting_what_was_answered_or_forgotten_changes_nothing() -> None:
     request, _ = sent(session)
     session.receive_data(answer(request, b""), 1.0)
     for flight in (answered, buried, buried):
-        assert session.forget(flight) is True
+        assert session.cancel(flight) is True
     assert session.drain() == ([], [buried])

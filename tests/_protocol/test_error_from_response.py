@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._protocol.replies import read_capital_distribution, refusal
+from aiocapdist._protocol.decoders import decode_capital_distribution, error_from_response
 from aiocapdist.errors import (
     BackendError,
     OpenDError,
@@ -28,7 +28,7 @@ def refused(**fields: Any) -> OpenDError:
 
 def refused_by(body: bytes) -> OpenDError:
     with pytest.raises(OpenDError) as caught:
-        read_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
+        decode_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
     return caught.value
 
 
@@ -89,7 +89,7 @@ def test_a_refusal_is_worth_its_text_whatever_else_its_reply_lacks() -> None:
 
 
 def test_a_refusal_about_no_security_has_no_code() -> None:
-    assert refusal(-1, "no", 3).code is None
+    assert error_from_response(-1, "no", 3).code is None
 
 
 @needs_fast_protobuf

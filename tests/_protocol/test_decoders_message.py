@@ -6,14 +6,14 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from aiocapdist._pb import common_pb2, global_state_pb2, keep_alive_pb2
-from aiocapdist._protocol.replies import read_global_state, read_message
+from aiocapdist._protocol.decoders import decode_global_state, decode_message
 from aiocapdist.errors import BackendError, OpenDError, ProtocolError, QuotaExceeded
 
 from .peer import alive, raw_text
 
 
 def test_a_success_is_the_users_own_message() -> None:
-    message = read_message(alive(), keep_alive_pb2.Response)
+    message = decode_message(alive(), keep_alive_pb2.Response)
     assert isinstance(message, keep_alive_pb2.Response)
     assert message.s2c.time == 1_760_000_000
 
@@ -27,14 +27,14 @@ def test_a_refusal_is_the_error_that_it_amounts_to(
 ) -> None:
     body = global_state_pb2.Response(retType=ret_type, retMsg=text, errCode=4).SerializeToString()
     with pytest.raises(OpenDError) as caught:
-        read_message(body, global_state_pb2.Response)
+        decode_message(body, global_state_pb2.Response)
     error = caught.value
     assert type(error) is kind
     assert (error.ret_type, error.ret_msg, error.err_code, error.code) == (ret_type, text, 4, None)
 
 
 def test_a_class_without_a_result_is_taken_as_it_is() -> None:
-    message = read_message(raw_text(1, b"any"), StringValue)
+    message = decode_message(raw_text(1, b"any"), StringValue)
     assert message.value == "any"
 
 
@@ -42,16 +42,16 @@ def test_a_refusal_is_worth_its_text_whatever_else_its_reply_lacks() -> None:
     message = global_state_pb2.Response(retType=-1, retMsg="no")
     message.s2c.marketHK = 1  # and none of the others, which are required too
     body = message.SerializePartialToString()
-    for read in (lambda: read_message(body, type(message)), lambda: read_global_state(body)):
+    for read in (lambda: decode_message(body, type(message)), lambda: decode_global_state(body)):
         with pytest.raises(OpenDError) as caught:
             read()
         assert (caught.value.ret_type, caught.value.ret_msg) == (-1, "no")
     # Without a result it is no refusal, whatever that would be by default.
     message.ClearField("retType")
     with pytest.raises(ProtocolError, match="lacks required fields: retType, "):
-        read_message(message.SerializePartialToString(), type(message))
+        decode_message(message.SerializePartialToString(), type(message))
 
 
 def test_what_lacks_required_fields_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="common.Security lacks required fields: market, code"):
-        read_message(b"", common_pb2.Security)
+        decode_message(b"", common_pb2.Security)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist._pb import global_state_pb2
-from aiocapdist._protocol.replies import read_global_state
+from aiocapdist._protocol.decoders import decode_global_state
 from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError
 from aiocapdist.models import GlobalState, MarketState
 
@@ -43,7 +43,7 @@ def response(**fields: Any) -> bytes:
 
 
 def state(**fields: Any) -> GlobalState:
-    return read_global_state(response(**fields))
+    return decode_global_state(response(**fields))
 
 
 def test_what_is_required_is_read_and_the_rest_is_none() -> None:
@@ -121,7 +121,7 @@ def test_a_refusal_is_an_error_about_no_security(
 ) -> None:
     reply = global_state_pb2.Response(retType=ret_type, retMsg=text, errCode=5)
     with pytest.raises(OpenDError) as caught:
-        read_global_state(reply.SerializeToString())
+        decode_global_state(reply.SerializeToString())
     error = caught.value
     assert type(error) is kind
     assert (error.ret_type, error.ret_msg, error.err_code, error.code) == (ret_type, text, 5, None)
@@ -129,7 +129,7 @@ def test_a_refusal_is_an_error_about_no_security(
 
 def test_a_success_without_a_state_is_none() -> None:
     with pytest.raises(ProtocolError, match="reports success but is empty"):
-        read_global_state(b"\x08\x00")
+        decode_global_state(b"\x08\x00")
 
 
 @pytest.mark.parametrize("field", NEEDED)
@@ -137,7 +137,7 @@ def test_a_state_that_lacks_a_required_field_says_which(field: str) -> None:
     reply = global_state_pb2.Response.FromString(response())
     reply.s2c.ClearField(field)
     with pytest.raises(ProtocolError, match=rf"lacks required fields: s2c\.{field}$"):
-        read_global_state(reply.SerializePartialToString())
+        decode_global_state(reply.SerializePartialToString())
 
 
 @settings(max_examples=200, deadline=None)
@@ -148,7 +148,7 @@ def test_whatever_the_bytes_only_documented_errors_come_of_them(data: st.DataObj
     for _ in range(data.draw(st.integers(0, 3)) if body else 0):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
-        one = read_global_state(bytes(body))
+        one = decode_global_state(bytes(body))
     except AiocapdistError:
         return
     assert one.server_time.tzinfo is UTC

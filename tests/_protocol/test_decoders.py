@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._protocol.replies import parse, read_capital_distribution
+from aiocapdist._protocol.decoders import decode_capital_distribution, parse_response
 from aiocapdist.errors import AiocapdistError, ProtocolError
 from aiocapdist.models import CapitalDistribution, Market, Security
 
@@ -30,7 +30,7 @@ FIGURES = (*REQUIRED, "capitalInSuper", "capitalOutSuper")
 
 
 def read(body: bytes, code: str = "HK.00700") -> CapitalDistribution:
-    return read_capital_distribution(body, code, Security.parse(code))
+    return decode_capital_distribution(body, code, Security.parse(code))
 
 
 # ---- figures
@@ -176,7 +176,7 @@ def test_whatever_the_bytes_only_documented_errors_come_of_them(data: st.DataObj
         one = read(bytes(body))
     except AiocapdistError:
         return
-    assert parse(capital_distribution_pb2.Response, bytes(body)).retType == 0
+    assert parse_response(capital_distribution_pb2.Response, bytes(body)).retType == 0
     assert abs(one.net) < float("inf")
 
 
@@ -184,9 +184,9 @@ def test_protobufs_slow_decoder_ends_in_the_same_errors() -> None:
     """It refuses a string that is no UTF-8 where the fast one hands out bytes."""
     script = (
         "from aiocapdist._pb import capital_distribution_pb2 as pb\n"
-        "from aiocapdist._protocol.replies import parse\n"
+        "from aiocapdist._protocol.decoders import parse_response\n"
         "from aiocapdist.errors import ProtocolError\n"
-        "try: parse(pb.Response, bytes([8, 1, 18, 1, 255]))\n"
+        "try: parse_response(pb.Response, bytes([8, 1, 18, 1, 255]))\n"
         "except ProtocolError as error: print(error)\n"
     )
     environment = {**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}

@@ -8,10 +8,16 @@ import pytest
 
 from aiocapdist._pb import init_websocket_pb2
 from aiocapdist._protocol import catalog
-from aiocapdist._protocol.flights import Damaged, Pushed, Replied, Welcomed
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.websocket import WebSocketWire, key_digest
-from aiocapdist._protocol.wire import Welcome
+from aiocapdist._protocol.codec import HandshakeResult
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyReceived,
+)
+from aiocapdist._protocol.state import State
+from aiocapdist._protocol.websocket_codec import WebSocketCodec, key_digest
 from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError
 
 from .peer import figures, frames_in, notice
@@ -27,23 +33,23 @@ def envelope(
     return b"ft-v1.0\0" + struct.pack(">IQi20s", proto_id, serial, error, text) + body
 
 
-def let_in(conn_id: int = 9) -> bytes:
+def handshake_reply(conn_id: int = 9) -> bytes:
     s2c = init_websocket_pb2.S2C(serverTime=1, connID=conn_id)
     response = init_websocket_pb2.Response(retType=0, retMsg="", errCode=0, s2c=s2c)
     return response.SerializeToString()
 
 
 def fresh(*, max_frame: int = 2**20, key: str = KEY) -> Session[str]:
-    wire = WebSocketWire(client_id="tests", max_frame=max_frame, key=key)
-    session: Session[str] = Session(wire, first_serial=0, request_timeout=10.0)
-    session.open(0.0, 5.0)
+    codec = WebSocketCodec(client_id="tests", max_frame=max_frame, key=key)
+    session: Session[str] = Session(codec, first_serial=0, request_timeout=10.0)
+    session.start(0.0, 5.0)
     return session
 
 
 def ready(**options: int) -> Session[str]:
     session = fresh(**options)  # type: ignore[arg-type]
     session.data_to_send()
-    session.receive_data(envelope(1, 1, let_in()), 0.0)
+    session.receive_data(envelope(1, 1, handshake_reply()), 0.0)
     assert session.state is State.READY
     return session
 
@@ -82,8 +88,8 @@ def test_each_request_is_one_message_with_its_serial_as_section() -> None:
 def test_the_door_tells_its_connection_and_no_more() -> None:
     session = fresh()
     session.data_to_send()
-    (event,) = session.receive_data(envelope(1, 1, let_in(2**64 - 1)), 0.0)
-    assert event == Welcomed(Welcome(2**64 - 1, None, None, 10.0))
+    (event,) = session.receive_data(envelope(1, 1, handshake_reply(2**64 - 1)), 0.0)
+    assert event == HandshakeCompleted(HandshakeResult(2**64 - 1, None, None, 10.0))
 
 
 def test_a_reply_belongs_to_its_command_and_section() -> None:
@@ -92,14 +98,14 @@ def test_a_reply_belongs_to_its_command_and_section() -> None:
     session.data_to_send()
     assert session.receive_data(envelope(3212, 99, b"another's"), 1.0) == []
     assert session.receive_data(envelope(3211, 2, b"another's"), 1.0) == []
-    assert session.receive_data(envelope(3212, 2, b"mine"), 1.0) == [Replied(flight, b"mine")]
+    assert session.receive_data(envelope(3212, 2, b"mine"), 1.0) == [ReplyReceived(flight, b"mine")]
 
 
 def test_a_push_is_told_by_its_command() -> None:
     session = ready()
     (frame,) = frames_in(notice())
     events = session.receive_data(envelope(1003, 0, frame.body), 1.0)
-    assert events == [Pushed(1003, frame.body)]
+    assert events == [PushReceived(1003, frame.body)]
 
 
 TIMED_OUT, DISCONNECTED, UNKNOWN = -100, -200, -400
@@ -135,13 +141,13 @@ def test_the_doors_own_errors_concern_one_call(
     spoilt, good = (session.request(3212, b"", name, 0.0) for name in ("spoilt", "good"))
     session.data_to_send()
     (event,) = session.receive_data(envelope(*spoilt.key, b"body", number, text), 1.0)
-    assert isinstance(event, Damaged)
+    assert isinstance(event, ReplyInvalid)
     assert event.flight is spoilt
     error = event.error
     assert type(error) is kind
     assert isinstance(error, OpenDError)
     assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, told, number)
-    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [Replied(good, b"fine")]
+    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [ReplyReceived(good, b"fine")]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, -1])
@@ -194,7 +200,7 @@ def test_what_is_no_envelope_ends_the_connection(message: bytes) -> None:
     assert session.receive_data(envelope(3212, 2), 2.0) == [], "what follows is not read"
 
 
-CAP = catalog.CATALOG[3212].cap
+CAP = catalog.MAX_BODY[3212]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +211,7 @@ def test_a_body_longer_than_allowed_ends_the_connection(proto_id: int, cap: int)
     flight = session.request(proto_id, b"", "mine", 0.0)
     session.data_to_send()
     (event,) = session.receive_data(envelope(*flight.key, bytes(cap)), 1.0)
-    assert event == Replied(flight, bytes(cap))
+    assert event == ReplyReceived(flight, bytes(cap))
     session.receive_data(envelope(proto_id, 3, bytes(cap + 1)), 1.0)
     assert session.state is State.CLOSED
     assert str(session.cause) == (

@@ -10,7 +10,11 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 from aiocapdist._pb import capital_distribution_pb2, global_state_pb2
-from aiocapdist._protocol.replies import read_capital_distribution, read_global_state, read_message
+from aiocapdist._protocol.decoders import (
+    decode_capital_distribution,
+    decode_global_state,
+    decode_message,
+)
 from aiocapdist.errors import OpenDError, ProtocolError, QuotaExceeded
 from aiocapdist.models import Market, Security
 
@@ -26,25 +30,25 @@ def refused(ret_type: int) -> bytes:
 
 def test_a_refusal_with_half_of_the_figures_is_a_refusal() -> None:
     with pytest.raises(QuotaExceeded, match=r"^HK\.00700: OpenD answered -1: too frequent$"):
-        read_capital_distribution(refused(-1), "HK.00700", TENCENT)
+        decode_capital_distribution(refused(-1), "HK.00700", TENCENT)
     with pytest.raises(QuotaExceeded, match="too frequent"):
-        read_message(refused(-1), capital_distribution_pb2.Response)
+        decode_message(refused(-1), capital_distribution_pb2.Response)
 
 
 def test_success_with_half_of_the_figures_is_none() -> None:
     with pytest.raises(ProtocolError, match="lacks required fields: s2c.capitalInMid"):
-        read_capital_distribution(refused(0), "HK.00700", TENCENT)
+        decode_capital_distribution(refused(0), "HK.00700", TENCENT)
 
 
 def test_bytes_that_are_no_message_name_the_message_they_should_be() -> None:
     with pytest.raises(ProtocolError, match=r"as aiocapdist\.capital_distribution\.Response"):
-        read_capital_distribution(b"\xff", "HK.00700", TENCENT)
+        decode_capital_distribution(b"\xff", "HK.00700", TENCENT)
 
 
 def test_an_empty_state_says_so_in_these_words() -> None:
     empty = global_state_pb2.Response(retType=0).SerializePartialToString()
     with pytest.raises(ProtocolError) as error:
-        read_global_state(empty)
+        decode_global_state(empty)
     assert str(error.value) == "the reply about the global state reports success but is empty"
 
 
@@ -65,6 +69,6 @@ def test_a_class_of_ones_own_need_not_have_a_text_or_a_number_for_refusals() -> 
     kind = sparing()
     body = kind(retType=-7).SerializeToString()
     with pytest.raises(OpenDError) as error:
-        read_message(body, kind)
+        decode_message(body, kind)
     assert (error.value.ret_type, error.value.ret_msg, error.value.err_code) == (-7, "", 0)
     assert str(error.value) == "OpenD answered -7: no reason given"

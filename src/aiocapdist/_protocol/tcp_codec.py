@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from .._pb import init_connect_pb2
 from ..errors import ProtocolError
 from . import catalog
-from .ciphers import CLEAR, Algorithm, Cipher, Rsa, Unreadable, after_greeting
+from .ciphers import CLEAR, Algorithm, Cipher, DecryptionError, Rsa, session_cipher
+from .codec import DEFAULT_KEEP_ALIVE, PROGRAMMING_LANGUAGE, HandshakeResult, InvalidMessage
+from .decoders import error_from_response, parse_response
 from .frames import PROTOBUF, Frame, FrameDecoder, digest_of, encode_frame
-from .replies import parse, refusal
-from .wire import DEFAULT_KEEP_ALIVE, PROGRAMMING_LANGUAGE, Spoilt, Welcome
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLIENT_VERSION = 1011  # the OpenD whose messages ours were written after: 10.11
 
 
-class TcpWire(FrameDecoder):
+class TcpCodec(FrameDecoder):
     """OpenD's TCP door: in the clear, or sealed where ``key`` is given; then never in the clear."""
 
     def __init__(
@@ -29,14 +29,14 @@ class TcpWire(FrameDecoder):
         key: RSAPrivateKey | None = None,
         algorithm: Algorithm = Algorithm.CLEAR,
     ) -> None:
-        super().__init__(catalog.Caps(max_frame).__getitem__)
+        super().__init__(catalog.BodyLimits(max_frame).__getitem__)
         self._client_id = client_id
         self._algorithm = algorithm
         self._sealed = algorithm is not Algorithm.CLEAR
         # The greeting's; what OpenD tells in its reply makes the one for all that follows.
         self._cipher: Cipher = CLEAR if key is None else Rsa(key)
 
-    def greeting(self) -> tuple[int, bytes]:
+    def encode_handshake(self) -> tuple[int, bytes]:
         c2s = init_connect_pb2.C2S(
             clientVer=CLIENT_VERSION,
             clientID=self._client_id,
@@ -48,20 +48,20 @@ class TcpWire(FrameDecoder):
         request = init_connect_pb2.Request(c2s=c2s)
         return catalog.INIT_CONNECT, request.SerializeToString()
 
-    def welcome(self, body: bytes) -> Welcome:
-        response = parse(init_connect_pb2.Response, body)
+    def decode_handshake(self, body: bytes) -> HandshakeResult:
+        response = parse_response(init_connect_pb2.Response, body)
         if response.retType != 0:
-            raise refusal(response.retType, response.retMsg, response.errCode)
+            raise error_from_response(response.retType, response.retMsg, response.errCode)
         if not response.HasField("s2c"):
             raise ProtocolError("OpenD let us in, but told nothing of the connection")
         s2c = response.s2c
         if self._sealed:
             try:
-                self._cipher = after_greeting(self._algorithm, s2c.connAESKey, s2c.aesCBCiv)
+                self._cipher = session_cipher(self._algorithm, s2c.connAESKey, s2c.aesCBCiv)
             except ValueError:
                 raise ProtocolError("OpenD told no usable key for this connection") from None
         interval = s2c.keepAliveInterval
-        return Welcome(
+        return HandshakeResult(
             conn_id=s2c.connID,
             server_version=s2c.serverVer,
             login_user_id=s2c.loginUserID,
@@ -71,9 +71,9 @@ class TcpWire(FrameDecoder):
     def encode(self, proto_id: int, serial: int, body: bytes) -> bytes:
         if not self._sealed:
             return encode_frame(proto_id, serial, body)
-        return encode_frame(proto_id, serial, self._cipher.seal(body), digest_of(body))
+        return encode_frame(proto_id, serial, self._cipher.encrypt(body), digest_of(body))
 
-    def open(self, message: Frame) -> bytes:
+    def decode(self, message: Frame) -> bytes:
         if self._sealed:
             return _as_protobuf(message, self._unseal(message))
         body = message.body
@@ -84,10 +84,10 @@ class TcpWire(FrameDecoder):
     def _unseal(self, message: Frame) -> bytes:
         """Any failure is the same one and ends the connection: it is no oracle."""
         try:
-            body = self._cipher.open(message.body)
+            body = self._cipher.decrypt(message.body)
             if digest_of(body) != message.digest:
-                raise Unreadable
-        except Unreadable:
+                raise DecryptionError
+        except DecryptionError:
             if message.proto_id == catalog.INIT_CONNECT and _in_the_clear(message):
                 raise ProtocolError(
                     "OpenD answered in the clear, although encryption was asked for"
@@ -102,8 +102,8 @@ def _as_protobuf(message: Frame, body: bytes) -> bytes:
     return body
 
 
-def _spoilt(message: Frame, reason: str) -> Spoilt:
-    return Spoilt(ProtocolError(f"reply {message.proto_id}: {reason}"))
+def _spoilt(message: Frame, reason: str) -> InvalidMessage:
+    return InvalidMessage(ProtocolError(f"reply {message.proto_id}: {reason}"))
 
 
 def _in_the_clear(message: Frame) -> bool:

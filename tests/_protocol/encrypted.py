@@ -6,23 +6,24 @@ from typing import NamedTuple
 
 from aiocapdist._protocol.ciphers import CLEAR, AesCbc, Algorithm, Cipher, FtAesEcb, Rsa
 from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
-from aiocapdist._protocol.session import Session, State
-from aiocapdist._protocol.tcp import TcpWire
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.state import State
+from aiocapdist._protocol.tcp_codec import TcpCodec
 
 from ..support.doors import rsa_key
-from .peer import MAX_FRAME, frames_in, let_in
+from .peer import MAX_FRAME, frames_in, handshake_reply
 
 AES_KEY, AES_IV = "0123456789abcdef", "fedcba9876543210"
 CIPHERS: dict[Algorithm, Cipher] = {
     Algorithm.AES_CBC: AesCbc(AES_KEY.encode(), AES_IV.encode()),
     Algorithm.FTAES_ECB: FtAesEcb(AES_KEY.encode()),
 }
-WELCOME = let_in(connAESKey=AES_KEY, aesCBCiv=AES_IV)
+WELCOME = handshake_reply(connAESKey=AES_KEY, aesCBCiv=AES_IV)
 
 
 def sealed_frame(cipher: Cipher, proto_id: int, serial: int, body: bytes) -> bytes:
     """A frame as OpenD sends it: the body sealed, the digest of what it was."""
-    return encode_frame(proto_id, serial, cipher.seal(body), digest_of(body))
+    return encode_frame(proto_id, serial, cipher.encrypt(body), digest_of(body))
 
 
 class Sealed(NamedTuple):
@@ -35,7 +36,7 @@ class Sealed(NamedTuple):
     def sent(self, cipher: Cipher) -> list[tuple[Frame, bytes]]:
         """What the session has to send: each frame, and what OpenD makes of its body."""
         frames = frames_in(b"".join(self.session.data_to_send()))
-        return [(frame, cipher.open(frame.body)) for frame in frames]
+        return [(frame, cipher.decrypt(frame.body)) for frame in frames]
 
 
 def greeting(
@@ -47,9 +48,9 @@ def greeting(
     takes where many sessions are needed; no arguments of ``connect`` do that.
     """
     rsa = rsa_key(bits) if key else None
-    wire = TcpWire(client_id=client_id, max_frame=MAX_FRAME, key=rsa, algorithm=algorithm)
-    session: Session[str] = Session(wire, first_serial=0, request_timeout=10.0)
-    session.open(0.0, 5.0)
+    codec = TcpCodec(client_id=client_id, max_frame=MAX_FRAME, key=rsa, algorithm=algorithm)
+    session: Session[str] = Session(codec, first_serial=0, request_timeout=10.0)
+    session.start(0.0, 5.0)
     return Sealed(session, CLEAR if rsa is None else Rsa(rsa), CIPHERS[algorithm])
 
 

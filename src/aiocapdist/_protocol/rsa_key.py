@@ -18,7 +18,7 @@ _PUBLISHED = frozenset(
 )
 
 
-def read_key(pem: bytes) -> RSAPrivateKey:
+def parse_rsa_key(pem: bytes) -> RSAPrivateKey:
     """The key in a PEM text; raises InvalidKey, which tells what it is instead."""
     with needs_extra("secure", "encryption"):
         from cryptography.exceptions import UnsupportedAlgorithm

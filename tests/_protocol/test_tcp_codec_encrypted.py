@@ -6,14 +6,20 @@ import pytest
 
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol.ciphers import CLEAR, AesCbc, Algorithm, Rsa
-from aiocapdist._protocol.flights import Damaged, Pushed, Replied, Settled, Welcomed
 from aiocapdist._protocol.frames import digest_of, encode_frame
-from aiocapdist._protocol.session import State
+from aiocapdist._protocol.session_events import (
+    HandshakeCompleted,
+    PushReceived,
+    ReplyInvalid,
+    ReplyReceived,
+    RequestSettled,
+)
+from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
 from ..support.doors import rsa_key
-from .peer import as_json, figures, frames_in, let_in, notice
-from .sealed import CIPHERS, WELCOME, greeting, ready, sealed_frame
+from .encrypted import CIPHERS, WELCOME, greeting, ready, sealed_frame
+from .peer import as_json, figures, frames_in, handshake_reply, notice
 
 SEALING = [Algorithm.AES_CBC, Algorithm.FTAES_ECB]
 UNREADABLE = "a message could not be decrypted"
@@ -62,18 +68,20 @@ def test_a_reply_of_any_length_is_opened(algorithm: Algorithm) -> None:
         flight = made.session.request(3211, b"question", "mine", 0.0)
         made.session.data_to_send()
         data = sealed_frame(made.after, *flight.key, body)
-        assert made.session.receive_data(data, 1.0) == [Replied(flight, body)]
+        assert made.session.receive_data(data, 1.0) == [ReplyReceived(flight, body)]
 
 
 @each_cipher
-@pytest.mark.parametrize("welcome", [WELCOME, let_in(connAESKey="k" * 16, aesCBCiv="i" * 16)])
+@pytest.mark.parametrize(
+    "welcome", [WELCOME, handshake_reply(connAESKey="k" * 16, aesCBCiv="i" * 16)]
+)
 def test_the_welcome_may_take_several_blocks(algorithm: Algorithm, welcome: bytes) -> None:
     made = greeting(algorithm)
     made.session.data_to_send()
     long = welcome + b"\x1a\xc8\x01" + b"y" * 200  # a field that we do not know
     (event,) = made.session.receive_data(sealed_frame(made.greets, 1001, 1, long), 0.0)
-    assert isinstance(event, Welcomed)
-    assert event.welcome.conn_id == 2**63
+    assert isinstance(event, HandshakeCompleted)
+    assert event.result.conn_id == 2**63
 
 
 @each_cipher
@@ -81,7 +89,7 @@ def test_a_sealed_push_is_opened(algorithm: Algorithm) -> None:
     made = ready(algorithm)
     (clear,) = frames_in(notice())
     data = sealed_frame(made.after, 1003, 99, clear.body)
-    assert made.session.receive_data(data, 1.0) == [Pushed(1003, clear.body)]
+    assert made.session.receive_data(data, 1.0) == [PushReceived(1003, clear.body)]
 
 
 @each_cipher
@@ -92,9 +100,9 @@ def test_a_sealed_body_that_is_json_spoils_its_own_reply_alone(algorithm: Algori
     data = as_json(sealed_frame(made.after, *one.key, b"{}"))
     data += sealed_frame(made.after, *two.key, b"good")
     spoilt, good = made.session.receive_data(data, 1.0)
-    assert isinstance(spoilt, Damaged)
+    assert isinstance(spoilt, ReplyInvalid)
     assert "body format 1" in str(spoilt.error)
-    assert good == Replied(two, b"good")
+    assert good == ReplyReceived(two, b"good")
 
 
 # ---- what ends the connection
@@ -146,9 +154,9 @@ def test_a_late_reply_is_dropped_unopened(algorithm: Algorithm) -> None:
     made = ready(algorithm)
     flight = made.session.request(3212, b"question", "mine", 0.0)
     made.session.data_to_send()
-    assert made.session.forget(flight)
+    assert made.session.cancel(flight)
     (settled,) = made.session.receive_data(encode_frame(*flight.key, b"in the clear"), 1.0)
-    assert settled == Settled(flight, late=True)
+    assert settled == RequestSettled(flight, late=True)
     assert made.session.state is State.READY
 
 
@@ -165,7 +173,7 @@ def refused_welcome(data: bytes) -> str:
 
 
 @pytest.mark.parametrize(
-    "welcome", [WELCOME, let_in(connAESKey=""), b""], ids=["with keys", "without", "empty"]
+    "welcome", [WELCOME, handshake_reply(connAESKey=""), b""], ids=["with keys", "without", "empty"]
 )
 def test_a_welcome_in_the_clear_is_refused_and_told_so(welcome: bytes) -> None:
     if welcome:
@@ -192,14 +200,14 @@ def test_a_welcome_sealed_with_another_key_is_refused() -> None:
     ids=str,
 )
 def test_a_welcome_without_a_usable_key_is_refused(fields: dict[str, str]) -> None:
-    body = let_in(**{"connAESKey": "k" * 16, "aesCBCiv": "i" * 16, **fields})
+    body = handshake_reply(**{"connAESKey": "k" * 16, "aesCBCiv": "i" * 16, **fields})
     text = refused_welcome(sealed_frame(Rsa(rsa_key()), 1001, 1, body))
     assert text == "OpenD told no usable key for this connection"
 
 
 def test_a_key_need_not_be_a_text_though_its_field_is_one() -> None:
     key, iv = b"\xff" * 16, b"\xfe" * 16
-    body = let_in(connAESKey="k" * 16, aesCBCiv="i" * 16)
+    body = handshake_reply(connAESKey="k" * 16, aesCBCiv="i" * 16)
     body = body.replace(b"k" * 16, key).replace(b"i" * 16, iv)
     made = greeting(Algorithm.AES_CBC)
     made.session.data_to_send()
@@ -212,6 +220,6 @@ def test_a_key_need_not_be_a_text_though_its_field_is_one() -> None:
 def test_ftaes_needs_no_iv() -> None:
     made = greeting(Algorithm.FTAES_ECB)
     made.session.data_to_send()
-    body = let_in(connAESKey="k" * 16)
+    body = handshake_reply(connAESKey="k" * 16)
     made.session.receive_data(sealed_frame(made.greets, 1001, 1, body), 0.0)
     assert made.session.state is State.READY

@@ -26,8 +26,8 @@ from typing import NamedTuple
 from .._pb import init_websocket_pb2
 from ..errors import BackendError, OpenDError, ProtocolError
 from . import catalog
-from .replies import DISCONNECTED, TIMED_OUT, UNKNOWN, parse, refusal
-from .wire import DEFAULT_KEEP_ALIVE, PROGRAMMING_LANGUAGE, Spoilt, Welcome
+from .codec import DEFAULT_KEEP_ALIVE, PROGRAMMING_LANGUAGE, HandshakeResult, InvalidMessage
+from .decoders import DISCONNECTED, TIMED_OUT, UNKNOWN, error_from_response, parse_response
 
 SIGN = b"ft-v1.0\0"
 REQUEST_HEAD = struct.Struct(">8sIQ")
@@ -55,16 +55,16 @@ def key_digest(key: str) -> str:
     return hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() if key else ""
 
 
-class WebSocketWire:
+class WebSocketCodec:
     """OpenD's WebSocket door. Each ``feed`` is one whole message."""
 
     def __init__(self, *, client_id: str, max_frame: int, key: str = "") -> None:
-        self.broken: ProtocolError | None = None
+        self.error: ProtocolError | None = None
         self._client_id = client_id
-        self._caps = catalog.Caps(max_frame)
+        self._caps = catalog.BodyLimits(max_frame)
         self._key_digest = key_digest(key)
 
-    def greeting(self) -> tuple[int, bytes]:
+    def encode_handshake(self) -> tuple[int, bytes]:
         c2s = init_websocket_pb2.C2S(
             websocketKey=self._key_digest,
             clientID=self._client_id,
@@ -73,13 +73,13 @@ class WebSocketWire:
         request = init_websocket_pb2.Request(c2s=c2s)
         return catalog.INIT_WEBSOCKET, request.SerializeToString()
 
-    def welcome(self, body: bytes) -> Welcome:
-        response = parse(init_websocket_pb2.Response, body)
+    def decode_handshake(self, body: bytes) -> HandshakeResult:
+        response = parse_response(init_websocket_pb2.Response, body)
         if response.retType != 0:
-            raise refusal(response.retType, response.retMsg, response.errCode)
+            raise error_from_response(response.retType, response.retMsg, response.errCode)
         if not response.HasField("s2c"):
             raise ProtocolError("OpenD let us in, but told nothing of the connection")
-        return Welcome(
+        return HandshakeResult(
             conn_id=response.s2c.connID,
             server_version=None,
             login_user_id=None,
@@ -90,10 +90,10 @@ class WebSocketWire:
         return REQUEST_HEAD.pack(SIGN, proto_id, serial) + body
 
     def feed(self, data: bytes) -> list[Envelope]:
-        if self.broken is not None:
+        if self.error is not None:
             return []
         if len(data) < REPLY_HEAD.size or not data.startswith(SIGN):
-            self.broken = ProtocolError(
+            self.error = ProtocolError(
                 "the peer does not speak OpenD's protocol: a WebSocket message does not begin "
                 f"with {SIGN!r} and a whole head"
             )
@@ -102,9 +102,9 @@ class WebSocketWire:
         body = data[REPLY_HEAD.size :]
         cap = self._caps[proto_id]
         if proto_id == catalog.WEBSOCKET_GONE:
-            self.broken = ProtocolError("OpenD behind the WebSocket door went away")
+            self.error = ProtocolError("OpenD behind the WebSocket door went away")
         elif len(body) > cap:
-            self.broken = ProtocolError(
+            self.error = ProtocolError(
                 f"message of proto {proto_id} has {len(body)} bytes, more than the {cap} allowed"
             )
         else:
@@ -112,9 +112,9 @@ class WebSocketWire:
             return [Envelope(proto_id, serial, error, text, body)]
         return []
 
-    def open(self, message: Envelope) -> bytes:
+    def decode(self, message: Envelope) -> bytes:
         if message.error:
-            raise Spoilt(_error(message))
+            raise InvalidMessage(_error(message))
         return message.body
 
 

@@ -40,10 +40,10 @@ _KINDS: tuple[tuple[re.Pattern[str], type[OpenDError]], ...] = (
 )
 
 
-def parse(kind: type[_M], body: bytes) -> _M:
+def parse_response(kind: type[_M], body: bytes) -> _M:
     """Decode a body and see that nothing required is missing.
 
-    Raises ProtocolError. A refusal is worth its text, whatever else it lacks.
+    Raises ProtocolError. A error_from_response is worth its text, whatever else it lacks.
     """
     name = kind.DESCRIPTOR.full_name
     try:
@@ -76,7 +76,7 @@ def _time(seconds: float) -> datetime | None:
         return None
 
 
-def refusal(
+def error_from_response(
     ret_type: int, ret_msg: str | bytes, err_code: int, code: str | None = None
 ) -> OpenDError:
     """The error for a result other than success."""
@@ -94,7 +94,7 @@ _decode = capital_distribution_pb2.Response.FromString
 _validate = CapitalDistribution.__pydantic_validator__.validate_python
 
 
-def read_capital_distribution(body: bytes, code: str, security: Security) -> CapitalDistribution:
+def decode_capital_distribution(body: bytes, code: str, security: Security) -> CapitalDistribution:
     """The figures in a reply to 3212, or the OpenDError or ProtocolError it amounts to.
 
     Figures that are no finite numbers, or too large for their totals to be, are a
@@ -142,11 +142,11 @@ def read_capital_distribution(body: bytes, code: str, security: Security) -> Cap
 def _no_figures(body: bytes, code: str) -> OpenDError | ProtocolError:
     """Why there are none: the slow way, once more from the beginning."""
     try:
-        response = parse(capital_distribution_pb2.Response, body)
+        response = parse_response(capital_distribution_pb2.Response, body)
     except ProtocolError as error:
         return error
     if response.retType != SUCCESS:
-        return refusal(response.retType, response.retMsg, response.errCode, code)
+        return error_from_response(response.retType, response.retMsg, response.errCode, code)
     return ProtocolError(f"the reply about {code} reports success but holds no figures")
 
 
@@ -166,15 +166,15 @@ _PHASES = (
 )
 
 
-def read_global_state(body: bytes) -> GlobalState:
+def decode_global_state(body: bytes) -> GlobalState:
     """The state in a reply to 1002, or the OpenDError or ProtocolError it amounts to.
 
     The servers' clock is required: one that no calendar holds is a ProtocolError. OpenD's
     own is not: None then.
     """
-    response = parse(global_state_pb2.Response, body)
+    response = parse_response(global_state_pb2.Response, body)
     if response.retType != SUCCESS:
-        raise refusal(response.retType, response.retMsg, response.errCode)
+        raise error_from_response(response.retType, response.retMsg, response.errCode)
     if not response.HasField("s2c"):
         raise ProtocolError("the reply about the global state reports success but is empty")
     s2c = response.s2c
@@ -205,11 +205,11 @@ def read_global_state(body: bytes) -> GlobalState:
     )
 
 
-def read_message(body: bytes, kind: type[_M]) -> _M:
+def decode_message(body: bytes, kind: type[_M]) -> _M:
     """A reply in a class that a user chose, or the OpenDError or ProtocolError it amounts to."""
-    message = parse(kind, body)
+    message = parse_response(kind, body)
     ret_type = getattr(message, "retType", SUCCESS)
     if ret_type != SUCCESS:
         ret_msg, err_code = getattr(message, "retMsg", ""), getattr(message, "errCode", 0)
-        raise refusal(ret_type, ret_msg, err_code)
+        raise error_from_response(ret_type, ret_msg, err_code)
     return message
