@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed_version
+import sys
+
+from sphinx.pycode import ModuleAnalyzer
+
+import aiocapdist
 
 project = "aiocapdist"
 author = "the aiocapdist contributors"
 project_copyright = f"{author}, Apache-2.0"
-version = release = installed_version("aiocapdist")
+version = release = aiocapdist.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 python_maximum_signature_line_length = 88
@@ -23,3 +27,19 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "exclude-members": "model_config"}
+
+
+def _read_attribute_docstrings() -> None:
+    """Let autodoc find docstrings of attributes: public classes name their package as module."""
+    for package in ("aiocapdist", "aiocapdist.simulator"):
+        face = ModuleAnalyzer.for_module(package)
+        face.analyze()
+        for module in [name for name in sys.modules if name.startswith(f"{package}.")]:
+            if "_pb." not in module:
+                face.attr_docs.update(ModuleAnalyzer.for_module(module).find_attr_docs())
+
+
+def setup(app: object) -> None:
+    for name in aiocapdist.__all__:
+        getattr(aiocapdist, name)
+    _read_attribute_docstrings()

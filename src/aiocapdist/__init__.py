@@ -1,19 +1,25 @@
-"""Capital distribution from Futu/moomoo OpenD: who is buying and selling, by size of order.
+"""Capital distribution from Futu/moomoo OpenD: money in and out of a security, by order size.
 
 ::
 
     async with aiocapdist.connect() as client:
         figures = await client.capital_distribution("HK.00700")
 
-Names are loaded when first used, so that importing this package costs next to nothing.
+Names are loaded when they are first used.
 """
 
-from __future__ import annotations
+from ._lazy import load_lazily
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+__version__ = "0.1.0"
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+
+if TYPE_CHECKING or not load_lazily(globals()):
+    from . import errors as errors
+    from . import events as events
+    from . import models as models
+    from . import quota as quota
+    from . import simulator as simulator
     from ._client.client import Client as Client
     from ._client.connect import connect as connect
     from ._client.connect_many import connect_many as connect_many
@@ -59,120 +65,7 @@ if TYPE_CHECKING:
     from .models import Security as Security
     from .models import SecurityFirm as SecurityFirm
     from .models import Status as Status
+    from .quota import FileQuota as FileQuota
     from .quota import Quota as Quota
-
-_HOMES = {
-    "_client.connect": ("connect",),
-    "_client.connect_many": ("connect_many",),
-    "_connection.event_stream": ("EventStream",),
-    "_client.client": ("Client",),
-    "errors": (
-        "AiocapdistError",
-        "BackendError",
-        "ClientClosed",
-        "ConnectError",
-        "ConnectionLost",
-        "HandshakeError",
-        "InvalidCode",
-        "InvalidKey",
-        "OpenDError",
-        "ProtocolError",
-        "QuotaExceeded",
-        "QuotaUnavailable",
-        "QuotaWaitTooLong",
-        "RequestTimeout",
-        "UnknownSecurity",
-        "UnsupportedSecurity",
-    ),
-    "events": (
-        "Connected",
-        "Disconnected",
-        "GatewayEvent",
-        "EventsDropped",
-        "Notice",
-        "NoticeType",
-        "ProgramStatus",
-        "QuotaRestored",
-        "QuotaDegraded",
-        "Reconnecting",
-        "Unthrottled",
-        "Throttled",
-    ),
-    "_client.group": ("ClientGroup", "GroupQuota"),
-    "models": (
-        "CapitalDistribution",
-        "GlobalState",
-        "Market",
-        "MarketState",
-        "Outcome",
-        "RoundTrip",
-        "Security",
-        "SecurityFirm",
-        "Status",
-    ),
-    "quota": ("Quota",),
-    "_client.sweep": ("SweepResult", "Sweep"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = [
-    "AiocapdistError",
-    "BackendError",
-    "CapitalDistribution",
-    "Client",
-    "ClientClosed",
-    "ClientGroup",
-    "ConnectError",
-    "Connected",
-    "ConnectionLost",
-    "Disconnected",
-    "EventStream",
-    "EventsDropped",
-    "GatewayEvent",
-    "GlobalState",
-    "GroupQuota",
-    "HandshakeError",
-    "InvalidCode",
-    "InvalidKey",
-    "Market",
-    "MarketState",
-    "Notice",
-    "NoticeType",
-    "OpenDError",
-    "Outcome",
-    "ProgramStatus",
-    "ProtocolError",
-    "Quota",
-    "QuotaDegraded",
-    "QuotaExceeded",
-    "QuotaRestored",
-    "QuotaUnavailable",
-    "QuotaWaitTooLong",
-    "Reconnecting",
-    "RequestTimeout",
-    "RoundTrip",
-    "Security",
-    "SecurityFirm",
-    "Status",
-    "Sweep",
-    "SweepResult",
-    "Throttled",
-    "UnknownSecurity",
-    "UnsupportedSecurity",
-    "Unthrottled",
-    "connect",
-    "connect_many",
-]
-
-
-def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from .quota import RedisQuota as RedisQuota
+    from .simulator import Simulator as Simulator

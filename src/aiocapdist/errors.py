@@ -1,11 +1,11 @@
-"""Everything this library raises on purpose, in one tree.
+"""Exceptions of this library, in one tree.
 
 ::
 
     AiocapdistError
     ├── InvalidCode            (also ValueError)        code, reason, suggestion
     ├── InvalidKey             (also ValueError)        reason
-    ├── ConnectError           (also ConnectionError)   host, port, reason, hint
+    ├── ConnectError           (also ConnectionError)   host, port, reason, hint, gateways
     │   └── HandshakeError
     ├── ConnectionLost         (also ConnectionError)   reason, sent
     ├── RequestTimeout         (also TimeoutError)      proto_id, timeout, code
@@ -19,8 +19,8 @@
     ├── QuotaUnavailable                                where, reason, hint
     └── QuotaWaitTooLong                                eta, max_wait
 
-Data sits in attributes; the text is for people. Every error can be pickled,
-and none carries a key, a password or a frame's bytes.
+Data is in attributes; the text is for people. Every error can be pickled, and none contains
+a key, a password or bytes of a frame.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ import copy
 from math import isinf
 from typing import Any
 
+from ._lazy import publish
+
 
 class AiocapdistError(Exception):
-    """Root of the tree: ``except AiocapdistError`` catches all that is ours."""
+    """Base class of all exceptions raised by this library."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions pickle as cls(*args), but ours take data, not a text.
+        # Exceptions are pickled as cls(*args), but these take data, not a text.
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -48,17 +50,17 @@ def _rebuild(
 
 
 def own_copy(error: AiocapdistError) -> AiocapdistError:
-    """The same error for one caller alone: shared, its traceback would grow with each."""
+    """Return a copy for one caller: the traceback of a shared error grows with each raise."""
     mine = copy.copy(error)
     mine.__cause__ = error.__cause__
     return mine
 
 
 class InvalidCode(AiocapdistError, ValueError):
-    """A code string that is not ``MARKET.CODE``; nothing was sent.
+    """Raised for a code that is not ``MARKET.CODE``. Nothing was sent.
 
-    ``code`` is what was given, ``reason`` what is wrong with it, ``suggestion`` a
-    code that may have been meant, or None.
+    ``code`` is the value that was given, ``reason`` what is wrong with it, ``suggestion`` the
+    code that was probably meant, or None.
     """
 
     def __init__(self, code: object, reason: str, suggestion: str | None = None) -> None:
@@ -73,45 +75,49 @@ class InvalidCode(AiocapdistError, ValueError):
 
 
 class InvalidKey(AiocapdistError, ValueError):
-    """``rsa_key`` is not a key that OpenD could share with us; nothing was sent.
+    """Raised for an ``rsa_key`` that cannot be used. Nothing was sent.
 
-    ``reason`` says what is wrong with it, and never shows it.
+    ``reason`` says what is wrong with it and never contains any of it.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"unusable rsa_key: {reason}; expected an RSA private key in PEM form without "
-            "password: the same as in OpenD's settings"
+            f"unusable rsa_key: {reason}; expected the RSA private key of OpenD's settings, in "
+            "PEM form without a password"
         )
         self.reason = reason
 
 
 class ConnectError(AiocapdistError, ConnectionError):
-    """OpenD could not be reached, or did not become ready in time.
+    """Raised when OpenD cannot be reached or is not ready in time.
 
-    ``host`` and ``port`` are where it was looked for, ``reason`` what happened,
-    ``hint`` what to try.
+    ``reason`` says what happened, ``hint`` what to try. ``gateways`` holds the names of all
+    gateways that were tried if a client has several; ``host`` is then empty and ``port`` 0.
     """
 
-    def __init__(self, host: str, port: int, reason: str, hint: str) -> None:
+    def __init__(
+        self, host: str, port: int, reason: str, hint: str, gateways: tuple[str, ...] = ()
+    ) -> None:
         where = f"{host}:{port}" if port else host
+        if gateways:
+            where = f"any of {len(gateways)} gateways"
         super().__init__(f"cannot connect to OpenD at {where}: {reason}; {hint}")
         self.host = host
         self.port = port
         self.reason = reason
         self.hint = hint
+        self.gateways = gateways
 
 
 class HandshakeError(ConnectError):
-    """OpenD was reached, but refused the hand-shake or answered it wrongly."""
+    """Raised when OpenD rejects the handshake, or the peer is not an OpenD."""
 
 
 class ConnectionLost(AiocapdistError, ConnectionError):
-    """The connection broke before this call was answered.
+    """Raised when the connection is lost before the reply arrives.
 
-    ``sent`` tells whether the request may have left this machine: where it is False,
-    OpenD has certainly not seen it. ``reason`` is the first cause, the same for all
-    calls that one loss ended.
+    ``sent`` is False if OpenD has certainly not seen the request, True if it may have.
+    ``reason`` is the cause, the same for all calls that were in flight.
     """
 
     def __init__(self, reason: str, *, sent: bool) -> None:
@@ -122,7 +128,10 @@ class ConnectionLost(AiocapdistError, ConnectionError):
 
 
 class RequestTimeout(AiocapdistError, TimeoutError):
-    """No reply within ``timeout`` seconds of the sending, as often as was allowed."""
+    """Raised when no reply arrives within ``timeout`` seconds of sending, ``attempts`` times.
+
+    ``proto_id`` is OpenD's number of the call, ``code`` the security, or None.
+    """
 
     def __init__(self, proto_id: int, timeout: float, code: str | None = None) -> None:
         about = f" about {code}" if code else ""
@@ -133,14 +142,14 @@ class RequestTimeout(AiocapdistError, TimeoutError):
 
 
 class ClientClosed(AiocapdistError):
-    """The client was closed, before this call or while it waited."""
+    """Raised when the client is closed before or during a call."""
 
     def __init__(self) -> None:
         super().__init__("the client is closed; open another with aiocapdist.connect()")
 
 
 class ProtocolError(AiocapdistError):
-    """OpenD sent what the protocol does not allow."""
+    """Raised when OpenD sends something that the protocol does not allow (``reason``)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -148,11 +157,10 @@ class ProtocolError(AiocapdistError):
 
 
 class OpenDError(AiocapdistError):
-    """OpenD answered that it will not, or cannot.
+    """Raised when OpenD answers with an error.
 
-    ``ret_type`` is its result number, ``ret_msg`` its own text (Chinese or English,
-    by OpenD's setting), ``err_code`` its number for the log, ``code`` the security
-    asked about, where there was one.
+    ``ret_type`` is OpenD's result number, ``ret_msg`` its text (in Chinese or English, a
+    setting of OpenD), ``err_code`` its error number, ``code`` the security, or None.
     """
 
     def __init__(
@@ -168,30 +176,29 @@ class OpenDError(AiocapdistError):
 
 
 class QuotaExceeded(OpenDError):
-    """OpenD refused for frequency.
+    """Raised when OpenD rejects a request because there were too many in a period.
 
-    Calls that a quota governs never raise it: they go back in line. It reaches users of
-    ``client.request`` who gave no quota.
+    Calls under a quota never raise it: they wait and are sent again. Only ``client.request``
+    without a ``quota`` does.
     """
 
 
 class UnknownSecurity(OpenDError):
-    """OpenD knows no security of this code."""
+    """Raised when OpenD does not know the security."""
 
 
 class UnsupportedSecurity(OpenDError):
-    """OpenD has no such figures for this kind of security."""
+    """Raised when OpenD has no figures for this kind of security."""
 
 
 class BackendError(OpenDError):
-    """The vendor's servers behind OpenD failed; trying later may help."""
+    """Raised when the vendor's servers behind OpenD fail, ``attempts`` times."""
 
 
 class QuotaUnavailable(AiocapdistError):
-    """The tokens of a quota that is shared with others cannot be reached, or are not its own.
+    """Raised when the file or server of a shared quota cannot be used. Nothing was sent.
 
     ``where`` is the file or server, ``reason`` what is wrong, ``hint`` what to try.
-    Nothing was sent: without its tokens, nobody can tell what others spend.
     """
 
     def __init__(self, where: str, reason: str, hint: str) -> None:
@@ -202,17 +209,20 @@ class QuotaUnavailable(AiocapdistError):
 
 
 class QuotaWaitTooLong(AiocapdistError):
-    """The wait for the quota would exceed ``max_wait``; nothing was sent.
+    """Raised when waiting for the quota would take longer than ``max_wait``. Nothing was sent.
 
-    ``eta`` is the estimated wait in seconds (``inf`` while OpenD is not connected).
+    ``eta`` is the estimated wait in seconds, ``inf`` while OpenD is not connected.
     """
 
     def __init__(self, eta: float, max_wait: float) -> None:
         when = (
             "this call waits for the connection to OpenD"
             if isinf(eta)
-            else f"the quota would let this call go in about {eta:.1f} s"
+            else f"the quota allows this call in about {eta:.1f} s"
         )
-        super().__init__(f"{when}, and max_wait is {max_wait:g} s; allow more, or call later")
+        super().__init__(f"{when}, but max_wait is {max_wait:g} s; allow more, or call later")
         self.eta = eta
         self.max_wait = max_wait
+
+
+publish("aiocapdist", globals())

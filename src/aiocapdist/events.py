@@ -1,26 +1,23 @@
-"""What ``client.events()`` tells: frozen models, one class for each kind of event."""
+"""Events of ``client.events()``: immutable models, one class for each kind of event.
 
-from __future__ import annotations
+The ``gateway`` of an event names the gateway it is about if a client has several, else None.
+"""
 
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ConfigDict
 
-from .models._base import Frozen
-
-
-class BaseEvent(Frozen):
-    """What all events have. ``gateway`` names the one it is about, where a client has several."""
-
-    gateway: str | None = None
-
-    def __repr_args__(self) -> Any:
-        return [pair for pair in super().__repr_args__() if pair != ("gateway", None)]
+from ._lazy import publish
+from .models._base import BaseEvent
 
 
 class Connected(BaseEvent):
-    """OpenD let us in. ``server_version`` and ``login_user_id`` are None at its WebSocket door."""
+    """The handshake with OpenD succeeded.
+
+    ``conn_id`` is OpenD's number for the connection. ``server_version`` and ``login_user_id``
+    are None over WebSocket.
+    """
 
     conn_id: int
     server_version: str | None
@@ -28,25 +25,25 @@ class Connected(BaseEvent):
 
 
 class Disconnected(BaseEvent):
-    """The connection is gone. ``reason`` is the first cause, as calls are told it."""
+    """The connection is lost. ``reason`` is the same as in the calls' ConnectionLost."""
 
     reason: str
 
 
 class Reconnecting(BaseEvent):
-    """The next attempt to connect begins in ``delay`` seconds; ``attempt`` counts from 1."""
+    """An attempt to reconnect begins in ``delay`` seconds; ``attempt`` counts from 1."""
 
     delay: float
     attempt: int
 
 
 class Throttled(BaseEvent):
-    """Calls wait for the quota. Told when waiting begins, and whenever OpenD refuses.
+    """Calls began to wait for the quota, or OpenD rejected a request.
 
-    ``eta`` is the estimate in seconds until the first of them goes, ``waiting`` how many
-    are in line (a sweep counts with its next code). ``rejected`` is True where OpenD refused
-    although a token was free: someone else spends from the same account. Refusals that come
-    together are told once.
+    ``eta`` is the estimated time in seconds until the next call is sent, ``waiting`` the
+    number of queued calls (each sweep counts once). ``rejected`` is True if OpenD rejected a
+    request although a token was free: another program uses the same account. Rejections
+    that arrive together give one event.
     """
 
     eta: float
@@ -55,14 +52,14 @@ class Throttled(BaseEvent):
 
 
 class Unthrottled(BaseEvent):
-    """No call waits for the quota any more."""
+    """Calls no longer wait for the quota."""
 
 
 class QuotaDegraded(BaseEvent):
-    """The quota shares its tokens with others, and they cannot be reached, for this ``reason``.
+    """The file or server of a shared quota cannot be reached, for this ``reason``.
 
-    Calls wait, or go by ``fallback``: the tokens in a period that this program was given for such
-    times (0: none).
+    ``fallback`` is the number of calls in each period that this program may send meanwhile;
+    with 0, calls wait.
     """
 
     reason: str
@@ -70,17 +67,17 @@ class QuotaDegraded(BaseEvent):
 
 
 class QuotaRestored(BaseEvent):
-    """The shared tokens can be reached again."""
+    """The file or server of a shared quota can be reached again."""
 
 
 class EventsDropped(BaseEvent):
-    """This listener was too slow: the oldest ``count`` events were dropped at this place."""
+    """This listener fell behind: ``count`` events before the next one were dropped."""
 
     count: int
 
 
 class NoticeType(IntEnum):
-    """What a notice is about (``Notify.NotifyType``)."""
+    """Kind of a notice (``Notify.NotifyType``)."""
 
     GATEWAY_EVENT = 1
     PROGRAM_STATUS = 2
@@ -92,7 +89,7 @@ class NoticeType(IntEnum):
 
 
 class GatewayEvent(IntEnum):
-    """What happened to OpenD (``Notify.GtwEventType``)."""
+    """Event of OpenD itself (``Notify.GtwEventType``)."""
 
     LOCAL_CONFIG_LOAD_FAILED = 1
     API_SERVER_RUN_FAILED = 2
@@ -112,7 +109,7 @@ class GatewayEvent(IntEnum):
 
 
 class ProgramStatus(IntEnum):
-    """How far OpenD is with starting, or with ending (``Common.ProgramStatusType``)."""
+    """State of the OpenD program (``Common.ProgramStatusType``)."""
 
     NONE = 0
     LOADED = 1
@@ -130,12 +127,12 @@ class ProgramStatus(IntEnum):
 
 
 class Notice(BaseEvent):
-    """What OpenD says unasked (push 1003).
+    """Notification sent by OpenD. Source: push 1003, ``Notify``.
 
-    ``type`` says which of the fields to read; the others are None. Numbers without a name
-    here stay numbers. ``fields`` holds all that came, by OpenD's own names, and by its
-    numbers where these have no name here either: nothing is lost on an older library.
-    Bytes without a name become hexadecimal digits in JSON.
+    ``type`` says which of the fields are set; the others are None. Numbers without a name in
+    this version stay numbers. ``fields`` holds the whole message by OpenD's field names; a
+    field unknown to this version is there by its number, and its bytes become hexadecimal
+    digits in JSON.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="hex")
@@ -144,15 +141,15 @@ class Notice(BaseEvent):
     gateway_event: GatewayEvent | int | None = None
     program_status: ProgramStatus | int | None = None
     text: str | None = None
-    """OpenD's own words about a gateway event or its status."""
+    """OpenD's text about a gateway event or its status."""
     quote_logged_in: bool | None = None
     trade_logged_in: bool | None = None
     quote_rights: dict[str, int | bool] | None = None
-    """By OpenD's own names, ``hkQotRight`` and so on (``Qot_Common.QotRight``)."""
+    """Quote rights by OpenD's names, such as ``hkQotRight`` (``Qot_Common.QotRight``)."""
     subscription_quota: int | None = None
-    """Subscriptions allowed in all."""
+    """Number of subscriptions allowed."""
     history_quota: int | None = None
-    """Securities whose history may be asked for in a period."""
+    """Number of securities whose candle history may be requested in a period."""
     subscriptions_used: int | None = None
     history_used: int | None = None
     fields: dict[str, Any]
@@ -160,3 +157,5 @@ class Notice(BaseEvent):
 
 QuotaEvent: TypeAlias = Throttled | Unthrottled | QuotaDegraded | QuotaRestored
 Event: TypeAlias = Connected | Disconnected | Reconnecting | QuotaEvent | Notice | EventsDropped
+
+publish("aiocapdist", globals())

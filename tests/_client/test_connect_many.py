@@ -102,6 +102,8 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
                     ]
                 ):
                     raise AssertionError("nobody is there")
+        names = (f"tcp://127.0.0.1:{free_tcp_port}", f"tcp://127.0.0.1:{server.port}")
+        assert (error.value.host, error.value.port, error.value.gateways) == ("", 0, names)
         assert re.match(
             r"cannot connect to OpenD at any of 2 gateways: "
             rf"tcp://127.0.0.1:{free_tcp_port} \(the connection was refused\), "

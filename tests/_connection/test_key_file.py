@@ -79,8 +79,7 @@ async def refused(key: Any) -> InvalidKey:
     assert isinstance(error, ValueError)
     assert str(error).startswith("unusable rsa_key: ")
     assert str(error).endswith(
-        "; expected an RSA private key in PEM form without password: the same as in OpenD's "
-        "settings"
+        "; expected the RSA private key of OpenD's settings, in PEM form without a password"
     )
     return error
 

@@ -43,8 +43,8 @@ def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
     error = caught.value
     assert error.reason == reason
     assert str(error) == (
-        f"unusable rsa_key: {reason}; expected an RSA private key in PEM form without password: "
-        "the same as in OpenD's settings"
+        f"unusable rsa_key: {reason}; expected the RSA private key of OpenD's settings, in PEM "
+        "form without a password"
     )
     assert isinstance(error, ValueError)
     # What the library said could quote the text: it hangs on to nothing of it.

@@ -304,7 +304,7 @@ async def too_frequent(home: Path) -> None:
         await client.request(3211, message, keep_alive_pb2.Response)
 
 
-@heading("the quota would let this call go in about 30.0 s")
+@heading("the quota allows this call in about 30.0 s")
 async def too_long(home: Path) -> None:
     quota = aiocapdist.Quota(1, 30.0)
     async with Simulator() as opend, aiocapdist.connect(port=opend.port, quota=quota) as client:

@@ -1,4 +1,4 @@
-"""Figures and what is computed from them, times, and the smaller models."""
+"""Figures and what is computed from them, times, and market states."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from aiocapdist import (
     Market,
     MarketState,
     Outcome,
+    Status,
 )
 from aiocapdist.models._base import known
 from aiocapdist.models.figures import moment
@@ -141,7 +142,7 @@ def test_what_was_written_for_it_can_be_read_again() -> None:
 def test_an_outcome_unwraps_to_its_value_or_raises_its_error() -> None:
     got = made()
     assert Outcome("HK.00700", got).unwrap() is got
-    error = InvalidCode("x", "it names no market")
+    error = InvalidCode("x", "it has no market")
     with pytest.raises(InvalidCode) as raised:
         Outcome("x", error=error).unwrap()
     assert raised.value is error
@@ -219,3 +220,50 @@ def test_a_phase_without_a_name_stays_its_number() -> None:
     assert state.market_us_future is None
     with pytest.raises(ValidationError, match="frozen"):
         state.market_hk = 1  # type: ignore[misc]
+
+
+RESTING = [
+    2,
+    4,
+    6,
+    8,
+    9,
+    10,
+    11,
+    12,
+    14,
+    16,
+    17,
+    18,
+    20,
+    22,
+    24,
+    26,
+    27,
+    28,
+    29,
+    31,
+    32,
+    33,
+    34,
+    37,
+]
+
+
+@pytest.mark.parametrize("phase", MarketState)
+def test_a_market_rests_outside_its_regular_session(phase: MarketState) -> None:
+    assert phase.is_resting is (phase.value in RESTING)
+
+
+def test_every_number_up_to_37_has_a_name_but_7() -> None:
+    assert [phase.value for phase in MarketState] == [n for n in range(38) if n != 7]
+
+
+def test_the_state_of_a_client_is_one_of_four() -> None:
+    given = dict.fromkeys(Status.model_fields)
+    given |= {"transport": "tcp", "encrypted": False, "reconnects": 0, "calls": 0}
+    given |= {"late_replies": 0}
+    for state in ("connecting", "ready", "reconnecting", "closed"):
+        assert Status(**{**given, "state": state}).state == state  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="state"):
+        Status(**{**given, "state": "open"})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Code strings: what is one, and what is said of what is none."""
+"""Codes of securities: which are valid, and what the error says about the others."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aiocapdist.simulator import Simulator
 
 EXPECTED = "expected MARKET.CODE such as 'HK.00700'"
 BLANK = "it contains white space or control characters"
-STRANGE = "it contains characters that no code has"
+STRANGE = "it contains invalid characters"
 
-# What is given, what is said to be wrong with it, and what is suggested instead.
+# The value, the reason in the error, and the suggestion.
 BAD: list[tuple[object, str, str | None]] = [
     ("", "it is empty", None),
-    ("00700", "it names no market", None),
-    ("AAPL", "it names no market", None),
-    ("HK.", "nothing stands after the dot", None),
-    (".00700", "nothing stands before the dot", None),
-    (".", "nothing stands before the dot", None),
-    ("XX.00700", "there is no market 'XX'; known are HK, HK_FUTURE, US", None),
-    ("00700.HK", "there is no market '00700'", None),
+    ("00700", "it has no market", None),
+    ("AAPL", "it has no market", None),
+    ("HK.", "nothing after the dot", None),
+    (".00700", "nothing before the dot", None),
+    (".", "nothing before the dot", None),
+    ("XX.00700", "unknown market 'XX'; known markets are HK, HK_FUTURE, US", None),
+    ("00700.HK", "unknown market '00700'", None),
     ("HK 00700", BLANK, None),
     ("HK. 00700", BLANK, None),
     (" HK.00700", BLANK, "HK.00700"),
@@ -47,11 +47,11 @@ BAD: list[tuple[object, str, str | None]] = [
     ("HK.\ud800", BLANK, None),
     ("US.ß", STRANGE, None),
     ("US.ıbm", STRANGE, None),  # noqa: RUF001
-    ("ＨＫ.00700", "there is no market", None),  # noqa: RUF001
-    ("HK．00700", "it names no market", None),  # noqa: RUF001
+    ("ＨＫ.00700", "unknown market", None),  # noqa: RUF001
+    ("HK．00700", "it has no market", None),  # noqa: RUF001
     ("HK." + "0" * 65, "it is too long", None),
     ("us." + "a" * 5000, "it is too long", None),
-    ("Q" * 5000 + ".1", "there is no market 'QQQQQQQQQQQQQQQQQQQQ…'", None),
+    ("Q" * 5000 + ".1", "unknown market 'QQQQQQQQQQQQQQQQQQQQ…'", None),
     (None, "a code is a string, not NoneType", None),
     (700, "a code is a string, not int", None),
     (7.0, "a code is a string, not float", None),
@@ -63,7 +63,7 @@ IDS = [ascii(code)[:24] for code, _, _ in BAD]
 
 
 @pytest.mark.parametrize(("code", "reason", "suggestion"), BAD, ids=IDS)
-def test_a_bad_code_is_told_what_is_wrong_and_what_was_expected(
+def test_a_bad_code_raises_an_error_with_reason_and_suggestion(
     code: object, reason: str, suggestion: str | None
 ) -> None:
     with pytest.raises(InvalidCode) as error:
@@ -102,7 +102,7 @@ def test_a_code_is_split_at_its_first_dot(code: str, market: Market, symbol: str
 
 
 def read(text: str) -> tuple[Security | None, InvalidCode | None]:
-    """Whatever else is raised comes out of here as it is."""
+    """Parse a text. Any exception but InvalidCode fails the test."""
     try:
         return Security.parse(text), None
     except InvalidCode as error:
@@ -128,7 +128,7 @@ def test_every_code_survives_a_round_trip(market: Market, symbol: str) -> None:
     )
 )
 @example("HK.\ud800")
-def test_any_text_is_a_code_or_an_invalid_code(text: str) -> None:
+def test_any_text_is_a_code_or_raises_invalid_code(text: str) -> None:
     security, error = read(text)
     if security is not None:
         assert str(security) == text
@@ -143,7 +143,7 @@ def test_any_text_is_a_code_or_an_invalid_code(text: str) -> None:
 
 
 @given(st.one_of(st.none(), st.integers(), st.binary(), st.floats(), st.lists(st.text())))
-def test_anything_else_is_an_invalid_code(thing: object) -> None:
+def test_any_other_type_raises_invalid_code(thing: object) -> None:
     with pytest.raises(InvalidCode, match="a code is a string, not "):
         Security.parse(thing)  # type: ignore[arg-type]
 

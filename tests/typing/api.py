@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import assert_type
+from typing import Literal, assert_type
 
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -150,8 +150,10 @@ def reading(figures: CapitalDistribution, state: GlobalState, status: Status) ->
     assert_type(figures.main_ratio, float | None)
     figures.net = 1.0  # type: ignore[misc]
     assert_type(state.market_hk, MarketState | int)
+    assert_type(MarketState.REST.is_resting, bool)
     assert_type(state.market_sg, MarketState | int | None)
     assert_type(state.server_time, datetime)
+    assert_type(status.state, Literal["connecting", "ready", "reconnecting", "closed"])
     assert_type(status.conn_id, int | None)
     assert_type(status.server_version, str | None)
 
@@ -187,6 +189,14 @@ async def sharing(client: Client) -> None:
         assert_type(error.where, str)
 
 
+def naming() -> None:
+    assert_type(aiocapdist.__version__, str)
+    assert_type(aiocapdist.FileQuota("a.quota"), FileQuota)
+    assert_type(aiocapdist.quota.FileQuota("a.quota"), FileQuota)
+    assert_type(aiocapdist.simulator.Simulator(), Simulator)
+    aiocapdist.conect()  # type: ignore[attr-defined]
+
+
 def coding() -> None:
     security = Security.parse("US.BRK.B")
     assert_type(security, Security)
@@ -203,6 +213,7 @@ async def failing(client: Client) -> None:
         assert_type(error.eta, float)
     except aiocapdist.ConnectError as error:
         assert_type(error.port, int)
+        assert_type(error.gateways, tuple[str, ...])
         assert_type(error.hint, str)
     except aiocapdist.ConnectionLost as error:
         assert_type(error.sent, bool)

@@ -82,7 +82,7 @@ def explain_handshake(cause: Exception, endpoint: Endpoint) -> AiocapdistError:
 
 
 def explain_none_reached(causes: Mapping[str, AiocapdistError]) -> ConnectError:
-    """None of several gateways let us in; ``causes`` by their names."""
+    """Build the error for when none of several gateways could be reached; causes by name."""
     reasons, hints = [], []
     for name, cause in causes.items():
         if isinstance(cause, ConnectError):
@@ -91,7 +91,7 @@ def explain_none_reached(causes: Mapping[str, AiocapdistError]) -> ConnectError:
         else:
             reasons.append(f"{name} ({cause})")
     hint = "; ".join(dict.fromkeys(hints)) or "try again"
-    explained = ConnectError(f"any of {len(causes)} gateways", 0, ", ".join(reasons), hint)
+    explained = ConnectError("", 0, ", ".join(reasons), hint, tuple(causes))
     explained.__cause__ = next(iter(causes.values()))
     return explained
 

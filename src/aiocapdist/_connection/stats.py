@@ -1,4 +1,4 @@
-"""What a client has carried so far: numbers for ``client.status``."""
+"""Counters of a client's traffic, for ``client.status``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Callable
 from ..models import RoundTrip
 
 KEPT = 512
-"""The latest round trips, of which quantiles are told."""
+"""Number of round trips kept for the quantiles."""
 
 
 class ConnectionStats:
-    """Counts requests and replies; keeps the latest round trips."""
+    """Counts requests and late replies, and keeps the last round trips."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.late_replies = 0
         self._seconds: deque[float] = deque(maxlen=KEPT)
+        # Bound directly: called with its duration for every reply.
         self.replied: Callable[[float], None] = self._seconds.append
 
     def round_trip(self) -> RoundTrip | None:
-        """Quantiles of the latest round trips; None before the first."""
+        """Return quantiles of the last round trips, or None before the first."""
         ordered = sorted(self._seconds)
         if not ordered:
             return None

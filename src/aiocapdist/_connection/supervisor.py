@@ -26,7 +26,7 @@ from ..errors import (
     QuotaUnavailable,
 )
 from ..events import Connected, Disconnected, Reconnecting
-from ..models.state import version_text
+from ..models.state import ConnectionState, version_text
 from ..quota._core.scheduler import Scheduler
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
@@ -40,6 +40,8 @@ log = logging.getLogger("aiocapdist")
 
 class LinkState(Enum):
     """Where a client stands, as ``client.status.state`` tells it."""
+
+    _value_: ConnectionState
 
     CONNECTING = "connecting"
     READY = "ready"

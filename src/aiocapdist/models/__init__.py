@@ -1,5 +1,6 @@
-"""What calls return: frozen, typed, checked."""
+"""Return types of calls: immutable, typed, validated."""
 
+from .._lazy import publish
 from .figures import CapitalDistribution as CapitalDistribution
 from .figures import Outcome as Outcome
 from .securities import Market as Market
@@ -9,3 +10,5 @@ from .state import GlobalState as GlobalState
 from .state import MarketState as MarketState
 from .state import RoundTrip as RoundTrip
 from .state import Status as Status
+
+publish("aiocapdist", globals())

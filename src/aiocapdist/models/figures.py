@@ -1,10 +1,9 @@
 """Capital figures of securities.
 
-Amounts are in the currency units of the security's market (HKD for HK, USD for US,
-CNY for SH and SZ). Times are aware and in UTC.
+Amounts are in currency units of the security's market (HKD for HK, USD for US, CNY for SH
+and SZ), as OpenD sends them: those of US securities have up to three decimals, and nothing
+is rounded. Times are aware and in UTC.
 """
-
-from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, NamedTuple
@@ -15,20 +14,21 @@ from ..errors import AiocapdistError
 from ._base import Frozen
 from .securities import Market
 
-# Finite, and so are its sums: one NaN would spoil every total that a user makes.
+# Finite, and so small that sums are finite too: one NaN would make every total NaN.
 Amount = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
 class CapitalDistribution(Frozen):
-    """Money into and out of one security this session, by size of order.
+    """Money into and out of one security in today's regular session, by order size.
 
-    Amounts are currency units of the security's market. Orders are sized against the
-    mean trade of the past month (warrants: three days): below it small, ten times it or
-    more big, the rest mid; super, where OpenD tells it, is the top of big. Regular
-    session only. Source: proto 3212, ``Qot_GetCapitalDistribution``.
+    Amounts are in currency units of the security's market. The four tiers are disjoint: no
+    order counts in two of them. Orders are compared with the mean trade of the past month
+    (warrants: three days): below it small, from ten times it on big, otherwise mid. Super
+    orders, larger still, are not part of big. Source: proto 3212,
+    ``Qot_GetCapitalDistribution``.
 
-    ``capital_in_super`` and ``capital_out_super`` are None where OpenD is too old to
-    tell them; totals then count them as 0.
+    ``capital_in_super`` and ``capital_out_super`` are None if OpenD is too old to report
+    them; totals then count them as 0.
     """
 
     code: str
@@ -42,14 +42,14 @@ class CapitalDistribution(Frozen):
     capital_out_mid: Amount
     capital_out_small: Amount
     update_time: str | None = None
-    """OpenD's own text, as it came; its time zone is the market's for HK, SH and SZ."""
+    """OpenD's text, unchanged. UTC+8 for HK, SH and SZ; for other markets the zone is not known."""
     updated_at: datetime | None = None
-    """When the figures were made, aware, in UTC; None where OpenD did not say."""
+    """Time of the figures, aware, in UTC; None if OpenD did not send it."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def capital_in(self) -> float:
-        """All inflow."""
+        """Total inflow."""
         return (
             (self.capital_in_super or 0.0)
             + self.capital_in_big
@@ -60,7 +60,7 @@ class CapitalDistribution(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def capital_out(self) -> float:
-        """All outflow, as a positive amount."""
+        """Total outflow, as a positive amount."""
         return (
             (self.capital_out_super or 0.0)
             + self.capital_out_big
@@ -71,13 +71,13 @@ class CapitalDistribution(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def net(self) -> float:
-        """Inflow less outflow."""
+        """Inflow minus outflow."""
         return self.capital_in - self.capital_out
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def net_super(self) -> float | None:
-        """Net of super orders; None unless OpenD told both sides."""
+        """Net of super orders; None unless OpenD sent both sides."""
         if self.capital_in_super is None or self.capital_out_super is None:
             return None
         return self.capital_in_super - self.capital_out_super
@@ -103,23 +103,23 @@ class CapitalDistribution(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def main_net(self) -> float:
-        """Net of the main force: super and big orders together."""
+        """Net of the main force: super plus big orders."""
         super_net = (self.capital_in_super or 0.0) - (self.capital_out_super or 0.0)
         return super_net + self.net_big
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def main_ratio(self) -> float | None:
-        """``main_net`` as a share of all money moved (in plus out); None where that is 0."""
+        """``main_net`` divided by inflow plus outflow, from -1 to 1; None if those are 0."""
         gross = self.capital_in + self.capital_out
         return self.main_net / gross if gross else None
 
 
 class Outcome(NamedTuple):
-    """What became of one code: a ``value`` or an ``error``, never both.
+    """Result for one code of a sweep: a ``value`` or an ``error``, never both.
 
-    ``gateway`` names who answered, where several could, or who was asked last: such as
-    ``tcp://127.0.0.1:11111``. It is None where nobody was asked, and from a single client.
+    ``gateway`` is the gateway that answered or was asked last, such as
+    ``tcp://127.0.0.1:11111``; None if none was asked, and always None from a single client.
     """
 
     code: str
@@ -128,7 +128,7 @@ class Outcome(NamedTuple):
     gateway: str | None = None
 
     def unwrap(self) -> CapitalDistribution:
-        """The value; raises the error where there is none."""
+        """Return the value; raise the error if there is none."""
         if self.value is None:
             assert self.error is not None
             raise self.error
@@ -140,10 +140,10 @@ _BEIJING_MARKETS = frozenset({Market.HK, Market.SH, Market.SZ})
 
 
 def moment(market: Market, timestamp: float | None, text: str | None) -> datetime | None:
-    """When figures were made, in UTC: by the timestamp, else by a text whose zone is sure.
+    """Return the time of figures in UTC: from the timestamp, else from the text.
 
-    HK, SH and SZ write UTC+8. For other markets the zone of the text is not known,
-    so a text alone gives None.
+    The text is used for HK, SH and SZ only, where it is UTC+8. None if there is neither, or
+    if it is not a time.
     """
     if timestamp:
         try:
@@ -155,5 +155,5 @@ def moment(market: Market, timestamp: float | None, text: str | None) -> datetim
             naive = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
             return naive.replace(tzinfo=_BEIJING).astimezone(UTC)
         except (OverflowError, ValueError):
-            return None  # "0001-01-01 00:00:00", a zero, lies before all times in UTC
+            return None  # such as "0001-01-01 00:00:00", which is before year 1 in UTC
     return None

@@ -1,16 +1,14 @@
-"""Securities: markets, brokers, and reading codes such as ``HK.00700``."""
-
-from __future__ import annotations
+"""Markets, brokers, and codes of securities such as ``HK.00700``."""
 
 import re
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ..errors import InvalidCode
 
 
 class Market(IntEnum):
-    """OpenD's market numbers, named as in code strings (``Qot_Common.QotMarket``)."""
+    """Markets by OpenD's number, named as in codes (``Qot_Common.QotMarket``)."""
 
     HK = 1
     HK_FUTURE = 2
@@ -28,7 +26,7 @@ class Market(IntEnum):
 
 
 class SecurityFirm(IntEnum):
-    """The group's brokers (``Trd_Common.SecurityFirm``)."""
+    """Brokers of the Futu group (``Trd_Common.SecurityFirm``)."""
 
     FUTUSECURITIES = 1
     FUTUINC = 2
@@ -45,20 +43,23 @@ _EXPECTED = "expected MARKET.CODE such as 'HK.00700', 'US.AAPL' or 'SH.600519'"
 
 
 class Security(NamedTuple):
-    """One instrument: its market and its code there, split at the first dot."""
+    """A security: its market and its symbol there. ``str()`` gives the code."""
 
     market: Market
     symbol: str
 
     @classmethod
-    def parse(cls, code: str) -> Security:
-        """Read ``MARKET.CODE``; raise :class:`InvalidCode` for anything else."""
+    def parse(cls, code: str) -> Self:
+        """Parse ``MARKET.SYMBOL``, split at the first dot.
+
+        Raises :class:`InvalidCode` for anything else, lower case included.
+        """
         try:
             name, _, symbol = code.partition(".")
             if _SYMBOL.fullmatch(symbol) is not None:
-                return tuple.__new__(cls, (_MARKETS[name], symbol))  # half the cost of cls(…)
+                return tuple.__new__(cls, (_MARKETS[name], symbol))  # costs half of cls(...)
         except (AttributeError, KeyError, TypeError):
-            pass  # TypeError: bytes have a partition too
+            pass  # TypeError: bytes have partition() too
         raise _invalid(code)
 
     def __str__(self) -> str:
@@ -66,28 +67,30 @@ class Security(NamedTuple):
 
 
 def _invalid(code: object) -> InvalidCode:
-    """Say what is wrong with ``code``, as exactly as can be."""
+    """Build the error for ``code``, with the reason and, if possible, a suggestion."""
     if not isinstance(code, str):
         return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {_EXPECTED}")
     market, dot, symbol = code.strip().upper().partition(".")
     suggestion = f"{market}.{symbol}"
-    # Of ASCII alone: "ß" has an upper case too, and it is no letter of a code.
-    mended = code.isascii() and market in _MARKETS and _SYMBOL.fullmatch(symbol) is not None
+    # ASCII only: "ß" has an upper case too, but is not valid in a code.
+    valid_in_upper_case = (
+        code.isascii() and market in _MARKETS and _SYMBOL.fullmatch(symbol) is not None
+    )
     if not code:
         reason = "it is empty"
     elif any(ch.isspace() or not ch.isprintable() for ch in code):
         reason = "it contains white space or control characters"
     elif not dot:
-        reason = "it names no market"
+        reason = "it has no market"
     elif not market or not symbol:
-        reason = f"nothing stands {'after' if market else 'before'} the dot"
+        reason = f"nothing {'after' if market else 'before'} the dot"
     elif market not in _MARKETS:
         shown = market if len(market) <= 20 else f"{market[:20]}…"
-        reason = f"there is no market {shown!r}; known are {', '.join(_MARKETS)}"
-    elif mended:
+        reason = f"unknown market {shown!r}; known markets are {', '.join(_MARKETS)}"
+    elif valid_in_upper_case:
         reason = "codes are upper case"
     elif len(symbol) > 64:
         reason = "it is too long"
     else:
-        reason = "it contains characters that no code has"
-    return InvalidCode(code, f"{reason}; {_EXPECTED}", suggestion if mended else None)
+        reason = "it contains invalid characters"
+    return InvalidCode(code, f"{reason}; {_EXPECTED}", suggestion if valid_in_upper_case else None)

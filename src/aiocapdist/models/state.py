@@ -1,15 +1,14 @@
 """The state of OpenD, of the markets, and of a client's connection."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import IntEnum
+from typing import Literal, TypeAlias
 
 from ._base import Frozen
 
 
 class MarketState(IntEnum):
-    """A market's phase (``Qot_Common.QotMarketState``)."""
+    """Trading phase of a market (``Qot_Common.QotMarketState``)."""
 
     NONE = 0
     AUCTION = 1
@@ -22,6 +21,7 @@ class MarketState(IntEnum):
     PRE_MARKET_END = 9
     AFTER_HOURS_BEGIN = 10
     AFTER_HOURS_END = 11
+    SWITCH_DATE = 12
     NIGHT_OPEN = 13
     NIGHT_END = 14
     FUTURE_DAY_OPEN = 15
@@ -29,13 +29,69 @@ class MarketState(IntEnum):
     FUTURE_DAY_CLOSE = 17
     FUTURE_DAY_WAIT_OPEN = 18
     HK_CLOSING_AUCTION = 19
+    FUTURE_NIGHT_WAIT_OPEN = 20
+    FUTURE_AFTERNOON = 21
+    FUTURE_SWITCH_DATE = 22
+    FUTURE_OPEN = 23
+    FUTURE_BREAK = 24
+    FUTURE_BREAK_OVER = 25
+    FUTURE_CLOSE = 26
+    A_SHARE_AFTER_HOURS_WAIT = 27
+    A_SHARE_AFTER_HOURS_BEGIN = 28
+    A_SHARE_AFTER_HOURS_END = 29
+    CLOSING_AUCTION = 30
+    AFTERNOON_END = 31
+    NIGHT = 32
+    OVERNIGHT_BEGIN = 33
+    OVERNIGHT_END = 34
+    TRADE_AT_LAST = 35
+    TRADE_AUCTION = 36
+    OVERNIGHT = 37
+
+    @property
+    def is_resting(self) -> bool:
+        """True if capital figures do not change in this phase: outside the regular session.
+
+        NONE (0) is not resting: it says nothing about the market.
+        """
+        return self in _RESTING
+
+
+_RESTING = frozenset(
+    {
+        MarketState.WAITING_OPEN,
+        MarketState.REST,
+        MarketState.CLOSED,
+        MarketState.PRE_MARKET_BEGIN,
+        MarketState.PRE_MARKET_END,
+        MarketState.AFTER_HOURS_BEGIN,
+        MarketState.AFTER_HOURS_END,
+        MarketState.SWITCH_DATE,
+        MarketState.NIGHT_END,
+        MarketState.FUTURE_DAY_BREAK,
+        MarketState.FUTURE_DAY_CLOSE,
+        MarketState.FUTURE_DAY_WAIT_OPEN,
+        MarketState.FUTURE_NIGHT_WAIT_OPEN,
+        MarketState.FUTURE_SWITCH_DATE,
+        MarketState.FUTURE_BREAK,
+        MarketState.FUTURE_CLOSE,
+        MarketState.A_SHARE_AFTER_HOURS_WAIT,
+        MarketState.A_SHARE_AFTER_HOURS_BEGIN,
+        MarketState.A_SHARE_AFTER_HOURS_END,
+        MarketState.AFTERNOON_END,
+        MarketState.NIGHT,
+        MarketState.OVERNIGHT_BEGIN,
+        MarketState.OVERNIGHT_END,
+        MarketState.OVERNIGHT,
+    }
+)
 
 
 class GlobalState(Frozen):
-    """Market phases, log-ins and clocks, as OpenD tells them (proto 1002).
+    """Market phases, logins and clocks of OpenD. Source: proto 1002, ``GetGlobalState``.
 
-    A phase without a name here stays its number. Markets that this OpenD does not
-    report are None.
+    A phase without a name in this version stays a number. Markets that OpenD does not report
+    are None.
     """
 
     market_hk: MarketState | int
@@ -54,22 +110,22 @@ class GlobalState(Frozen):
     server_version: str
     server_build: int
     server_time: datetime
-    """The vendor's servers' clock, in UTC."""
+    """Clock of the vendor's servers, aware, in UTC."""
     local_time: datetime | None = None
-    """The clock of OpenD's machine, in UTC."""
+    """Clock of OpenD's machine, aware, in UTC."""
     program_status: int | None = None
-    """10 is ready, 11 forced to log out; other numbers as OpenD tells them."""
+    """OpenD's program status: 10 is ready, 11 forced to log out (:class:`ProgramStatus`)."""
     program_status_text: str | None = None
     conn_id: int | None = None
 
 
 def version_text(number: int) -> str:
-    """OpenD's version number as people write it: 1011 is ``10.11``."""
+    """Return OpenD's version number in its usual form: 1011 is ``10.11``."""
     return f"{number // 100}.{number % 100:02d}"
 
 
 class RoundTrip(Frozen):
-    """Seconds from a request's sending to its reply, over the latest 512 replies."""
+    """Seconds from sending a request to its reply: quantiles of the last 512 replies."""
 
     median: float
     p90: float
@@ -77,27 +133,30 @@ class RoundTrip(Frozen):
     largest: float
 
 
-class Status(Frozen):
-    """A snapshot of one client, cheap to take (``client.status``)."""
+ConnectionState: TypeAlias = Literal["connecting", "ready", "reconnecting", "closed"]
 
-    state: str
-    """``connecting``, ``ready``, ``reconnecting`` or ``closed``."""
+
+class Status(Frozen):
+    """State of one client at one moment (``client.status``)."""
+
+    state: ConnectionState
     transport: str
-    """How OpenD is reached: ``tcp``, ``ws``, ``wss`` or ``memory``."""
+    """``tcp``, ``ws``, ``wss`` or ``memory``."""
     encrypted: bool
-    """Whether what is said is sealed on its way: by ``rsa_key``, or by TLS."""
+    """True if the connection is encrypted, by ``rsa_key`` or by TLS."""
     conn_id: int | None
-    """OpenD's number for this connection; None while there is none."""
+    """OpenD's number for the connection; None while not connected."""
     server_version: str | None
-    """Such as ``10.11``; None before the first connection and at the WebSocket door."""
+    """Such as ``10.11``; None before the first connection and over WebSocket."""
     login_user_id: int | None
-    """None as for ``server_version``."""
+    """User id of OpenD's login; None before the first connection and over WebSocket."""
     uptime: float | None
-    """Seconds since OpenD let this connection in; None while there is none."""
+    """Seconds since the handshake of the present connection; None while not connected."""
     reconnects: int
+    """Number of connections after the first one."""
     calls: int
-    """Requests sent so far, those that were sent again counted each time."""
+    """Number of requests sent, each retry included."""
     late_replies: int
-    """Replies that came when nobody waited for them any more."""
+    """Number of replies that arrived after their call had timed out or been cancelled."""
     round_trip: RoundTrip | None
     """None before the first reply."""

@@ -6,8 +6,11 @@
         ...
 """
 
+from .._lazy import publish
 from ._log import LoggedRequest
 from .faults import Fault, Faults
 from .server import Simulator
 
 __all__ = ["Fault", "Faults", "LoggedRequest", "Simulator"]
+
+publish(__name__, globals())

@@ -29,31 +29,31 @@ def run_at(simulator: Simulator, name: str, address: str = "", *more: object) ->
     asyncio.run(both())
 
 
-def test_door_tcp(capsys: pytest.CaptureFixture[str]) -> None:
-    run_at(Simulator(seed=1), "door_tcp")
+def test_transport_tcp(capsys: pytest.CaptureFixture[str]) -> None:
+    run_at(Simulator(seed=1), "transport_tcp")
     first, second = capsys.readouterr().out.splitlines()
     assert first == "OpenD 10.11 by tcp, user 10000001"
     assert second.startswith("HK.00700: net ")
 
 
-def test_door_encrypted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_transport_encrypted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     key = tmp_path / "key.pem"
     key.touch(mode=0o600)
     key.write_bytes(rsa_pem())
-    run_at(Simulator(rsa_key=key), "door_encrypted", "", str(key))
+    run_at(Simulator(rsa_key=key), "transport_encrypted", "", str(key))
     assert capsys.readouterr().out.splitlines()[0] == "encrypted"
 
 
-def test_door_websocket(
+def test_transport_websocket(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPEND_WEBSOCKET_KEY", WEBSOCKET_KEY)
     opend = Simulator(websocket=True, websocket_key=WEBSOCKET_KEY)
-    run_at(opend, "door_websocket", "ws://127.0.0.1:{opend.websocket_port}")
+    run_at(opend, "transport_websocket", "ws://127.0.0.1:{opend.websocket_port}")
     assert capsys.readouterr().out.splitlines()[0] == "OpenD 10.11 by ws"
 
 
-def test_door_wss(
+def test_transport_wss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPEND_WEBSOCKET_KEY", WEBSOCKET_KEY)
@@ -61,7 +61,7 @@ def test_door_wss(
     authority().cert_pem.write_to_path(str(certificate))
     opend = Simulator(websocket=True, websocket_key=WEBSOCKET_KEY, ssl_context=server_tls())
     url = "wss://127.0.0.1:{opend.websocket_port}"
-    run_at(opend, "door_wss", url, str(certificate))
+    run_at(opend, "transport_wss", url, str(certificate))
     assert capsys.readouterr().out.splitlines()[0] == "encrypted"
 
 
