@@ -129,7 +129,7 @@ async def no_such_host(home: Path) -> None:
     await connect("opend.invalid")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: no answer")
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: no reply")
 async def silence(home: Path) -> None:
     async def hush(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

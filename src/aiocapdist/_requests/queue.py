@@ -70,7 +70,8 @@ class RequestQueue:
         self._granting = False
 
     def __repr__(self) -> str:
-        return f"<RequestQueue {self.length} queued, {self.open_routes} of {len(self.routes)} open>"
+        routes = f"{self.open_routes} of {len(self.routes)} routes open"
+        return f"<RequestQueue {self.length} queued, {routes}>"
 
     # ---- properties
 
