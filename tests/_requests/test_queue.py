@@ -117,6 +117,10 @@ class Setup:
         assert connection is not None
         return connection
 
+    def disconnect(self, n: int) -> None:
+        self.gateways[n].connection = None
+        self.queue.refresh()
+
     def queued_at(self) -> list[bool]:
         """For each quota, whether the queue waits in its line."""
         return [place.queued for place in self.queue._places]
@@ -184,7 +188,7 @@ def test_a_request_that_failed_on_one_route_takes_another() -> None:
 def test_a_request_that_failed_on_the_only_open_route_takes_it_again() -> None:
     setup = Setup(9, 9)
     (request,) = setup.submit()
-    setup.gateways[1].connection = None
+    setup.disconnect(1)
     setup.queue.put_back(request)
     setup.queue.pump()
     assert setup.connection(0).sent == [request, request]
@@ -251,7 +255,7 @@ def test_a_failed_attempt_to_send_leaves_the_route_it_failed_on_before() -> None
 def test_its_repr_tells_how_many_wait_and_over_how_many_routes() -> None:
     setup = Setup(1, 1)
     setup.submit(3)
-    setup.gateways[0].connection = None
+    setup.disconnect(0)
     assert repr(setup.queue) == "<RequestQueue 1 queued, 1 of 2 routes open>"
 
 

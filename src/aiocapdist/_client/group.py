@@ -113,7 +113,7 @@ class GroupQuota:
             queue.length
             for queue in self._hub.listeners
             if isinstance(queue, RequestQueue)
-            and queue.routes is self._singles.routes
+            and queue.all_routes is self._singles.all_routes
             and queue.queued
         )
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 from ..errors import AiocapdistError
 from .interfaces import Hub, TokenSource
 from .request import Request
-from .routes import QueuePlace, Route, least_loaded
+from .routes import QueuePlace, Route, Routes
 
 AnyRequest: TypeAlias = Request[Any]
 
@@ -57,7 +57,8 @@ class RequestQueue:
         source: Source | None = None,
     ) -> None:
         self.hub = hub
-        self.routes = routes
+        self.all_routes = routes
+        self.routes = Routes(routes)
         self.patient = patient
         self._source = source
         self._waiting: OrderedDict[AnyRequest, None] = OrderedDict()
@@ -65,12 +66,11 @@ class RequestQueue:
         for route in routes:
             by_quota.setdefault(route.quota, []).append(route)
         self._places = [QueuePlace(self, quota, its) for quota, its in by_quota.items()]
-        self._place_of = {route: place for place in self._places for route in place.routes}
         self._only = routes[0] if len(routes) == 1 else None
         self._granting = False
 
     def __repr__(self) -> str:
-        routes = f"{self.open_routes} of {len(self.routes)} routes open"
+        routes = f"{len(self.routes.open)} of {len(self.all_routes)} routes open"
         return f"<RequestQueue {self.length} queued, {routes}>"
 
     # ---- properties
@@ -85,11 +85,6 @@ class RequestQueue:
     def queued(self) -> bool:
         """True if it waits for tokens of any quota."""
         return any(place.queued for place in self._places)
-
-    @property
-    def open_routes(self) -> int:
-        """Number of routes that are connected."""
-        return sum(route.link.connection is not None for route in self.routes)
 
     # ---- requests come and go
 
@@ -120,8 +115,8 @@ class RequestQueue:
 
     def pump(self) -> None:
         """Let each quota grant what it can, the least loaded gateway's first."""
-        for place in sorted(self._places, key=lambda place: place.load):
-            place.quota.pump()
+        for quota in dict.fromkeys(route.quota for route in self.routes.by_load()):
+            quota.pump()
 
     def put_back(self, request: AnyRequest, *, anywhere: bool = False) -> None:
         """Put a request at the head, to be sent again when the quotas are pumped next.
@@ -133,7 +128,7 @@ class RequestQueue:
             request.route = None  # a gateway that comes back is as good as any
         self._waiting[request] = None
         self._waiting.move_to_end(request, last=False)
-        self.refresh()
+        self.update_places()
         self.hub.pump_later()
 
     def withdraw(self, request: AnyRequest) -> None:
@@ -160,7 +155,7 @@ class RequestQueue:
 
     def eta_at(self, position: int) -> float:
         """Estimate the seconds until the request at this position is sent, from 1."""
-        places = [place for place in self._places if place.is_open]
+        places = [place for place in self._places if place.routes.open]
         if not places:
             return math.inf
         if len(places) == 1:
@@ -176,6 +171,13 @@ class RequestQueue:
     # ---- callbacks of the hub (see interfaces.ConnectionListener)
 
     def refresh(self) -> None:
+        """A connection became ready or was lost."""
+        self.routes.refresh()
+        for place in self._places:
+            place.routes.refresh()
+        self.update_places()
+
+    def update_places(self) -> None:
         """Wait in the line of each quota that can serve something here, and in no other."""
         for place in self._places:
             if self._has_pending_for(place):
@@ -217,7 +219,7 @@ class RequestQueue:
             raise
         finally:
             self._granting = False
-        self.refresh()
+        self.update_places()
         return count - left
 
     def _take(self, place: QueuePlace) -> AnyRequest | None:
@@ -234,14 +236,12 @@ class RequestQueue:
 
     def _acquire(self, now: float) -> Route | None:
         """Take a token for the least loaded route that has one."""
-        route = least_loaded(self.routes)
+        route = self.routes.least_loaded()
         if route is None or route.quota.try_acquire(now):
             return route
-        others = [other for other in self.routes if other.link.connection is not None]
-        for other in sorted(others, key=lambda other: other.load):
-            if other.quota.try_acquire(now):
-                return other
-        return None
+        return next(
+            (other for other in self.routes.by_load() if other.quota.try_acquire(now)), None
+        )
 
     # ---- sending
 
@@ -271,7 +271,7 @@ class RequestQueue:
 
     def _has_pending_for(self, place: QueuePlace) -> bool:
         if self._source is not None and self._source.ready:
-            return place.is_open
+            return bool(place.routes.open)
         return place.first_of(self._waiting) is not None
 
     def _leave_all(self) -> None:

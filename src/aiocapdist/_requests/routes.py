@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import count
-from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._protocol.encoders import CapitalDistributionEncoder
@@ -28,45 +27,76 @@ class Route:
         quota: TokenSource,
         encoder: CapitalDistributionEncoder,
     ) -> None:
-        self.name = name
+        self.name: str | None = name
         """The gateway's name in a group; None for a single client."""
-        self.link = link
-        self.quota = quota
-        self.encoder = encoder
-
-    @property
-    def load(self) -> tuple[float, int]:
-        """Number of requests in flight, then of those sent so far; infinite if not connected."""
-        connection = self.link.connection
-        return inf if connection is None else len(connection.flights), self.link.stats.calls
+        self.link: Link = link
+        self.quota: TokenSource = quota
+        self.encoder: CapitalDistributionEncoder = encoder
 
 
-def least_loaded(routes: Iterable[Route], failed: Route | None = None) -> Route | None:
-    """Return the connected route with the lowest load, but not ``failed``."""
-    best = None
-    least, fewest = 0, 0
-    for route in routes:
-        connection = route.link.connection
-        if connection is None or route is failed:
-            continue
-        load = len(connection.flights)
-        if best is None or load < least or (load == least and route.link.stats.calls < fewest):
-            best, least, fewest = route, load, route.link.stats.calls
-    return best
+class Routes:
+    """Routes to choose from. Those that are connected are found anew by :meth:`refresh`."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._all = routes
+        self._turn = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """A connection became ready or was lost."""
+        self.open: list[Route] = []
+        self._flights: list[Sized] = []
+        for route in self._all:
+            connection = route.link.connection
+            if connection is not None:
+                self.open.append(route)
+                self._flights.append(connection.flights)
+
+    def least_loaded(self, failed: Route | None = None) -> Route | None:
+        """Return the open route with the fewest requests in flight, but not ``failed``.
+
+        Of several that are idle, the one that was used least; of others each in turn.
+        """
+        if failed is not None and failed in self.open:
+            others = [route for route in self.open if route is not failed]
+            return min(others, key=_load, default=None)
+        if len(self.open) < 2:
+            return self.open[0] if self.open else None
+        loads = list(map(len, self._flights))  # in C: this is done for each call
+        least = min(loads)
+        if least == 0:
+            idle = [route for route, load in zip(self.open, loads, strict=True) if load == 0]
+            return min(idle, key=_calls)
+        try:
+            index = loads.index(least, self._turn)
+        except ValueError:
+            index = loads.index(least)
+        self._turn = index + 1
+        return self.open[index]
+
+    def by_load(self) -> list[Route]:
+        """Return the open routes, the least loaded first."""
+        return sorted(self.open, key=_load)
+
+
+def _load(route: Route) -> tuple[int, int]:
+    connection = route.link.connection
+    assert connection is not None
+    return len(connection.flights), route.link.stats.calls
+
+
+def _calls(route: Route) -> int:
+    return route.link.stats.calls
 
 
 class Granter(Protocol):
     """A request queue, as its places see it."""
 
     patient: bool
+    routes: Routes
 
     @property
     def length(self) -> int: ...
-
-    @property
-    def open_routes(self) -> int:
-        """Number of routes that are connected."""
-        ...
 
     def grant(self, place: QueuePlace, count: int, now: float) -> int: ...
 
@@ -77,7 +107,7 @@ class QueuePlace(Place):
     def __init__(self, queue: Granter, quota: TokenSource, routes: Sequence[Route]) -> None:
         super().__init__(patient=queue.patient)
         self.quota = quota
-        self.routes = routes
+        self.routes = Routes(routes)
         self._queue = queue
 
     @property
@@ -87,23 +117,13 @@ class QueuePlace(Place):
     def grant(self, count: int, now: float) -> int:
         return self._queue.grant(self, count, now)
 
-    @property
-    def is_open(self) -> bool:
-        """True if one of its gateways is connected."""
-        return any(route.link.connection is not None for route in self.routes)
-
-    @property
-    def load(self) -> tuple[float, int]:
-        """The load of its least loaded route."""
-        return min(route.load for route in self.routes)
-
     def route_for(self, request: AnyRequest) -> Route | None:
-        """Return the least loaded connected route, but not the one on which the request just
+        """Return the least loaded open route, but not the one on which the request just
         failed, unless no other gateway is connected at all."""
         failed = request.route
-        if failed is not None and self._queue.open_routes == 1:
+        if failed is not None and len(self._queue.routes.open) == 1:
             failed = None
-        return least_loaded(self.routes, failed)
+        return self.routes.least_loaded(failed)
 
     def first_of(self, waiting: Iterable[AnyRequest]) -> AnyRequest | None:
         """The first request that has a route here."""

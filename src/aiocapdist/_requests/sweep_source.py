@@ -33,7 +33,7 @@ class SweepSource:
         *,
         max_age: float,
     ) -> None:
-        self.queue = RequestQueue(singles.hub, singles.routes, patient=True, source=self)
+        self.queue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None
@@ -144,7 +144,7 @@ class SweepSource:
 
     def _resume(self) -> None:
         self.look_ahead()
-        self.queue.refresh()
+        self.queue.update_places()
         self.queue.pump()
 
     def _draw(self) -> None:
