@@ -65,7 +65,11 @@ class BaseClient:
         request = single_flight.pending.get(code)
         if request is None:
             request = single_flight.start(code, security, self._singles)
-            _submit(request, self._singles)
+            try:
+                self._singles.submit(request)
+            except BaseException:
+                request.cancel_if_unwanted()
+                raise
         if request.done:
             return request.result()
         if max_wait is not None and request.flight is None:
@@ -198,16 +202,12 @@ class BaseClient:
         raise QuotaWaitTooLong(eta, max_wait)
 
 
-def _submit(request: Request[T], queue: RequestQueue) -> None:
+async def _ask(request: Request[T], queue: RequestQueue) -> T:
     try:
         queue.submit(request)
     except BaseException:
         request.cancel_if_unwanted()
         raise
-
-
-async def _ask(request: Request[T], queue: RequestQueue) -> T:
-    _submit(request, queue)
     return request.result() if request.done else await request.wait()
 
 

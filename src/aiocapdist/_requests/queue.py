@@ -28,12 +28,12 @@ class Source(Protocol):
         """True if :meth:`take` returns a request, as far as is known."""
         ...
 
-    def take(self) -> AnyRequest | None:
-        """Make the next request, which is sent at once; None if there is none."""
-        ...
-
     def look_ahead(self) -> None:
         """Find the next request, so that ``ready`` is true if there is one."""
+        ...
+
+    def take(self) -> AnyRequest | None:
+        """Make the request that was found, to be sent at once; None if there is none."""
         ...
 
     def fail(self, error: AiocapdistError) -> None:
@@ -101,7 +101,11 @@ class RequestQueue:
             elif route.link.connection is None or not route.quota.try_acquire(now):
                 route = None
             if route is not None:
-                self._send_or_release(request, route, now)
+                try:
+                    self._send(request, route, now)
+                except BaseException:
+                    route.quota.release()
+                    raise
                 return
             final = self.hub.final_error(sent=False)
             if final is not None:
@@ -207,13 +211,15 @@ class RequestQueue:
         source, left = self._source, count
         fewest = count - 1 if source is not None and source.one_at_a_time else 0
         try:
+            if source is not None:
+                source.look_ahead()  # somebody may have asked for its next code meanwhile
             while left > fewest and (request := self._take(place)) is not None:
                 route = place.route_for(request) if self._only is None else self._only
                 assert route is not None
                 self._send(request, route, now)
                 left -= 1
-            if source is not None:
-                source.look_ahead()
+                if source is not None:
+                    source.look_ahead()
         except BaseException:
             place.quota.release(left)
             raise
@@ -256,13 +262,6 @@ class RequestQueue:
         request.route = route
         if request.scopes is not None:
             request.mark_sent()
-
-    def _send_or_release(self, request: AnyRequest, route: Route, now: float) -> None:
-        try:
-            self._send(request, route, now)
-        except BaseException:
-            route.quota.release()
-            raise
 
     # ---- places
 

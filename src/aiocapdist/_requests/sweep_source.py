@@ -118,7 +118,6 @@ class SweepSource:
         return self._next is not None
 
     def take(self) -> DistributionRequest | None:
-        self.look_ahead()  # somebody may have asked for the next code meanwhile
         if self._next is None:
             return None
         (code, security), self._next = self._next, None
