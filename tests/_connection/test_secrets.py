@@ -18,7 +18,7 @@ import pytest
 import aiocapdist
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._speech import TcpSpeech
+from aiocapdist.simulator._tcp_codec import TcpSpeech
 
 from .._protocol.sealed import AES_KEY
 from ..support.doors import client_tls, rsa_key, rsa_pem, server_tls

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aiocapdist.cli._codes import UnreadableError, gather
+from aiocapdist.cli.codes import UnreadableError, gather
 
 
 def test_arguments_stay_in_order_and_commas_part_them() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from aiocapdist import CapitalDistribution
 from aiocapdist._connection import address as _address
-from aiocapdist.cli._app import run
-from aiocapdist.simulator._figures import figures
+from aiocapdist.cli.app import run
+from aiocapdist.simulator._market_data import figures
 
-from .command import command, simulator, started
+from .processes import command, simulator, started
 
 NOW = 1_700_000_000.0
 UNKNOWN = "HK.99999: OpenD answered -1: unknown stock HK.99999"

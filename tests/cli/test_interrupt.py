@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from .command import command, started
+from .processes import command, started
 from .test_get import SIMULATED, UNKNOWN
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="tells signals as Unix does")

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from aiocapdist import InvalidCode, Outcome, Quota
-from aiocapdist.cli._progress import Lines, TimeLeft, showing
-from aiocapdist.cli._tally import Tally
+from aiocapdist.cli.progress import Lines, TimeLeft, showing
+from aiocapdist.cli.sweep_progress import Tally
 
-from .command import simulator, started
+from .processes import simulator, started
 
 ERROR = InvalidCode("", "it is empty")
 

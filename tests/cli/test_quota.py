@@ -14,11 +14,11 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist.cli._app import run
+from aiocapdist.cli.app import run
 from aiocapdist.quota import RedisQuota
 
 from ..quota.redis.servers import Server, needs_redis
-from .command import command, simulator
+from .processes import command, simulator
 
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from aiocapdist import CapitalDistribution, Market, Outcome, UnknownSecurity
-from aiocapdist.cli._records import FIELDS, outcome_record
+from aiocapdist.cli.records import FIELDS, outcome_record
 
-from .test_render import FIGURES
+from .test_table import FIGURES
 
 EXACT = 12_345_678_901.123457
 

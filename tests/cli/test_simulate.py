@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist.cli.simulate import parse_quota
+from aiocapdist.cli.commands.simulate import parse_quota
 
-from .command import started
+from .processes import started
 
 
 def test_the_options_reach_the_simulator() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aiocapdist.cli._app import run
+from aiocapdist.cli.app import run
 
-from .command import command
+from .processes import command
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:

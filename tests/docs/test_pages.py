@@ -11,10 +11,10 @@ import pytest
 import aiocapdist
 from aiocapdist import errors, quota
 from aiocapdist._protocol.session import TRANSITIONS, State, Trigger
-from aiocapdist.cli import _exit
-from aiocapdist.cli.get import get
-from aiocapdist.cli.quota import quota as quota_command
-from aiocapdist.cli.simulate import simulate
+from aiocapdist.cli import exit_codes
+from aiocapdist.cli.commands.get import get
+from aiocapdist.cli.commands.quota import quota as quota_command
+from aiocapdist.cli.commands.simulate import simulate
 
 from .pages import DOCS, README, rows
 
@@ -80,7 +80,7 @@ def test_every_room_is_in_the_picture() -> None:
 def test_exit_codes_are_told(where: str) -> None:
     text = README.read_text("utf-8") if where == "README" else page(where)
     told = text.lower().partition("exit codes")[2]
-    codes = {value for name, value in vars(_exit).items() if name.isupper()}
+    codes = {value for name, value in vars(exit_codes).items() if name.isupper()}
     assert codes == {0, 1, 2, 3, 130}
     assert {code for code in codes if not re.search(rf"\b{code}\b", told)} == set()
 

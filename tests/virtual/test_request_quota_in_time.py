@@ -12,7 +12,7 @@ from aiocapdist import ConnectionLost, Quota, RequestTimeout
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._transports.memory import MemoryDoor
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._window import Window
+from aiocapdist.simulator._rate_window import Window
 
 from ..quota.stubs import tokens
 from ..support.misbehaving import Server, figures, refusal

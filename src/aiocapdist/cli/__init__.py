@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ._exit import USAGE
-from ._say import say
+from .exit_codes import USAGE
+from .stderr import say
 
 
 def main() -> None:
     """Run the command that ``sys.argv`` asks for, and exit with its code."""
     try:
-        from ._app import run
+        from .app import run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("cyclopts", "rich"):
             raise

@@ -6,8 +6,8 @@
         ...
 """
 
-from ._log import LoggedRequest
+from ._request_log import LoggedRequest
+from ._server import Simulator
 from .faults import Fault, Faults
-from .server import Simulator
 
 __all__ = ["Fault", "Faults", "LoggedRequest", "Simulator"]

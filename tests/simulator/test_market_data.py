@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocapdist import MarketState
-from aiocapdist.simulator._figures import STEP, Figures, figures, phase
+from aiocapdist.simulator._market_data import STEP, Figures, figures, phase
 
 CODES = st.sampled_from(["HK.00700", "US.AAPL", "SH.600519", "SZ.000001", "US.BRK.B"])
 TIMES = st.floats(0, 4e9)

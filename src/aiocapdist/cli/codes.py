@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ._say import say
+from .stderr import say
 
 STANDARD_INPUT = "@-"
 """The same as ``-``, as other commands write it."""

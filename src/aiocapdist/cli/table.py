@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models import CapitalDistribution, Market
-from ._bars import IN, OUT, QUIET, Bar
-from ._say import printable
+from .bars import IN, OUT, QUIET, Bar
+from .stderr import printable
 
 CURRENCIES = {
     Market.HK: "HKD",

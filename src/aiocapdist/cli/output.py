@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 from rich.console import Console
 
 from ..models import Outcome
-from ._print import as_json, write
-from ._records import FIELDS, figures_record, outcome_record
-from ._render import block
-from ._say import say
+from .records import FIELDS, figures_record, outcome_record
+from .stderr import say
+from .stdout import as_json, write
+from .table import block
 
 Format = Literal["table", "json", "jsonl", "csv"]
 

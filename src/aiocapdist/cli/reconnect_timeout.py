@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ._say import say
+from .stderr import say
 
 PATIENCE = 60.0
 """Seconds: enough to start OpenD anew and to log in."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import anyio
 
-from ..errors import QuotaUnavailable
-from ..quota._core.snapshot import QuotaSnapshot
-from ..quota._file.quota import refuse_windows
-from ._exit import NOT_REACHED, OK, USAGE
-from ._output import Format
-from ._overview import show
-from ._say import say
-from ._shared import Redis, chosen
+from ...errors import QuotaUnavailable
+from ...quota._core.snapshot import QuotaSnapshot
+from ...quota._file.quota import refuse_windows
+from ..exit_codes import NOT_REACHED, OK, USAGE
+from ..options import Redis, chosen
+from ..output import Format
+from ..quota_table import show
+from ..stderr import say
 
 
 def quota(
@@ -59,10 +59,10 @@ def quota(
 def _look(file: Path | None, redis: str | None, key: str | None) -> QuotaSnapshot:
     if file is not None:
         refuse_windows(file)
-        from ..quota._file.snapshot import overview_of_file
+        from ...quota._file.snapshot import overview_of_file
 
         return overview_of_file(file)
     assert redis is not None
-    from ..quota._redis.snapshot import overview_of_server
+    from ...quota._redis.snapshot import overview_of_server
 
     return anyio.run(overview_of_server, redis, key)

@@ -12,9 +12,9 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from .._pb import notify_pb2
 from .._protocol import catalog
-from ._answers import Answer
-from ._outbox import Outbox
-from ._speech import Asked, Speech
+from ._handlers import Answer
+from ._tcp_codec import Asked, Speech
+from ._writer import Outbox
 from .faults import Fault, Faults
 
 if TYPE_CHECKING:

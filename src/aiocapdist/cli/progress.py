@@ -24,8 +24,8 @@ from rich.table import Column
 from rich.text import Text
 
 from ..quota import Quota
-from ._say import say
-from ._tally import Tally
+from .stderr import say
+from .sweep_progress import Tally
 
 MANY = 30
 """Up to so many codes no quota is waited for: it is the quota's own number."""

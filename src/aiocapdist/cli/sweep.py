@@ -9,10 +9,10 @@ import anyio
 from .._client.client import Client
 from ..errors import ConnectionLost
 from ..models import Outcome
-from ._output import Output
-from ._patience import Patience
-from ._progress import showing
-from ._tally import Tally
+from .output import Output
+from .progress import showing
+from .reconnect_timeout import Patience
+from .sweep_progress import Tally
 
 LOOK = 1.0
 """Seconds between two looks at the connection."""

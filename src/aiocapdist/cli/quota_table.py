@@ -12,9 +12,9 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from ..quota._core.snapshot import Holding, QuotaSnapshot
-from ._output import Format
-from ._print import as_json, write
-from ._say import printable
+from .output import Format
+from .stderr import printable
+from .stdout import as_json, write
 
 
 def show(overview: QuotaSnapshot, kind: Format) -> None:

@@ -10,7 +10,7 @@ from .._pb import init_connect_pb2
 from .._protocol import catalog
 from .._protocol.ciphers import CLEAR, Algorithm, Cipher, Rsa, Unreadable, after_greeting
 from .._protocol.frames import PROTOBUF, FrameDecoder, digest_of, encode_frame
-from ._answers import OK, Answer, Gateway
+from ._handlers import OK, Answer, Gateway
 from .faults import Fault
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from aiocapdist import CapitalDistribution, Market
-from aiocapdist.cli._bars import ASCII, BLOCKS, Bar
-from aiocapdist.cli._render import CURRENCIES, amount, block
+from aiocapdist.cli.bars import ASCII, BLOCKS, Bar
+from aiocapdist.cli.table import CURRENCIES, amount, block
 
 FIGURES: dict[str, Any] = {
     "code": "HK.00700",

@@ -10,8 +10,8 @@ from .._extras import needs_extra
 from .._pb import init_websocket_pb2
 from .._protocol import catalog
 from .._protocol.websocket import REPLY_HEAD, REQUEST_HEAD, SIGN, key_digest
-from ._answers import OK, Answer, Gateway
-from ._speech import REQUEST_CAP, Asked
+from ._handlers import OK, Answer, Gateway
+from ._tcp_codec import REQUEST_CAP, Asked
 from .faults import Fault
 
 _SILENT = logging.Logger("aiocapdist.simulator.websocket")  # noqa: LOG001 - see the client's
@@ -21,7 +21,7 @@ _WRONG_KEY = 4  # which number OpenD gives is not known; the vendor's client ask
 
 
 class WebSocketSpeech:
-    """See :class:`~aiocapdist.simulator._speech.Speech`."""
+    """See :class:`~aiocapdist.simulator._tcp_codec.Speech`."""
 
     greeting = catalog.INIT_WEBSOCKET
     silence_ends = False  # the vendor's own client says nothing of itself here

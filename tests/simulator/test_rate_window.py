@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiocapdist.simulator._window import Window
+from aiocapdist.simulator._rate_window import Window
 
 
 def accepted(window: Window, *times: float) -> list[bool]:

@@ -10,10 +10,10 @@ import anyio
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ..simulator import Simulator
-from ._exit import NOT_REACHED, OK, USAGE
-from ._interrupt import interruptible
-from ._say import say
+from ...simulator import Simulator
+from ..exit_codes import NOT_REACHED, OK, USAGE
+from ..interrupt import interruptible
+from ..stderr import say
 
 
 def simulate(

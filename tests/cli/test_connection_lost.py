@@ -10,11 +10,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from aiocapdist.cli import _ask, _patience
-from aiocapdist.cli._app import run
-from aiocapdist.cli._patience import Patience
+from aiocapdist.cli import reconnect_timeout as _patience
+from aiocapdist.cli import sweep as _ask
+from aiocapdist.cli.app import run
+from aiocapdist.cli.reconnect_timeout import Patience
 
-from .command import simulator
+from .processes import simulator
 
 
 def test_lost_for_good_the_codes_left_have_failed(

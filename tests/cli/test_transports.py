@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from aiocapdist.cli._app import run
+from aiocapdist.cli.app import run
 
 from ..support.doors import WEBSOCKET_KEY, OpenDoor, rsa_pem
 

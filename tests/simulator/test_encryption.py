@@ -13,7 +13,7 @@ from ..support.doors import rsa_pem
 from ..support.waiting import until
 from .raw import about, frame, global_state, keep_alive, raw_client
 from .raw import greeting as clear_greeting
-from .raw_sealed import (
+from .raw_encrypted import (
     CBC_ASKED,
     CLEAR,
     CLEAR_ASKED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aiocapdist.cli._say import say
+from aiocapdist.cli.stderr import say
 
-from .test_render import shown
+from .test_table import shown
 
 OBEYED = "\x1b]0;title\x07\x1b[31m\x9b2J\u202e\r\x00"
 

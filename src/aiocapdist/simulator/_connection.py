@@ -9,11 +9,11 @@ import anyio
 from anyio.abc import ByteStream
 
 from .._protocol import catalog
-from ._answers import Answer, Gateway
-from ._log import LoggedRequest
-from ._mischief import Mischief
-from ._outbox import Outbox
-from ._speech import Asked, Speech
+from ._fault_injector import Mischief
+from ._handlers import Answer, Gateway
+from ._request_log import LoggedRequest
+from ._tcp_codec import Asked, Speech
+from ._writer import Outbox
 from .faults import Fault, Faults
 
 SILENCE = 3.0  # keep-alive intervals without a byte: OpenD hangs up

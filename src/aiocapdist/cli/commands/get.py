@@ -10,18 +10,18 @@ from typing import Annotated
 import anyio
 from cyclopts import Parameter
 
-from .._client.client import Client
-from .._client.connect import Connecting, connect
-from ..errors import ConnectError, InvalidKey, QuotaUnavailable
-from ..simulator import Simulator
-from ._ask import ask
-from ._codes import UnreadableError, gather
-from ._exit import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
-from ._interrupt import interruptible
-from ._output import Format, output
-from ._say import say
-from ._shared import Redis, named, shared_quota
-from ._tally import Tally
+from ..._client.client import Client
+from ..._client.connect import Connecting, connect
+from ...errors import ConnectError, InvalidKey, QuotaUnavailable
+from ...simulator import Simulator
+from ..codes import UnreadableError, gather
+from ..exit_codes import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
+from ..interrupt import interruptible
+from ..options import Redis, named, shared_quota
+from ..output import Format, output
+from ..stderr import say
+from ..sweep import ask
+from ..sweep_progress import Tally
 
 NEARBY = "127.0.0.1"
 

@@ -8,10 +8,10 @@ from importlib.metadata import version
 
 import cyclopts
 
-from . import get, quota, simulate
-from ._codes import STANDARD_INPUT
-from ._exit import INTERRUPTED, OK, USAGE
-from ._say import hush, say
+from .codes import STANDARD_INPUT
+from .commands import get, quota, simulate
+from .exit_codes import INTERRUPTED, OK, USAGE
+from .stderr import hush, say
 
 app = cyclopts.App(
     name="aiocapdist",

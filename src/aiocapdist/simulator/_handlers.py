@@ -16,8 +16,8 @@ from .._pb import (
 )
 from .._protocol import catalog
 from ..models import Market
-from ._figures import figures, phase
-from ._window import Window
+from ._market_data import figures, phase
+from ._rate_window import Window
 
 OK, FAILED, INVALID = 0, -1, -500
 

@@ -18,13 +18,13 @@ from anyio.abc import ByteStream, TaskGroup
 from .._connection.key_file import KeySource, load_key
 from .._loop import current_clock
 from .._transports.memory import MemoryDoor
-from ._answers import Answerer, Gateway
-from ._conversation import SILENCE, Conversation
-from ._listening import ListeningDoor
-from ._log import LoggedRequest
-from ._speech import Speech, TcpSpeech
-from ._websocket import WebSocketSpeech
-from ._window import Window
+from ._connection import SILENCE, Conversation
+from ._handlers import Answerer, Gateway
+from ._listener import ListeningDoor
+from ._rate_window import Window
+from ._request_log import LoggedRequest
+from ._tcp_codec import Speech, TcpSpeech
+from ._websocket_codec import WebSocketSpeech
 from .faults import NO_FAULTS, Faults
 
 _NO_ANSWERS: Mapping[int, Answerer] = MappingProxyType({})
