@@ -33,7 +33,7 @@ def test_lost_for_good_the_codes_left_have_failed(
 
     with ExitStack() as stack:
         opend = stack.enter_context(simulator())
-        monkeypatch.setattr(opend, "_delays", delays().__next__)
+        monkeypatch.setattr(opend, "_draw_delays", delays().__next__)
 
         def vanish() -> None:
             under_way.wait(20.0)

@@ -28,7 +28,7 @@ CALLS = 1500 * int(os.environ.get("AIOCAPDIST_SCALE", "1"))
 GROWTH = 20 * CALLS  # bytes: less than one reference and what it refers to, for each call
 LOGGED = {
     "aiocapdist.simulator._request_log.LoggedRequest",
-    "aiocapdist.simulator._tcp_codec.Asked",
+    "aiocapdist.simulator._codec.Request",
 }
 
 

@@ -1,4 +1,4 @@
-"""A sealed client with ciphers of its own, so that both ends cannot be wrong together."""
+"""An encrypted TCP client with its own ciphers, so that a bug in the library's is noticed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from aiocapdist.simulator import Simulator
 from ..support.doors import rsa_key
 from .raw import HEAD, RawClient, Reply, frame
 
-CBC_ASKED, FTAES_ASKED, CLEAR_ASKED = 2, 0, -1
+AES_CBC, FTAES_ECB, NO_ENCRYPTION = 2, 0, -1
 
 
-class Sealing(NamedTuple):
-    """Both ways of one cipher."""
+class RawCipher(NamedTuple):
+    """Both directions of one cipher."""
 
     seal: Callable[[bytes], bytes]
     open: Callable[[bytes], bytes]
 
 
-def rsa(number: int = 0) -> Sealing:
+def rsa(number: int = 0) -> RawCipher:
     key = rsa_key(number=number)
 
     def seal(body: bytes) -> bytes:
@@ -42,10 +42,10 @@ def rsa(number: int = 0) -> Sealing:
         blocks = [sealed[at : at + 128] for at in range(0, len(sealed), 128)]
         return b"".join(key.decrypt(block, PKCS1v15()) for block in blocks)
 
-    return Sealing(seal, unseal)
+    return RawCipher(seal, unseal)
 
 
-def cbc(key: str, iv: str) -> Sealing:
+def cbc(key: str, iv: str) -> RawCipher:
     machine = Cipher(AES(key.encode()), CBC(iv.encode()))
 
     def seal(body: bytes) -> bytes:
@@ -56,10 +56,10 @@ def cbc(key: str, iv: str) -> Sealing:
         unpadder, decryptor = PKCS7(128).unpadder(), machine.decryptor()
         return unpadder.update(decryptor.update(sealed)) + unpadder.finalize()
 
-    return Sealing(seal, unseal)
+    return RawCipher(seal, unseal)
 
 
-def ftaes(key: str) -> Sealing:
+def ftaes(key: str) -> RawCipher:
     machine = Cipher(AES(key.encode()), ECB())
 
     def seal(body: bytes) -> bytes:
@@ -70,58 +70,58 @@ def ftaes(key: str) -> Sealing:
         body = machine.decryptor().update(sealed[:-16])
         return body[: len(body) - (16 - sealed[-1]) % 16] if sealed[-1] else body
 
-    return Sealing(seal, unseal)
+    return RawCipher(seal, unseal)
 
 
-CLEAR = Sealing(bytes, bytes)
+CLEAR = RawCipher(bytes, bytes)
 
 
-class RawSealed(RawClient):
-    """Speaks in ``sealing``, which a test may change at any time."""
+class RawEncryptedClient(RawClient):
+    """Encrypts with ``cipher``, which a test may replace at any time."""
 
     def __init__(self, stream: ByteStream) -> None:
         super().__init__(stream)
-        self.sealing = rsa()
+        self.cipher = rsa()
 
-    async def say(self, proto_id: int, serial: int, body: bytes) -> None:
+    async def send_message(self, proto_id: int, serial: int, body: bytes) -> None:
         digest = hashlib.sha1(body).digest()
-        await self.send(frame(proto_id, serial, self.sealing.seal(body), digest=digest))
+        await self.send(frame(proto_id, serial, self.cipher.seal(body), digest=digest))
 
     async def receive(self) -> Reply:
         *_, proto_id, body_format, version, serial, length, digest, reserved = HEAD.unpack(
-            await self._take(HEAD.size)
+            await self._read_exactly(HEAD.size)
         )
-        body = self.sealing.open(await self._take(length))
+        body = self.cipher.open(await self._read_exactly(length))
         assert (body_format, version, reserved) == (0, 0, bytes(8))
         assert digest == hashlib.sha1(body).digest()
         return Reply(proto_id, serial, body)
 
     async def ask(self, proto_id: int, serial: int, message: Message | bytes) -> Reply:
         body = message if isinstance(message, bytes) else message.SerializeToString()
-        await self.say(proto_id, serial, body)
+        await self.send_message(proto_id, serial, body)
         reply = await self.receive()
         assert (reply.proto_id, reply.serial) == (proto_id, serial)
         return reply
 
-    async def greet(self, algorithm: int) -> init_connect_pb2.S2C:
-        """Be let in, and speak from then on as was asked for."""
-        reply = await self.ask(1001, 1, greeting(algorithm))
+    async def handshake(self, algorithm: int) -> init_connect_pb2.S2C:
+        """Complete the handshake, then use the algorithm asked for."""
+        reply = await self.ask(1001, 1, handshake_request(algorithm))
         assert reply.refusal[0] == 0
         told = init_connect_pb2.Response.FromString(reply.body).s2c
-        if algorithm == CBC_ASKED:
-            self.sealing = cbc(told.connAESKey, told.aesCBCiv)
+        if algorithm == AES_CBC:
+            self.cipher = cbc(told.connAESKey, told.aesCBCiv)
         else:
-            self.sealing = ftaes(told.connAESKey) if algorithm == FTAES_ASKED else CLEAR
+            self.cipher = ftaes(told.connAESKey) if algorithm == FTAES_ECB else CLEAR
         return told
 
 
-def greeting(algorithm: int) -> Message:
+def handshake_request(algorithm: int) -> Message:
     c2s = init_connect_pb2.C2S(clientVer=1011, clientID="raw", packetEncAlgo=algorithm)
     return init_connect_pb2.Request(c2s=c2s)
 
 
 @asynccontextmanager
-async def sealed_client(opend: Simulator) -> AsyncIterator[RawSealed]:
-    """A connection to the simulator, not greeted yet."""
+async def encrypted_client(opend: Simulator) -> AsyncIterator[RawEncryptedClient]:
+    """A connection to the simulator, before its handshake."""
     async with await opend.memory.open() as stream:
-        yield RawSealed(stream)
+        yield RawEncryptedClient(stream)

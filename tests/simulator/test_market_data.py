@@ -1,4 +1,4 @@
-"""The simulator's figures: made up, but as a market's are."""
+"""The simulator's figures: made up, but plausible."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocapdist import MarketState
-from aiocapdist.simulator._market_data import STEP, Figures, figures, phase
+from aiocapdist.simulator._market_data import STEP, Figures, figures, market_state
 
 CODES = st.sampled_from(["HK.00700", "US.AAPL", "SH.600519", "SZ.000001", "US.BRK.B"])
 TIMES = st.floats(0, 4e9)
 
 
 def at(text: str) -> float:
-    """The Unix time of this moment in UTC."""
+    """Return the Unix time of an ISO 8601 time in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
@@ -31,11 +31,11 @@ def amounts(made: Figures) -> tuple[float, ...]:
 
 
 @given(CODES, st.integers(0, 5), TIMES)
-def test_they_depend_on_code_seed_and_time_alone(code: str, seed: int, now: float) -> None:
+def test_figures_depend_on_code_seed_and_time_alone(code: str, seed: int, now: float) -> None:
     assert figures(code, seed, now) == figures(code, seed, now)
 
 
-def test_another_code_or_seed_has_others() -> None:
+def test_another_code_or_seed_gives_other_figures() -> None:
     seen = {
         amounts(figures(code, seed, WEDNESDAY))
         for code in ("HK.00700", "HK.00701", "US.AAPL")
@@ -45,7 +45,7 @@ def test_another_code_or_seed_has_others() -> None:
 
 
 @given(CODES, st.integers(0, 1000), TIMES)
-def test_they_are_plausible(code: str, seed: int, now: float) -> None:
+def test_figures_are_plausible(code: str, seed: int, now: float) -> None:
     made = figures(code, seed, now)
     for amount in amounts(made):
         assert math.isfinite(amount)
@@ -55,11 +55,11 @@ def test_they_are_plausible(code: str, seed: int, now: float) -> None:
     assert inflow > 0
     assert outflow > 0
     assert 0.3 < inflow / (inflow + outflow) < 0.7
-    assert inflow + outflow <= 3.1e9, "of one day, not of a year"
-    assert made.timestamp <= now or now < 4 * 86400, "no figures from the future"
+    assert inflow + outflow <= 3.1e9, "more than a day's turnover"
+    assert made.timestamp <= now or now < 4 * 86400, "figures from the future"
 
 
-def test_within_a_session_money_only_adds_up_and_moves_every_few_seconds() -> None:
+def test_within_a_session_amounts_grow_at_every_step() -> None:
     steps = [figures("HK.00700", 1, WEDNESDAY + n * STEP) for n in range(400)]
     totals = [sum(amounts(made)) for made in steps]
     assert all(earlier < later for earlier, later in pairwise(totals))
@@ -67,7 +67,7 @@ def test_within_a_session_money_only_adds_up_and_moves_every_few_seconds() -> No
         int(WEDNESDAY) // STEP * STEP + n * STEP for n in range(400)
     ]
     nets = {sum(made[:4]) - sum(made[4:8]) for made in steps}
-    assert len(nets) > 300, "the balance moves too, not the turnover alone"
+    assert len(nets) > 300, "only the turnover changes, not the net"
     for n in range(STEP):
         assert figures("HK.00700", 1, WEDNESDAY + n) == steps[0]
     assert figures("HK.00700", 1, WEDNESDAY + STEP) != steps[0]
@@ -94,14 +94,14 @@ def test_within_a_session_money_only_adds_up_and_moves_every_few_seconds() -> No
         ("US.AAPL", "2023-11-20 14:00:00", "2023-11-17 16:00:00"),
     ],
 )
-def test_off_hours_the_last_session_stays(code: str, now: str, last: str) -> None:
+def test_outside_trading_hours_the_last_session_is_shown(code: str, now: str, last: str) -> None:
     made = figures(code, 0, at(now))
     assert made.text == last
     zone = "-05:00" if code.startswith("US.") else "+08:00"
     assert datetime.fromisoformat(last + zone).timestamp() == made.timestamp
 
 
-def test_over_a_weekend_nothing_moves() -> None:
+def test_figures_do_not_change_over_a_weekend() -> None:
     friday = figures("HK.00700", 3, at("2023-11-17 12:00:00"))
     for hours in range(1, 61):
         assert figures("HK.00700", 3, at("2023-11-17 12:00:00") + hours * 3600) == friday
@@ -122,5 +122,7 @@ def test_over_a_weekend_nothing_moves() -> None:
         ("US", "2023-11-19 17:30:00", MarketState.CLOSED),
     ],
 )
-def test_a_markets_phase_follows_its_clock(market: str, now: str, state: MarketState) -> None:
-    assert phase(market, at(now)) == state
+def test_market_state_follows_the_markets_own_time(
+    market: str, now: str, state: MarketState
+) -> None:
+    assert market_state(market, at(now)) == state

@@ -1,4 +1,4 @@
-"""The simulator's life: how it begins, whom it lets in, what it writes down, and its hooks."""
+"""Starting, stopping, logging and the hooks of the simulator."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.simulator import LoggedRequest, Simulator
 
 from ..support.waiting import until
-from .raw import about, frame, greeting, keep_alive, raw_client
+from .raw import distribution_request, frame, handshake_request, keep_alive_request, raw_client
 
 pytestmark = pytest.mark.anyio
 
 
-def test_a_language_is_one_of_two() -> None:
-    with pytest.raises(ValueError, match="language is 'zh' or 'en', not 'de'"):
+def test_an_unknown_language_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="language must be 'zh' or 'en', not 'de'"):
         Simulator(language="de")
 
 
-async def test_a_port_that_is_taken_is_an_os_error() -> None:
+async def test_a_port_in_use_is_an_os_error() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend:
             with pytest.raises(OSError, match=r".+"):
                 async with Simulator(port=opend.port):
-                    raise AssertionError("two cannot listen at one port")
+                    raise AssertionError("both listen at one port")
             async with aiocapdist.connect(port=opend.port) as client:
                 await client.capital_distribution("HK.00700")
 
 
-def test_a_simulator_that_does_not_run_has_no_way_in() -> None:
+def test_memory_needs_a_running_simulator() -> None:
     with pytest.raises(RuntimeError, match="use async with"):
         _ = Simulator().memory
 
 
-async def test_before_its_greeting_a_client_is_hung_up_on() -> None:
+async def test_a_request_before_the_handshake_closes_the_connection() -> None:
     with anyio.fail_after(5):
-        async with Simulator() as opend, raw_client(opend, greet=False) as client:
-            body = about(1, "00700").SerializeToString()
+        async with Simulator() as opend, raw_client(opend, handshake=False) as client:
+            body = distribution_request(1, "00700").SerializeToString()
             await client.send(frame(3212, 7, body))
-            assert await client.hung_up_on()
+            assert await client.is_closed()
             await until(lambda: opend.connections == 0)
             assert [r[1:] for r in opend.requests] == [(1, 3212, 7, None, "too early")]
             assert opend.largest_window == 0
 
 
-async def test_the_log_tells_each_request_in_the_order_it_was_decided() -> None:
+async def test_the_log_has_each_request_in_the_order_of_decision() -> None:
     began = anyio.current_time()
     with anyio.fail_after(5):
         async with (
@@ -54,10 +54,10 @@ async def test_the_log_tells_each_request_in_the_order_it_was_decided() -> None:
             raw_client(opend) as one,
             raw_client(opend) as other,
         ):
-            await one.ask(3212, 5, about(1, "00700"))
-            await other.ask(3212, 5, about(11, "AAPL"))
-            await one.ask(3212, 6, about(21, "600519"))
-            await other.ask(1004, 6, keep_alive())
+            await one.ask(3212, 5, distribution_request(1, "00700"))
+            await other.ask(3212, 5, distribution_request(11, "AAPL"))
+            await one.ask(3212, 6, distribution_request(21, "600519"))
+            await other.ask(1004, 6, keep_alive_request())
             log = opend.requests
     assert all(isinstance(entry, LoggedRequest) for entry in log)
     assert [entry[1:] for entry in log] == [
@@ -73,16 +73,16 @@ async def test_the_log_tells_each_request_in_the_order_it_was_decided() -> None:
     assert times == sorted(times)
 
 
-async def test_further_calls_are_answered_as_the_user_says() -> None:
+async def test_users_handlers_answer_their_proto_ids() -> None:
     asked = []
 
-    def three_thousand(body: bytes) -> keep_alive_pb2.Response:
+    def handler(body: bytes) -> keep_alive_pb2.Response:
         asked.append(body)
         return keep_alive_pb2.Response(retType=0, s2c=keep_alive_pb2.S2C(time=3000))
 
     with anyio.fail_after(5):
         async with (
-            Simulator(answers={3000: three_thousand, 1002: three_thousand}) as opend,
+            Simulator(answers={3000: handler, 1002: handler}) as opend,
             raw_client(opend) as client,
         ):
             for proto_id in (3000, 1002):
@@ -92,57 +92,59 @@ async def test_further_calls_are_answered_as_the_user_says() -> None:
             assert [r.outcome for r in opend.requests] == ["answered"] * 3
 
 
-async def test_a_push_reaches_every_client_that_was_let_in() -> None:
+async def test_a_push_reaches_every_client_after_its_handshake() -> None:
     body = keep_alive_pb2.Response(retType=0).SerializeToString()
     with anyio.fail_after(5):
         async with (
             Simulator() as opend,
             raw_client(opend) as one,
             raw_client(opend) as other,
-            raw_client(opend, greet=False) as outside,
+            raw_client(opend, handshake=False) as outside,
         ):
             await until(lambda: opend.connections == 3)
             opend.push(1003, body)
             for client in (one, other):
                 assert (await client.receive()).proto_id == 1003
-            assert (await outside.ask(1001, 9, greeting())).proto_id == 1001
+            assert (await outside.ask(1001, 9, handshake_request())).proto_id == 1001
 
 
-async def test_a_greeting_that_is_damaged_is_the_end() -> None:
+async def test_a_damaged_handshake_closes_the_connection() -> None:
     with anyio.fail_after(5):
-        async with Simulator() as opend, raw_client(opend, greet=False) as client:
-            await client.send(frame(1001, 1, greeting().SerializeToString(), digest=bytes(20)))
-            assert await client.hung_up_on()
+        async with Simulator() as opend, raw_client(opend, handshake=False) as client:
+            await client.send(
+                frame(1001, 1, handshake_request().SerializeToString(), digest=bytes(20))
+            )
+            assert await client.is_closed()
             assert [r[1:] for r in opend.requests] == [(1, 1001, 1, None, "damaged")]
 
 
-async def test_a_client_that_reads_no_more_is_hung_up_on() -> None:
+async def test_a_client_that_closed_its_reading_side_is_closed() -> None:
     async with Simulator() as opend:
         with anyio.fail_after(5):
             async with await opend.memory.open() as stream:
-                await stream.send(frame(1001, 1, greeting().SerializeToString()))
+                await stream.send(frame(1001, 1, handshake_request().SerializeToString()))
                 await until(lambda: opend.connections == 1)
                 stream._incoming.close()
-                await stream.send(frame(1004, 2, keep_alive().SerializeToString()))
+                await stream.send(frame(1004, 2, keep_alive_request().SerializeToString()))
                 await until(lambda: opend.connections == 0)
 
 
-async def test_hanging_up_on_everyone_lets_them_come_back() -> None:
+async def test_after_disconnect_all_clients_can_connect_again() -> None:
     async with Simulator() as opend:
         with anyio.fail_after(5):
             async with raw_client(opend) as one, raw_client(opend) as other:
                 assert opend.connections == 2
                 opend.disconnect_all()
-                assert await one.hung_up_on()
-                assert await other.hung_up_on()
+                assert await one.is_closed()
+                assert await other.is_closed()
                 await until(lambda: opend.connections == 0)
             async with raw_client(opend) as client:
-                assert (await client.ask(1004, 2, keep_alive())).refusal == (0, "")
+                assert (await client.ask(1004, 2, keep_alive_request())).refusal == (0, "")
                 assert opend.requests[-1].connection == 3
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_bodys_exception_leaves_it_bare(backend: str) -> None:
+def test_an_exception_in_the_body_is_not_wrapped(backend: str) -> None:
     async def main() -> None:
         async with Simulator() as opend, raw_client(opend):
             raise ZeroDivisionError("mine")

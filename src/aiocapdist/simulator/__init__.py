@@ -1,4 +1,4 @@
-"""An OpenD for tests and first steps: the vendor's own clients take it for the real one.
+"""A simulated OpenD for tests and first steps. The vendor's own clients work against it too.
 
 ::
 

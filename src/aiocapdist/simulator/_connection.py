@@ -1,4 +1,4 @@
-"""One client's connection to the simulator, from its greeting to its end."""
+"""One client's connection to the simulator."""
 
 from __future__ import annotations
 
@@ -9,53 +9,58 @@ import anyio
 from anyio.abc import ByteStream
 
 from .._protocol import catalog
-from ._fault_injector import Mischief
-from ._handlers import Answer, Gateway
+from ._codec import Codec, Request
+from ._fault_injector import FaultInjector
+from ._handlers import Reply, RequestHandler
 from ._request_log import LoggedRequest
-from ._tcp_codec import Asked, Speech
-from ._writer import Outbox
+from ._writer import ConnectionWriter
 from .faults import Fault, Faults
 
-SILENCE = 3.0  # keep-alive intervals without a byte: OpenD hangs up
+IDLE_INTERVALS = 3.0
+"""Keep-alive intervals without a byte from the client after which OpenD closes."""
+
+_CLOSED = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
 
-class Conversation:
-    """Reads requests, has them answered, and sends the answers when their time has come.
+class SimulatedConnection:
+    """Read requests, have them handled, and send the replies when they are due.
 
-    ``delays`` draws for each request how long it is under way to the gateway, which is
-    where it is counted, and how long its reply is.
+    ``draw_delays`` gives for each request the seconds that it takes to the gateway, which
+    counts it on arrival, and the seconds that its reply takes back.
     """
 
     def __init__(
         self,
         stream: ByteStream,
-        speech: Speech,
-        gateway: Gateway,
+        codec: Codec,
+        handler: RequestHandler,
         *,
         conn_id: int,
-        silence: float,
-        delays: Callable[[], tuple[float, float]],
+        idle_timeout: float,
+        draw_delays: Callable[[], tuple[float, float]],
         faults: Faults,
-        go_away: Callable[[float], None],
+        restart: Callable[[float], None],
         clock: Callable[[], float],
         log: list[LoggedRequest],
     ) -> None:
         self.conn_id = conn_id
         self.ready = False
         self._stream = stream
-        self._speech = speech
-        self._gateway = gateway
-        self._silence = silence if speech.silence_ends else math.inf
-        self._delays = delays
+        self._codec = codec
+        self._handler = handler
+        self._idle_timeout = idle_timeout if codec.closes_idle else math.inf
+        self._draw_delays = draw_delays
         self._clock = clock
         self._log = log
-        self._outbox = Outbox(stream, clock)
+        self._writer = ConnectionWriter(stream, clock)
         self._scope = anyio.CancelScope()
         self._faults = faults
-        self._mischief = Mischief(faults, speech, stream, self._outbox, clock, self.close, go_away)
+        self._injector = FaultInjector(
+            faults, codec, stream, self._writer, clock, self.close, restart
+        )
 
     async def run(self) -> None:
-        """Talk until either side has had enough."""
+        """Serve the client until either side closes."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as group:
@@ -66,95 +71,95 @@ class Conversation:
             await anyio.aclose_forcefully(self._stream)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._scope.cancel()
 
     def push(self, proto_id: int, body: bytes) -> None:
-        """Say something unasked. Its serial is the gateway's own."""
-        self._outbox.send(self._speech.encode(proto_id, 0, Answer(body, "pushed")))
+        """Send a message that is no reply, with serial 0."""
+        self._writer.send(self._codec.encode(proto_id, 0, Reply(body, "pushed")))
 
     async def _read(self) -> None:
         try:
-            while not self._speech.broken:
-                with anyio.fail_after(self._silence):
+            while not self._codec.broken:
+                with anyio.fail_after(self._idle_timeout):
                     data = await self._stream.receive(262_144)
-                for asked in self._speech.feed(data):
-                    self._receive(asked)
-                if words := self._speech.own_words():
-                    if self._speech.broken:  # a good-bye, or why not: then it is over
-                        await self._stream.send(words)
+                for request in self._codec.receive_data(data):
+                    self._receive(request)
+                if reply := self._codec.data_to_send():
+                    if self._codec.broken:  # a close frame, or an HTTP error: the last bytes
+                        await self._stream.send(reply)
                     else:
-                        self._outbox.send(words)
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-            pass  # TimeoutError is an OSError: silent too long
+                        self._writer.send(reply)
+        except _CLOSED:
+            pass  # an expired idle timeout too: TimeoutError is an OSError
 
     async def _write(self) -> None:
         try:
-            await self._outbox.run()
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-            self.close()  # EndOfStream: over TLS, writing too may be told that the peer has gone
+            await self._writer.run()
+        except _CLOSED:
+            self.close()  # over TLS, sending too can raise EndOfStream
 
-    def _receive(self, asked: Asked) -> None:
-        greets = asked.proto_id == self._speech.greeting
-        if asked.body is None:
-            self._write_down(asked, "damaged")
+    def _receive(self, request: Request) -> None:
+        if request.body is None:
+            self._log_request(request, "damaged")
             if not self.ready:
-                self.close()  # another key, or none: nothing after it could be understood
-        elif greets:
-            self._greet(asked, asked.body)
+                self.close()  # a wrong key, or none: what follows could not be decrypted either
+        elif request.proto_id == self._codec.handshake_id:
+            self._handshake(request, request.body)
         elif not self.ready:
-            self._write_down(asked, "too early")
+            self._log_request(request, "too early")
             self.close()
-        elif not asked.protobuf:
-            self._decide(asked, self._gateway.invalid())
+        elif not request.is_protobuf:
+            self._reply_at_once(request, self._handler.invalid())
         else:
-            self._travel(asked, asked.body)
+            self._forward(request, request.body)
 
-    def _greet(self, asked: Asked, body: bytes) -> None:
-        answer = self._speech.greet(body, self.conn_id)
-        self._decide(asked, answer, self._faults.next(greeting=True))
-        if answer.outcome == "answered":
+    def _handshake(self, request: Request, body: bytes) -> None:
+        reply = self._codec.handle_handshake(body, self.conn_id)
+        self._reply_at_once(request, reply, self._faults.next(handshake=True))
+        if reply.outcome == "answered":
             self.ready = True
-            self._speech.let_in()
+            self._codec.handshake_completed()
 
-    def _travel(self, asked: Asked, body: bytes) -> None:
-        """The way to the gateway and back, at the speed of the network."""
-        there, back = self._delays()
-        fault = None if asked.proto_id == catalog.KEEP_ALIVE else self._faults.next()
+    def _forward(self, request: Request, body: bytes) -> None:
+        """Handle a request and send its reply, each after its share of the latency."""
+        there, back = self._draw_delays()
+        fault = None if request.proto_id == catalog.KEEP_ALIVE else self._faults.next()
         if there == back == 0.0:
-            self._reply(asked, self._answer(asked, body, fault), fault)
+            self._send_reply(request, self._handle(request, body, fault), fault)
             return
         now = self._clock()
 
         def arrive() -> None:
-            answer = self._answer(asked, body, fault)
-            self._outbox.later(now + there + back, lambda: self._reply(asked, answer, fault))
+            reply = self._handle(request, body, fault)
+            due = now + there + back
+            self._writer.call_at(due, lambda: self._send_reply(request, reply, fault))
 
-        self._outbox.later(now + there, arrive)
+        self._writer.call_at(now + there, arrive)
 
-    def _answer(self, asked: Asked, body: bytes, fault: Fault | None) -> Answer:
+    def _handle(self, request: Request, body: bytes, fault: Fault | None) -> Reply:
         if fault is Fault.REFUSE:
-            answer = self._gateway.too_frequent()
+            reply = self._handler.too_frequent()
         else:
-            answer = self._gateway.answer(asked.proto_id, body, self.conn_id, self._clock())
-            if fault is Fault.GATEWAY_ERROR and answer.outcome == "answered":
-                answer = self._gateway.failed()._replace(code=answer.code)
-        self._write_down(asked, answer.outcome, answer.code)
-        return answer
+            reply = self._handler.handle(request.proto_id, body, self.conn_id, self._clock())
+            if fault is Fault.GATEWAY_ERROR and reply.outcome == "answered":
+                reply = self._handler.backend_failed()._replace(code=reply.code)
+        self._log_request(request, reply.outcome, reply.code)
+        return reply
 
-    def _decide(self, asked: Asked, answer: Answer, fault: Fault | None = None) -> None:
-        """Answered at the door: it never comes to the gateway."""
-        self._write_down(asked, answer.outcome)
-        self._reply(asked, answer, fault)
+    def _reply_at_once(self, request: Request, reply: Reply, fault: Fault | None = None) -> None:
+        """Reply to what OpenD decides by itself, without latency."""
+        self._log_request(request, reply.outcome)
+        self._send_reply(request, reply, fault)
 
-    def _reply(self, asked: Asked, answer: Answer, fault: Fault | None) -> None:
+    def _send_reply(self, request: Request, reply: Reply, fault: Fault | None) -> None:
         if fault in (None, Fault.REFUSE, Fault.GATEWAY_ERROR):
-            self._outbox.send(self._speech.encode(asked.proto_id, asked.serial, answer))
-            self._mischief.replied()
+            self._writer.send(self._codec.encode(request.proto_id, request.serial, reply))
+            self._injector.reply_sent()
         else:
-            self._mischief.play(fault, asked, answer)
+            self._injector.apply(fault, request, reply)
 
-    def _write_down(self, asked: Asked, outcome: str, code: str | None = None) -> None:
-        self._log.append(
-            LoggedRequest(self._clock(), self.conn_id, asked.proto_id, asked.serial, code, outcome)
-        )
+    def _log_request(self, request: Request, outcome: str, code: str | None = None) -> None:
+        now, connection = self._clock(), self.conn_id
+        proto_id, serial = request.proto_id, request.serial
+        self._log.append(LoggedRequest(now, connection, proto_id, serial, code, outcome))

@@ -1,4 +1,4 @@
-"""Carries out one fault on one connection."""
+"""Apply one fault to one reply of one connection."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from .._pb import notify_pb2
 from .._protocol import catalog
-from ._handlers import Answer
-from ._tcp_codec import Asked, Speech
-from ._writer import Outbox
+from ._codec import Codec, Request
+from ._handlers import Reply
+from ._writer import ConnectionWriter
 from .faults import Fault, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HELD_FOR = 1.0  # seconds that a reply waits to be overtaken
-_LINGER_NOT = struct.pack("ii", 1, 0)
+_REORDER_TIMEOUT = 1.0  # seconds that a reply waits for another one to overtake it
+_NO_LINGER = struct.pack("ii", 1, 0)
 _NOTICE = notify_pb2.Response(
     retType=0, s2c=notify_pb2.S2C(type=1, event=notify_pb2.GatewayEvent(eventType=0, desc="."))
 ).SerializeToString()
-SUCCESS_WITHOUT_FIGURES = b"\x08\x00\x22\x00"  # retType 0, and an s2c that holds nothing
+SUCCESS_WITHOUT_FIGURES = b"\x08\x00\x22\x00"  # retType 0, and an empty s2c
 
 
-class Mischief:
-    """What a conversation does instead of replying as it should."""
+class FaultInjector:
+    """Replaces the replies of one connection by what its faults make of them."""
 
     def __init__(
         self,
         faults: Faults,
-        speech: Speech,
+        codec: Codec,
         stream: ByteStream,
-        outbox: Outbox,
+        writer: ConnectionWriter,
         clock: Callable[[], float],
         close: Callable[[], None],
-        go_away: Callable[[float], None],
+        restart: Callable[[float], None],
     ) -> None:
         self._faults = faults
-        self._speech = speech
+        self._codec = codec
         self._stream = stream
-        self._outbox = outbox
+        self._writer = writer
         self._clock = clock
         self._close = close
-        self._go_away = go_away
-        self._held: list[Callable[[], None]] = []
-        self._deeds: Mapping[Fault, Callable[[Asked, Answer], None]] = {
-            Fault.DROP: lambda asked, answer: None,
+        self._restart = restart
+        self._held_back: list[Callable[[], None]] = []
+        self._actions: Mapping[Fault, Callable[[Request, Reply], None]] = {
+            Fault.DROP: lambda request, reply: None,
             Fault.DELAY: self._delay,
             Fault.DUPLICATE: self._duplicate,
             Fault.REORDER: self._reorder,
@@ -59,92 +59,94 @@ class Mischief:
             Fault.BAD_PROTOBUF: self._bad_protobuf,
             Fault.MISSING_FIELDS: self._missing_fields,
             Fault.PUSH: self._push,
-            Fault.PUSH_FLOOD: self._flood,
+            Fault.PUSH_FLOOD: self._push_flood,
             Fault.TRUNCATED: self._truncate,
-            Fault.CLOSE: lambda asked, answer: self._close(),
+            Fault.CLOSE: lambda request, reply: self._close(),
             Fault.RESET: self._reset,
             Fault.HALF_CLOSE: self._half_close,
-            Fault.SILENT: lambda asked, answer: self._outbox.hush(),
-            Fault.AWAY: lambda asked, answer: self._go_away(self._faults.away),
+            Fault.SILENT: lambda request, reply: self._writer.mute(),
+            Fault.AWAY: lambda request, reply: self._restart(self._faults.away),
         }
 
-    def play(self, fault: Fault, asked: Asked, answer: Answer) -> None:
-        """Do it. What spoils the bytes of a message is the door's own matter."""
-        deed = self._deeds.get(fault)
-        if deed is not None:
-            deed(asked, answer)
+    def apply(self, fault: Fault, request: Request, reply: Reply) -> None:
+        """Apply a fault to this reply. Byte-level faults are applied by the codec."""
+        action = self._actions.get(fault)
+        if action is not None:
+            action(request, reply)
         else:
-            data = self._speech.encode(asked.proto_id, asked.serial, answer)
-            self._outbox.send(self._speech.spoil(fault, data))
-        self._let_go()
+            data = self._codec.encode(request.proto_id, request.serial, reply)
+            self._writer.send(self._codec.corrupt(fault, data))
+        self._release_held_back()
 
-    def replied(self) -> None:
-        """A reply went out as it should: those held back for it follow."""
-        self._let_go()
+    def reply_sent(self) -> None:
+        """Send the replies that were held back to be overtaken by this one."""
+        self._release_held_back()
 
-    def _reply(self, asked: Asked, answer: Answer) -> None:
-        self._outbox.send(self._speech.encode(asked.proto_id, asked.serial, answer))
+    def _send(self, request: Request, reply: Reply) -> None:
+        self._writer.send(self._codec.encode(request.proto_id, request.serial, reply))
 
-    def _delay(self, asked: Asked, answer: Answer) -> None:
-        due = self._clock() + self._faults.lateness()
-        self._outbox.later(due, lambda: self._reply(asked, answer))
+    def _delay(self, request: Request, reply: Reply) -> None:
+        due = self._clock() + self._faults.draw_delay()
+        self._writer.call_at(due, lambda: self._send(request, reply))
 
-    def _duplicate(self, asked: Asked, answer: Answer) -> None:
-        self._reply(asked, answer)
-        self._reply(asked, answer)
+    def _duplicate(self, request: Request, reply: Reply) -> None:
+        self._send(request, reply)
+        self._send(request, reply)
 
-    def _reorder(self, asked: Asked, answer: Answer) -> None:
-        def go() -> None:
-            if go in self._held:
-                self._held.remove(go)
-                self._reply(asked, answer)
+    def _reorder(self, request: Request, reply: Reply) -> None:
+        def send() -> None:
+            if send in self._held_back:
+                self._held_back.remove(send)
+                self._send(request, reply)
 
-        # Held from after this play on, so that it is not let go by its own.
-        self._outbox.later(self._clock(), lambda: self._held.append(go))
-        self._outbox.later(self._clock() + _HELD_FOR, go)
+        # Added to the list in the writer's next turn, so that this `apply` does not release it.
+        self._writer.call_at(self._clock(), lambda: self._held_back.append(send))
+        self._writer.call_at(self._clock() + _REORDER_TIMEOUT, send)
 
-    def _let_go(self) -> None:
-        for go in list(self._held):
-            go()
+    def _release_held_back(self) -> None:
+        for send in list(self._held_back):
+            send()
 
-    def _wrong_serial(self, asked: Asked, answer: Answer) -> None:
-        self._reply(asked._replace(serial=(asked.serial + 0x5EED) % 2**32), answer)
+    def _wrong_serial(self, request: Request, reply: Reply) -> None:
+        self._send(request._replace(serial=(request.serial + 0x5EED) % 2**32), reply)
 
-    def _wrong_id(self, asked: Asked, answer: Answer) -> None:
-        self._reply(asked._replace(proto_id=asked.proto_id + 1), answer)
+    def _wrong_id(self, request: Request, reply: Reply) -> None:
+        self._send(request._replace(proto_id=request.proto_id + 1), reply)
 
-    def _bad_protobuf(self, asked: Asked, answer: Answer) -> None:
-        self._reply(asked, answer._replace(body=b"\xff" * 7 + answer.body))
+    def _bad_protobuf(self, request: Request, reply: Reply) -> None:
+        self._send(request, reply._replace(body=b"\xff" * 7 + reply.body))
 
-    def _missing_fields(self, asked: Asked, answer: Answer) -> None:
-        self._reply(asked, answer._replace(body=SUCCESS_WITHOUT_FIGURES))
+    def _missing_fields(self, request: Request, reply: Reply) -> None:
+        self._send(request, reply._replace(body=SUCCESS_WITHOUT_FIGURES))
 
-    def _push(self, asked: Asked, answer: Answer) -> None:
-        notice = Answer(_NOTICE, "pushed")
-        self._outbox.send(self._speech.encode(catalog.NOTIFY, asked.serial, notice))
-        self._reply(asked, answer)
+    def _push(self, request: Request, reply: Reply) -> None:
+        self._send_notice(request.serial)
+        self._send(request, reply)
 
-    def _flood(self, asked: Asked, answer: Answer) -> None:
+    def _push_flood(self, request: Request, reply: Reply) -> None:
         for serial in range(self._faults.flood):
-            notice = Answer(_NOTICE, "pushed")
-            self._outbox.send(self._speech.encode(catalog.NOTIFY, serial, notice))
-        self._reply(asked, answer)
+            self._send_notice(serial)
+        self._send(request, reply)
 
-    def _truncate(self, asked: Asked, answer: Answer) -> None:
-        data = self._speech.encode(asked.proto_id, asked.serial, answer)
-        self._outbox.last_words(data[: len(data) // 2], self._close)
+    def _send_notice(self, serial: int) -> None:
+        notice = Reply(_NOTICE, "pushed")
+        self._writer.send(self._codec.encode(catalog.NOTIFY, serial, notice))
 
-    def _reset(self, asked: Asked, answer: Answer) -> None:
-        raw = self._stream.extra(SocketAttribute.raw_socket, None)
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    def _truncate(self, request: Request, reply: Reply) -> None:
+        data = self._codec.encode(request.proto_id, request.serial, reply)
+        self._writer.send_last(data[: len(data) // 2], self._close)
+
+    def _reset(self, request: Request, reply: Reply) -> None:
+        raw_socket = self._stream.extra(SocketAttribute.raw_socket, None)
+        if raw_socket is not None:
+            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._close()
 
-    def _half_close(self, asked: Asked, answer: Answer) -> None:
-        self._outbox.hush(self._send_eof)
+    def _half_close(self, request: Request, reply: Reply) -> None:
+        self._writer.mute(self._send_eof)
 
     async def _send_eof(self) -> None:
         try:
             await self._stream.send_eof()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, NotImplementedError, OSError):
-            self._close()  # TLS cannot close one way alone
+            self._close()  # TLS cannot close one direction alone

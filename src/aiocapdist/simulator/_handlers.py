@@ -1,4 +1,4 @@
-"""What OpenD answers: bodies in, bodies out. No connections, no clocks of its own."""
+"""Replies to requests: bodies in, bodies out. No connections, no clock of its own."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from .._pb import (
 )
 from .._protocol import catalog
 from ..models import Market
-from ._market_data import figures, phase
-from ._rate_window import Window
+from ._market_data import figures, market_state
+from ._rate_window import RateWindow
 
 OK, FAILED, INVALID = 0, -1, -500
 
-Answerer = Callable[[bytes], Message]
-"""A user's answer to a proto id of their choice: the request's body in, a message out."""
+Handler = Callable[[bytes], Message]
+"""A user's handler for one proto id: the request's body in, the reply's message out."""
 
 
-class Answer(NamedTuple):
-    """A reply's body, and what to write in the log."""
+class Reply(NamedTuple):
+    """A reply's body, and what the log says of the request."""
 
     body: bytes
     outcome: str
     code: str | None = None
     error: int = 0
-    """The WebSocket door's own number, beside the body; 0 is success."""
+    """Error number in a WebSocket envelope; 0 is success."""
     error_text: str = ""
 
 
 class Texts(NamedTuple):
-    """OpenD's words in one language; ``{}`` is what they speak of."""
+    """OpenD's error texts in one language, as format strings."""
 
     too_frequent: str
     unknown: str
@@ -67,20 +67,20 @@ _MARKETS = frozenset(market.value for market in Market)
 _UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
 
 
-class Gateway:
-    """One account behind one OpenD. All its connections share it, and its window."""
+class RequestHandler:
+    """Handle the requests of one account. All connections share one instance and its window."""
 
     def __init__(
         self,
         *,
-        window: Window | None,
+        window: RateWindow | None,
         seed: int,
         language: str,
         super_fields: bool,
         keep_alive_interval: int,
         server_version: int,
         now: Callable[[], float],
-        answers: Mapping[int, Answerer],
+        user_handlers: Mapping[int, Handler],
     ) -> None:
         self.window = window
         self._seed = seed
@@ -89,10 +89,10 @@ class Gateway:
         self._keep_alive_interval = keep_alive_interval
         self._server_version = server_version
         self._now = now
-        self._answers = answers
+        self._user_handlers = user_handlers
 
-    def introduction(self, conn_id: int) -> init_connect_pb2.S2C:
-        """What OpenD says of itself in its reply to InitConnect; no key yet."""
+    def init_connect(self, conn_id: int) -> init_connect_pb2.S2C:
+        """Return OpenD's part of the reply to InitConnect, without a session key."""
         return init_connect_pb2.S2C(
             serverVer=self._server_version,
             loginUserID=10_000_000 + self._seed,
@@ -102,16 +102,19 @@ class Gateway:
         )
 
     @property
-    def utc(self) -> int:
-        """The Unix time, in whole seconds."""
+    def unix_time(self) -> int:
+        """Current Unix time in whole seconds."""
         return int(self._now())
 
-    def answer(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Answer:
-        """Any other request; ``clock`` is the time at which the window counts it."""
+    def handle(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Reply:
+        """Return the reply to any request after the handshake.
+
+        ``clock`` is the time, in seconds, at which the rate limit counts the request.
+        """
         try:
-            own = self._answers.get(proto_id)
-            if own is not None:
-                return Answer(own(body).SerializeToString(), "answered")
+            user_handler = self._user_handlers.get(proto_id)
+            if user_handler is not None:
+                return Reply(user_handler(body).SerializeToString(), "answered")
             match proto_id:
                 case catalog.CAPITAL_DISTRIBUTION:
                     return self._capital_distribution(body, clock)
@@ -120,35 +123,35 @@ class Gateway:
                 case catalog.KEEP_ALIVE:
                     return self._keep_alive(body)
         except DecodeError:
-            return self._invalid()
-        return self._refusal(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
+            return self.invalid()
+        return self._error(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
 
-    def too_frequent(self) -> Answer:
-        """A refusal for frequency."""
+    def too_frequent(self) -> Reply:
+        """Return the error for too many requests."""
         limit, period = (self.window.limit, self.window.period) if self.window else (30, 30.0)
         text = self._texts.too_frequent.format(limit=limit, period=period)
-        return self._refusal(FAILED, text, "refused")
+        return self._error(FAILED, text, "refused")
 
-    def failed(self) -> Answer:
-        """The vendor's servers did not answer OpenD."""
-        return self._refusal(FAILED, "NN_ProtoRet_TimeOut", "failed")
+    def backend_failed(self) -> Reply:
+        """Return the error for a vendor's server that did not reply to OpenD."""
+        return self._error(FAILED, "NN_ProtoRet_TimeOut", "failed")
 
-    def invalid(self) -> Answer:
-        """A body in a format that is not protobuf."""
-        return self._invalid()
+    def invalid(self) -> Reply:
+        """Return the error for a body that cannot be decoded."""
+        return self._error(INVALID, self._texts.invalid, "invalid")
 
-    def _keep_alive(self, body: bytes) -> Answer:
+    def _keep_alive(self, body: bytes) -> Reply:
         if not keep_alive_pb2.Request.FromString(body).IsInitialized():
-            return self._invalid()
+            return self.invalid()
         s2c = keep_alive_pb2.S2C(time=int(self._now()))
         response = keep_alive_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Answer(response.SerializeToString(), "answered")
+        return Reply(response.SerializeToString(), "answered")
 
-    def _global_state(self, body: bytes, conn_id: int) -> Answer:
+    def _global_state(self, body: bytes, conn_id: int) -> Reply:
         if not global_state_pb2.Request.FromString(body).IsInitialized():
-            return self._invalid()
+            return self.invalid()
         now = self._now()
-        east, new_york = phase("HK", now), phase("US", now)
+        east, new_york = market_state("HK", now), market_state("US", now)
         s2c = global_state_pb2.S2C(
             marketHK=east,
             marketUS=new_york,
@@ -168,12 +171,12 @@ class Gateway:
             connID=conn_id,
         )
         response = global_state_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Answer(response.SerializeToString(), "answered")
+        return Reply(response.SerializeToString(), "answered")
 
-    def _capital_distribution(self, body: bytes, clock: float) -> Answer:
+    def _capital_distribution(self, body: bytes, clock: float) -> Reply:
         request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
-            return self._invalid()
+            return self.invalid()
         market, symbol = request.c2s.security.market, request.c2s.security.code
         name = Market(market).name if market in _MARKETS else str(market)
         code = f"{name}.{symbol}"
@@ -182,11 +185,11 @@ class Gateway:
         if window is not None and not window.accept(clock):
             return self.too_frequent()._replace(code=code)
         if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
-            return self._refusal(FAILED, texts.unknown.format(code=code), "unknown", code)
+            return self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
         if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
             text = texts.unsupported.format(code=code)
-            return self._refusal(FAILED, text, "unsupported", code)
-        return Answer(self._figures(code), "answered", code)
+            return self._error(FAILED, text, "unsupported", code)
+        return Reply(self._figures(code), "answered", code)
 
     def _figures(self, code: str) -> bytes:
         made = figures(code, self._seed, self._now())
@@ -206,16 +209,13 @@ class Gateway:
         response = capital_distribution_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
         return response.SerializeToString()
 
-    def _invalid(self) -> Answer:
-        return self._refusal(INVALID, self._texts.invalid, "invalid")
-
-    def _refusal(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Answer:
-        # All replies have this shape in common, so one message class writes it for all.
+    def _error(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Reply:
+        # The result fields are the same in all replies, so one message class encodes them all.
         response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
-        return Answer(response.SerializeToString(), outcome, code)
+        return Reply(response.SerializeToString(), outcome, code)
 
 
 def _is_index(market: int, symbol: str) -> bool:
-    # Six digits: HK.80011, of five, is a stock traded in renminbi.
+    # Six digits: HK.80011, with five, is a stock traded in renminbi.
     hong_kong = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
     return hong_kong or symbol.startswith(".")

@@ -1,4 +1,4 @@
-"""A port that the simulator listens at, and may leave and take again."""
+"""A TCP listener that can be closed and opened again at the same port."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from anyio.abc import AnyByteStream, Listener, SocketAttribute
 from anyio.streams.tls import TLSListener
 
 
-class _TlsListener(TLSListener):
-    """Takes no notice of clients who do not like its certificate: they do, themselves."""
+class _QuietTlsListener(TLSListener):
+    """A TLS listener that does not log failed handshakes: the client reports them."""
 
     @staticmethod
     async def handle_handshake_error(exc: BaseException, stream: AnyByteStream) -> None:
@@ -21,65 +21,65 @@ class _TlsListener(TLSListener):
             raise exc
 
 
-class ListeningDoor:
-    """One port, with TLS or without. ``port`` 0 becomes the free one that was found."""
+class TcpListener:
+    """One port, with or without TLS. ``port`` 0 is replaced by the free port that was taken."""
 
     def __init__(
         self,
         host: str,
         port: int,
-        talk: Callable[[Any], Any],
+        handle: Callable[[Any], Any],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.port = port
         self._host = host
-        self._talk = talk
+        self._handle = handle
         self._ssl = ssl_context
         self._listener: Listener[Any] | None = None
         self._scope = anyio.CancelScope()
-        self._served: anyio.Event | None = None
+        self._stopped: anyio.Event | None = None
 
     @property
-    def listening(self) -> bool:
-        """Whether it has its port."""
+    def is_open(self) -> bool:
+        """True while the port is taken."""
         return self._listener is not None
 
     async def open(self) -> None:
-        """Listen; raises OSError where the port is taken."""
+        """Take the port. Raises OSError if it is in use."""
         listener: Listener[Any] = await anyio.create_tcp_listener(
             local_host=self._host, local_port=self.port
         )
         self.port = listener.extra(SocketAttribute.local_port)
         if self._ssl is not None:
-            listener = _TlsListener(listener, self._ssl, standard_compatible=False)
+            listener = _QuietTlsListener(listener, self._ssl, standard_compatible=False)
         self._listener = listener
         self._scope = anyio.CancelScope()
-        self._served = None
+        self._stopped = None
 
     async def serve(self) -> None:
-        """Talk to whoever comes, until closed."""
+        """Accept connections and run their handlers until closed."""
         listener = self._listener
         if listener is None:
-            return  # closed before this began
-        self._served = anyio.Event()
+            return  # closed before the task started
+        self._stopped = anyio.Event()
         try:
             with self._scope:
-                await listener.serve(self._talk)
+                await listener.serve(self._handle)
         finally:
-            # Here, not after the waiting in `close`: whoever closes may be cancelled there.
+            # Here, not after the wait in `close`, which may be cancelled.
             try:
-                await self._let_go()
+                await self._release_port()
             finally:
-                self._served.set()
+                self._stopped.set()
 
     async def close(self) -> None:
-        """Listen no more, and hang up on those who came by this door. Repeatable."""
+        """Release the port and close the connections accepted here. Can be repeated."""
         self._scope.cancel()
-        if self._served is not None:
-            await self._served.wait()
-        await self._let_go()
+        if self._stopped is not None:
+            await self._stopped.wait()
+        await self._release_port()
 
-    async def _let_go(self) -> None:
+    async def _release_port(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
             with anyio.CancelScope(shield=True):

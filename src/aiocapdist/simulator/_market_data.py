@@ -8,9 +8,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-STEP = 3  # seconds: figures move this often, as a gateway's do
-_OPENS = 9.5 * 3600
-_CLOSES = 16 * 3600
+STEP = 3
+"""Seconds between two changes of a security's figures, as with a real OpenD."""
+
+_OPENING_SECOND = 9.5 * 3600
+_CLOSING_SECOND = 16 * 3600
 _DAY = 86400
 _EAST = timezone(timedelta(hours=8))
 _NEW_YORK = timezone(timedelta(hours=-5))
@@ -18,7 +20,7 @@ _SHARES = (0.18, 0.22, 0.36, 0.24)  # of turnover: super, big, mid, small
 
 
 class Figures(NamedTuple):
-    """Inflow and outflow by size of order, in currency units, and when they were made."""
+    """Inflow and outflow by size of order, in the market's currency, and their time."""
 
     in_super: float
     in_big: float
@@ -32,38 +34,38 @@ class Figures(NamedTuple):
     text: str
 
 
-class _Nature(NamedTuple):
-    """What stays of one security: how much is traded in a day, and how it leans."""
+class _Profile(NamedTuple):
+    """What stays constant for one security: its daily turnover and the bias of its flows."""
 
     turnover: float
-    leanings: tuple[float, ...]
+    biases: tuple[float, ...]
 
 
 @lru_cache(maxsize=8192)
-def _nature(code: str, seed: int) -> _Nature:
+def _profile(code: str, seed: int) -> _Profile:
     digest = blake2b(f"{seed} {code}".encode(), digest_size=16).digest()
     draws = [int.from_bytes(digest[i : i + 2], "big") / 65535 for i in range(0, 16, 2)]
-    # From ten million to three thousand million a day, most of them small.
+    # From ten million to three billion a day, most of them near the lower end.
     turnover = 1e7 * math.exp(draws[0] * math.log(300))
-    return _Nature(turnover, tuple(draws[1:]))
+    return _Profile(turnover, tuple(draws[1:]))
 
 
 def figures(code: str, seed: int, now: float) -> Figures:
-    """The figures of ``code`` at the Unix time ``now``."""
+    """Return the figures of ``code`` at the Unix time ``now``."""
     zone = _NEW_YORK if code.startswith("US.") else _EAST
-    stamp, progress = _session(now, zone)
-    turnover, leanings = _nature(code, seed)
-    day = stamp // _DAY
+    timestamp, progress = _session(now, zone)
+    turnover, biases = _profile(code, seed)
+    day = timestamp // _DAY
 
     def flows(size: int) -> tuple[float, float]:
-        swing = math.sin(6.3 * (progress * (1 + leanings[size + 2]) + leanings[size + 1] * day))
-        inflow = 0.5 + 0.2 * (leanings[size] - 0.5) + 0.05 * swing
+        swing = math.sin(6.3 * (progress * (1 + biases[size + 2]) + biases[size + 1] * day))
+        inflow = 0.5 + 0.2 * (biases[size] - 0.5) + 0.05 * swing
         amount = turnover * _SHARES[size] * progress
         return float(round(amount * inflow)), float(round(amount * (1 - inflow)))
 
     (in_super, out_super), (in_big, out_big) = flows(0), flows(1)
     (in_mid, out_mid), (in_small, out_small) = flows(2), flows(3)
-    text = datetime.fromtimestamp(stamp, zone).strftime("%Y-%m-%d %H:%M:%S")
+    text = datetime.fromtimestamp(timestamp, zone).strftime("%Y-%m-%d %H:%M:%S")
     return Figures(
         in_super=in_super,
         in_big=in_big,
@@ -73,32 +75,33 @@ def figures(code: str, seed: int, now: float) -> Figures:
         out_big=out_big,
         out_mid=out_mid,
         out_small=out_small,
-        timestamp=stamp,
+        timestamp=timestamp,
         text=text,
     )
 
 
 def _session(now: float, zone: timezone) -> tuple[int, float]:
-    """The time of the last step of the running or last session, and its share of the day."""
+    """Time of the last change in the current or latest session, and the session's progress."""
     offset = zone.utcoffset(None).total_seconds()
-    stamp = int(now) // STEP * STEP
-    midnight = (stamp + offset) // _DAY * _DAY - offset
-    second = stamp - midnight
-    if second < _OPENS + STEP:
-        midnight, second = midnight - _DAY, _CLOSES
+    timestamp = int(now) // STEP * STEP
+    midnight = (timestamp + offset) // _DAY * _DAY - offset
+    second = timestamp - midnight
+    if second < _OPENING_SECOND + STEP:
+        midnight, second = midnight - _DAY, _CLOSING_SECOND
     while _weekday(midnight + offset) >= 5:
-        midnight, second = midnight - _DAY, _CLOSES
-    second = min(second, _CLOSES)
-    return int(midnight + second), (second - _OPENS) / (_CLOSES - _OPENS)
+        midnight, second = midnight - _DAY, _CLOSING_SECOND
+    second = min(second, _CLOSING_SECOND)
+    progress = (second - _OPENING_SECOND) / (_CLOSING_SECOND - _OPENING_SECOND)
+    return int(midnight + second), progress
 
 
-def _weekday(local: float) -> int:
-    """0 is Monday; the Unix epoch was a Thursday."""
-    return int(local // _DAY + 3) % 7
+def _weekday(local_time: float) -> int:
+    """Day of the week, 0 for Monday. The Unix epoch was a Thursday."""
+    return int(local_time // _DAY + 3) % 7
 
 
-def phase(market: str, now: float) -> int:
-    """A market's phase number at the Unix time ``now`` (``Qot_Common.QotMarketState``)."""
+def market_state(market: str, now: float) -> int:
+    """Return a market's state (``Qot_Common.QotMarketState``) at the Unix time ``now``."""
     zone = _NEW_YORK if market == "US" else _EAST
     local = datetime.fromtimestamp(now, UTC).astimezone(zone)
     hours = local.hour + local.minute / 60

@@ -1,4 +1,4 @@
-"""What was asked, for tests to read."""
+"""The log of requests, for tests to read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import NamedTuple
 class LoggedRequest(NamedTuple):
     """One request as the simulator saw it.
 
-    ``time`` is the loop's clock when it was decided (counted), in seconds;
-    ``connection`` the connection's id; ``code`` the security asked about, if any.
+    ``time`` is the event loop's clock, in seconds, at the moment when the request was
+    decided on (and counted); ``connection`` is the connection's id; ``code`` is the
+    security asked about, or None.
+
     ``outcome`` is one of ``answered``, ``refused`` (for frequency), ``unknown``,
-    ``unsupported``, ``failed`` (by a fault), ``invalid`` (a body that cannot be read),
-    ``damaged`` (a wrong digest: not answered), ``wrong key`` and ``too early`` (before
-    InitConnect: the connection is closed).
+    ``unsupported``, ``failed`` (by a fault), ``invalid`` (the body cannot be decoded),
+    ``damaged`` (wrong digest, or not decryptable: no reply), ``wrong key``, and
+    ``too early`` (sent before the handshake: the connection is closed).
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""The simulator's life: where it listens, whom it talks to."""
+"""The simulator: its listeners, its connections and what they share."""
 
 from __future__ import annotations
 
@@ -18,41 +18,47 @@ from anyio.abc import ByteStream, TaskGroup
 from .._connection.key_file import KeySource, load_key
 from .._loop import current_clock
 from .._transports.memory import MemoryDoor
-from ._connection import SILENCE, Conversation
-from ._handlers import Answerer, Gateway
-from ._listener import ListeningDoor
-from ._rate_window import Window
+from ._codec import Codec
+from ._connection import IDLE_INTERVALS, SimulatedConnection
+from ._handlers import Handler, RequestHandler
+from ._listener import TcpListener
+from ._rate_window import RateWindow
 from ._request_log import LoggedRequest
-from ._tcp_codec import Speech, TcpSpeech
-from ._websocket_codec import WebSocketSpeech
+from ._tcp_codec import TcpCodec
+from ._websocket_codec import WebSocketCodec
 from .faults import NO_FAULTS, Faults
 
-_NO_ANSWERS: Mapping[int, Answerer] = MappingProxyType({})
+_NO_ANSWERS: Mapping[int, Handler] = MappingProxyType({})
 
 
 class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections; None counts nothing. ``latency`` is seconds for each reply, or a
-    (low, high) pair to draw from, which lets replies overtake each other; a request is
-    counted at some moment on its way. ``seed`` decides figures and draws; figures depend
-    on code, seed and ``now`` (a Unix clock) alone. ``language`` is ``zh`` or ``en``;
-    ``super_fields=False`` is an old OpenD. ``answers`` maps further proto ids to functions
-    from a request's body to the message to answer with: any protobuf message will do, the
-    vendor's own too.
+    all connections; None sets no limit. With ``count_refused``, rejected requests count
+    too. ``latency`` is the seconds from request to reply, or a (low, high) pair to draw
+    from, with which replies overtake each other; a request is counted somewhere on the
+    way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
+    decides what is drawn. ``language``, of error texts, is ``zh`` or ``en``.
+    ``super_fields=False`` simulates an OpenD too old to report super orders. ``answers``
+    maps further proto ids to functions that take a request's body and return the reply as
+    a protobuf message, which may be one of the vendor's own.
 
-    ``rsa_key`` (a PEM file's path, or its bytes) lets only clients in that have the same
-    key, and encrypts as they ask. ``websocket=True`` opens a WebSocket door as well, at
-    ``websocket_port``: a free one unless ``websocket`` is a number. It asks for
-    ``websocket_key`` if one is given, and is ``wss`` with an ``ssl_context``.
+    With ``rsa_key`` (a PEM file's path, or its bytes), clients need the same key, and
+    connections are encrypted as the client asks. ``websocket=True`` listens for WebSockets
+    as well, at ``websocket_port``: a free port unless ``websocket`` is a number. Clients
+    need ``websocket_key`` there if it is given; with ``ssl_context``, it is ``wss``.
 
-    ``faults`` is a schedule of what goes wrong (see Faults); :meth:`go_away` and
-    :meth:`come_back` are a gateway that ends and is started again.
+    ``faults`` is a schedule of what goes wrong (see Faults). :meth:`go_away` and
+    :meth:`come_back` stop and restart OpenD.
 
     Securities whose code is all nines are unknown; indices (``US..DJI``, ``HK.800000``),
     futures, FX and event contracts are unsupported. ``requests`` is the log, which grows
     while the simulator runs. Works on asyncio, uvloop and trio.
+
+    Raises ValueError for a wrong argument, InvalidKey for an unusable key,
+    ModuleNotFoundError if a needed extra is missing. Entering raises OSError if a port is
+    in use.
     """
 
     def __init__(
@@ -73,17 +79,17 @@ class Simulator:
         keep_alive_interval: int = 10,
         server_version: int = 1011,
         now: Callable[[], float] = time.time,
-        answers: Mapping[int, Answerer] = _NO_ANSWERS,
+        answers: Mapping[int, Handler] = _NO_ANSWERS,
         faults: Faults = NO_FAULTS,
     ) -> None:
-        _check(language, quota, latency)
+        _check_arguments(language, quota, latency)
         self.host = host
         self.port: int = port
         self.websocket_port: int = 0
-        """Where the WebSocket door is; 0 while there is none."""
+        """Port of the WebSocket listener; 0 if there is none."""
         self.requests: list[LoggedRequest] = []
-        self._window = Window(*quota, count_refused=count_refused) if quota else None
-        self._gateway = Gateway(
+        self._window = RateWindow(*quota, count_refused=count_refused) if quota else None
+        self._handler = RequestHandler(
             window=self._window,
             seed=seed,
             language=language,
@@ -91,101 +97,102 @@ class Simulator:
             keep_alive_interval=keep_alive_interval,
             server_version=server_version,
             now=now,
-            answers=answers,
+            user_handlers=answers,
         )
         self._random = random.Random(seed)
         self._latency = latency if isinstance(latency, tuple) else (latency, latency)
-        self._silence = SILENCE * (keep_alive_interval or 10)
+        self._idle_timeout = IDLE_INTERVALS * (keep_alive_interval or 10)
         self._rsa_key = None if rsa_key is None else load_key(rsa_key)
         self._websocket = websocket
         self._websocket_key = websocket_key
         if websocket is not False:
-            self._speak_websocket()  # tells at once where a package for it is missing
+            self._websocket_codec()  # raises now if the extra is missing
         self._ssl = ssl_context
         self._faults = faults
-        self._conversations: dict[int, Conversation] = {}
+        self._connections: dict[int, SimulatedConnection] = {}
         self._next_conn_id = 1
         self._memory: MemoryDoor | None = None
         self._group: TaskGroup | None = None
-        self._coming_and_going = anyio.Lock()
+        self._restart_lock = anyio.Lock()
 
-    # ---- what tests read
+    # ---- What tests read
 
     @property
     def memory(self) -> MemoryDoor:
-        """A way in without sockets: ``connect(opend.memory)``."""
+        """A transport without sockets, as in ``connect(opend.memory)``."""
         if self._memory is None:
             raise RuntimeError("the simulator is not running: use async with")
         return self._memory
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
-        return len(self._conversations)
+        """Number of clients connected."""
+        return len(self._connections)
 
     @property
     def largest_window(self) -> int:
-        """The most requests of 3212 accepted in any closed window so far."""
+        """Largest number of 3212 requests accepted in any closed window so far."""
         return self._window.largest if self._window is not None else 0
 
-    # ---- what tests do
+    # ---- What tests do
 
     def disconnect_all(self) -> None:
-        """Hang up on every client. They may come back."""
-        for conversation in self._conversations.values():
-            conversation.close()
+        """Close all connections. Clients can connect again at once."""
+        for connection in self._connections.values():
+            connection.close()
 
     def push(self, proto_id: int, body: bytes) -> None:
-        """Say something unasked to every client."""
-        for conversation in self._conversations.values():
-            if conversation.ready:
-                conversation.push(proto_id, body)
+        """Send a message that is no reply to every client that completed its handshake."""
+        for connection in self._connections.values():
+            if connection.ready:
+                connection.push(proto_id, body)
 
     async def go_away(self) -> None:
-        """End every connection and refuse new ones, as OpenD does when it is ended."""
+        """Close all connections and refuse new ones, as OpenD does when it is stopped."""
         assert self._memory is not None
         self._memory.refusing = True
-        async with self._coming_and_going:
-            for door in self._doors:
-                await door.close()
+        async with self._restart_lock:
+            for listener in self._listeners:
+                await listener.close()
         self.disconnect_all()
 
     async def come_back(self) -> None:
-        """Listen again, at the same ports. What was counted stays counted. Repeatable."""
+        """Listen again, at the same ports. The rate limit's count is kept. Can be repeated."""
         assert self._memory is not None
         assert self._group is not None
-        # Two faults may make it vanish together, and each brings it back.
-        async with self._coming_and_going:
-            for door in self._doors:
-                if not door.listening:
-                    await door.open()
-                    self._group.start_soon(door.serve)
+        # Two faults may stop it together, and each of them restarts it.
+        async with self._restart_lock:
+            for listener in self._listeners:
+                if not listener.is_open:
+                    await listener.open()
+                    self._group.start_soon(listener.serve)
         self._memory.refusing = False
 
-    # ---- its life
+    # ---- Starting and stopping
 
     async def __aenter__(self) -> Self:
         self._clock = current_clock()
-        self._doors = [ListeningDoor(self.host, self.port, partial(self._talk, self._speak_tcp))]
+        handle_tcp = partial(self._serve_client, self._tcp_codec)
+        self._listeners = [TcpListener(self.host, self.port, handle_tcp)]
         if self._websocket is not False:
             port = 0 if self._websocket is True else self._websocket
-            talk = partial(self._talk, self._speak_websocket)
-            self._doors.append(ListeningDoor(self.host, port, talk, self._ssl))
+            handle = partial(self._serve_client, self._websocket_codec)
+            self._listeners.append(TcpListener(self.host, port, handle, self._ssl))
         try:
-            for door in self._doors:
-                await door.open()
+            for listener in self._listeners:
+                await listener.open()
         except BaseException:
-            await self._close_doors()
+            await self._close_listeners()
             raise
-        self.port = self._doors[0].port
-        if len(self._doors) > 1:
-            self.websocket_port = self._doors[1].port
+        self.port = self._listeners[0].port
+        if len(self._listeners) > 1:
+            self.websocket_port = self._listeners[1].port
         self._memory = MemoryDoor()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        self._group.start_soon(self._memory.serve, partial(self._talk, self._speak_tcp))
-        for door in self._doors:
-            self._group.start_soon(door.serve)
+        self._group.start_soon(self._memory.serve, handle_tcp)
+        for listener in self._listeners:
+            self._group.start_soon(listener.serve)
         return self
 
     async def __aexit__(
@@ -197,77 +204,80 @@ class Simulator:
         assert self._group is not None
         self._group.cancel_scope.cancel()
         try:
-            # Told of no exception, the group wraps none: the user's own leaves bare.
+            # Without the exception, so that the group does not wrap the user's own.
             await self._group.__aexit__(None, None, None)
         finally:
-            await self._close_doors()
+            await self._close_listeners()
 
-    async def _close_doors(self) -> None:
-        # Whoever is cancelled wants the sockets closed all the same: every one, though
-        # asyncio's own cancelling pierces a shield and ends one of the closings.
+    async def _close_listeners(self) -> None:
+        # Every one is closed even if cancelled: asyncio's own cancellation ignores the
+        # shield and interrupts one of the calls.
         with anyio.CancelScope(shield=True):
             async with AsyncExitStack() as stack:
-                for door in self._doors:
-                    stack.push_async_callback(door.close)
+                for listener in self._listeners:
+                    stack.push_async_callback(listener.close)
                 if self._memory is not None:
                     stack.push_async_callback(self._memory.aclose)
 
-    def _vanish(self, seconds: float) -> None:
-        """A fault: be away for so long."""
+    def _restart(self, seconds: float) -> None:
+        """Stop, and start again after some seconds, in a task of its own."""
 
-        async def away() -> None:
+        async def restart() -> None:
             await self.go_away()
             await anyio.sleep(seconds)
             await self.come_back()
 
         assert self._group is not None
-        self._group.start_soon(away)
+        self._group.start_soon(restart)
 
-    def _speak_tcp(self) -> Speech:
-        # Of the one seeded source: which key a connection gets is part of what can be replayed.
+    # ---- Connections
+
+    def _tcp_codec(self) -> Codec:
+        # From the one seeded source: a seed reproduces the session keys too.
         key, iv = (f"{self._random.getrandbits(64):016x}" for _ in range(2))
-        return TcpSpeech(self._gateway, self._rsa_key, key, iv)
+        return TcpCodec(self._handler, self._rsa_key, key, iv)
 
-    def _speak_websocket(self) -> Speech:
-        return WebSocketSpeech(self._gateway, self._websocket_key)
+    def _websocket_codec(self) -> Codec:
+        return WebSocketCodec(self._handler, self._websocket_key)
 
-    async def _talk(self, speak: Callable[[], Speech], stream: ByteStream) -> None:
+    async def _serve_client(self, make_codec: Callable[[], Codec], stream: ByteStream) -> None:
         conn_id = self._next_conn_id
         self._next_conn_id += 1
-        conversation = Conversation(
+        connection = SimulatedConnection(
             stream,
-            speak(),
-            self._gateway,
+            make_codec(),
+            self._handler,
             conn_id=conn_id,
-            silence=self._silence,
-            delays=self._delays,
+            idle_timeout=self._idle_timeout,
+            draw_delays=self._draw_delays,
             faults=self._faults,
-            go_away=self._vanish,
+            restart=self._restart,
             clock=self._clock,
             log=self.requests,
         )
-        self._conversations[conn_id] = conversation
+        self._connections[conn_id] = connection
         try:
-            await conversation.run()
+            await connection.run()
         finally:
-            del self._conversations[conn_id]
+            del self._connections[conn_id]
 
-    def _delays(self) -> tuple[float, float]:
+    def _draw_delays(self) -> tuple[float, float]:
+        """Seconds to the gateway and back, which add up to the latency."""
         low, high = self._latency
         if high == 0.0:
             return 0.0, 0.0
-        whole = self._random.uniform(low, high)
-        there = whole * self._random.random()
-        return there, whole - there
+        latency = self._random.uniform(low, high)
+        there = latency * self._random.random()
+        return there, latency - there
 
 
-def _check(
+def _check_arguments(
     language: str, quota: tuple[int, float] | None, latency: float | tuple[float, float]
 ) -> None:
     if language not in ("zh", "en"):
-        raise ValueError(f"language is 'zh' or 'en', not {language!r}")
+        raise ValueError(f"language must be 'zh' or 'en', not {language!r}")
     low, high = latency if isinstance(latency, tuple) else (latency, latency)
     if not 0 <= low <= high < math.inf:
-        raise ValueError(f"latency is seconds, or a (low, high) pair of them, not {latency!r}")
+        raise ValueError(f"latency must be seconds or a (low, high) pair, not {latency!r}")
     if quota is not None and not (quota[0] >= 1 and 0 < quota[1] < math.inf):
-        raise ValueError(f"quota is (calls, seconds) or None, not {quota!r}")
+        raise ValueError(f"quota must be (calls, seconds) or None, not {quota!r}")

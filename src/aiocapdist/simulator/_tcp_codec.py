@@ -1,8 +1,8 @@
-"""How the simulator's doors are spoken at: bytes in, requests out; replies in, bytes out."""
+"""OpenD's TCP transport: frames, encrypted if OpenD has a key."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
@@ -10,124 +10,81 @@ from .._pb import init_connect_pb2
 from .._protocol import catalog
 from .._protocol.ciphers import CLEAR, Algorithm, Cipher, Rsa, Unreadable, after_greeting
 from .._protocol.frames import PROTOBUF, FrameDecoder, digest_of, encode_frame
-from ._handlers import OK, Answer, Gateway
+from ._codec import MAX_REQUEST_BODY, Request
+from ._handlers import OK, Reply, RequestHandler
 from .faults import Fault
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-REQUEST_CAP = 65_536
 
+class TcpCodec:
+    """The codec of the TCP transport. See :class:`~aiocapdist.simulator._codec.Codec`.
 
-class Asked(NamedTuple):
-    """One request as it came. ``body`` is None where it is damaged, or cannot be opened."""
+    With an RSA key, the handshake must be encrypted with it; what follows is encrypted
+    with the session key, or not at all, as the client asks in its handshake.
+    """
 
-    proto_id: int
-    serial: int
-    body: bytes | None
-    protobuf: bool = True
+    handshake_id = catalog.INIT_CONNECT
+    closes_idle = True
 
-
-class Speech(Protocol):
-    """One connection's way of saying things."""
-
-    greeting: int
-    """The proto id that lets a client in."""
-
-    silence_ends: bool
-    """Whether OpenD hangs up on a client that has said nothing for long."""
-
-    @property
-    def broken(self) -> bool:
-        """Whether nothing more can be understood."""
-        ...
-
-    def feed(self, data: bytes) -> list[Asked]:
-        """Take in bytes; return the requests they complete."""
-        ...
-
-    def own_words(self) -> bytes:
-        """What the door itself has to send, unasked by any gateway."""
-        ...
-
-    def greet(self, body: bytes, conn_id: int) -> Answer:
-        """The answer to a greeting."""
-        ...
-
-    def encode(self, proto_id: int, serial: int, answer: Answer) -> bytes:
-        """The bytes of a reply or a push."""
-        ...
-
-    def let_in(self) -> None:
-        """The reply to the greeting is encoded: what follows may be said otherwise."""
-        ...
-
-    def spoil(self, fault: Fault, data: bytes) -> bytes:
-        """The bytes of a message as this fault leaves them; as they are where it cannot."""
-        ...
-
-
-class TcpSpeech:
-    """Frames; sealed where OpenD has a key, and then never in the clear."""
-
-    greeting = catalog.INIT_CONNECT
-    silence_ends = True
-
-    def __init__(self, gateway: Gateway, rsa_key: RSAPrivateKey | None, key: str, iv: str) -> None:
-        self._gateway = gateway
+    def __init__(
+        self, handler: RequestHandler, rsa_key: RSAPrivateKey | None, key: str, iv: str
+    ) -> None:
+        self._handler = handler
         self._cipher: Cipher = CLEAR if rsa_key is None else Rsa(rsa_key)
-        self._sealed = rsa_key is not None
+        self._encrypted = rsa_key is not None
         self._algorithm = Algorithm.CLEAR
         self._key = key
         self._iv = iv
-        self._decoder = FrameDecoder(lambda proto_id: REQUEST_CAP)
+        self._decoder = FrameDecoder(lambda proto_id: MAX_REQUEST_BODY)
 
     @property
     def broken(self) -> bool:
         return self._decoder.broken is not None
 
-    def feed(self, data: bytes) -> list[Asked]:
-        asked = []
+    def receive_data(self, data: bytes) -> list[Request]:
+        requests = []
         for frame in self._decoder.feed(data):
-            body = self._open(frame.body, frame.digest)
-            asked.append(Asked(frame.proto_id, frame.serial, body, frame.body_format == PROTOBUF))
-        return asked
+            body = self._decrypt(frame.body, frame.digest)
+            is_protobuf = frame.body_format == PROTOBUF
+            requests.append(Request(frame.proto_id, frame.serial, body, is_protobuf))
+        return requests
 
-    def _open(self, sealed: bytes, digest: bytes) -> bytes | None:
-        try:
-            body = self._cipher.open(sealed)
-        except Unreadable:
-            return None
-        return body if digest_of(body) == digest else None
-
-    def own_words(self) -> bytes:
+    def data_to_send(self) -> bytes:
         return b""
 
-    def greet(self, body: bytes, conn_id: int) -> Answer:
+    def handle_handshake(self, body: bytes, conn_id: int) -> Reply:
         try:
             request = init_connect_pb2.Request.FromString(body)
         except DecodeError:
-            return self._gateway.invalid()
+            return self._handler.invalid()
         if not request.IsInitialized():
-            return self._gateway.invalid()
-        if self._sealed:
-            # Without a key, OpenD ignores what is asked for and answers in the clear.
+            return self._handler.invalid()
+        if self._encrypted:
+            # Without a key, OpenD ignores the algorithm asked for and replies in the clear.
             try:
                 self._algorithm = Algorithm(request.c2s.packetEncAlgo)
             except ValueError:
-                return self._gateway.invalid()
-        s2c = self._gateway.introduction(conn_id)
+                return self._handler.invalid()
+        s2c = self._handler.init_connect(conn_id)
         s2c.connAESKey = self._key
         if self._algorithm is not Algorithm.FTAES_ECB:
             s2c.aesCBCiv = self._iv
         response = init_connect_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Answer(response.SerializeToString(), "answered")
+        return Reply(response.SerializeToString(), "answered")
 
-    def encode(self, proto_id: int, serial: int, answer: Answer) -> bytes:
-        body = answer.body
+    def handshake_completed(self) -> None:
+        if self._algorithm is not Algorithm.CLEAR:
+            self._cipher = after_greeting(self._algorithm, self._key, self._iv)
+        elif self._encrypted:
+            self._cipher = CLEAR  # the client asked for no encryption after the handshake
+
+    def encode(self, proto_id: int, serial: int, reply: Reply) -> bytes:
+        body = reply.body
         return encode_frame(proto_id, serial, self._cipher.seal(body), digest_of(body))
 
-    def spoil(self, fault: Fault, data: bytes) -> bytes:
+    def corrupt(self, fault: Fault, data: bytes) -> bytes:
         if fault is Fault.BAD_DIGEST:
             return data[:16] + bytes(byte ^ 0xFF for byte in data[16:36]) + data[36:]
         if fault is Fault.BAD_MAGIC:
@@ -136,8 +93,9 @@ class TcpSpeech:
             return data[:12] + b"\xff\xff\xff\xff" + data[16:]
         return data
 
-    def let_in(self) -> None:
-        if self._algorithm is not Algorithm.CLEAR:
-            self._cipher = after_greeting(self._algorithm, self._key, self._iv)
-        elif self._sealed:
-            self._cipher = CLEAR  # the client asked for no encryption after the greeting
+    def _decrypt(self, data: bytes, digest: bytes) -> bytes | None:
+        try:
+            body = self._cipher.open(data)
+        except Unreadable:
+            return None
+        return body if digest_of(body) == digest else None

@@ -1,4 +1,4 @@
-"""The simulator's WebSocket door: the upgrade, and envelopes in binary messages."""
+"""OpenD's WebSocket transport: the upgrade, and envelopes in binary messages."""
 
 from __future__ import annotations
 
@@ -10,88 +10,91 @@ from .._extras import needs_extra
 from .._pb import init_websocket_pb2
 from .._protocol import catalog
 from .._protocol.websocket import REPLY_HEAD, REQUEST_HEAD, SIGN, key_digest
-from ._handlers import OK, Answer, Gateway
-from ._tcp_codec import REQUEST_CAP, Asked
+from ._codec import MAX_REQUEST_BODY, Request
+from ._handlers import OK, Reply, RequestHandler
 from .faults import Fault
 
-_SILENT = logging.Logger("aiocapdist.simulator.websocket")  # noqa: LOG001 - see the client's
-_SILENT.disabled = True
-_ENDLESS = b"\x82\x7f" + (2**40).to_bytes(8, "big")  # a binary frame of a TiB
-_WRONG_KEY = 4  # which number OpenD gives is not known; the vendor's client asks for 0 or not
+# A logger outside the tree: nothing that an application configures makes it log keys.
+_NO_LOG = logging.Logger("aiocapdist.simulator.websocket")  # noqa: LOG001
+_NO_LOG.disabled = True
+_OVER_LONG_FRAME = b"\x82\x7f" + (2**40).to_bytes(8, "big")  # announces a TiB
+_WRONG_KEY = 4  # OpenD's own number is not known; clients only compare with 0
 
 
-class WebSocketSpeech:
-    """See :class:`~aiocapdist.simulator._tcp_codec.Speech`."""
+class WebSocketCodec:
+    """The codec of the WebSocket transport. See :class:`~aiocapdist.simulator._codec.Codec`."""
 
-    greeting = catalog.INIT_WEBSOCKET
-    silence_ends = False  # the vendor's own client says nothing of itself here
+    handshake_id = catalog.INIT_WEBSOCKET
+    closes_idle = False  # the vendor's own client sends no keep-alives here
 
-    def __init__(self, gateway: Gateway, key: str) -> None:
-        with needs_extra("ws", "the WebSocket door"):
+    def __init__(self, handler: RequestHandler, key: str) -> None:
+        with needs_extra("ws", "the WebSocket transport"):
             from websockets.frames import Frame, Opcode
-            from websockets.http11 import Request
+            from websockets.http11 import Request as UpgradeRequest
             from websockets.protocol import State
             from websockets.server import ServerProtocol
-        self._protocol = ServerProtocol(max_size=REQUEST_CAP + REQUEST_HEAD.size, logger=_SILENT)
-        self._gateway = gateway
+        self._protocol = ServerProtocol(
+            max_size=MAX_REQUEST_BODY + REQUEST_HEAD.size, logger=_NO_LOG
+        )
+        self._handler = handler
         self._key_digest = key_digest(key)
-        self._open = State.OPEN
-        self._request = Request
+        self._open_state = State.OPEN
+        self._upgrade_request = UpgradeRequest
         self._frame = Frame
-        self._data = (Opcode.BINARY, Opcode.CONT)
-        self._parts: list[bytes] = []
+        self._data_opcodes = (Opcode.BINARY, Opcode.CONT)
+        self._fragments: list[bytes] = []
         self.broken = False
 
-    def feed(self, data: bytes) -> list[Asked]:
+    def receive_data(self, data: bytes) -> list[Request]:
         protocol = self._protocol
         protocol.receive_data(data)
-        asked: list[Asked] = []
+        requests: list[Request] = []
         for event in protocol.events_received():
-            if isinstance(event, self._request):
+            if isinstance(event, self._upgrade_request):
                 protocol.send_response(protocol.accept(event))
-            elif isinstance(event, self._frame) and event.opcode in self._data:
-                self._parts.append(bytes(event.data))
+            elif isinstance(event, self._frame) and event.opcode in self._data_opcodes:
+                self._fragments.append(bytes(event.data))
                 if event.fin:
-                    asked.extend(self._take(b"".join(self._parts)))
-                    self._parts.clear()
+                    requests.extend(self._decode(b"".join(self._fragments)))
+                    self._fragments.clear()
         if protocol.handshake_exc or protocol.parser_exc or protocol.close_expected():
             self.broken = True
-        return asked
+        return requests
 
-    def _take(self, message: bytes) -> list[Asked]:
+    def data_to_send(self) -> bytes:
+        return b"".join(self._protocol.data_to_send())
+
+    def handle_handshake(self, body: bytes, conn_id: int) -> Reply:
+        try:
+            request = init_websocket_pb2.Request.FromString(body)
+        except DecodeError:
+            return self._handler.invalid()
+        if self._key_digest and request.c2s.websocketKey != self._key_digest:
+            return Reply(b"", "wrong key", error=_WRONG_KEY, error_text="wrong key")
+        s2c = init_websocket_pb2.S2C(serverTime=self._handler.unix_time, connID=conn_id)
+        response = init_websocket_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Reply(response.SerializeToString(), "answered")
+
+    def handshake_completed(self) -> None:
+        """The encoding is the same after the handshake."""
+
+    def encode(self, proto_id: int, serial: int, reply: Reply) -> bytes:
+        if self._protocol.state is self._open_state:
+            text = reply.error_text.encode()[:20]
+            head = REPLY_HEAD.pack(SIGN, proto_id, serial, reply.error, text)
+            self._protocol.send_binary(head + reply.body)
+        return self.data_to_send()
+
+    def corrupt(self, fault: Fault, data: bytes) -> bytes:
+        if fault is Fault.BAD_MAGIC:
+            return data.replace(SIGN, SIGN.upper(), 1)
+        if fault is Fault.OVER_LONG:
+            return _OVER_LONG_FRAME + data
+        return data
+
+    def _decode(self, message: bytes) -> list[Request]:
         if len(message) < REQUEST_HEAD.size or not message.startswith(SIGN):
             self.broken = True
             return []
         _, proto_id, serial = REQUEST_HEAD.unpack_from(message)
-        return [Asked(proto_id, serial, message[REQUEST_HEAD.size :])]
-
-    def own_words(self) -> bytes:
-        return b"".join(self._protocol.data_to_send())
-
-    def greet(self, body: bytes, conn_id: int) -> Answer:
-        try:
-            request = init_websocket_pb2.Request.FromString(body)
-        except DecodeError:
-            return self._gateway.invalid()
-        if self._key_digest and request.c2s.websocketKey != self._key_digest:
-            return Answer(b"", "wrong key", error=_WRONG_KEY, error_text="wrong key")
-        s2c = init_websocket_pb2.S2C(serverTime=self._gateway.utc, connID=conn_id)
-        response = init_websocket_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Answer(response.SerializeToString(), "answered")
-
-    def encode(self, proto_id: int, serial: int, answer: Answer) -> bytes:
-        if self._protocol.state is self._open:
-            text = answer.error_text.encode()[:20]
-            head = REPLY_HEAD.pack(SIGN, proto_id, serial, answer.error, text)
-            self._protocol.send_binary(head + answer.body)
-        return self.own_words()
-
-    def spoil(self, fault: Fault, data: bytes) -> bytes:
-        if fault is Fault.BAD_MAGIC:
-            return data.replace(SIGN, SIGN.upper(), 1)
-        if fault is Fault.OVER_LONG:
-            return _ENDLESS + data
-        return data
-
-    def let_in(self) -> None:
-        """Nothing changes."""
+        return [Request(proto_id, serial, message[REQUEST_HEAD.size :])]

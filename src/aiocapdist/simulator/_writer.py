@@ -1,4 +1,4 @@
-"""One connection's writer: sends bytes at once, or when their time has come."""
+"""The sending side of one connection: bytes that go out now, and actions for later."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ import anyio
 from anyio.abc import ByteStream
 
 
-class Outbox:
-    """Everything that one connection has to do later, in one task and one heap."""
+class ConnectionWriter:
+    """Send bytes and run scheduled actions of one connection, in one task with one heap."""
 
     def __init__(self, stream: ByteStream, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._clock = clock
-        self._ready: list[bytes] = []
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = 0
-        self._something = anyio.Event()
-        self._hushed = False
-        self._at_last: Callable[[], Awaitable[None]] | None = None
-        self._closing: Callable[[], None] | None = None
+        self._buffer: list[bytes] = []
+        self._scheduled: list[tuple[float, int, Callable[[], None]]] = []
+        self._schedule_number = 0
+        self._wake_up = anyio.Event()
+        self._muted = False
+        self._when_flushed: Callable[[], Awaitable[None]] | None = None
+        self._close: Callable[[], None] | None = None
 
     def send(self, data: bytes) -> None:
-        """Send this with whatever else is ready."""
-        if not self._hushed:
-            self._ready.append(data)
-            self._something.set()
+        """Queue bytes to be sent; they are dropped if the writer is muted."""
+        if not self._muted:
+            self._buffer.append(data)
+            self._wake_up.set()
 
-    def later(self, due: float, action: Callable[[], None]) -> None:
+    def call_at(self, due: float, action: Callable[[], None]) -> None:
         """Call ``action`` when the clock reaches ``due``."""
-        self._number += 1
-        heapq.heappush(self._later, (due, self._number, action))
-        self._something.set()
+        self._schedule_number += 1
+        heapq.heappush(self._scheduled, (due, self._schedule_number, action))
+        self._wake_up.set()
 
-    def hush(self, at_last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Send what is ready and nothing after it; then do ``at_last``."""
-        self._hushed = True
-        self._at_last = at_last
-        self._something.set()
+    def mute(self, when_flushed: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Send what is queued and nothing after it, then await ``when_flushed``."""
+        self._muted = True
+        self._when_flushed = when_flushed
+        self._wake_up.set()
 
-    def last_words(self, data: bytes, close: Callable[[], None]) -> None:
-        """Send this and nothing after it; then ``close``."""
+    def send_last(self, data: bytes, close: Callable[[], None]) -> None:
+        """Send these bytes and nothing after them, then call ``close``."""
         self.send(data)
-        self._hushed = True
-        self._closing = close
+        self._muted = True
+        self._close = close
 
     async def run(self) -> None:
-        """Do it, until cancelled or until the stream breaks."""
+        """Send and run what is due until cancelled, or until the stream breaks."""
         while True:
-            self._something = anyio.Event()
-            self._act()
-            if self._ready:
-                data = b"".join(self._ready)
-                self._ready.clear()
+            self._wake_up = anyio.Event()
+            self._run_due_actions()
+            if self._buffer:
+                data = b"".join(self._buffer)
+                self._buffer.clear()
                 await self._stream.send(data)
                 continue
-            if self._closing is not None:
-                self._closing()
-            if self._at_last is not None:
-                at_last, self._at_last = self._at_last, None
-                await at_last()
-            due = self._later[0][0] if self._later else math.inf
+            if self._close is not None:
+                self._close()
+            if self._when_flushed is not None:
+                when_flushed, self._when_flushed = self._when_flushed, None
+                await when_flushed()
+            due = self._scheduled[0][0] if self._scheduled else math.inf
             with anyio.CancelScope(deadline=due):
-                await self._something.wait()
+                await self._wake_up.wait()
 
-    def _act(self) -> None:
-        while self._later and self._later[0][0] <= self._clock():
-            heapq.heappop(self._later)[2]()
+    def _run_due_actions(self) -> None:
+        while self._scheduled and self._scheduled[0][0] <= self._clock():
+            heapq.heappop(self._scheduled)[2]()
