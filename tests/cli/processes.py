@@ -1,4 +1,4 @@
-"""Running the real command, and a simulator beside it."""
+"""Run the real command in a process of its own, and a simulator beside it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ COMMAND = (sys.executable, "-W", "error", "-m", "aiocapdist")
 
 
 @contextmanager
-def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """The command, running. At the deadline, or at the end, it is killed if it still does."""
+def start_command(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start the command; it is killed at the deadline or at the end of the body."""
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen([*COMMAND, *arguments], encoding="utf-8", **(pipes | options)) as process:
         watchdog = Timer(DEADLINE, process.kill)
@@ -31,16 +31,16 @@ def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def command(*arguments: str, **options: Any) -> tuple[int, str, str]:
-    """Run the command to its end: exit code, standard output, standard error."""
-    with started(*arguments, **options) as process:
+def run_command(*arguments: str, **options: Any) -> tuple[int, str, str]:
+    """Run the command to its end; return exit code, standard output, standard error."""
+    with start_command(*arguments, **options) as process:
         out, err = process.communicate(timeout=DEADLINE)
     return process.returncode, out, err
 
 
 @contextmanager
 def simulator(**options: Any) -> Iterator[Simulator]:
-    """A simulator on a thread of its own, for commands run in this thread."""
+    """Run a simulator in a thread of its own, for commands run in this thread."""
     with start_blocking_portal() as portal:
         with portal.wrap_async_context_manager(Simulator(**options)) as opend:
             yield opend

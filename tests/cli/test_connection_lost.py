@@ -1,4 +1,4 @@
-"""OpenD lost in the middle of a list."""
+"""OpenD goes away in the middle of a list."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from contextlib import ExitStack
 
 import pytest
 
-from aiocapdist.cli import reconnect_timeout as _patience
-from aiocapdist.cli import sweep as _ask
+from aiocapdist.cli import sweep
 from aiocapdist.cli.app import run
-from aiocapdist.cli.reconnect_timeout import Patience
+from aiocapdist.cli.sweep import ReconnectDeadline
 
 from .processes import simulator
 
 
-def test_lost_for_good_the_codes_left_have_failed(
+def test_if_opend_stays_away_the_remaining_codes_fail(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_patience, "PATIENCE", 0.5)
-    monkeypatch.setattr(_ask, "LOOK", 0.05)
+    monkeypatch.setattr(sweep, "RECONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(sweep, "CHECK_INTERVAL", 0.05)
     under_way = threading.Event()
 
     def delays() -> Iterator[tuple[float, float]]:
@@ -61,10 +60,10 @@ def test_lost_for_good_the_codes_left_have_failed(
     assert "it did not come back within 0.5 s" in lines[0]
 
 
-def test_an_opend_that_takes_its_time_is_not_given_up(
+def test_a_slow_opend_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ask, "LOOK", 0.02)
+    monkeypatch.setattr(sweep, "CHECK_INTERVAL", 0.02)
     with simulator(latency=0.3) as opend:
         where = f"127.0.0.1:{opend.port}"
         assert run(["get", "HK.1", "HK.2", "--address", where, "--format", "json"]) == 0
@@ -73,7 +72,7 @@ def test_an_opend_that_takes_its_time_is_not_given_up(
     assert err == ""
 
 
-def test_patience_is_spent_only_while_opend_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_deadline_counts_from_each_loss(capsys: pytest.CaptureFixture[str]) -> None:
     moments = [
         ("ready", 0.0),
         ("reconnecting", 1000.0),
@@ -85,9 +84,9 @@ def test_patience_is_spent_only_while_opend_is_gone(capsys: pytest.CaptureFixtur
         ("reconnecting", 1122.0),
     ]
     seen: list[bool] = []
-    patience = Patience(lambda: moments[len(seen)][0], lambda: moments[len(seen)][1])
+    deadline = ReconnectDeadline(lambda: moments[len(seen)][0], lambda: moments[len(seen)][1])
     for _ in moments:
-        seen.append(patience.exhausted())
+        seen.append(deadline.is_over())
     assert seen == [False] * 7 + [True]
     lost = "aiocapdist: the connection to OpenD is lost; trying again for 60 s"
     back = "aiocapdist: connected to OpenD again"

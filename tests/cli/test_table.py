@@ -1,4 +1,4 @@
-"""What the table looks like."""
+"""The table of one security."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from rich.console import Console
 
 from aiocapdist import CapitalDistribution, Market
-from aiocapdist.cli.bars import ASCII, BLOCKS, Bar
-from aiocapdist.cli.table import CURRENCIES, amount, block
+from aiocapdist.cli.table import ASCII, BLOCKS, CURRENCIES, amount, bar, figures_lines
 
 FIGURES: dict[str, Any] = {
     "code": "HK.00700",
@@ -27,7 +26,7 @@ FIGURES: dict[str, Any] = {
     "capital_out_small": 7.2e7,
     "updated_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
 }
-IN_THE_DOCS = """\
+TABLE_IN_DOCS = """\
 HK.00700  in HKD, as of 2026-01-02 03:04:05 UTC
 main net +85.0M HKD, +8.0% of all money moved  (super + big, in less out)
 
@@ -42,14 +41,15 @@ all         547M                                      520M    -26.6M
 """
 
 
-def shown(width: int = 80, *, colour: str | None = None, **changes: Any) -> str:
-    """The block as a file of this width gets it, without blanks at the ends of lines."""
+def rendered(width: int = 80, *, colour: str | None = None, **changes: Any) -> str:
+    """Return the table as a file of this width gets it, without trailing blanks."""
     file = io.StringIO()
     system: Any = colour
     console = Console(
         file=file, width=width, highlight=False, color_system=system, force_terminal=bool(colour)
     )
-    console.print(block(CapitalDistribution(**{**FIGURES, **changes})))
+    for line in figures_lines(CapitalDistribution(**{**FIGURES, **changes}), width, BLOCKS):
+        console.print(line)
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
@@ -58,64 +58,64 @@ def old_opend(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_block_is_that_of_the_docs(width: int) -> None:
-    assert shown(width) == IN_THE_DOCS + "\n"
+def test_the_table_is_that_of_the_docs(width: int) -> None:
+    assert rendered(width) == TABLE_IN_DOCS + "\n"
 
 
-def test_the_docs_show_the_same_block() -> None:
+def test_the_docs_show_the_same_table() -> None:
     page = Path(__file__).parents[2] / "docs" / "cli.md"
-    assert f"```text\n{IN_THE_DOCS}```" in page.read_text("utf-8")
+    assert f"```text\n{TABLE_IN_DOCS}```" in page.read_text("utf-8")
 
 
 def test_a_narrow_terminal_gets_shorter_bars_and_every_figure() -> None:
-    text = shown(60)
+    text = rendered(60)
     assert max(map(len, text.splitlines())) <= 60
     lines = [line for line in text.splitlines() if "│" in line]
     assert len({line.index("│") for line in lines}) == 1
     assert "▐███████│██████████" in lines[0]
-    wide = IN_THE_DOCS.replace("█", "").replace("▐", "").replace("▌", "").split()
+    wide = TABLE_IN_DOCS.replace("█", "").replace("▐", "").replace("▌", "").split()
     narrow = text.replace("█", "").replace("▐", "").replace("▌", "").split()
     assert [word for word in narrow if word[0] != "─"] == [w for w in wide if w[0] != "─"]
 
 
-def test_an_old_opend_tells_no_super_orders_and_the_main_net_says_so() -> None:
-    text = shown(120, **old_opend())
+def test_without_super_orders_the_main_net_says_so() -> None:
+    text = rendered(120, **old_opend())
     assert "main net -11.0M HKD, -3.1% of all money moved" in text
-    assert "(big, in less out; this OpenD tells no super orders)" in text
+    assert "(big, in less out; this OpenD reports no super orders)" in text
     assert [line.split() for line in text.splitlines() if line.startswith("super")] == [
-        ["super", "-", "not", "told", "-", "-"]
+        ["super", "-", "not", "reported", "-", "-"]
     ]
 
 
-def test_nothing_moved_is_no_share() -> None:
+def test_if_no_money_moved_there_is_no_share() -> None:
     nothing = {name: 0.0 for name in FIGURES if name.startswith("capital_")}
-    text = shown(**nothing)
+    text = rendered(**nothing)
     assert "main net 0 HKD, no money moved  (super + big, in less out)" in text
     assert "█" not in text
 
 
-def test_direction_needs_no_colour_but_has_it() -> None:
-    text = shown(colour="standard")
+def test_inflow_and_outflow_have_colours_on_a_terminal() -> None:
+    text = rendered(colour="standard")
     assert "\x1b[31m" in text
     assert "\x1b[1;32m+85.0M HKD\x1b[0m" in text
-    assert "\x1b[1;31m-11.0M HKD\x1b[0m" in shown(colour="standard", **old_opend())
+    assert "\x1b[1;31m-11.0M HKD\x1b[0m" in rendered(colour="standard", **old_opend())
 
 
 @pytest.mark.parametrize(
     ("changes", "title"),
     [
         ({"updated_at": None, "update_time": "2026-01-02 11:04:05"},
-         "HK.00700  in HKD, as of 2026-01-02 11:04:05, time zone not told"),
+         "HK.00700  in HKD, as of 2026-01-02 11:04:05, time zone unknown"),
         ({"updated_at": None}, "HK.00700  in HKD"),
         ({"updated_at": None, "market": Market.FX, "code": "FX.[red]"}, "FX.[red]"),
     ],
 )  # fmt: skip
-def test_the_title_says_what_is_known(changes: dict[str, Any], title: str) -> None:
-    assert shown(**changes).splitlines()[0] == title
+def test_the_title_has_currency_and_time_if_known(changes: dict[str, Any], title: str) -> None:
+    assert rendered(**changes).splitlines()[0] == title
 
 
-def test_a_market_without_one_currency_names_none() -> None:
-    assert "main net +85.0M, +8.0%" in shown(market=Market.FX)
+def test_a_market_without_one_currency_shows_none() -> None:
+    assert "main net +85.0M, +8.0%" in rendered(market=Market.FX)
     assert set(Market) - set(CURRENCIES) == {Market.FX, Market.CC, Market.EC}
 
 
@@ -140,7 +140,7 @@ def test_a_market_without_one_currency_names_none() -> None:
         (-9.87e15, "-9870T"),
     ],
 )
-def test_amounts_are_short_and_rounded_to_three_digits(value: float, text: str) -> None:
+def test_amounts_are_rounded_to_three_digits(value: float, text: str) -> None:
     assert amount(value, sign=True) == text
     assert amount(value) == text.removeprefix("+")
 
@@ -156,15 +156,15 @@ def test_amounts_are_short_and_rounded_to_three_digits(value: float, text: str) 
         (200, -5, "████│    "),
     ],
 )
-def test_a_bar_is_to_scale_and_what_is_not_nothing_shows(
+def test_a_bar_is_to_scale_and_small_amounts_are_visible(
     outflow: float, inflow: float, text: str
 ) -> None:
-    assert Bar(outflow, inflow, 100).drawn(4, BLOCKS).plain == text
+    assert bar(outflow, inflow, 100, 4, BLOCKS).plain == text
 
 
-def test_a_bar_without_block_characters() -> None:
-    assert Bar(37.5, 12.5, 100).drawn(4, ASCII).plain == "  ##|#   "
+def test_a_bar_in_ascii() -> None:
+    assert bar(37.5, 12.5, 100, 4, ASCII).plain == "  ##|#   "
 
 
-def test_nothing_at_all_is_an_empty_bar() -> None:
-    assert Bar(0, 0, 0).drawn(2, BLOCKS).plain == "  │  "
+def test_a_bar_of_no_amounts_is_empty() -> None:
+    assert bar(0, 0, 0, 2, BLOCKS).plain == "  │  "

@@ -1,4 +1,4 @@
-"""``get`` through the other doors of OpenD."""
+"""``get`` over encrypted TCP and WebSockets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..support.doors import WEBSOCKET_KEY, OpenDoor, rsa_pem
 
 
 def get(door: OpenDoor, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, Any, str]:
-    """The exit code, what was printed as JSON, and the lines on standard error."""
+    """Return the exit code, the JSON printed, and the lines on standard error."""
 
-    # The simulator in a thread of its own: the command wants the main one, for its signals.
+    # The simulator in a thread of its own: the run_command wants the main one, for its signals.
     with start_blocking_portal() as portal:
         with portal.wrap_async_context_manager(door.opend()) as opend:
             where = f"{door.name}://127.0.0.1:{opend.websocket_port or opend.port}"
@@ -27,7 +27,7 @@ def get(door: OpenDoor, capsys: pytest.CaptureFixture[str], *options: str) -> tu
     return code, json.loads(printed.out) if printed.out.strip() else None, printed.err
 
 
-def test_an_encrypted_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_get_over_encrypted_tcp(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     key = tmp_path / "key.pem"
     key.touch(mode=0o600)
     key.write_bytes(rsa_pem())
@@ -36,7 +36,7 @@ def test_an_encrypted_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert answers[0]["code"] == "HK.00700"
 
 
-def test_a_websocket_with_its_key_in_the_environment(
+def test_get_over_a_websocket_with_the_key_in_the_environment(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_WEBSOCKET_KEY", WEBSOCKET_KEY)
@@ -45,7 +45,7 @@ def test_a_websocket_with_its_key_in_the_environment(
     assert answers[0]["code"] == "HK.00700"
 
 
-def test_a_key_in_the_environment_does_not_disturb_another_door(
+def test_a_key_in_the_environment_is_ignored_over_tcp(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_WEBSOCKET_KEY", WEBSOCKET_KEY)
@@ -53,17 +53,17 @@ def test_a_key_in_the_environment_does_not_disturb_another_door(
     assert code == 0
 
 
-def test_a_wrong_key_is_not_reached_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, told = get(OpenDoor("ws"), capsys, "--websocket-key", "not the key")
+def test_a_wrong_key_is_reported_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, messages = get(OpenDoor("ws"), capsys, "--websocket-key", "not the key")
     assert code == 3
-    assert "wrong key" in told
-    assert "not the key" not in told
+    assert "wrong key" in messages
+    assert "not the key" not in messages
 
 
-def test_a_key_file_that_is_not_there_is_wrong_usage(
+def test_a_missing_key_file_is_wrong_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "none.pem")
-    code, _, told = get(OpenDoor("tcp"), capsys, "--rsa-key", missing)
+    code, _, messages = get(OpenDoor("tcp"), capsys, "--rsa-key", missing)
     assert code == 2
-    assert told.startswith("aiocapdist: unusable rsa_key: ")
+    assert messages.startswith("aiocapdist: unusable rsa_key: ")

@@ -1,4 +1,4 @@
-"""Ctrl-C, in one place: it ends the waiting, and what comes after still runs."""
+"""Ctrl-C and SIGTERM: cancel the running command, so that it can finish its output."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible() -> Iterator[anyio.CancelScope]:
-    """Ctrl-C and SIGTERM cancel what is inside; the scope's ``cancelled_caught`` tells.
+def cancel_on_signal() -> Iterator[anyio.CancelScope]:
+    """Cancel the body on Ctrl-C or SIGTERM; the scope's ``cancelled_caught`` is then True.
 
-    Plain handlers rather than the loop's own, which Windows does not have. What whoever
-    started us has set to be ignored stays so: a shell's background job survives the
-    Ctrl-C that is meant for another.
+    Uses plain signal handlers, since Windows has no event loop handlers. Signals that the
+    parent process set to be ignored stay ignored: a shell's background job must not end
+    on the Ctrl-C meant for another program.
     """
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
 
         def interrupt(number: int, frame: object) -> None:
-            # Through the loop, so that it wakes if it sleeps.
-            loop.call_soon_threadsafe(scope.cancel)
+            loop.call_soon_threadsafe(scope.cancel)  # wakes a sleeping loop too
 
-        heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-        before = [(each, signal.signal(each, interrupt)) for each in heeded]
+        handled = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        previous = [(each, signal.signal(each, interrupt)) for each in handled]
         try:
             yield scope
         finally:
-            for each, handler in before:
+            for each, handler in previous:
                 signal.signal(each, handler)

@@ -1,84 +1,81 @@
-"""The formats of ``get``: each takes outcomes as they come and ends when they end."""
+"""Output formats: each takes outcomes as they come, and finishes after the last."""
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-from rich.console import Console
+from ..models import CapitalDistribution, Outcome
+from .formats import Format
+from .streams import report, write
 
-from ..models import Outcome
-from .records import FIELDS, figures_record, outcome_record
-from .stderr import say
-from .stdout import as_json, write
-from .table import block
-
-Format = Literal["table", "json", "jsonl", "csv"]
+FIELDS = [*CapitalDistribution.model_fields, *CapitalDistribution.model_computed_fields]
 
 
 class Output(Protocol):
-    """One way of writing outcomes down: answers on standard output."""
+    """One format, written to standard output."""
 
     def add(self, outcome: Outcome) -> None:
-        """An outcome has come."""
+        """Take in one outcome."""
 
-    def end(self) -> None:
-        """No further one will."""
+    def finish(self) -> None:
+        """Write what is still held back. Called once, after the last outcome."""
 
 
-def output(kind: Format, codes: Sequence[str]) -> Output:
-    """The output of this kind."""
+def make_output(format: Format, codes: Sequence[str]) -> Output:
+    """Return the output for this format; ``codes`` is the order of the JSON array."""
     makers: dict[str, Callable[[], Output]] = {
         "table": TableOutput,
         "json": lambda: JsonOutput(codes),
-        "jsonl": JsonlOutput,
+        "jsonl": JsonLinesOutput,
         "csv": CsvOutput,
     }
-    return makers[kind]()
+    return makers[format]()
 
 
-def complain(outcome: Outcome) -> None:
-    """One line about a code that failed."""
+def report_failure(outcome: Outcome) -> None:
+    """Report a code that failed, on one line."""
     text = str(outcome.error)
-    say(text if outcome.code in text else f"{outcome.code}: {text}")
+    report(text if outcome.code in text else f"{outcome.code}: {text}")
 
 
 class TableOutput:
-    """A block for each security."""
+    """A table for each security; failures on standard error alone."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stdout, highlight=False)
+        from .table import FiguresTable
+
+        self._table = FiguresTable(sys.stdout)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
-            complain(outcome)
-            return
-        # Captured, and then written as all else is: what progress shows makes room for it,
-        # and a reader that has gone is met in one way.
-        with self._console.capture() as captured:
-            self._console.print(block(outcome.value))
-        write(captured.get())
+            report_failure(outcome)
+        else:
+            # Rendered first and then written as in all formats, so that a progress bar
+            # makes room for it and write errors are handled in one place.
+            write(self._table.render(outcome.value))
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing is held back."""
 
 
-class JsonlOutput:
-    """An object on each line, as they come; failures as well."""
+class JsonLinesOutput:
+    """One object per line, failures included."""
 
     def add(self, outcome: Outcome) -> None:
-        write(f"{as_json(outcome_record(outcome))}\n")
+        write(f"{to_json(outcome_record(outcome))}\n")
         if outcome.error is not None:
-            complain(outcome)
+            report_failure(outcome)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing is held back."""
 
 
 class JsonOutput:
-    """One array in the order of the codes, at the end; failures as well."""
+    """One array in the order of the codes, written at the end, failures included."""
 
     def __init__(self, codes: Sequence[str]) -> None:
         self._codes = codes
@@ -87,29 +84,48 @@ class JsonOutput:
     def add(self, outcome: Outcome) -> None:
         self._outcomes[outcome.code] = outcome
         if outcome.error is not None:
-            complain(outcome)
+            report_failure(outcome)
 
-    def end(self) -> None:
-        came = [self._outcomes[code] for code in self._codes if code in self._outcomes]
-        write(f"{as_json([outcome_record(outcome) for outcome in came], indent=2)}\n")
+    def finish(self) -> None:
+        outcomes = [self._outcomes[code] for code in self._codes if code in self._outcomes]
+        write(f"{to_json([outcome_record(outcome) for outcome in outcomes], indent=2)}\n")
 
 
 class CsvOutput:
-    """A row for each security that was answered, below a head."""
+    """A header, then a row for each security that was answered."""
 
     def __init__(self) -> None:
         self._writer = csv.DictWriter(self, FIELDS, lineterminator="\n")
         self._writer.writeheader()
 
     def write(self, row: str) -> None:
-        """What the writer writes to."""
+        """Write one line; called by the csv writer."""
         write(row)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
-            complain(outcome)
+            report_failure(outcome)
         else:
             self._writer.writerow(figures_record(outcome.value))
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing is held back."""
+
+
+def figures_record(figures: CapitalDistribution) -> dict[str, Any]:
+    """Return the figures by name: exact numbers, times in ISO 8601, the market by name."""
+    return {**figures.model_dump(mode="json"), "market": figures.market.name}
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """Return the figures by name, or the code and its error."""
+    if outcome.value is not None:
+        return figures_record(outcome.value)
+    kind = type(outcome.error).__name__
+    return {"code": outcome.code, "error": {"type": kind, "message": str(outcome.error)}}
+
+
+def to_json(data: object, indent: int | None = None) -> str:
+    """Return JSON in characters that standard output can encode."""
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    return json.dumps(data, ensure_ascii=ascii_only, indent=indent)

@@ -1,19 +1,19 @@
-"""``aiocapdist simulate``: an OpenD without an account, for trying things out."""
+"""``aiocapdist simulate``: a simulated OpenD, for use without an account."""
 
 from __future__ import annotations
 
 import math
 from contextlib import AsyncExitStack
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import anyio
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ...simulator import Simulator
 from ..exit_codes import NOT_REACHED, OK, USAGE
-from ..interrupt import interruptible
-from ..stderr import say
+from ..streams import report, write
+
+if TYPE_CHECKING:
+    from ...simulator import Simulator
 
 
 def simulate(
@@ -27,50 +27,54 @@ def simulate(
 ) -> int:
     """Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.
 
-    For example: aiocapdist simulate --port 11111
-
-    Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on.
-
     Parameters
     ----------
     host
-        Where to listen.
+        Address to listen on.
     port
-        Where to listen; 0 takes a free one.
+        Port to listen on; 0 takes a free one.
     latency
-        Seconds that a reply takes.
+        Seconds from a request to its reply.
     seed
-        Decides the figures.
+        Seed of the made-up figures: the same seed gives the same figures.
     quota
-        Calls per seconds, such as 30/30, or none.
+        Rate limit as calls per seconds, such as 30/30, or none.
     language
-        Of its refusals: zh or en.
+        Language of error texts: zh or en.
     """
+    import anyio
+
+    from ...simulator import Simulator
+
     try:
-        limits = parse_quota(quota)
+        limit = parse_quota(quota)
+        opend = Simulator(host, port, latency=latency, seed=seed, quota=limit, language=language)
     except ValueError as error:
-        say(str(error))
+        report(str(error))
         return USAGE
-    opend = Simulator(host, port, latency=latency, seed=seed, quota=limits, language=language)
     return anyio.run(_serve, opend)
 
 
 async def _serve(opend: Simulator) -> int:
+    import anyio
+
+    from ..interrupt import cancel_on_signal
+
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(opend)
         except OSError as error:
-            say(f"cannot listen on {_where(opend)}: {error.strerror}; try --port 0")
+            report(f"cannot listen on {_address(opend)}: {error.strerror}; try --port 0")
             return NOT_REACHED
-        with interruptible():
-            print(f"simulated OpenD on {_where(opend)}; Ctrl-C ends it")
-            print(f"try: aiocapdist get HK.00700 --address {_where(opend)}", flush=True)
+        with cancel_on_signal():
+            write(f"simulated OpenD on {_address(opend)}; Ctrl-C ends it\n")
+            write(f"try: aiocapdist get HK.00700 --address {_address(opend)}\n")
             await anyio.sleep_forever()
     return OK
 
 
 def parse_quota(text: str) -> tuple[int, float] | None:
-    """Read ``30/30`` (calls per seconds) or ``none``; ValueError otherwise."""
+    """Read ``30/30`` (calls per seconds) or ``none``. Raises ValueError."""
     if text == "none":
         return None
     calls, _, seconds = text.partition("/")
@@ -79,10 +83,10 @@ def parse_quota(text: str) -> tuple[int, float] | None:
     except ValueError:
         limit, period = 0, 0.0
     if limit < 1 or not 0 < period < math.inf:
-        raise ValueError(f"quota is calls per seconds such as 30/30, or none, not {text!r}")
+        raise ValueError(f"quota must be calls per seconds such as 30/30, or none, not {text!r}")
     return limit, period
 
 
-def _where(opend: Simulator) -> str:
+def _address(opend: Simulator) -> str:
     host = f"[{opend.host}]" if ":" in opend.host else opend.host
     return f"{host}:{opend.port}"

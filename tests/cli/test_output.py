@@ -1,18 +1,18 @@
-"""Outcomes as programs get them."""
+"""Outcomes as records for programs."""
 
 from __future__ import annotations
 
 import json
 
 from aiocapdist import CapitalDistribution, Market, Outcome, UnknownSecurity
-from aiocapdist.cli.records import FIELDS, outcome_record
+from aiocapdist.cli.output import FIELDS, outcome_record
 
 from .test_table import FIGURES
 
 EXACT = 12_345_678_901.123457
 
 
-def test_a_market_is_its_name_and_a_number_keeps_its_precision() -> None:
+def test_a_record_has_the_markets_name_and_exact_numbers() -> None:
     value = CapitalDistribution(**{**FIGURES, "capital_in_big": EXACT, "market": Market.HK_FUTURE})
     record = outcome_record(Outcome(value.code, value))
     assert list(record) == FIELDS
@@ -21,13 +21,13 @@ def test_a_market_is_its_name_and_a_number_keeps_its_precision() -> None:
     assert record["updated_at"] == "2026-01-02T03:04:05Z"
 
 
-def test_what_opend_did_not_tell_is_null() -> None:
+def test_absent_values_are_null() -> None:
     value = CapitalDistribution(**{**FIGURES, "capital_in_super": None, "updated_at": None})
     record = outcome_record(Outcome(value.code, value))
     assert record["capital_in_super"] is record["net_super"] is record["updated_at"] is None
 
 
-def test_a_failure_is_its_code_and_its_error() -> None:
+def test_a_failure_has_code_and_error() -> None:
     error = UnknownSecurity(-1, "unknown", 0, "HK.1")
     assert outcome_record(Outcome("HK.1", error=error)) == {
         "code": "HK.1",
