@@ -1,4 +1,4 @@
-"""``python -m aiocapdist``."""
+"""Run the command line: ``python -m aiocapdist``."""
 
 from .cli import main
 

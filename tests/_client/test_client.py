@@ -16,7 +16,7 @@ from aiocapdist import (
     UnsupportedSecurity,
 )
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._figures import figures
+from aiocapdist.simulator._market_data import figures
 
 from ..quota.stubs import tokens
 

@@ -18,7 +18,7 @@ import pytest
 import aiocapdist
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._speech import TcpSpeech
+from aiocapdist.simulator._tcp_codec import TcpCodec
 
 from .._protocol.encrypted import AES_KEY
 from ..support.doors import client_tls, rsa_key, rsa_pem, server_tls
@@ -47,8 +47,8 @@ async def witness(
         caplog.set_level(logging.DEBUG, name)
     monkeypatch.setattr(
         Simulator,
-        "_speak_tcp",
-        lambda self: TcpSpeech(self._gateway, self._rsa_key, AES_SENTINEL, IV_SENTINEL),
+        "_tcp_codec",
+        lambda self: TcpCodec(self._handler, self._rsa_key, AES_SENTINEL, IV_SENTINEL),
     )
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
     if on_asyncio():
@@ -125,10 +125,10 @@ async def test_nothing_is_shown_of_an_aes_key_that_is_none(
     witness: Witness, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        Simulator, "_speak_tcp", lambda self: TcpSpeech(self._gateway, self._rsa_key, key, key)
+        Simulator, "_tcp_codec", lambda self: TcpCodec(self._handler, self._rsa_key, key, key)
     )
     # The simulator itself cannot go on with such a key, but its answer is on the way.
-    monkeypatch.setattr(TcpSpeech, "let_in", lambda self: None)
+    monkeypatch.setattr(TcpCodec, "handshake_completed", lambda self: None)
     with anyio.fail_after(10):
         async with Simulator(rsa_key=rsa_pem()) as opend:
             async with witness.expect(aiocapdist.HandshakeError):

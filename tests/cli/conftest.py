@@ -1,4 +1,4 @@
-"""What every test of the command line needs."""
+"""Fixtures for all tests of the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SETTINGS = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "PYTHONUNBUFFERED", "TERM", "T
 
 
 @pytest.fixture(autouse=True)
-def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No settings of whoever runs the tests; and programs heed Ctrl-C.
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Remove the settings of the terminal, and let commands react to Ctrl-C.
 
-    A run in the background of a shell script inherits that it is to be ignored.
+    Tests run in the background of a shell script inherit an ignored SIGINT.
     """
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""``aiocapdist get`` as a user runs it: a process of its own, a real socket."""
+"""``aiocapdist get`` as users run it: a process of its own, a real socket."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pytest
 
 from aiocapdist import CapitalDistribution
 from aiocapdist._connection import address as _address
-from aiocapdist.cli._app import run
-from aiocapdist.simulator._figures import figures
+from aiocapdist.cli.app import run
+from aiocapdist.simulator._market_data import figures
 
-from .command import command, simulator, started
+from .processes import run_command, simulator, start_command
 
 NOW = 1_700_000_000.0
 UNKNOWN = "HK.99999: OpenD answered -1: unknown stock HK.99999"
 SIMULATED = "aiocapdist: these figures are simulated; with OpenD running, leave out --simulate\n"
 
 
-def test_a_table_for_each_and_what_to_do_next() -> None:
-    code, out, err = command("get", "HK.00700", "US.AAPL", "--simulate")
+def test_get_prints_a_table_for_each_code() -> None:
+    code, out, err = run_command("get", "HK.00700", "US.AAPL", "--simulate")
     assert (code, err) == (0, SIMULATED)
-    head, table, head_2, table_2, rest = out.split("\n\n")
+    head, table, totals, head_2, table_2, totals_2, rest = out.split("\n\n")
     assert rest == ""
     assert head.startswith("HK.00700  in HKD, as of ")
     assert head_2.startswith("US.AAPL  in USD, as of ")
@@ -36,13 +36,14 @@ def test_a_table_for_each_and_what_to_do_next() -> None:
         sizes = [line for line in lines if "│" in line]
         assert [line.split()[0] for line in sizes] == ["super", "big", "mid", "small"]
         assert all("█" in line for line in sizes)
-        assert len({line.index("│") for line in sizes}) == 1, "the middles stand in one column"
-        assert lines[-1].startswith("all ")
+        assert len({line.index("│") for line in sizes}) == 1, "bars are not aligned"
+    assert totals.startswith("all ")
+    assert totals_2.startswith("all ")
 
 
-def test_a_wrong_code_has_a_line_and_the_others_are_answered() -> None:
+def test_an_invalid_code_is_reported_and_the_others_are_answered() -> None:
     codes = ("HK.99999", "hk.00005", "HK.00700")
-    code, out, err = command("get", *codes, "--simulate", "--format", "jsonl")
+    code, out, err = run_command("get", *codes, "--simulate", "--format", "jsonl")
     assert code == 1
     records = {record["code"]: record for record in map(json.loads, out.splitlines())}
     assert set(records) == set(codes)
@@ -55,7 +56,7 @@ def test_a_wrong_code_has_a_line_and_the_others_are_answered() -> None:
     assert len(lines) == 3
 
 
-def test_a_table_leaves_out_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_codes_have_no_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["get", "HK.99999", "HK.00700", "--simulate"]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("HK.00700  in HKD")
@@ -63,11 +64,11 @@ def test_a_table_leaves_out_what_failed(capsys: pytest.CaptureFixture[str]) -> N
     assert err == f"aiocapdist: {UNKNOWN}\n{SIMULATED}"
 
 
-def test_json_is_one_array_in_the_order_of_the_codes_with_failures_in_it() -> None:
+def test_json_is_an_array_in_the_order_of_the_codes_failures_included() -> None:
     codes = ["US.AAPL", "HK.99999", "HK.00700", "hk.1", "US.AAPL"]
     with simulator(language="en", now=lambda: NOW, seed=4) as opend:
         address = f"tcp://{opend.host}:{opend.port}"
-        code, out, err = command("get", *codes, "--address", address, "--format", "json")
+        code, out, err = run_command("get", *codes, "--address", address, "--format", "json")
         asked = [request.code for request in opend.requests if request.code]
     assert code == 1
     assert err.count("\n") == 2
@@ -75,7 +76,7 @@ def test_json_is_one_array_in_the_order_of_the_codes_with_failures_in_it() -> No
     assert [record["code"] for record in records] == codes
     assert [record["code"] for record in records if "error" in record] == ["HK.99999", "hk.1"]
     assert records[0] == records[4]
-    assert sorted(asked) == ["HK.00700", "HK.99999", "US.AAPL"], "given twice, asked once"
+    assert sorted(asked) == ["HK.00700", "HK.99999", "US.AAPL"], "one was asked twice"
     made = figures("HK.00700", 4, NOW)
     got = records[2]
     assert (got["market"], got["updated_at"]) == ("HK", "2023-11-14T08:00:00Z")
@@ -83,11 +84,11 @@ def test_json_is_one_array_in_the_order_of_the_codes_with_failures_in_it() -> No
     assert got["main_net"] == made.in_super + made.in_big - made.out_super - made.out_big
 
 
-def test_csv_has_a_head_and_a_row_for_each_answer() -> None:
+def test_csv_has_a_header_and_a_row_for_each_answer() -> None:
     with simulator(super_fields=False, now=lambda: NOW, seed=4) as opend:
         address = f"{opend.host}:{opend.port}"
         codes = ("SH.600519", "HK.99999", "SH.600519")
-        code, out, err = command("get", *codes, "--address", address, "--format", "csv")
+        code, out, err = run_command("get", *codes, "--address", address, "--format", "csv")
     assert code == 1
     assert err == "aiocapdist: HK.99999: OpenD answered -1: 未知股票 HK.99999\n"
     rows = list(csv.DictReader(out.splitlines()))
@@ -101,42 +102,44 @@ def test_csv_has_a_head_and_a_row_for_each_answer() -> None:
     assert row["capital_in_super"] == row["net_super"] == ""
 
 
-def test_a_simulator_of_its_own_process_is_asked_by_address(tmp_path: Path) -> None:
+def test_get_asks_a_simulator_in_another_process(tmp_path: Path) -> None:
     watchlist = tmp_path / "watchlist.txt"
     watchlist.write_text("US.AAPL, US.MSFT  # tech\n# HK.00001\n\nHK.00700\n", "utf-8")
-    with started("simulate", "--port", "0", "--seed", "7") as opend:
+    with start_command("simulate", "--port", "0", "--seed", "7") as opend:
         assert opend.stdout is not None
-        told = opend.stdout.readline()
-        address = told.removeprefix("simulated OpenD on ").partition(";")[0]
+        line = opend.stdout.readline()
+        address = line.removeprefix("simulated OpenD on ").partition(";")[0]
         arguments = ("get", f"@{watchlist}", "-", "--format", "jsonl", "--address", address)
-        with started(*arguments) as asking:
+        with start_command(*arguments) as asking:
             out, err = asking.communicate("SH.600519\n")
     assert (asking.returncode, err) == (0, "")
     codes = [json.loads(line)["code"] for line in out.splitlines()]
     assert codes == ["US.AAPL", "US.MSFT", "HK.00700", "SH.600519"]
 
 
-def test_opend_absent_is_told_with_what_to_try() -> None:
+def test_an_absent_opend_is_reported_with_what_to_do() -> None:
     with simulator() as opend:
         port = opend.port
-    code, out, err = command("get", "HK.00700", "--format", "csv", "--address", f"localhost:{port}")
+    code, out, err = run_command(
+        "get", "HK.00700", "--format", "csv", "--address", f"localhost:{port}"
+    )
     assert (code, out) == (3, "")
     assert err.startswith(f"aiocapdist: cannot connect to OpenD at localhost:{port}: ")
     assert "start OpenD" in err
     assert err.count("\n") == 1
 
 
-def test_a_fault_in_the_middle_is_not_told_as_wrong_usage(
+def test_an_internal_error_is_not_reported_as_wrong_usage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fault = ValueError("a fault of this program")
-    monkeypatch.setattr(CapitalDistribution, "model_dump", Mock(side_effect=fault))
-    with pytest.raises(ValueError, match="a fault of this program") as raised:
+    bug = ValueError("a bug of this program")
+    monkeypatch.setattr(CapitalDistribution, "model_dump", Mock(side_effect=bug))
+    with pytest.raises(ValueError, match="a bug of this program") as raised:
         run(["get", "HK.00700", "--simulate", "--format", "csv"])
-    assert raised.value is fault
+    assert raised.value is bug
 
 
-def test_where_there_is_no_opend_yet_a_simulator_is_offered(
+def test_without_opend_the_simulator_is_suggested(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with simulator() as opend:
@@ -149,32 +152,32 @@ def test_where_there_is_no_opend_yet_a_simulator_is_offered(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
 @pytest.mark.parametrize("kind", ["table", "jsonl", "csv", "json"])
-def test_a_reader_that_has_had_enough_is_no_failure(kind: str) -> None:
+def test_a_closed_pipe_ends_the_command(kind: str) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as nobody:
-        code, _, err = command("get", "HK.00700", "--simulate", "--format", kind, stdout=nobody)
+        code, _, err = run_command("get", "HK.00700", "--simulate", "--format", kind, stdout=nobody)
     assert (code, err) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
-def test_answers_go_on_where_nobody_listens_to_complaints() -> None:
+def test_answers_are_printed_if_stderr_is_a_broken_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
     codes = ("hk.1", "HK.99999", "HK.00700")
     with os.fdopen(write, "wb") as nobody:
-        code, out, _ = command("get", *codes, "--simulate", "--format", "json", stderr=nobody)
+        code, out, _ = run_command("get", *codes, "--simulate", "--format", "json", stderr=nobody)
     assert code == 1
     assert [record["code"] for record in json.loads(out)] == list(codes)
 
 
-def test_a_console_that_has_no_block_characters_gets_others() -> None:
+def test_an_ascii_stream_gets_ascii_alone() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     with simulator() as opend:
         where = ("--address", f"{opend.host}:{opend.port}")
-        code, out, _ = command("get", "HK.00700", *where, env=environment)
+        code, out, _ = run_command("get", "HK.00700", *where, env=environment)
         assert code == 0
         assert "##|##" in out
-        code, out, _ = command("get", "HK.99999", *where, "--format", "jsonl", env=environment)
+        code, out, _ = run_command("get", "HK.99999", *where, "--format", "jsonl", env=environment)
     assert code == 1
     assert json.loads(out)["error"]["message"].endswith("未知股票 HK.99999")

@@ -1,4 +1,4 @@
-"""``aiocapdist quota``, and ``get`` that spends from a shared quota."""
+"""``aiocapdist quota``, and ``get`` with a shared quota."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist.cli._app import run
+from aiocapdist.cli.app import run
 from aiocapdist.quota import RedisQuota
 
 from ..quota.redis.servers import Server, needs_redis
-from .command import command, simulator
+from .processes import run_command, simulator
 
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
@@ -34,7 +34,7 @@ def store_at(path: Path) -> FileStore:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """A ledger of which this process holds two tokens, and has three that cool."""
+    """A ledger of which this process holds two tokens, with three more cooling."""
     path = tmp_path / "ledger"
     store = store_at(path)
     store.take(5)
@@ -52,12 +52,12 @@ def redis() -> Iterator[Server]:
     server.kill()
 
 
-# ---- a file
+# ---- A file
 
 
-def test_people_see_who_has_what_and_when_the_next_token_is_there(ledger: Path) -> None:
+def test_a_table_shows_holders_and_the_next_token(ledger: Path) -> None:
     before = (ledger.read_bytes(), os.listdir(ledger.parent))
-    code, out, err = command("quota", "--file", str(ledger))
+    code, out, err = run_command("quota", "--file", str(ledger))
     assert (code, err) == (0, "")
     title, tokens, when, blank, head, _, row = out.splitlines()
     assert title == f"{ledger}: 30 calls in 30 s"
@@ -70,26 +70,24 @@ def test_people_see_who_has_what_and_when_the_next_token_is_there(ledger: Path) 
     assert (ledger.read_bytes(), os.listdir(ledger.parent)) == before
 
 
-def test_programs_get_the_same(ledger: Path) -> None:
-    code, out, _ = command("quota", "--file", str(ledger), "--format", "json")
+def test_json_and_csv_have_the_same_values(ledger: Path) -> None:
+    code, out, _ = run_command("quota", "--file", str(ledger), "--format", "json")
     assert code == 0
-    told = json.loads(out)
-    (holder,) = told.pop("holders")
+    record = json.loads(out)
+    (holder,) = record.pop("holders")
     assert (holder["held"], holder["cooling"]) == (2, 3)
-    assert 29.0 < told["all_back_in"] <= 30.05
-    code, out, _ = command("quota", "--file", str(ledger), "--format", "jsonl")
+    assert 29.0 < record["all_back_in"] <= 30.05
+    code, out, _ = run_command("quota", "--file", str(ledger), "--format", "jsonl")
     (line,) = out.splitlines()
-    assert json.loads(line).keys() == {*told, "holders"}
-    code, out, _ = command("quota", "--file", str(ledger), "--format", "csv")
+    assert json.loads(line).keys() == {*record, "holders"}
+    code, out, _ = run_command("quota", "--file", str(ledger), "--format", "csv")
     (row,) = csv.DictReader(out.splitlines())
-    assert row.keys() == told.keys()
+    assert row.keys() == record.keys()
     assert (row["free"], row["refused"]) == ("25", "1")
 
 
-def test_a_quota_that_is_all_free_has_no_holders(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / ("far/" * 30) / ":x:[red]"  # longer than a line, and of rich's own words
+def test_a_free_quota_has_no_holders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / ("far/" * 30) / ":x:[red]"  # longer than a line, and with rich's markup
     path.parent.mkdir(parents=True)
     store_at(path).advance(0.0)
     assert run(["quota", "--file", str(path)]) == 0
@@ -98,7 +96,7 @@ def test_a_quota_that_is_all_free_has_no_holders(
     assert when == "all free"
 
 
-def test_where_all_is_spent_it_says_for_how_long(
+def test_a_spent_quota_shows_when_the_next_token_is_free(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_at(tmp_path / "ledger").take(30)
@@ -107,7 +105,7 @@ def test_where_all_is_spent_it_says_for_how_long(
     assert when == "next token in 30.0 s, all free in 30.0 s"
 
 
-def test_after_damage_it_says_how_long_nothing_is_granted(
+def test_a_damaged_ledger_shows_how_long_nothing_is_granted(
     ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger.write_bytes(ledger.read_bytes()[:-1])
@@ -116,13 +114,13 @@ def test_after_damage_it_says_how_long_nothing_is_granted(
     store_at(ledger).advance(0.0)
     assert run(["quota", "--file", str(ledger)]) == 0
     out = capsys.readouterr().out
-    assert "nobody knows who spent what: nothing is granted for 15" in out
-    assert "\nnot known   -         -       0        30 " in out
+    assert "the tokens spent are not known: none is granted for 15" in out
+    assert "\nnot known   -         -          0        30 " in out
 
 
-def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
     path = tmp_path / "none"
-    code, out, err = command("quota", "--file", str(path))
+    code, out, err = run_command("quota", "--file", str(path))
     assert (code, out) == (3, "")
     assert err == (
         f"aiocapdist: the quota at {path} cannot be used: there is no such file; "
@@ -136,15 +134,15 @@ def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
     [
         ("quota", "no quota given; try: aiocapdist quota --file PATH, or --redis URL"),
         ("quota --file a --redis redis://b", "name one of them"),
-        ("quota --file a --key b", "a key is that of a quota on a Redis server"),
+        ("quota --file a --key b", "a key belongs to a quota on a Redis server"),
         ("quota --redis http://b", "url names a Redis server"),
         ("get HK.1 --quota-file a --quota-redis redis://b", "name one of them"),
-        ("get HK.1 --quota-key b", "a key is that of a quota on a Redis server"),
+        ("get HK.1 --quota-key b", "a key belongs to a quota on a Redis server"),
         ("get HK.1 --simulate --quota-file a", "leave out either it or --address and the quota"),
         ("get HK.1 --simulate --quota-key a", "leave out either it or --address and the quota"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_wrong_usage_is_reported(
     capsys: pytest.CaptureFixture[str], arguments: str, text: str
 ) -> None:
     assert run(arguments.split()) == 2
@@ -153,7 +151,7 @@ def test_what_is_wrong_is_told(
     assert text in err
 
 
-def test_a_file_overrules_the_server_in_the_environment(
+def test_a_file_overrides_the_server_in_the_environment(
     ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_REDIS", "redis://nobody.invalid")
@@ -161,7 +159,7 @@ def test_a_file_overrules_the_server_in_the_environment(
     assert run(["get", "HK.00700", "--simulate"]) == 0
 
 
-# ---- spending from it
+# ---- Spending from a file
 
 
 def test_get_spends_from_the_file(tmp_path: Path) -> None:
@@ -169,20 +167,20 @@ def test_get_spends_from_the_file(tmp_path: Path) -> None:
     with simulator() as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(path))
         for codes in (("HK.00700", "US.AAPL"), ("HK.00005",)):
-            code, _, err = command("get", *codes, *where)
+            code, _, err = run_command("get", *codes, *where)
             assert (code, err) == (0, "")
-    _, out, _ = command("quota", "--file", str(path), "--format", "json")
-    told = json.loads(out)
-    assert (told["free"], told["cooling"]) == (27, 3)
-    assert [each["presence"] for each in told["holders"]] == ["dead", "dead"]
+    _, out, _ = run_command("quota", "--file", str(path), "--format", "json")
+    record = json.loads(out)
+    assert (record["free"], record["cooling"]) == (27, 3)
+    assert [each["presence"] for each in record["holders"]] == ["dead", "dead"]
 
 
-def test_get_leaves_a_file_of_something_else_alone(tmp_path: Path) -> None:
+def test_get_does_not_touch_a_file_that_is_no_ledger(tmp_path: Path) -> None:
     path = tmp_path / "watchlist.txt"
     path.write_text("HK.00700\n")
     with simulator() as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(path))
-        code, out, err = command("get", "HK.00700", *where)
+        code, out, err = run_command("get", "HK.00700", *where)
         assert not opend.requests
     assert (code, out) == (3, "")
     assert err.startswith(f"aiocapdist: the quota at {path} cannot be used: ")
@@ -190,15 +188,15 @@ def test_get_leaves_a_file_of_something_else_alone(tmp_path: Path) -> None:
     assert path.read_text() == "HK.00700\n"
 
 
-# ---- a Redis server
+# ---- A Redis server
 
 
 @needs_redis
-def test_a_server_is_read_and_its_password_is_not_shown(
+def test_a_server_is_shown_without_its_password(
     redis: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_REDIS", redis.url)
-    code, out, err = command("quota")
+    code, out, err = run_command("quota")
     assert (code, out) == (3, "")
     assert "there is none whose key is aiocapdist:*" in err
 
@@ -210,31 +208,36 @@ def test_a_server_is_read_and_its_password_is_not_shown(
 
     with simulator() as opend:
         anyio.run(spend, opend.port)
-    code, out, err = command("quota", "--format", "json")
+    code, out, err = run_command("quota", "--format", "json")
     assert (code, err) == (0, "")
     assert SECRET not in out
-    told = json.loads(out)
-    assert told["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
-    assert (told["limit"], told["period"], told["free"], told["cooling"]) == (30, 5.0, 29, 1)
-    (holder,) = told["holders"]
+    record = json.loads(out)
+    assert record["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
+    assert (record["limit"], record["period"], record["free"], record["cooling"]) == (
+        30,
+        5.0,
+        29,
+        1,
+    )
+    (holder,) = record["holders"]
     assert f".{os.getpid()}." in holder["holder"]
 
 
 @needs_redis
-def test_a_wrong_password_is_told_and_not_shown(redis: Server) -> None:
+def test_a_wrong_password_is_reported_and_not_shown(redis: Server) -> None:
     url = redis.url.replace(SECRET, "wr0ng")
-    code, out, err = command("quota", "--redis", url)
+    code, out, err = run_command("quota", "--redis", url)
     assert (code, out) == (3, "")
     assert "it does not let us in" in err
     assert "wr0ng" not in err
 
 
 @needs_redis
-def test_get_waits_for_no_server_that_is_not_there(redis: Server) -> None:
+def test_get_does_not_wait_for_an_absent_server(redis: Server) -> None:
     redis.kill()
     with simulator() as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota-redis", redis.url)
-        code, out, err = command("get", "HK.00700", *where)
+        code, out, err = run_command("get", "HK.00700", *where)
     assert (code, out) == (3, "")
     assert "the quota at unix://" in err
     assert SECRET not in err

@@ -1,4 +1,4 @@
-"""``aiocapdist simulate``: what its options do (its end is in test_interrupt)."""
+"""The options of ``aiocapdist simulate`` (signals are in test_interrupt)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist.cli.simulate import parse_quota
+from aiocapdist.cli.commands.simulate import parse_quota
 
-from .command import started
+from .processes import start_command
 
 
-def test_the_options_reach_the_simulator() -> None:
+def test_options_reach_the_simulator() -> None:
     options = ("--seed", "7", "--language", "en", "--quota", "none", "--latency", "0.1")
     codes = [*(f"HK.{n:05d}" for n in range(1, 40)), "HK.99999"]
 
@@ -24,7 +24,7 @@ def test_the_options_reach_the_simulator() -> None:
                 report = await client.capital_distributions(codes).collect()
                 return client.status.login_user_id, quota.rejections, report
 
-    with started("simulate", "--host", "localhost", "--port", "0", *options) as process:
+    with start_command("simulate", "--host", "localhost", "--port", "0", *options) as process:
         assert process.stdout is not None
         where = process.stdout.readline().split()[3].rstrip(";")
         host, _, port = where.partition(":")
@@ -41,5 +41,5 @@ def test_the_options_reach_the_simulator() -> None:
 @pytest.mark.parametrize(
     ("text", "quota"), [("30/30", (30, 30.0)), ("2/0.5", (2, 0.5)), ("none", None)]
 )
-def test_a_quota_is_calls_per_seconds_or_none(text: str, quota: object) -> None:
+def test_parse_quota_reads_calls_per_seconds_or_none(text: str, quota: object) -> None:
     assert parse_quota(text) == quota

@@ -1,8 +1,9 @@
-"""Wrong usage and what is told about it; help and version; the extra that may be missing."""
+"""Wrong usage, help, version, and the missing extra."""
 
 from __future__ import annotations
 
 import io
+import re
 import socket
 import subprocess
 import sys
@@ -11,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from aiocapdist.cli._app import run
+from aiocapdist.cli.app import run
 
-from .command import command
+from .processes import run_command
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
-    """What the command tells about itself in one line, printing no answer."""
+def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    """Return the one line on standard error of a command that prints no answer."""
     assert run(arguments) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -26,8 +27,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> 
     return err.removeprefix("aiocapdist: ").rstrip("\n")
 
 
-def test_wrong_usage_is_exit_code_2_with_a_line() -> None:
-    code, out, err = command("get")
+def test_wrong_usage_has_exit_code_2_and_one_line() -> None:
+    code, out, err = run_command("get")
     assert (code, out) == (2, "")
     assert err == "aiocapdist: no codes given; try: aiocapdist get HK.00700 --simulate\n"
 
@@ -35,77 +36,83 @@ def test_wrong_usage_is_exit_code_2_with_a_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("get HK.1 --nope", "Unknown option: --nope. See: aiocapdist get --help"),
-        ("get HK.1 --frmat csv", "Did you mean --format?"),
+        ("get HK.1 --nope", "--nope … See: aiocapdist get --help"),
+        ("get HK.1 --frmat csv", "--frmat … --format"),
         ("nope", 'Unknown command "nope"'),
-        ("get HK.1 --format xml", 'Choose from: "table", "json", "jsonl", "csv"'),
+        ("get HK.1 --format xml", "xml … table … jsonl"),
         ("get HK.1 --address", "--address"),
         ("get HK.1 --address http://host", "invalid address 'http://host': unknown scheme"),
         ("get HK.1 --address host:http", "invalid address 'host:http'"),
         ("get HK.1 --address host:0", "port must be a whole number from 1 to 65535, not 0"),
         ("get HK.1 --simulate --address host", "leave out either it or --address"),
         ("get @nowhere.txt", "cannot read codes from 'nowhere.txt': No such file"),
-        ("simulate --port 65536", 'Invalid value "65536" for --port. Must be <= 65535.'),
+        ("simulate --port 65536", "65536 … --port … <= 65535"),
         ("simulate --port x", 'unable to convert "x" into int'),
-        ("simulate --latency -1", 'Invalid value "-1.0" for --latency. Must be >= 0.'),
-        ("simulate --latency nan", 'Invalid value "nan" for --latency'),
-        ("simulate --language fr", 'Choose from: "zh", "en"'),
-        ("simulate --quota 30", "quota is calls per seconds such as 30/30, or none, not '30'"),
+        ("simulate --latency -1", "-1.0 … --latency … >= 0"),
+        ("simulate --latency nan", "nan"),
+        ("simulate --language fr", "fr … zh … en"),
+        ("simulate --quota 30", "quota must be calls per seconds such as 30/30, or none, not '30'"),
         ("simulate --quota 0/30", "such as 30/30"),
         ("simulate --quota 30/0", "such as 30/30"),
         ("simulate --quota 30/inf", "such as 30/30"),
         ("simulate now", "now"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_wrong_usage_is_reported(
     capsys: pytest.CaptureFixture[str], arguments: str, text: str
 ) -> None:
-    assert text in told(capsys, *arguments.split())
+    # The parser's own texts differ between its versions: parts of them, with … between.
+    pattern = re.escape(text).replace("\\ …\\ ", ".*")
+    assert re.search(pattern, usage_error(capsys, *arguments.split()))
 
 
-def test_a_file_that_is_no_text_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_binary_file_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "codes.xls"
     path.write_bytes(b"\xd0\xcf\x11\xe0")
-    assert told(capsys, "get", f"@{path}").endswith("codes.xls': it is not UTF-8 text")
+    assert usage_error(capsys, "get", f"@{path}").endswith("codes.xls': it is not UTF-8 text")
 
 
-def test_a_file_without_codes_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_file_without_codes_is_reported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     path = tmp_path / "codes.txt"
     path.write_text("# none yet\n", "utf-8")
-    assert told(capsys, "get", f"@{path}").startswith("no codes given")
+    assert usage_error(capsys, "get", f"@{path}").startswith("no codes given")
 
 
-def test_standard_input_without_codes_is_told(
+def test_standard_input_without_codes_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    assert told(capsys, "get", "-").startswith("no codes given")
+    assert usage_error(capsys, "get", "-").startswith("no codes given")
 
 
-def test_a_port_that_is_taken_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        text = told(capsys, "simulate", "--port", str(port), code=3)
+        text = usage_error(capsys, "simulate", "--port", str(port), code=3)
     assert text.startswith(f"cannot listen on 127.0.0.1:{port}: ")
     assert text.endswith("; try --port 0")
 
 
-def test_an_address_to_listen_on_that_is_not_here_is_exit_code_3(
+def test_an_address_of_another_machine_is_exit_code_3(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = told(capsys, "simulate", "--host", "2001:db8::1", "--port", "11111", code=3)
+    text = usage_error(capsys, "simulate", "--host", "2001:db8::1", "--port", "11111", code=3)
     assert text.startswith("cannot listen on [2001:db8::1]:11111: ")
 
 
 @pytest.mark.parametrize("arguments", ["--help", "get --help", "simulate -h", ""])
-def test_help_is_an_answer(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+def test_help_is_printed_with_exit_code_0(
+    capsys: pytest.CaptureFixture[str], arguments: str
+) -> None:
     assert run(arguments.split()) == 0
     out, err = capsys.readouterr()
     assert out.startswith("Usage: aiocapdist")
     assert err == ""
 
 
-def test_the_installed_command_tells_its_version() -> None:
+def test_the_installed_command_prints_its_version() -> None:
     script = Path(sys.executable).with_name("aiocapdist")
     done = subprocess.run(
         [script, "--version"], capture_output=True, text=True, timeout=30, check=False
@@ -114,7 +121,7 @@ def test_the_installed_command_tells_its_version() -> None:
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
-def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
+def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
     program = f"""
 import sys
 sys.modules[{missing!r}] = None
@@ -130,11 +137,36 @@ main()
     )
 
 
-def test_another_missing_package_is_not_taken_for_the_extra() -> None:
+def test_another_missing_package_is_an_internal_error() -> None:
     program = "import sys; sys.modules['pydantic'] = None; import aiocapdist.cli as c; c.main()"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program, "get", "HK.1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 1
     assert "pydantic" in done.stderr
     assert "aiocapdist[cli]" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "get --help", "simulate --help"])
+def test_help_and_version_do_not_load_the_client(arguments: str) -> None:
+    program = """
+import sys
+from aiocapdist.cli import main
+try:
+    main()
+finally:
+    heavy = {"anyio", "asyncio", "pydantic", "google"} & set(sys.modules)
+    print("\\nheavy:", *sorted(heavy))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments.split()],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "heavy:"

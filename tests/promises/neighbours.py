@@ -14,10 +14,10 @@ from aiocapdist import Client, Quota
 from aiocapdist.events import Throttled
 from aiocapdist.simulator import Simulator
 
-from ..simulator.raw import RawClient, about, frame, raw_client
+from ..simulator.raw import RawClient, distribution_request, frame, raw_client
 
 PERIOD = 30.0
-QUESTION = about(1, "00005").SerializeToString()
+QUESTION = distribution_request(1, "00005").SerializeToString()
 
 
 @dataclass

@@ -188,7 +188,7 @@ async def end_of(call: Call) -> type:
 
 def deafen(opend: Simulator) -> None:
     """Each conversation reads no more than what it waits for now."""
-    for conversation in opend._conversations.values():
+    for conversation in opend._connections.values():
         conversation._stream.receive = never  # type: ignore[method-assign]
 
 

@@ -26,7 +26,10 @@ __all__ = ["no_delay"]
 pytestmark = pytest.mark.anyio
 CALLS = 1500 * int(os.environ.get("AIOCAPDIST_SCALE", "1"))
 GROWTH = 20 * CALLS  # bytes: less than one reference and what it refers to, for each call
-LOGGED = {"aiocapdist.simulator._log.LoggedRequest", "aiocapdist.simulator._speech.Asked"}
+LOGGED = {
+    "aiocapdist.simulator._request_log.LoggedRequest",
+    "aiocapdist.simulator._codec.Request",
+}
 
 
 def ours() -> Counter[str]:

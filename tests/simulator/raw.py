@@ -1,5 +1,4 @@
-"""A client that knows nothing of this library's codec: the simulator's frames are read by
-an eye of its own, so that both ends cannot be wrong together."""
+"""A TCP client with its own codec, so that a bug in the library's codec is noticed."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ assert HEAD.size == 44
 
 
 class Reply(NamedTuple):
-    """One frame that the simulator sent, found good in every part."""
+    """One valid frame from the simulator."""
 
     proto_id: int
     serial: int
@@ -34,15 +33,15 @@ class Reply(NamedTuple):
 
     @property
     def refusal(self) -> tuple[int, str]:
-        """The result number and its text: all replies have these in common."""
+        """Result number and text, which all replies have."""
         read = keep_alive_pb2.Response()
         read.MergeFromString(self.body)
         return read.retType, read.retMsg
 
 
 def frame(proto_id: int, serial: int, body: bytes, **wrong: Any) -> bytes:
-    """A request's bytes; ``wrong`` replaces ``magic``, ``format``, ``version``, ``length``,
-    ``digest`` or ``reserved``."""
+    """Return a request's bytes. ``wrong`` replaces ``magic``, ``format``, ``version``,
+    ``length``, ``digest`` or ``reserved``."""
     magic = wrong.get("magic", b"FT")
     return (
         HEAD.pack(
@@ -61,7 +60,7 @@ def frame(proto_id: int, serial: int, body: bytes, **wrong: Any) -> bytes:
 
 
 class RawClient:
-    """Sends any bytes, and holds what comes back to the letter of the protocol."""
+    """Send any bytes and check each reply against the protocol."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -71,10 +70,10 @@ class RawClient:
         await self._stream.send(data)
 
     async def receive(self) -> Reply:
-        """The next frame. EndOfStream where the simulator has hung up."""
-        head = HEAD.unpack(await self._take(HEAD.size))
+        """Return the next frame. Raises EndOfStream if the simulator closed the connection."""
+        head = HEAD.unpack(await self._read_exactly(HEAD.size))
         first, second, proto_id, body_format, version, serial, length, digest, reserved = head
-        body = await self._take(length)
+        body = await self._read_exactly(length)
         assert (first, second) == (b"F", b"T")
         assert (body_format, version) == (0, 0)
         assert digest == hashlib.sha1(body).digest()
@@ -82,22 +81,22 @@ class RawClient:
         return Reply(proto_id, serial, body)
 
     async def ask(self, proto_id: int, serial: int, message: Message | bytes) -> Reply:
-        """Send a good request and read its reply, which must echo its id and serial."""
+        """Send a valid request and return its reply, which must echo id and serial."""
         body = message if isinstance(message, bytes) else message.SerializeToString()
         await self.send(frame(proto_id, serial, body))
         reply = await self.receive()
         assert (reply.proto_id, reply.serial) == (proto_id, serial)
         return reply
 
-    async def hung_up_on(self) -> bool:
-        """Whether nothing but the end comes."""
+    async def is_closed(self) -> bool:
+        """Wait until the simulator closes the connection; fails if anything else arrives."""
         try:
             data = self._rest or await self._stream.receive()
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             return True
-        raise AssertionError(f"it said {data!r}")
+        raise AssertionError(f"unexpected data: {data!r}")
 
-    async def _take(self, n: int) -> bytes:
+    async def _read_exactly(self, n: int) -> bytes:
         while len(self._rest) < n:
             self._rest += await self._stream.receive()
         taken, self._rest = self._rest[:n], self._rest[n:]
@@ -105,30 +104,30 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(opend: Simulator, *, greet: bool = True) -> AsyncIterator[RawClient]:
-    """A connection to the simulator, let in unless told otherwise."""
+async def raw_client(opend: Simulator, *, handshake: bool = True) -> AsyncIterator[RawClient]:
+    """A connection to the simulator, after its handshake unless ``handshake`` is False."""
     async with await opend.memory.open() as stream:
         client = RawClient(stream)
-        if greet:
-            reply = await client.ask(1001, 1, greeting())
+        if handshake:
+            reply = await client.ask(1001, 1, handshake_request())
             assert reply.refusal[0] == 0
         yield client
 
 
-def greeting() -> Message:
+def handshake_request() -> Message:
     c2s = init_connect_pb2.C2S(clientVer=1011, clientID="raw", recvNotify=True)
     return init_connect_pb2.Request(c2s=c2s)
 
 
-def keep_alive() -> Message:
+def keep_alive_request() -> Message:
     return keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
 
 
-def global_state() -> Message:
+def global_state_request() -> Message:
     return global_state_pb2.Request(c2s=global_state_pb2.C2S(userID=0))
 
 
-def about(market: int, code: str) -> Message:
-    """A question of 3212."""
+def distribution_request(market: int, code: str) -> Message:
+    """A request of proto 3212."""
     security = {"market": market, "code": code}
     return capital_distribution_pb2.Request(c2s={"security": security})

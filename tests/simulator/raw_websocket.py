@@ -1,4 +1,4 @@
-"""A client of the WebSocket door that reads its messages with an eye of its own."""
+"""A WebSocket client with its own envelopes, so that a bug in the library's is noticed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from aiocapdist._pb import init_websocket_pb2
 from aiocapdist.simulator import Simulator
 
 
-class RawWebSocket:
-    """Upgrades, then says anything, and takes down what comes."""
+class RawWebSocketClient:
+    """Upgrade, then send any message and collect the frames that arrive."""
 
     def __init__(self, stream: ByteStream, port: int) -> None:
         self.protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/"), max_size=None)
@@ -38,7 +38,7 @@ class RawWebSocket:
     async def flush(self) -> None:
         await self._stream.send(b"".join(self.protocol.data_to_send()))
 
-    async def say(self, data: bytes) -> None:
+    async def send_message(self, data: bytes) -> None:
         self.protocol.send_binary(data)
         await self.flush()
 
@@ -50,8 +50,8 @@ class RawWebSocket:
     async def ask(
         self, proto_id: int, serial: int, message: Message | bytes = b""
     ) -> tuple[int, bytes, bytes]:
-        """The error, its text and the body of the reply, which must echo id and serial."""
-        await self.say(request(proto_id, serial, message))
+        """Return error number, text and body of the reply, which must echo id and serial."""
+        await self.send_message(request(proto_id, serial, message))
         frame = await self.next()
         assert frame.opcode is Opcode.BINARY
         data = bytes(frame.data)
@@ -59,17 +59,17 @@ class RawWebSocket:
         assert (sign, command, section) == (b"ft-v1.0\0", proto_id, serial)
         return error, text.rstrip(b"\0"), data[44:]
 
-    async def greet(self, key: str = "") -> tuple[int, bytes, bytes]:
-        return await self.ask(1, 1, greeting(key))
+    async def handshake(self, key: str = "") -> tuple[int, bytes, bytes]:
+        return await self.ask(1, 1, handshake_request(key))
 
-    async def hung_up_on(self) -> bool:
-        """Whether nothing but the end comes."""
+    async def is_closed(self) -> bool:
+        """Wait until the simulator closes the connection; fails if anything else arrives."""
         assert not self._frames
         try:
             data = await self._stream.receive()
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             return True
-        raise AssertionError(f"it said {data!r}")
+        raise AssertionError(f"unexpected data: {data!r}")
 
     async def _read(self) -> None:
         self.protocol.receive_data(await self._stream.receive())
@@ -86,16 +86,16 @@ def request(proto_id: int, serial: int, message: Message | bytes = b"") -> bytes
     return b"ft-v1.0\0" + struct.pack(">IQ", proto_id, serial) + body
 
 
-def greeting(key: str) -> Message:
+def handshake_request(key: str) -> Message:
     digest = hashlib.md5(key.encode()).hexdigest() if key else ""
     c2s = init_websocket_pb2.C2S(websocketKey=digest, programmingLanguage="JavaScript")
     return init_websocket_pb2.Request(c2s=c2s)
 
 
 @asynccontextmanager
-async def at_the_door(opend: Simulator) -> AsyncIterator[RawWebSocket]:
-    """A WebSocket that was upgraded and not let in yet."""
+async def websocket_client(opend: Simulator) -> AsyncIterator[RawWebSocketClient]:
+    """A WebSocket after its upgrade and before OpenD's own handshake."""
     async with await anyio.connect_tcp("127.0.0.1", opend.websocket_port) as stream:
-        client = RawWebSocket(stream, opend.websocket_port)
+        client = RawWebSocketClient(stream, opend.websocket_port)
         await client.upgrade()
         yield client

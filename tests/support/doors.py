@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import aiocapdist
 from aiocapdist._client.connect import Connecting
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._figures import figures
+from aiocapdist.simulator._market_data import figures
 
 WEBSOCKET_KEY = "open sesame"
 

@@ -12,7 +12,7 @@ from aiocapdist import ConnectionLost, Quota, RequestTimeout
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
-from aiocapdist.simulator._window import Window
+from aiocapdist.simulator._rate_window import RateWindow
 
 from ..quota.stubs import tokens
 from ..support.misbehaving import Server, figures, refusal
@@ -28,7 +28,7 @@ class Counting:
     def __init__(self, limit: int, period: float) -> None:
         self.answered: list[float] = []
         self.refused: list[float] = []
-        self._window = Window(limit, period)
+        self._window = RateWindow(limit, period)
 
     def __call__(self, body: bytes) -> Message:
         now = trio.current_time()

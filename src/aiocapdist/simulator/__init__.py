@@ -1,4 +1,4 @@
-"""An OpenD for tests and first steps: the vendor's own clients take it for the real one.
+"""A simulated OpenD for tests and first steps. The vendor's own clients work against it too.
 
 ::
 
@@ -7,9 +7,9 @@
 """
 
 from .._lazy import publish
-from ._log import LoggedRequest
+from ._request_log import LoggedRequest
+from ._server import Simulator
 from .faults import Fault, Faults
-from .server import Simulator
 
 __all__ = ["Fault", "Faults", "LoggedRequest", "Simulator"]
 

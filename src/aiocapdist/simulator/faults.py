@@ -1,4 +1,4 @@
-"""What can go wrong between a program and OpenD, at will and the same each time.
+"""Faults between a program and OpenD, by a script or by chance, the same each time.
 
 ::
 
@@ -17,41 +17,45 @@ from enum import Enum
 
 
 class Fault(Enum):
-    """One thing that goes wrong when a reply is due. ``at the TCP door`` means there alone;
-    a fault that a door does not know is left out there, and the reply sent as usual."""
+    """One thing that goes wrong when a reply is due.
+
+    A fault that a transport does not have (such as BAD_DIGEST on a WebSocket) is skipped
+    there: the reply is sent as usual.
+    """
 
     DROP = "the reply never comes"
     DELAY = "the reply comes late, by seconds drawn from Faults.delay"
     DUPLICATE = "the reply comes twice"
-    REORDER = "the reply comes after the next one, or a second later"
-    WRONG_SERIAL = "the reply carries a serial that was not asked with"
+    REORDER = "the reply comes after the next one, or after a second"
+    WRONG_SERIAL = "the reply carries the serial of no request"
     WRONG_ID = "the reply carries another proto id"
-    BAD_DIGEST = "the reply's digest is wrong; at the TCP door"
-    BAD_MAGIC = "what comes is no message of OpenD's"
-    OVER_LONG = "a message announces, or has, more bytes than any may have"
-    TRUNCATED = "half a message, then the connection ends"
-    BAD_PROTOBUF = "the reply's body is no protobuf"
-    MISSING_FIELDS = "the reply reports success but lacks what is required"
-    PUSH = "a notice nobody asked for comes before the reply, with the reply's serial"
-    PUSH_FLOOD = "so many notices come before the reply: Faults.flood"
-    REFUSE = "OpenD refuses for frequency, and does not count the request"
-    GATEWAY_ERROR = "the vendor's servers failed, OpenD says; it counts the request"
+    BAD_DIGEST = "the reply's digest is wrong; TCP only"
+    BAD_MAGIC = "the message does not begin as OpenD's do"
+    OVER_LONG = "the message is announced to be longer than any may be"
+    TRUNCATED = "half a message is sent, then the connection is closed"
+    BAD_PROTOBUF = "the reply's body cannot be decoded"
+    MISSING_FIELDS = "the reply reports success but lacks required fields"
+    PUSH = "an unsolicited notice with the reply's serial is sent before the reply"
+    PUSH_FLOOD = "as many unsolicited notices as Faults.flood are sent before the reply"
+    REFUSE = "OpenD rejects the request as too frequent, and does not count it"
+    GATEWAY_ERROR = "OpenD reports a failure of the vendor's servers, and counts the request"
     CLOSE = "the connection is closed instead of a reply"
-    RESET = "the connection is reset instead of a reply; at the memory door as CLOSE"
-    HALF_CLOSE = "OpenD says nothing more, tells so, and goes on listening"
-    SILENT = "OpenD says nothing more, and the connection stays open"
-    AWAY = "OpenD ends, refuses connections for Faults.away seconds, and is back"
+    RESET = "the connection is reset instead of a reply; closed, on the memory transport"
+    HALF_CLOSE = "OpenD closes its sending side and goes on reading"
+    SILENT = "OpenD sends nothing more, and the connection stays open"
+    AWAY = "OpenD stops, refuses connections for Faults.away seconds, and starts again"
 
 
 class Faults:
-    """A schedule: which fault meets which reply.
+    """A schedule of faults: which one meets which reply.
 
-    ``script`` is played first, one entry for each reply that is due (None: no fault); then
-    each reply meets a fault by ``rates``, drawn with ``seed``. The hand-shake is spared
-    unless ``handshake`` is True, and so are keep-alives. ``delay`` is (least, most) seconds,
-    ``flood`` a number of notices, ``away`` seconds. ``played`` counts what was played.
+    ``script`` is used first, one entry for each reply (None: no fault). After it, each
+    reply meets a fault with the probability given in ``rates``, drawn with ``seed``.
+    Keep-alives meet no faults, and handshakes only if ``handshake`` is True. ``delay`` is
+    (least, most) seconds, ``flood`` a number of notices, ``away`` seconds. ``played``
+    counts the faults so far.
 
-    Raises ValueError for rates that are not shares, or sum up to more than 1.
+    Raises ValueError if a rate is not within 0 and 1, or if they add up to more than 1.
     """
 
     def __init__(
@@ -66,8 +70,9 @@ class Faults:
         away: float = 1.0,
     ) -> None:
         self.rates: dict[Fault, float] = dict(rates or {})
-        if any(not 0 <= rate <= 1 for rate in self.rates.values()) or self._sum() > 1 + 1e-9:
-            raise ValueError(f"rates are shares of 1 and sum up to 1 at most, not {self.rates}")
+        total = sum(self.rates.values())
+        if any(not 0 <= rate <= 1 for rate in self.rates.values()) or total > 1 + 1e-9:
+            raise ValueError(f"rates must be within 0 and 1 and add up to at most 1: {self.rates}")
         self.handshake = handshake
         self.delay = delay
         self.flood = flood
@@ -76,9 +81,9 @@ class Faults:
         self._script: Iterator[Fault | None] = iter(script)
         self._random = random.Random(seed)
 
-    def next(self, *, greeting: bool = False) -> Fault | None:
-        """The fault for the reply that is due now, if one."""
-        if greeting and not self.handshake:
+    def next(self, *, handshake: bool = False) -> Fault | None:
+        """Return the fault for the next reply, or None."""
+        if handshake and not self.handshake:
             return None
         try:
             fault = next(self._script)
@@ -88,8 +93,8 @@ class Faults:
             self.played[fault] += 1
         return fault
 
-    def lateness(self) -> float:
-        """Seconds by which a reply comes late."""
+    def draw_delay(self) -> float:
+        """Return the seconds by which a late reply comes late."""
         return self._random.uniform(*self.delay)
 
     def _draw(self) -> Fault | None:
@@ -101,9 +106,6 @@ class Faults:
                 return fault
             point -= rate
         return None
-
-    def _sum(self) -> float:
-        return sum(self.rates.values())
 
 
 NO_FAULTS = Faults()

@@ -1,0 +1,87 @@
+"""``aiocapdist quota``: who holds which tokens of a shared quota, and when they are free."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import QuotaUnavailable
+from ..exit_codes import NOT_REACHED, OK, USAGE
+from ..formats import Format
+from ..options import RedisUrl, redis_url
+from ..streams import report, write
+
+if TYPE_CHECKING:
+    from ...quota._core.snapshot import QuotaSnapshot
+
+
+def quota(
+    *,
+    file: Path | None = None,
+    redis: RedisUrl = None,
+    key: str | None = None,
+    format: Format = "table",
+) -> int:
+    """Show a shared quota: who holds which tokens, and when the next is free.
+
+    Parameters
+    ----------
+    file
+        Ledger file of a FileQuota.
+    redis
+        Server of a RedisQuota, such as redis://host:6379/0.
+    key
+        Redis key of the quota; needed only if the server has several.
+    format
+        table for people; json, jsonl (on one line), csv (a header and a row, without holders).
+    """
+    try:
+        redis = redis_url(file, redis, key)
+        if file is None and redis is None:
+            report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
+            return USAGE
+        write(_formatted(_snapshot(file, redis, key), format))
+    except (ValueError, ModuleNotFoundError) as error:
+        report(str(error))
+        return USAGE
+    except QuotaUnavailable as error:
+        report(str(error))
+        return NOT_REACHED
+    return OK
+
+
+def _snapshot(file: Path | None, redis: str | None, key: str | None) -> QuotaSnapshot:
+    if file is not None:
+        from ...quota._file.quota import refuse_windows
+
+        refuse_windows(file)
+        from ...quota._file.snapshot import overview_of_file
+
+        return overview_of_file(file)
+    assert redis is not None
+    import anyio
+
+    from ...quota._redis.snapshot import overview_of_server
+
+    return anyio.run(overview_of_server, redis, key)
+
+
+def _formatted(snapshot: QuotaSnapshot, format: Format) -> str:
+    if format == "table":
+        from ..quota_table import render_snapshot
+
+        return render_snapshot(snapshot)
+    from ..output import to_json
+
+    record = asdict(snapshot)
+    if format == "csv":
+        del record["holders"]
+        rows = io.StringIO()
+        writer = csv.DictWriter(rows, record, lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(record)
+        return rows.getvalue()
+    return f"{to_json(record, indent=2 if format == 'json' else None)}\n"

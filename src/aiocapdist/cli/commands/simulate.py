@@ -1,0 +1,92 @@
+"""``aiocapdist simulate``: a simulated OpenD, for use without an account."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ..exit_codes import NOT_REACHED, OK, USAGE
+from ..streams import report, write
+
+if TYPE_CHECKING:
+    from ...simulator import Simulator
+
+
+def simulate(
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 11111,
+    latency: Annotated[float, Parameter(validator=Number(gte=0, lte=3600))] = 0.0,
+    seed: int = 0,
+    quota: str = "30/30",
+    language: Literal["zh", "en"] = "zh",
+) -> int:
+    """Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    latency
+        Seconds from a request to its reply.
+    seed
+        Seed of the made-up figures: the same seed gives the same figures.
+    quota
+        Rate limit as calls per seconds, such as 30/30, or none.
+    language
+        Language of error texts: zh or en.
+    """
+    import anyio
+
+    from ...simulator import Simulator
+
+    try:
+        limit = parse_quota(quota)
+        opend = Simulator(host, port, latency=latency, seed=seed, quota=limit, language=language)
+    except ValueError as error:
+        report(str(error))
+        return USAGE
+    return anyio.run(_serve, opend)
+
+
+async def _serve(opend: Simulator) -> int:
+    import anyio
+
+    from ..interrupt import cancel_on_signal
+
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(opend)
+        except OSError as error:
+            report(f"cannot listen on {_address(opend)}: {error.strerror}; try --port 0")
+            return NOT_REACHED
+        with cancel_on_signal():
+            write(f"simulated OpenD on {_address(opend)}; Ctrl-C ends it\n")
+            write(f"try: aiocapdist get HK.00700 --address {_address(opend)}\n")
+            await anyio.sleep_forever()
+    return OK
+
+
+def parse_quota(text: str) -> tuple[int, float] | None:
+    """Read ``30/30`` (calls per seconds) or ``none``. Raises ValueError."""
+    if text == "none":
+        return None
+    calls, _, seconds = text.partition("/")
+    try:
+        limit, period = int(calls), float(seconds)
+    except ValueError:
+        limit, period = 0, 0.0
+    if limit < 1 or not 0 < period < math.inf:
+        raise ValueError(f"quota must be calls per seconds such as 30/30, or none, not {text!r}")
+    return limit, period
+
+
+def _address(opend: Simulator) -> str:
+    host = f"[{opend.host}]" if ":" in opend.host else opend.host
+    return f"{host}:{opend.port}"

@@ -1,0 +1,117 @@
+"""How far a list of codes is and how long the quota still takes, reported on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from ..models import Outcome
+from ..quota import Quota
+from .streams import report
+
+MIN_CODES = 31
+"""Shorter lists show no progress: they fit into one window of the quota."""
+LOG_INTERVAL = 10.0
+"""Least seconds between two lines of a log."""
+
+
+class SweepProgress:
+    """Codes of a list that were requested, answered and failed so far.
+
+    A code given twice counts as two, since it gets two outcomes; it costs one request.
+    """
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        self.answered = 0
+        self.failed = 0
+        self._codes = codes
+        self._not_requested = set(codes)
+        self._pending = Counter(codes)
+
+    @property
+    def total(self) -> int:
+        """Number of codes."""
+        return len(self._codes)
+
+    @property
+    def done(self) -> int:
+        """Number of codes answered or failed."""
+        return self.answered + self.failed
+
+    def requested_codes(self) -> Iterator[str]:
+        """Yield the codes to a sweep, which takes each one shortly before its request."""
+        for code in self._codes:
+            self._not_requested.discard(code)
+            yield code
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self._pending[outcome.code] -= 1
+        if outcome.error is None:
+            self.answered += 1
+        else:
+            self.failed += 1
+
+    def pending(self) -> list[tuple[str, bool]]:
+        """Return the codes without an outcome, each with True if it may have been sent."""
+        return [(code, code not in self._not_requested) for code in self._pending.elements()]
+
+    def seconds_left(self, quota: Quota) -> float:
+        """Estimate the seconds until the quota lets the last code be sent."""
+        # Requests in flight have their tokens; the one code that was taken from the list
+        # but not sent is waiting in the quota's queue already.
+        count = len(self._not_requested)
+        if not count and not quota.waiting:
+            return 0.0
+        return quota.eta(max(1, count))
+
+
+class ProgressLog:
+    """Progress for logs: one line at the beginning, then one every ten seconds at most."""
+
+    def __init__(
+        self,
+        progress: SweepProgress,
+        quota: Quota,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._progress = progress
+        self._quota = quota
+        self._clock = clock
+        self._next_line = clock() + LOG_INTERVAL
+        report(f"asking about {progress.total} codes; by the quota this takes about {self._left()}")
+
+    def update(self) -> None:
+        """Report the progress if a line is due. Call after each outcome."""
+        done, total = self._progress.done, self._progress.total
+        if self._clock() >= self._next_line and done < total:
+            self._next_line = self._clock() + LOG_INTERVAL
+            report(f"{done} of {total} codes done; about {self._left()} left by the quota")
+
+    def _left(self) -> str:
+        return format_duration(self._progress.seconds_left(self._quota))
+
+
+@contextmanager
+def show_progress(progress: SweepProgress, quota: Quota) -> Iterator[Callable[[], None]]:
+    """Show a bar on a terminal, else a log, else nothing. Call the result after each outcome."""
+    if progress.total < MIN_CODES:
+        yield lambda: None
+        return
+    if sys.stderr.isatty():
+        from .progress_bar import can_animate, show_bar
+
+        if can_animate():
+            with show_bar(progress, quota) as update:
+                yield update
+            return
+    yield ProgressLog(progress, quota).update
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration such as ``0:01:30``."""
+    return str(timedelta(seconds=round(seconds)))

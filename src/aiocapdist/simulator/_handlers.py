@@ -1,0 +1,221 @@
+"""Replies to requests: bodies in, bodies out. No connections, no clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError, Message
+
+from .._pb import (
+    capital_distribution_pb2,
+    common_pb2,
+    global_state_pb2,
+    init_connect_pb2,
+    keep_alive_pb2,
+)
+from .._protocol import catalog
+from ..models import Market
+from ._market_data import figures, market_state
+from ._rate_window import RateWindow
+
+OK, FAILED, INVALID = 0, -1, -500
+
+Handler = Callable[[bytes], Message]
+"""A user's handler for one proto id: the request's body in, the reply's message out."""
+
+
+class Reply(NamedTuple):
+    """A reply's body, and what the log says of the request."""
+
+    body: bytes
+    outcome: str
+    code: str | None = None
+    error: int = 0
+    """Error number in a WebSocket envelope; 0 is success."""
+    error_text: str = ""
+
+
+class Texts(NamedTuple):
+    """OpenD's error texts in one language, as format strings."""
+
+    too_frequent: str
+    unknown: str
+    unsupported: str
+    invalid: str
+    no_such_call: str
+
+
+_TEXTS = {
+    "zh": Texts(
+        "获取资金分布频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
+        "未知股票 {code}",
+        "暂不支持该类型的股票 {code}",
+        "包内容非法",
+        "未知协议 {proto_id}",
+    ),
+    "en": Texts(
+        "Get Capital Distribution is too frequent, request failed, "
+        "no more than {limit} times every {period:g} seconds.",
+        "unknown stock {code}",
+        "not supported for this type of security: {code}",
+        "invalid content",
+        "unknown protocol {proto_id}",
+    ),
+}
+_MARKETS = frozenset(market.value for market in Market)
+_UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
+
+
+class RequestHandler:
+    """Handle the requests of one account. All connections share one instance and its window."""
+
+    def __init__(
+        self,
+        *,
+        window: RateWindow | None,
+        seed: int,
+        language: str,
+        super_fields: bool,
+        keep_alive_interval: int,
+        server_version: int,
+        now: Callable[[], float],
+        user_handlers: Mapping[int, Handler],
+    ) -> None:
+        self.window = window
+        self._seed = seed
+        self._texts = _TEXTS[language]
+        self._super_fields = super_fields
+        self._keep_alive_interval = keep_alive_interval
+        self._server_version = server_version
+        self._now = now
+        self._user_handlers = user_handlers
+
+    def init_connect(self, conn_id: int) -> init_connect_pb2.S2C:
+        """Return OpenD's part of the reply to InitConnect, without a session key."""
+        return init_connect_pb2.S2C(
+            serverVer=self._server_version,
+            loginUserID=10_000_000 + self._seed,
+            connID=conn_id,
+            keepAliveInterval=self._keep_alive_interval,
+            userAttribution=1,
+        )
+
+    @property
+    def unix_time(self) -> int:
+        """Current Unix time in whole seconds."""
+        return int(self._now())
+
+    def handle(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Reply:
+        """Return the reply to any request after the handshake.
+
+        ``clock`` is the time, in seconds, at which the rate limit counts the request.
+        """
+        try:
+            user_handler = self._user_handlers.get(proto_id)
+            if user_handler is not None:
+                return Reply(user_handler(body).SerializeToString(), "answered")
+            match proto_id:
+                case catalog.CAPITAL_DISTRIBUTION:
+                    return self._capital_distribution(body, clock)
+                case catalog.GLOBAL_STATE:
+                    return self._global_state(body, conn_id)
+                case catalog.KEEP_ALIVE:
+                    return self._keep_alive(body)
+        except DecodeError:
+            return self.invalid()
+        return self._error(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
+
+    def too_frequent(self) -> Reply:
+        """Return the error for too many requests."""
+        limit, period = (self.window.limit, self.window.period) if self.window else (30, 30.0)
+        text = self._texts.too_frequent.format(limit=limit, period=period)
+        return self._error(FAILED, text, "refused")
+
+    def backend_failed(self) -> Reply:
+        """Return the error for a vendor's server that did not reply to OpenD."""
+        return self._error(FAILED, "NN_ProtoRet_TimeOut", "failed")
+
+    def invalid(self) -> Reply:
+        """Return the error for a body that cannot be decoded."""
+        return self._error(INVALID, self._texts.invalid, "invalid")
+
+    def _keep_alive(self, body: bytes) -> Reply:
+        if not keep_alive_pb2.Request.FromString(body).IsInitialized():
+            return self.invalid()
+        s2c = keep_alive_pb2.S2C(time=int(self._now()))
+        response = keep_alive_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Reply(response.SerializeToString(), "answered")
+
+    def _global_state(self, body: bytes, conn_id: int) -> Reply:
+        if not global_state_pb2.Request.FromString(body).IsInitialized():
+            return self.invalid()
+        now = self._now()
+        east, new_york = market_state("HK", now), market_state("US", now)
+        s2c = global_state_pb2.S2C(
+            marketHK=east,
+            marketUS=new_york,
+            marketSH=east,
+            marketSZ=east,
+            marketHKFuture=east,
+            marketUSFuture=new_york,
+            marketSGFuture=east,
+            marketJPFuture=east,
+            qotLogined=True,
+            trdLogined=True,
+            serverVer=self._server_version,
+            serverBuildNo=1,
+            time=int(now),
+            localTime=now,
+            programStatus=common_pb2.ProgramStatus(type=10),
+            connID=conn_id,
+        )
+        response = global_state_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Reply(response.SerializeToString(), "answered")
+
+    def _capital_distribution(self, body: bytes, clock: float) -> Reply:
+        request = capital_distribution_pb2.Request.FromString(body)
+        if not request.IsInitialized():
+            return self.invalid()
+        market, symbol = request.c2s.security.market, request.c2s.security.code
+        name = Market(market).name if market in _MARKETS else str(market)
+        code = f"{name}.{symbol}"
+        texts = self._texts
+        window = self.window
+        if window is not None and not window.accept(clock):
+            return self.too_frequent()._replace(code=code)
+        if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
+            return self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
+        if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
+            text = texts.unsupported.format(code=code)
+            return self._error(FAILED, text, "unsupported", code)
+        return Reply(self._figures(code), "answered", code)
+
+    def _figures(self, code: str) -> bytes:
+        made = figures(code, self._seed, self._now())
+        s2c = capital_distribution_pb2.S2C(
+            capitalInBig=made.in_big,
+            capitalInMid=made.in_mid,
+            capitalInSmall=made.in_small,
+            capitalOutBig=made.out_big,
+            capitalOutMid=made.out_mid,
+            capitalOutSmall=made.out_small,
+            updateTime=made.text,
+            updateTimestamp=made.timestamp,
+        )
+        if self._super_fields:
+            s2c.capitalInSuper = made.in_super
+            s2c.capitalOutSuper = made.out_super
+        response = capital_distribution_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return response.SerializeToString()
+
+    def _error(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Reply:
+        # The result fields are the same in all replies, so one message class encodes them all.
+        response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
+        return Reply(response.SerializeToString(), outcome, code)
+
+
+def _is_index(market: int, symbol: str) -> bool:
+    # Six digits: HK.80011, with five, is a stock traded in renminbi.
+    hong_kong = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
+    return hong_kong or symbol.startswith(".")

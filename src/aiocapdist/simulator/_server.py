@@ -1,0 +1,283 @@
+"""The simulator: its listeners, its connections and what they share."""
+
+from __future__ import annotations
+
+import math
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import ByteStream, TaskGroup
+
+from .._connection.key_file import KeySource, load_key
+from .._loop import current_clock
+from .._transports.memory import MemoryListener
+from ._codec import Codec
+from ._connection import IDLE_INTERVALS, SimulatedConnection
+from ._handlers import Handler, RequestHandler
+from ._listener import TcpListener
+from ._rate_window import RateWindow
+from ._request_log import LoggedRequest
+from ._tcp_codec import TcpCodec
+from ._websocket_codec import WebSocketCodec
+from .faults import NO_FAULTS, Faults
+
+_NO_ANSWERS: Mapping[int, Handler] = MappingProxyType({})
+
+
+class Simulator:
+    """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
+
+    ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
+    all connections; None sets no limit. With ``count_refused``, rejected requests count
+    too. ``latency`` is the seconds from request to reply, or a (low, high) pair to draw
+    from, with which replies overtake each other; a request is counted somewhere on the
+    way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
+    decides what is drawn. ``language``, of error texts, is ``zh`` or ``en``.
+    ``super_fields=False`` simulates an OpenD too old to report super orders. ``answers``
+    maps further proto ids to functions that take a request's body and return the reply as
+    a protobuf message, which may be one of the vendor's own.
+
+    With ``rsa_key`` (a PEM file's path, or its bytes), clients need the same key, and
+    connections are encrypted as the client asks. ``websocket=True`` listens for WebSockets
+    as well, at ``websocket_port``: a free port unless ``websocket`` is a number. Clients
+    need ``websocket_key`` there if it is given; with ``ssl_context``, it is ``wss``.
+
+    ``faults`` is a schedule of what goes wrong (see Faults). :meth:`go_away` and
+    :meth:`come_back` stop and restart OpenD.
+
+    Securities whose code is all nines are unknown; indices (``US..DJI``, ``HK.800000``),
+    futures, FX and event contracts are unsupported. ``requests`` is the log, which grows
+    while the simulator runs. Works on asyncio, uvloop and trio.
+
+    Raises ValueError for a wrong argument, InvalidKey for an unusable key,
+    ModuleNotFoundError if a needed extra is missing. Entering raises OSError if a port is
+    in use.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        quota: tuple[int, float] | None = (30, 30.0),
+        count_refused: bool = False,
+        latency: float | tuple[float, float] = 0.0,
+        rsa_key: KeySource | None = None,
+        websocket: bool | int = False,
+        websocket_key: str = "",
+        ssl_context: ssl.SSLContext | None = None,
+        seed: int = 0,
+        language: str = "zh",
+        super_fields: bool = True,
+        keep_alive_interval: int = 10,
+        server_version: int = 1011,
+        now: Callable[[], float] = time.time,
+        answers: Mapping[int, Handler] = _NO_ANSWERS,
+        faults: Faults = NO_FAULTS,
+    ) -> None:
+        _check_arguments(language, quota, latency)
+        self.host = host
+        self.port: int = port
+        self.websocket_port: int = 0
+        """Port of the WebSocket listener; 0 if there is none."""
+        self.requests: list[LoggedRequest] = []
+        self._window = RateWindow(*quota, count_refused=count_refused) if quota else None
+        self._handler = RequestHandler(
+            window=self._window,
+            seed=seed,
+            language=language,
+            super_fields=super_fields,
+            keep_alive_interval=keep_alive_interval,
+            server_version=server_version,
+            now=now,
+            user_handlers=answers,
+        )
+        self._random = random.Random(seed)
+        self._latency = latency if isinstance(latency, tuple) else (latency, latency)
+        self._idle_timeout = IDLE_INTERVALS * (keep_alive_interval or 10)
+        self._rsa_key = None if rsa_key is None else load_key(rsa_key)
+        self._websocket = websocket
+        self._websocket_key = websocket_key
+        if websocket is not False:
+            self._websocket_codec()  # raises now if the extra is missing
+        self._ssl = ssl_context
+        self._faults = faults
+        self._connections: dict[int, SimulatedConnection] = {}
+        self._next_conn_id = 1
+        self._memory: MemoryListener | None = None
+        self._group: TaskGroup | None = None
+        self._restart_lock = anyio.Lock()
+
+    # ---- What tests read
+
+    @property
+    def memory(self) -> MemoryListener:
+        """A transport without sockets, as in ``connect(opend.memory)``."""
+        if self._memory is None:
+            raise RuntimeError("the simulator is not running: use async with")
+        return self._memory
+
+    @property
+    def connections(self) -> int:
+        """Number of clients connected."""
+        return len(self._connections)
+
+    @property
+    def largest_window(self) -> int:
+        """Largest number of 3212 requests accepted in any closed window so far."""
+        return self._window.largest if self._window is not None else 0
+
+    # ---- What tests do
+
+    def disconnect_all(self) -> None:
+        """Close all connections. Clients can connect again at once."""
+        for connection in self._connections.values():
+            connection.close()
+
+    def push(self, proto_id: int, body: bytes) -> None:
+        """Send a message that is no reply to every client that completed its handshake."""
+        for connection in self._connections.values():
+            if connection.ready:
+                connection.push(proto_id, body)
+
+    async def go_away(self) -> None:
+        """Close all connections and refuse new ones, as OpenD does when it is stopped."""
+        assert self._memory is not None
+        self._memory.refusing = True
+        async with self._restart_lock:
+            for listener in self._listeners:
+                await listener.close()
+        self.disconnect_all()
+
+    async def come_back(self) -> None:
+        """Listen again, at the same ports. The rate limit's count is kept. Can be repeated."""
+        assert self._memory is not None
+        assert self._group is not None
+        # Two faults may stop it together, and each of them restarts it.
+        async with self._restart_lock:
+            for listener in self._listeners:
+                if not listener.is_open:
+                    await listener.open()
+                    self._group.start_soon(listener.serve)
+        self._memory.refusing = False
+
+    # ---- Starting and stopping
+
+    async def __aenter__(self) -> Self:
+        self._clock = current_clock()
+        handle_tcp = partial(self._serve_client, self._tcp_codec)
+        self._listeners = [TcpListener(self.host, self.port, handle_tcp)]
+        if self._websocket is not False:
+            port = 0 if self._websocket is True else self._websocket
+            handle = partial(self._serve_client, self._websocket_codec)
+            self._listeners.append(TcpListener(self.host, port, handle, self._ssl))
+        try:
+            for listener in self._listeners:
+                await listener.open()
+        except BaseException:
+            await self._close_listeners()
+            raise
+        self.port = self._listeners[0].port
+        if len(self._listeners) > 1:
+            self.websocket_port = self._listeners[1].port
+        self._memory = MemoryListener()
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._group.start_soon(self._memory.serve, handle_tcp)
+        for listener in self._listeners:
+            self._group.start_soon(listener.serve)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._group is not None
+        self._group.cancel_scope.cancel()
+        try:
+            # Without the exception, so that the group does not wrap the user's own.
+            await self._group.__aexit__(None, None, None)
+        finally:
+            await self._close_listeners()
+
+    async def _close_listeners(self) -> None:
+        # Every one is closed even if cancelled: asyncio's own cancellation ignores the
+        # shield and interrupts one of the calls.
+        with anyio.CancelScope(shield=True):
+            async with AsyncExitStack() as stack:
+                for listener in self._listeners:
+                    stack.push_async_callback(listener.close)
+                if self._memory is not None:
+                    stack.push_async_callback(self._memory.aclose)
+
+    def _restart(self, seconds: float) -> None:
+        """Stop, and start again after some seconds, in a task of its own."""
+
+        async def restart() -> None:
+            await self.go_away()
+            await anyio.sleep(seconds)
+            await self.come_back()
+
+        assert self._group is not None
+        self._group.start_soon(restart)
+
+    # ---- Connections
+
+    def _tcp_codec(self) -> Codec:
+        # From the one seeded source: a seed reproduces the session keys too.
+        key, iv = (f"{self._random.getrandbits(64):016x}" for _ in range(2))
+        return TcpCodec(self._handler, self._rsa_key, key, iv)
+
+    def _websocket_codec(self) -> Codec:
+        return WebSocketCodec(self._handler, self._websocket_key)
+
+    async def _serve_client(self, make_codec: Callable[[], Codec], stream: ByteStream) -> None:
+        conn_id = self._next_conn_id
+        self._next_conn_id += 1
+        connection = SimulatedConnection(
+            stream,
+            make_codec(),
+            self._handler,
+            conn_id=conn_id,
+            idle_timeout=self._idle_timeout,
+            draw_delays=self._draw_delays,
+            faults=self._faults,
+            restart=self._restart,
+            clock=self._clock,
+            log=self.requests,
+        )
+        self._connections[conn_id] = connection
+        try:
+            await connection.run()
+        finally:
+            del self._connections[conn_id]
+
+    def _draw_delays(self) -> tuple[float, float]:
+        """Seconds to the gateway and back, which add up to the latency."""
+        low, high = self._latency
+        if high == 0.0:
+            return 0.0, 0.0
+        latency = self._random.uniform(low, high)
+        there = latency * self._random.random()
+        return there, latency - there
+
+
+def _check_arguments(
+    language: str, quota: tuple[int, float] | None, latency: float | tuple[float, float]
+) -> None:
+    if language not in ("zh", "en"):
+        raise ValueError(f"language must be 'zh' or 'en', not {language!r}")
+    low, high = latency if isinstance(latency, tuple) else (latency, latency)
+    if not 0 <= low <= high < math.inf:
+        raise ValueError(f"latency must be seconds or a (low, high) pair, not {latency!r}")
+    if quota is not None and not (quota[0] >= 1 and 0 < quota[1] < math.inf):
+        raise ValueError(f"quota must be (calls, seconds) or None, not {quota!r}")

@@ -1,0 +1,46 @@
+"""Run the real command in a process of its own, and a simulator beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+
+from aiocapdist.simulator import Simulator
+
+DEADLINE = 30.0
+COMMAND = (sys.executable, "-W", "error", "-m", "aiocapdist")
+
+
+@contextmanager
+def start_command(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start the command; it is killed at the deadline or at the end of the body."""
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([*COMMAND, *arguments], encoding="utf-8", **(pipes | options)) as process:
+        watchdog = Timer(DEADLINE, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def run_command(*arguments: str, **options: Any) -> tuple[int, str, str]:
+    """Run the command to its end; return exit code, standard output, standard error."""
+    with start_command(*arguments, **options) as process:
+        out, err = process.communicate(timeout=DEADLINE)
+    return process.returncode, out, err
+
+
+@contextmanager
+def simulator(**options: Any) -> Iterator[Simulator]:
+    """Run a simulator in a thread of its own, for commands run in this thread."""
+    with start_blocking_portal() as portal:
+        with portal.wrap_async_context_manager(Simulator(**options)) as opend:
+            yield opend
