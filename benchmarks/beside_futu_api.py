@@ -206,7 +206,7 @@ async def silence(script: str) -> str:
         Proxy(opend.port) as proxy,
         working(script, proxy.port, "loop") as worker,
     ):
-        proxy.links[0].swallow()
+        proxy.links[0].blackhole()
         began = time.time() + 0.2
         await worker.until(lambda: worker.good_after(began) is not None, limit)
         failed = sum(not row["ok"] for row in worker.told)

@@ -19,12 +19,19 @@ from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist.simulator import Simulator
 
 from ..conftest import LOOPS
-from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
+from ..support.cancelling import (
+    Operation,
+    Point,
+    Run,
+    cancel_scope,
+    cancel_task,
+    interrupt_everywhere,
+)
+from ..support.internals import leftovers_in_quota, pause_grants, resume_grants
+from ..support.leaks import Baseline, check_next_calls, wait_no_leftovers
 from ..support.operations import CODE, CODES
-from ..support.waiting import Call, until
-from ..support.worlds import hold_back, let_go, turns
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
 from .test_cancelling_everywhere import (
     SCALE,
     STEPPED,
@@ -39,52 +46,56 @@ __all__ = ["no_delay", "only_new_objects_collected"]
 pytestmark = pytest.mark.anyio
 Tell = Callable[[str, object], None]
 ON_ASYNCIO = [loop for loop in LOOPS if loop.values[0][0] == "asyncio"]
-DOORS_HERE = DOORS if SCALE > 1 else [door for door in DOORS if door.cipher != "ftaes-ecb"]
+DOORS_HERE = (
+    TRANSPORTS
+    if SCALE > 1
+    else [transport for transport in TRANSPORTS if transport.cipher != "ftaes-ecb"]
+)
 
 
 async def gone_and_answering(
-    door: OpenDoor, opend: Simulator, quota: Quota, room: Room, calls: int = 100
+    transport: Transport, opend: Simulator, quota: Quota, room: Baseline, calls: int = 100
 ) -> None:
     """Nothing is left of a client that was, and the next one works."""
-    await room.until_as_before()
-    let_go(quota)
+    await room.wait_restored()
+    resume_grants(quota)
     assert quota._users == 0
     assert quota._watchers == []
-    assert left_in_quota(quota) == {}
-    async with door.connect(opend, quota=quota) as client:
-        await answers_the_next(client, calls)
-    await room.until_as_before()
+    assert leftovers_in_quota(quota) == {}
+    async with transport.connect(opend, quota=quota) as client:
+        await check_next_calls(client, calls)
+    await room.wait_restored()
 
 
 async def strike_all(
-    door: OpenDoor,
+    transport: Transport,
     scene: Callable[[Simulator, Quota], Any],
     tell: Tell,
-    whens: list[tuple[When, Any]],
+    whens: list[tuple[Point, Any]],
     stride: int = 1,
 ) -> None:
     quota = wide_open()
-    async with opend_at(door, quota=None) as opend:
-        await turns(3)  # by then it listens
-        room = Room(opend)
+    async with fixed_simulator(transport, quota=None) as opend:
+        await checkpoints(3)  # by then it listens
+        room = Baseline(opend)
 
         async def check(run: Run) -> None:
-            await gone_and_answering(door, opend, quota, room, 100 if SCALE > 1 else 1)
+            await gone_and_answering(transport, opend, quota, room, 100 if SCALE > 1 else 1)
 
         for when, strike in whens:
-            count = await everywhere(
+            count = await interrupt_everywhere(
                 lambda: scene(opend, quota), when, strike, check, stride=stride
             )
-            tell(f"{door} {when.name} {strike.__name__}", count)
-        await gone_and_answering(door, opend, quota, room)
+            tell(f"{transport} {when.name} {strike.__name__}", count)
+        await gone_and_answering(transport, opend, quota, room)
     gc.collect()
 
 
-def enter_use_and_exit(door: OpenDoor) -> Callable[[Simulator, Quota], Any]:
+def enter_use_and_exit(transport: Transport) -> Callable[[Simulator, Quota], Any]:
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
         async def operation() -> None:
-            async with door.connect(opend, quota=quota) as client:
+            async with transport.connect(opend, quota=quota) as client:
                 await client.capital_distribution(CODE)
                 await anyio.lowlevel.checkpoint()
 
@@ -93,38 +104,38 @@ def enter_use_and_exit(door: OpenDoor) -> Callable[[Simulator, Quota], Any]:
     return scene
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_a_client_cancelled_at_any_await_from_its_beginning_to_its_end(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Tell
 ) -> None:
     with anyio.fail_after(60):
-        await strike_all(door, enter_use_and_exit(door), record_property, ways())
+        await strike_all(transport, enter_use_and_exit(transport), record_property, ways())
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_a_client_cancelled_at_any_step_of_the_loop_in_its_life(
-    door: OpenDoor, anyio_backend: Any, record_property: Tell
+    transport: Transport, anyio_backend: Any, record_property: Tell
 ) -> None:
     strike = cancel_task if anyio_backend[0] == "asyncio" else cancel_scope
     with anyio.fail_after(60):
         await strike_all(
-            *(door, enter_use_and_exit(door), record_property, [(When.STEP, strike)]),
+            *(transport, enter_use_and_exit(transport), record_property, [(Point.STEP, strike)]),
             stride=1 if SCALE > 1 else 4,
         )
 
 
 @pytest.mark.parametrize("anyio_backend", ON_ASYNCIO)
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_an_awaited_connect_and_its_closing_cancelled_at_any_await(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Tell
 ) -> None:
     clients: list[Client] = []
 
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
         async def operation() -> None:
-            clients.append(await door.connect(opend, quota=quota))
+            clients.append(await transport.connect(opend, quota=quota))
             await anyio.lowlevel.checkpoint()
             await clients[-1].aclose()
 
@@ -133,19 +144,22 @@ async def test_an_awaited_connect_and_its_closing_cancelled_at_any_await(
             await clients.pop().aclose()
 
     with anyio.fail_after(60):
-        await strike_all(door, scene, record_property, ways())
+        await strike_all(transport, scene, record_property, ways())
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_closing_a_busy_client_cancelled_at_any_await_closes_it_all_the_same(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Tell
 ) -> None:
     """A sweep and a call in line, a listener; once all that was refused, once in flight."""
 
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
-        async with anyio.create_task_group() as group, door.connect(opend, quota=quota) as client:
-            hold_back(quota)
+        async with (
+            anyio.create_task_group() as group,
+            transport.connect(opend, quota=quota) as client,
+        ):
+            pause_grants(quota)
             calls = [
                 Call(group, client.capital_distributions(CODES).collect),
                 Call(group, client.capital_distribution, CODE),
@@ -164,48 +178,48 @@ async def test_closing_a_busy_client_cancelled_at_any_await_closes_it_all_the_sa
             assert report.values == {}
 
     with anyio.fail_after(60):
-        await strike_all(door, scene, record_property, ways())
+        await strike_all(transport, scene, record_property, ways())
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_a_simulator_cancelled_at_any_await_from_its_beginning_to_its_end(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Tell
 ) -> None:
-    room = Room()
+    room = Baseline()
 
     @asynccontextmanager
     async def scene() -> AsyncIterator[Operation]:
         async def operation() -> None:
-            async with opend_at(door) as opend:
+            async with fixed_simulator(transport) as opend:
                 await anyio.lowlevel.checkpoint()
                 assert not opend.connections
 
         yield operation
 
     async def check(run: Run) -> None:
-        await room.until_as_before()
+        await room.wait_restored()
 
     with anyio.fail_after(60):
         for when, strike in ways():
-            count = await everywhere(scene, when, strike, check)
-            record_property(f"{door} {when.name} {strike.__name__}", count)
+            count = await interrupt_everywhere(scene, when, strike, check)
+            record_property(f"{transport} {when.name} {strike.__name__}", count)
         async with (
-            opend_at(door, quota=None) as opend,
-            door.connect(opend, quota=wide_open()) as client,
+            fixed_simulator(transport, quota=None) as opend,
+            transport.connect(opend, quota=wide_open()) as client,
         ):
-            await answers_the_next(client)
+            await check_next_calls(client)
     gc.collect()
 
 
 @pytest.mark.parametrize("away_first", [False, True], ids=["going away", "coming back"])
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
+@pytest.mark.parametrize("transport", DOORS_HERE, ids=str)
 async def test_a_simulator_cancelled_as_it_goes_away_or_comes_back_can_be_told_so_again(
-    door: OpenDoor, away_first: bool, record_property: Tell
+    transport: Transport, away_first: bool, record_property: Tell
 ) -> None:
     with anyio.fail_after(60):
-        async with connected(door) as world:
+        async with connected(transport) as world:
             opend, client = world.opend, world.client
-            room = Room(opend)
+            room = Baseline(opend)
 
             @asynccontextmanager
             async def scene() -> AsyncIterator[Operation]:
@@ -219,11 +233,11 @@ async def test_a_simulator_cancelled_as_it_goes_away_or_comes_back_can_be_told_s
 
             async def check(run: Run) -> None:
                 await until(lambda: client.status.state == "ready" and opend.connections == 1)
-                await answers_the_next(client, 100 if SCALE > 1 else 1)
-                await until_nothing_is_left(client)
-                await room.until_as_before()
+                await check_next_calls(client, 100 if SCALE > 1 else 1)
+                await wait_no_leftovers(client)
+                await room.wait_restored()
 
             for when, strike in ways():
-                count = await everywhere(scene, when, strike, check)
-                record_property(f"{door} {when.name} {strike.__name__}", count)
+                count = await interrupt_everywhere(scene, when, strike, check)
+                record_property(f"{transport} {when.name} {strike.__name__}", count)
     gc.collect()

@@ -22,17 +22,16 @@ from aiocapdist import Quota
 from aiocapdist._loop import on_asyncio
 
 from ..conftest import LOOPS
-from ..embedding.elsewhere import tasks_of_this_loop
-from ..support import own_call
-from ..support.cancelling import Strike, When, cancel_scope, cancel_task, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.leftovers import answers_the_next, until_nothing_is_left
+from ..support import custom_call
+from ..support.cancelling import Interrupt, Point, cancel_scope, cancel_task, interrupt_everywhere
+from ..support.environment import Environment
+from ..support.leaks import check_next_calls, tasks_of_this_loop, wait_no_leftovers
 from ..support.operations import SCENES
-from ..support.worlds import World
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
 
 pytestmark = pytest.mark.anyio
 SCALE = int(os.environ.get("AIOCAPDIST_SCALE", "1"))
-TCP, MEMORY = DOORS[0], DOORS[-1]
+TCP, MEMORY = TRANSPORTS[0], TRANSPORTS[-1]
 STEPPED = [loop for loop in LOOPS if loop.id != "uvloop"]
 """Loops whose steps can be counted."""
 
@@ -51,14 +50,14 @@ def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiocapdist._protocol.backoff.BASE", 0.0)
 
 
-def ways() -> list[tuple[When, Strike]]:
+def ways() -> list[tuple[Point, Interrupt]]:
     """Every way of being cancelled on this loop."""
     if not on_asyncio():
-        return [(When.BEGINS, cancel_scope)]
+        return [(Point.BEGINS, cancel_scope)]
     return [
-        (When.BEGINS, cancel_task),
-        (When.ENDS, cancel_task),
-        (When.BEGINS, cancel_scope),
+        (Point.BEGINS, cancel_task),
+        (Point.ENDS, cancel_task),
+        (Point.BEGINS, cancel_scope),
     ]
 
 
@@ -68,33 +67,35 @@ def wide_open() -> Quota:
 
 
 @asynccontextmanager
-async def connected(door: OpenDoor) -> AsyncIterator[World]:
-    async with opend_at(door, quota=None, answers={own_call.PROTO_ID: own_call.double}) as opend:
-        async with door.connect(opend, quota=wide_open()) as client:
+async def connected(transport: Transport) -> AsyncIterator[Environment]:
+    async with fixed_simulator(
+        transport, quota=None, answers={custom_call.PROTO_ID: custom_call.double}
+    ) as opend:
+        async with transport.connect(opend, quota=wide_open()) as client:
             async with anyio.create_task_group() as group:
-                yield World(opend, client, group)
+                yield Environment(opend, client, group)
                 group.cancel_scope.cancel()
 
 
 async def cancel_everywhere(
     name: str,
-    door: OpenDoor,
-    ways: list[tuple[When, Strike]],
+    transport: Transport,
+    ways: list[tuple[Point, Interrupt]],
     tell: Callable[[str, object], None],
     stride: int = 1,
 ) -> None:
-    async with connected(door) as world:
+    async with connected(transport) as world:
         tasks = len(tasks_of_this_loop())
 
         async def check(calls: int) -> None:
-            await until_nothing_is_left(world.client)
-            await answers_the_next(world.client, calls)
-            await until_nothing_is_left(world.client)
+            await wait_no_leftovers(world.client)
+            await check_next_calls(world.client, calls)
+            await wait_no_leftovers(world.client)
             assert world.opend.connections == 1
             assert len(tasks_of_this_loop()) == tasks
 
         for when, strike in ways:
-            count = await everywhere(
+            count = await interrupt_everywhere(
                 lambda: SCENES[name](world),
                 when,
                 strike,
@@ -111,10 +112,10 @@ async def test_a_call_cancelled_at_any_of_its_awaits_leaves_nothing(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
     # On trio a socket is carried as memory is; on asyncio it is a way of its own.
-    doors = [TCP, MEMORY] if SCALE > 1 else [TCP if on_asyncio() else MEMORY]
+    transports = [TCP, MEMORY] if SCALE > 1 else [TCP if on_asyncio() else MEMORY]
     with anyio.fail_after(60):
-        for door in doors:
-            await cancel_everywhere(name, door, ways(), record_property)
+        for transport in transports:
+            await cancel_everywhere(name, transport, ways(), record_property)
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
@@ -125,4 +126,4 @@ async def test_a_call_cancelled_at_any_step_of_the_loop_leaves_nothing(
     strike = cancel_task if on_asyncio() else cancel_scope
     stride = 1 if SCALE > 1 else 4
     with anyio.fail_after(60):
-        await cancel_everywhere(name, MEMORY, [(When.STEP, strike)], record_property, stride)
+        await cancel_everywhere(name, MEMORY, [(Point.STEP, strike)], record_property, stride)

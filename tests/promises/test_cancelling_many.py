@@ -19,15 +19,22 @@ from aiocapdist import ClientClosed, ClientGroup, Quota, connect, connect_many
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..embedding.elsewhere import tasks_of_this_loop
-from ..support import own_call
-from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.fleets import fleet, left_in_group
-from ..support.leftovers import Room, answers_the_next, left_in_quota
+from ..support import custom_call
+from ..support.cancelling import (
+    Operation,
+    Point,
+    Run,
+    cancel_scope,
+    cancel_task,
+    interrupt_everywhere,
+)
+from ..support.environment import Environment
+from ..support.gateway_group import gateway_group
+from ..support.internals import leftovers_in_group, leftovers_in_quota, pause_grants, resume_grants
+from ..support.leaks import Baseline, check_next_calls, tasks_of_this_loop
 from ..support.operations import CODE, CODES, SCENES
-from ..support.waiting import Call, until
-from ..support.worlds import World, hold_back, let_go, turns
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
 from .test_cancelling_everywhere import (
     SCALE,
     STEPPED,
@@ -39,7 +46,7 @@ from .test_cancelling_everywhere import (
 
 __all__ = ["no_delay", "only_new_objects_collected"]
 pytestmark = pytest.mark.anyio
-TCP, MEMORY = DOORS[0], DOORS[-1]
+TCP, MEMORY = TRANSPORTS[0], TRANSPORTS[-1]
 Tell = Callable[[str, object], None]
 
 
@@ -83,46 +90,53 @@ class AsOneSimulator:
 
 
 @asynccontextmanager
-async def connected(door: OpenDoor, sharing_fate: int) -> AsyncIterator[tuple[World, ClientGroup]]:
+async def connected(
+    transport: Transport, sharing_fate: int
+) -> AsyncIterator[tuple[Environment, ClientGroup]]:
     """A group of two on one quota, of which so many go away together."""
-    own = {own_call.PROTO_ID: own_call.double}
-    opends = [opend_at(door, quota=None, answers=own) for _ in range(2)]
+    own = {custom_call.PROTO_ID: custom_call.double}
+    opends = [fixed_simulator(transport, quota=None, answers=own) for _ in range(2)]
     quota = wide_open()
     async with (
-        fleet(*opends, memory=door is MEMORY, quota=quota) as (clients, _),
+        gateway_group(*opends, memory=transport is MEMORY, quota=quota) as (clients, _),
         anyio.create_task_group() as group,
     ):
         await until(lambda: all(status.state == "ready" for status in clients.status.values()))
         world: Any = AsOneSimulator(opends[:sharing_fate])
         client: Any = AsOneClient(clients, quota)
-        yield World(world, client, group), clients
+        yield Environment(world, client, group), clients
         group.cancel_scope.cancel()
 
 
 async def until_nothing_is_left(clients: ClientGroup) -> None:
     try:
         with anyio.fail_after(2):
-            await until(lambda: not left_in_group(clients))
+            await until(lambda: not leftovers_in_group(clients))
     except TimeoutError:
-        raise AssertionError(f"kept: {left_in_group(clients)}") from None
+        raise AssertionError(f"kept: {leftovers_in_group(clients)}") from None
 
 
 async def cancel_everywhere(
-    name: str, door: OpenDoor, sharing_fate: int, whens: list[Any], tell: Tell, stride: int = 1
+    name: str,
+    transport: Transport,
+    sharing_fate: int,
+    whens: list[Any],
+    tell: Tell,
+    stride: int = 1,
 ) -> None:
-    async with connected(door, sharing_fate) as (world, clients):
+    async with connected(transport, sharing_fate) as (world, clients):
         tasks = len(tasks_of_this_loop())
 
         async def check(calls: int) -> None:
             await until_nothing_is_left(clients)
-            await answers_the_next(clients, calls)  # type: ignore[arg-type]
+            await check_next_calls(clients, calls)  # type: ignore[arg-type]
             await until_nothing_is_left(clients)
             # One that was disconnected may take its time: the calls went to the other.
             with anyio.fail_after(2):
                 await until(lambda: len(tasks_of_this_loop()) == tasks)
 
         for when, strike in whens:
-            count = await everywhere(
+            count = await interrupt_everywhere(
                 lambda: SCENES[name](world),
                 when,
                 strike,
@@ -140,8 +154,8 @@ async def test_a_call_of_a_group_cancelled_at_any_of_its_awaits_leaves_nothing(
     name: str, sharing_fate: int, record_property: Tell
 ) -> None:
     with anyio.fail_after(60):
-        door = TCP if on_asyncio() else MEMORY
-        await cancel_everywhere(name, door, sharing_fate, ways(), record_property)
+        transport = TCP if on_asyncio() else MEMORY
+        await cancel_everywhere(name, transport, sharing_fate, ways(), record_property)
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
@@ -152,7 +166,7 @@ async def test_a_call_of_a_group_cancelled_at_any_step_of_the_loop_leaves_nothin
     strike = cancel_task if on_asyncio() else cancel_scope
     stride = 1 if SCALE > 1 else 7
     with anyio.fail_after(60):
-        await cancel_everywhere(name, MEMORY, 1, [(When.STEP, strike)], record_property, stride)
+        await cancel_everywhere(name, MEMORY, 1, [(Point.STEP, strike)], record_property, stride)
 
 
 async def strike_all(
@@ -163,23 +177,23 @@ async def strike_all(
 ) -> None:
     """Strike what begins or ends a group; after each nothing is left, and another one works."""
     quotas = [wide_open(), wide_open()]
-    async with opend_at(TCP, quota=None) as one, opend_at(TCP, quota=None) as other:
-        await turns(3)  # by then they listen
-        room = Room(one)
+    async with fixed_simulator(TCP, quota=None) as one, fixed_simulator(TCP, quota=None) as other:
+        await checkpoints(3)  # by then they listen
+        room = Baseline(one)
 
         async def check(run: Run | None = None) -> None:
-            await room.until_as_before()
+            await room.wait_restored()
             for quota in quotas:
-                let_go(quota)
+                resume_grants(quota)
                 assert quota._users == 0
                 assert quota._watchers == []
-                assert left_in_quota(quota) == {}
+                assert leftovers_in_quota(quota) == {}
             async with connect_many(both([one, other], quotas)) as clients:
-                await answers_the_next(clients, 1)  # type: ignore[arg-type]
-            await room.until_as_before()
+                await check_next_calls(clients, 1)  # type: ignore[arg-type]
+            await room.wait_restored()
 
         for when, strike in whens:
-            count = await everywhere(
+            count = await interrupt_everywhere(
                 lambda: scene([one, other], quotas), when, strike, check, stride=stride
             )
             tell(f"{when.name} {strike.__name__}", count)
@@ -219,7 +233,7 @@ async def test_a_group_cancelled_at_any_step_of_the_loop_in_its_life(
     strike = cancel_task if on_asyncio() else cancel_scope
     with anyio.fail_after(60):
         stride = 1 if SCALE > 1 else 4
-        await strike_all(its_life, [(When.STEP, strike)], record_property, stride)
+        await strike_all(its_life, [(Point.STEP, strike)], record_property, stride)
 
 
 async def test_closing_a_busy_group_cancelled_at_any_await_closes_it_all_the_same(
@@ -234,7 +248,7 @@ async def test_closing_a_busy_group_cancelled_at_any_await_closes_it_all_the_sam
             connect_many(both(opends, quotas)) as clients,
         ):
             for quota in quotas:
-                hold_back(quota)
+                pause_grants(quota)
             sweep = Call(group, clients.capital_distributions(CODES).collect)
             single = Call(group, clients.capital_distribution, CODE)
             await until(lambda: clients.quota.waiting)

@@ -22,13 +22,14 @@ from aiocapdist import AiocapdistError, Client, ClientClosed
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..support import own_call
-from ..support.cancelling import Operation, Run, When, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.leftovers import Room, left_in, left_in_quota
+from ..support import custom_call
+from ..support.cancelling import Operation, Point, Run, interrupt_everywhere
+from ..support.environment import Environment
+from ..support.internals import leftovers_in_client, leftovers_in_quota, resume_grants
+from ..support.leaks import Baseline
 from ..support.operations import SCENES
-from ..support.waiting import Call, until
-from ..support.worlds import World, let_go, turns
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
 from .test_cancelling_everywhere import (
     MEMORY,
     SCALE,
@@ -50,12 +51,12 @@ SOME = [name for name in SCENES if name.startswith(("sweep,", "request once,")) 
 class Closing:
     """Clients of one simulator, each closed by several tasks at once when struck."""
 
-    def __init__(self, name: str, door: OpenDoor, opend: Simulator) -> None:
+    def __init__(self, name: str, transport: Transport, opend: Simulator) -> None:
         self.fire = anyio.Event()
         self._scene = SCENES[name]
-        self._door = door
+        self._door = transport
         self._opend = opend
-        self._room = Room(opend)
+        self._room = Baseline(opend)
 
     def strike(self, run: Run) -> None:
         self.fire.set()
@@ -70,19 +71,19 @@ class Closing:
         ):
             closers = [Call(group, self._close, client) for _ in range(CLOSERS)]
             listener = Call(group, listen, client)
-            async with self._scene(World(self._opend, client, group)) as operation:
+            async with self._scene(Environment(self._opend, client, group)) as operation:
                 yield lambda: tolerant(operation)
             self.fire.set()
             for call in (*closers, listener):
                 await call.end()
             await client.aclose()
-            let_go(quota)
+            resume_grants(quota)
             assert client.status.state == "closed"
-            assert left_in(client) == {}
+            assert leftovers_in_client(client) == {}
             with pytest.raises(ClientClosed):
                 await client.global_state()
         assert quota._users == 0
-        assert left_in_quota(quota) == {}
+        assert leftovers_in_quota(quota) == {}
 
     async def _close(self, client: Client) -> None:
         await self.fire.wait()
@@ -92,7 +93,7 @@ class Closing:
         assert client._supervisor.finished.is_set()
 
     async def check(self, run: Run) -> None:
-        await self._room.until_as_before()
+        await self._room.wait_restored()
 
 
 async def listen(client: Client) -> None:
@@ -107,12 +108,18 @@ async def tolerant(operation: Operation) -> None:
         await operation()
 
 
-async def close_everywhere(name: str, door: OpenDoor, when: When, tell: Tell, stride: int) -> None:
-    async with opend_at(door, quota=None, answers={own_call.PROTO_ID: own_call.double}) as opend:
-        await turns(3)  # by then it listens
-        closing = Closing(name, door, opend)
-        count = await everywhere(closing.scene, when, closing.strike, closing.check, stride=stride)
-        tell(f"{door} {when.name}", count)
+async def close_everywhere(
+    name: str, transport: Transport, when: Point, tell: Tell, stride: int
+) -> None:
+    async with fixed_simulator(
+        transport, quota=None, answers={custom_call.PROTO_ID: custom_call.double}
+    ) as opend:
+        await checkpoints(3)  # by then it listens
+        closing = Closing(name, transport, opend)
+        count = await interrupt_everywhere(
+            closing.scene, when, closing.strike, closing.check, stride=stride
+        )
+        tell(f"{transport} {when.name}", count)
     gc.collect()
 
 
@@ -120,19 +127,21 @@ async def close_everywhere(name: str, door: OpenDoor, when: When, tell: Tell, st
 async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing(
     name: str, record_property: Tell
 ) -> None:
-    doors = [TCP if on_asyncio() else MEMORY] if SCALE == 1 else [TCP, MEMORY]
+    transports = [TCP if on_asyncio() else MEMORY] if SCALE == 1 else [TCP, MEMORY]
     with anyio.fail_after(60):
-        for door in doors:
-            await close_everywhere(name, door, When.BEGINS, record_property, 1)
+        for transport in transports:
+            await close_everywhere(name, transport, Point.BEGINS, record_property, 1)
 
 
 @pytest.mark.parametrize("name", SCENES if SCALE > 1 else SOME)
-@pytest.mark.parametrize("door", [door for door in DOORS if door not in (TCP, MEMORY)], ids=str)
+@pytest.mark.parametrize(
+    "transport", [transport for transport in TRANSPORTS if transport not in (TCP, MEMORY)], ids=str
+)
 async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing_at_other_doors(
-    name: str, door: OpenDoor, record_property: Tell
+    name: str, transport: Transport, record_property: Tell
 ) -> None:
     with anyio.fail_after(60):
-        await close_everywhere(name, door, When.BEGINS, record_property, 1)
+        await close_everywhere(name, transport, Point.BEGINS, record_property, 1)
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
@@ -141,30 +150,30 @@ async def test_a_client_closed_at_any_step_of_the_loop_leaves_nothing(
     name: str, anyio_backend: Any, record_property: Tell
 ) -> None:
     with anyio.fail_after(60):
-        await close_everywhere(name, MEMORY, When.STEP, record_property, 1 if SCALE > 1 else 7)
+        await close_everywhere(name, MEMORY, Point.STEP, record_property, 1 if SCALE > 1 else 7)
 
 
-@pytest.mark.parametrize("door", DOORS, ids=str)
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
 async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Tell
 ) -> None:
     """Eighteen megabytes are on their way and the pipe is full: as often as there are turns
     from the first byte's writing to where nothing moves any more."""
     big = BytesValue(value=bytes(60_000))
     with anyio.fail_after(60):
-        async with opend_at(door, quota=None) as opend:
-            await turns(3)
-            room = Room(opend)
+        async with fixed_simulator(transport, quota=None) as opend:
+            await checkpoints(3)
+            room = Baseline(opend)
             for count in range(0, 24, 1 if SCALE > 1 else 8):
                 async with anyio.create_task_group() as group:
-                    async with door.connect(opend) as client:
+                    async with transport.connect(opend) as client:
                         deafen(opend)
                         calls = [
-                            Call(group, client.request, own_call.PROTO_ID, big, BytesValue)
+                            Call(group, client.request, custom_call.PROTO_ID, big, BytesValue)
                             for _ in range(300)
                         ]
                         await until(lambda: client.status.calls == 300)
-                        await turns(count)
+                        await checkpoints(count)
                         with anyio.fail_after(5):
                             async with anyio.create_task_group() as closers:
                                 for _ in range(CLOSERS):
@@ -173,9 +182,9 @@ async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
                     # What the one read before it went deaf brought may have been answered.
                     assert set(ends) <= {ClientClosed, BytesValue}
                     assert ends[ClientClosed] > 290
-                    assert left_in(client) == {}
+                    assert leftovers_in_client(client) == {}
                 opend.disconnect_all()  # being deaf, it does not hear that we are gone
-                await room.until_as_before()
+                await room.wait_restored()
     gc.collect()
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tools.soak import slope
 
-from ..support.soaking import RATES, Soak
+from ..support.soak import RATES, Soak
 from .test_cancelling_everywhere import STEPPED, no_delay
 
 __all__ = ["no_delay"]
@@ -46,7 +46,7 @@ async def test_as_many_calls_again_leave_no_object_and_no_memory_behind(
     living: list[Counter[str]] = []
     memory: list[int] = []
     with anyio.fail_after(60):
-        async with run.begun():
+        async with run.running():
             await run.round(CALLS)  # by now all that is made once is made
             tracemalloc.start()
             try:
@@ -64,7 +64,7 @@ async def test_as_many_calls_again_leave_no_object_and_no_memory_behind(
     more = {name: third[name] for name in third if first[name] < second[name] < third[name]}
     assert more == {}
     assert growth < GROWTH
-    assert run.crossed == 0
+    assert run.wrong_replies == 0
     assert run.losses >= run.calls // 1000 - 1
     assert run.ends["answered"] > 0.8 * run.calls
     assert run.ends["cancelled"] > 0

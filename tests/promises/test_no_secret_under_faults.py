@@ -16,18 +16,20 @@ import pytest
 from aiocapdist import AiocapdistError, Quota
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from .._connection.test_secrets import witness
-from ..support import doors
-from ..support.doors import DOORS, OpenDoor
-from ..support.secrets_sought import WS_SENTINEL, Witness
+from .._connection.test_secrets import observer
+from ..support import transports
+from ..support.secret_scan import WS_SENTINEL, Observer
+from ..support.transports import TRANSPORTS, Transport
 from ..support.waiting import Call, until
 from .test_cancelling_everywhere import SCALE, STEPPED
 
 __all__ = ["witness"]
 pytestmark = pytest.mark.anyio
-SECRETIVE = [door for door in DOORS if door.cipher or door.name in ("ws", "wss")]
+SECRETIVE = [
+    transport for transport in TRANSPORTS if transport.cipher or transport.name in ("ws", "wss")
+]
 if SCALE == 1:
-    SECRETIVE = [door for door in SECRETIVE if door.cipher != "ftaes-ecb"]
+    SECRETIVE = [transport for transport in SECRETIVE if transport.cipher != "ftaes-ecb"]
 STUCK = {Fault.DROP, Fault.REORDER, Fault.WRONG_SERIAL, Fault.WRONG_ID, Fault.SILENT}
 """After these no answer comes: the connection is cut, so that nobody waits for a timeout."""
 HARMLESS = {Fault.DUPLICATE, Fault.PUSH, Fault.PUSH_FLOOD, Fault.DELAY, Fault.REFUSE}
@@ -36,7 +38,7 @@ HARMLESS = {Fault.DUPLICATE, Fault.PUSH, Fault.PUSH_FLOOD, Fault.DELAY, Fault.RE
 
 @pytest.fixture(autouse=True)
 def sentinels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "WEBSOCKET_KEY", WS_SENTINEL)
+    monkeypatch.setattr(transports, "WEBSOCKET_KEY", WS_SENTINEL)
     monkeypatch.setattr("aiocapdist._protocol.backoff.CEILING", 0.01)
 
 
@@ -53,7 +55,7 @@ class Script:
 
 
 async def meet(
-    fault: Fault, faults: Faults, opend: Simulator, witness: Witness, operation: Any, *args: Any
+    fault: Fault, faults: Faults, opend: Simulator, observer: Observer, operation: Any, *args: Any
 ) -> bool:
     """The operation meets the fault, and ends; whether it failed."""
     async with anyio.create_task_group() as group:
@@ -62,57 +64,57 @@ async def meet(
         if fault in STUCK:
             opend.disconnect_all()
         try:
-            witness.see(await call.value())
+            observer.record(await call.value())
         except AiocapdistError as error:
-            witness.errors.append(error)
+            observer.errors.append(error)
             return True
     return False
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
-@pytest.mark.parametrize("door", SECRETIVE, ids=str)
+@pytest.mark.parametrize("transport", SECRETIVE, ids=str)
 async def test_nothing_is_shown_by_a_call_that_any_fault_meets(
-    door: OpenDoor, anyio_backend: Any, witness: Witness
+    transport: Transport, anyio_backend: Any, observer: Observer
 ) -> None:
     script = Script()
     faults = Faults(script=script, delay=(0.01, 0.01), flood=5, away=0.01)
     with anyio.fail_after(30):
         async with (
-            door.opend(faults=faults, quota=None) as opend,
-            door.connect(opend, quota=Quota(1000, 0.3), attempts=1) as client,
+            transport.simulator(faults=faults, quota=None) as opend,
+            transport.connect(opend, quota=Quota(1000, 0.3), attempts=1) as client,
         ):
             events = client.events()
             for fault in Fault:
                 script.next = fault
                 call = client.capital_distribution, "HK.00700"
-                failed = await meet(fault, faults, opend, witness, *call)
-                assert failed is (fault not in HARMLESS | unknown_at(door)), fault
-                witness.see(client, client.status, client.quota, opend)
+                failed = await meet(fault, faults, opend, observer, *call)
+                assert failed is (fault not in HARMLESS | unknown_at(transport)), fault
+                observer.record(client, client.status, client.quota, opend)
                 opend.disconnect_all()  # whatever state it is in by now
                 reconnects = client.status.reconnects
                 await until(lambda n=reconnects: client.status.reconnects > n)
             await events.aclose()
-            witness.see(events, *opend.requests)
-    witness.assert_nothing_shown()
+            observer.record(events, *opend.requests)
+    observer.assert_no_secret_shown()
 
 
 @pytest.mark.parametrize("anyio_backend", STEPPED)
-@pytest.mark.parametrize("door", SECRETIVE, ids=str)
+@pytest.mark.parametrize("transport", SECRETIVE, ids=str)
 async def test_nothing_is_shown_by_a_hand_shake_that_any_fault_meets(
-    door: OpenDoor, anyio_backend: Any, witness: Witness
+    transport: Transport, anyio_backend: Any, observer: Observer
 ) -> None:
     script = Script()
     faults = Faults(script=script, handshake=True, delay=(0.01, 0.01), flood=5, away=0.01)
     with anyio.fail_after(30):
-        async with door.opend(faults=faults) as opend:
+        async with transport.simulator(faults=faults) as opend:
             for fault in Fault:
                 script.next = fault
-                connecting = door.connect(opend)
-                await meet(fault, faults, opend, witness, enter, connecting)
-                witness.see(connecting, opend, *opend.requests)
+                connecting = transport.connect(opend)
+                await meet(fault, faults, opend, observer, enter, connecting)
+                observer.record(connecting, opend, *opend.requests)
                 await opend.come_back()  # sooner than it would by itself
-    assert len(witness.errors) > len(Fault) / 2
-    witness.assert_nothing_shown()
+    assert len(observer.errors) > len(Fault) / 2
+    observer.assert_no_secret_shown()
 
 
 async def enter(connecting: Any) -> Any:
@@ -120,6 +122,6 @@ async def enter(connecting: Any) -> Any:
         return client, client.status
 
 
-def unknown_at(door: OpenDoor) -> set[Fault]:
+def unknown_at(transport: Transport) -> set[Fault]:
     """Faults of the TCP door's own."""
-    return {Fault.BAD_DIGEST} if door.greeting == 1 else set()
+    return {Fault.BAD_DIGEST} if transport.handshake_proto_id == 1 else set()

@@ -21,8 +21,8 @@ from aiocapdist import AiocapdistError, Client, Quota
 from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..support.doors import NOW, SEED, amounts, made
-from ..support.own_call import PROTO_ID, double, question
+from ..support.custom_call import PROTO_ID, double, request_message
+from ..support.transports import NOW, SEED, amounts, expected_amounts
 from ..support.virtual_asyncio import run_virtually
 from .scale import SCALE, figure, scaled
 
@@ -63,7 +63,7 @@ class Crossed(AssertionError):
 
 
 def check(asked: str, got: Any) -> None:
-    if got.code != asked or amounts(got) != made(asked):
+    if got.code != asked or amounts(got) != expected_amounts(asked):
         raise Crossed(f"asked about {asked}, got {got!r}")
 
 
@@ -126,7 +126,7 @@ class Schedule:
         """A call that is not in the library's catalogue."""
         number = self.drawn.randrange(10**6)
         repeat = self.drawn.random() < 0.5
-        reply = await client.request(PROTO_ID, question(number), Response, idempotent=repeat)
+        reply = await client.request(PROTO_ID, request_message(number), Response, idempotent=repeat)
         if reply.s2c.time != 2 * number:
             raise Crossed(f"asked to double {number}, got {reply.s2c.time}")
 

@@ -29,7 +29,7 @@ from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Fault
 
-from ..support.own_call import PROTO_ID, question
+from ..support.custom_call import PROTO_ID, request_message
 from .answers import GOOD, INVALID, UNKNOWN, all_own, is_own, swept
 from .world import World
 
@@ -110,7 +110,7 @@ class Everything(RuleBasedStateMachine):
     def ask_anything(self, number: int, repeat: bool, counted: bool) -> None:
         asking = self.world.client.request(
             PROTO_ID,
-            question(number),
+            request_message(number),
             Response,
             idempotent=repeat,
             quota=self.world.quota if counted else None,

@@ -16,8 +16,8 @@ from aiocapdist import Client, Quota
 from aiocapdist.events import Throttled, Unthrottled
 from aiocapdist.simulator import Faults, Simulator
 
-from ..support.doors import NOW, SEED
-from ..support.own_call import PROTO_ID, double
+from ..support.custom_call import PROTO_ID, double
+from ..support.transports import NOW, SEED
 from ..support.virtual_asyncio import VirtualLoop
 from .pieces import Called, Pipe, Script, own_port
 

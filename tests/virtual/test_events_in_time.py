@@ -11,7 +11,7 @@ from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Throttled, 
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 from .noting import codes, noting, now, throttled
 
@@ -22,14 +22,14 @@ async def answer_one(peer: Peer) -> float:
     """Answer keep-alives until a question comes, and that; when it came."""
     with anyio.fail_after(1000.0):
         while (frame := await peer.next()).proto_id != 3212:
-            await peer.reply(frame, refusal(0))
-    await peer.reply(frame, figures())
+            await peer.reply(frame, error_reply(0))
+    await peer.reply(frame, figures_reply())
     return now()
 
 
 async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_long() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
         noting(client) as told,
         anyio.create_task_group() as group,
@@ -109,7 +109,7 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
 async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_anew() -> None:
     """In between it is the connection that calls wait for."""
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(1, 30.0)) as client,
         noting(client) as told,
         anyio.create_task_group() as group,

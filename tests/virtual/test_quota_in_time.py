@@ -10,7 +10,7 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
-from ..support.worlds import turns
+from ..support.waiting import checkpoints
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +127,7 @@ async def test_leaving_a_sweep_early_spends_no_further_token() -> None:
             break
         spent = sum(r.proto_id == 3212 for r in opend.requests)
         assert spent == 30
-        await turns(3)
+        await checkpoints(3)
         assert client.quota.waiting == 0
         await trio.sleep(1000.0)
         assert sum(r.proto_id == 3212 for r in opend.requests) == spent
