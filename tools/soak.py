@@ -18,10 +18,10 @@ import time
 from typing import Any
 
 import anyio
-from tests.support.leaks import resident_memory
-from tests.support.soak import Soak
 
 from aiocapdist._protocol import backoff
+from tests.support.leaks import resident_memory
+from tests.support.soak import Soak
 
 SHORT = 1024.0  # KiB in 100 000 calls: what a run of minutes can tell from noise
 LONG = 1.0  # KiB in an hour: what a run of hours can

@@ -6,17 +6,13 @@ key as its MD5 too, which lets in as the key itself does. Logging is at its nois
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._speech import TcpSpeech
 
@@ -26,7 +22,6 @@ from ..support.scripted_server import figures_reply
 from ..support.scripted_websocket import ScriptedWebSocketServer
 from ..support.secret_scan import (
     AES_SENTINEL,
-    IV_SENTINEL,
     WS_MD5,
     WS_SENTINEL,
     Observer,
@@ -36,28 +31,6 @@ from ..support.transports import client_tls, rsa_key, rsa_pem, server_tls
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def observer(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Observer]:
-    caplog.set_level(logging.DEBUG)
-    for name in ("aiocapdist", "asyncio", "websockets", "websockets.client", "anyio", "trio"):
-        caplog.set_level(logging.DEBUG, name)
-    monkeypatch.setattr(
-        Simulator,
-        "_speak_tcp",
-        lambda self: TcpSpeech(self._gateway, self._rsa_key, AES_SENTINEL, IV_SENTINEL),
-    )
-    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
-    if on_asyncio():
-        loop = asyncio.get_running_loop()
-        loop.set_debug(True)
-        loop.slow_callback_duration = 0.0  # each callback is reported, with its arguments
-    yield Observer(caplog)
-    if on_asyncio():
-        loop.set_debug(False)
 
 
 async def use(client: aiocapdist.Client, opend: Simulator, observer: Observer) -> None:

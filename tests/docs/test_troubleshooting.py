@@ -19,13 +19,13 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._connection import endpoint
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.quota._file import quota as file
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.redis.servers import REASON, binary, running
+from ..support.internals import forget_warnings
 from ..support.scripted_server import ScriptedServer
 from ..support.transports import Transport, rsa_pem, server_tls
 from ..support.waiting import until
@@ -70,7 +70,7 @@ def _usual_port(match: re.Match[str]) -> str:
 
 @pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
 def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    endpoint._warned.clear()
+    forget_warnings()
     provoke = PROVOKED[text]
 
     async def see() -> str:

@@ -13,7 +13,7 @@ import pytest
 import aiocapdist
 from aiocapdist import Client, ClientClosed, ConnectError, Quota
 
-from ..conftest import LOOPS
+from ..support.loops import ASYNCIO_LOOPS
 from ..support.waiting import until
 from .opend_thread import OpendThread, no_leaks
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 T = TypeVar("T")
 
 
-@pytest.fixture(params=[loop for loop in LOOPS if loop.values[0][0] == "asyncio"])
+@pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """On trio a client lives in an ``async with``: see test_trio_nursery.py."""
     return request.param

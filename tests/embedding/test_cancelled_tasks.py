@@ -12,7 +12,8 @@ import pytest
 import aiocapdist
 from aiocapdist import Client, ClientClosed, Quota
 
-from ..conftest import LOOPS
+from ..support.internals import listeners, users
+from ..support.loops import ASYNCIO_LOOPS
 from ..support.waiting import until
 from .opend_thread import OpendThread, no_leaks
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.anyio
 SOON = 0.05
 
 
-@pytest.fixture(params=[loop for loop in LOOPS if loop.values[0][0] == "asyncio"])
+@pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -123,8 +124,8 @@ async def test_cancelling_all_tasks_there_are_hangs_nobody(
             with pytest.raises((asyncio.CancelledError, ClientClosed)):
                 await task
         # It let go of the quota too: nobody uses it, nobody is told of it.
-        assert quota._users == 0
-        assert not quota._watchers
+        assert users(quota) == 0
+        assert not listeners(quota)
 
 
 async def test_a_client_whose_own_task_was_cancelled_is_closed(opend_thread: OpendThread) -> None:

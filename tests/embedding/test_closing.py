@@ -14,6 +14,7 @@ from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist._loop import on_asyncio
 
 from ..support.custom_call import PROTO_ID, Response
+from ..support.internals import client_of
 from ..support.scripted_server import ScriptedServer
 from ..support.waiting import Call, until
 from .opend_thread import OpendThread, no_leaks
@@ -157,9 +158,8 @@ async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
                         raise AssertionError("nobody lets us in")
 
             group.start_soon(use)
-            await until(lambda: connecting._client is not None)
-            assert connecting._client is not None
-            await connecting._client.aclose()
+            await until(lambda: client_of(connecting) is not None)
+            await client_of(connecting).aclose()
 
 
 async def test_closing_between_two_attempts_does_not_wait_for_the_next(

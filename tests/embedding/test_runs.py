@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,17 +15,18 @@ import pytest
 import aiocapdist
 from aiocapdist import Quota, QuotaWaitTooLong
 
-from ..conftest import LOOPS
+from ..support.internals import users
+from ..support.loops import LOOPS
 from .opend_thread import OpendThread, no_leaks
+
+
+def run_on(backend: str, options: dict[str, Any], main: Callable[[], Awaitable[Any]]) -> Any:
+    return anyio.run(main, backend=backend, backend_options=options)
+
 
 RUNS: dict[str, Callable[[Callable[[], Awaitable[Any]]], Any]] = {
     "asyncio.run": lambda main: asyncio.run(main()),  # type: ignore[arg-type]
-    **{
-        f"anyio.run on {loop.id}": lambda main, loop=loop: anyio.run(
-            main, backend=loop.values[0][0], backend_options=loop.values[0][1]
-        )
-        for loop in LOOPS
-    },
+    **{f"anyio.run on {loop.id}": partial(run_on, *loop.values[0]) for loop in LOOPS},
 }
 
 
@@ -57,7 +59,7 @@ def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: O
     for n, run in enumerate(RUNS.values(), 1):
         run(spend)
         assert quota.available == len(RUNS) - n
-        assert quota._users == 0
+        assert users(quota) == 0
     for run in RUNS.values():
         took = time.monotonic() - began
         assert 60.0 - took <= run(find_none) <= 60.05, run

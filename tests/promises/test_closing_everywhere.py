@@ -1,16 +1,16 @@
 """Promise 16: closing is bounded, and can be repeated.
 
 While something is awaited of a client, three other tasks close it at once: at the k-th await
-and at the n-th step of the loop, for every k and n, in each state that the call may find. Then
-the call has an end, and no task, socket, token or waiter is left. The same where OpenD reads no
-more, through every door. ``AIOCAPDIST_SCALE=2`` leaves nothing out.
+and at the n-th step of the loop, for every k and n, in each state that the call may meet. Then
+the call has ended, and no task, socket, token or waiter is left. The same over every transport
+if OpenD reads no more. ``AIOCAPDIST_SCALE=2`` leaves nothing out.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -25,55 +25,56 @@ from aiocapdist.simulator import Simulator
 from ..support import custom_call
 from ..support.cancelling import Operation, Point, Run, interrupt_everywhere
 from ..support.environment import Environment
-from ..support.internals import leftovers_in_client, leftovers_in_quota, resume_grants
+from ..support.internals import (
+    is_finished,
+    leftovers_in_client,
+    leftovers_in_quota,
+    resume_grants,
+    stop_reading,
+    users,
+)
 from ..support.leaks import Baseline
+from ..support.loops import STEPPED_LOOPS
 from ..support.operations import SCENES
 from ..support.transports import TRANSPORTS, Transport, fixed_simulator
 from ..support.waiting import Call, checkpoints, until
-from .test_cancelling_everywhere import (
-    MEMORY,
-    SCALE,
-    STEPPED,
-    TCP,
-    no_delay,
-    only_new_objects_collected,
-    wide_open,
-)
+from .interrupting import MEMORY, SCALE, TCP, Record, wide_quota
 
-__all__ = ["no_delay", "only_new_objects_collected"]
-pytestmark = pytest.mark.anyio
-Tell = Callable[[str, object], None]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+]
 CLOSERS = 3
 SOME = [name for name in SCENES if name.startswith(("sweep,", "request once,")) or name == "events"]
-"""At the doors that differ in their bytes alone."""
+"""Scenes for the transports that differ in their bytes alone."""
 
 
 class Closing:
-    """Clients of one simulator, each closed by several tasks at once when struck."""
+    """Clients of one simulator, each closed by several tasks at once when interrupted."""
 
     def __init__(self, name: str, transport: Transport, opend: Simulator) -> None:
-        self.fire = anyio.Event()
+        self._close_now = anyio.Event()
         self._scene = SCENES[name]
-        self._door = transport
+        self._transport = transport
         self._opend = opend
-        self._room = Baseline(opend)
+        self._baseline = Baseline(opend)
 
-    def strike(self, run: Run) -> None:
-        self.fire.set()
+    def interrupt(self, run: Run) -> None:
+        self._close_now.set()
 
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[Operation]:
-        self.fire = anyio.Event()
-        quota = wide_open()
+        self._close_now = anyio.Event()
+        quota = wide_quota()
         async with (
             anyio.create_task_group() as group,
-            self._door.connect(self._opend, quota=quota) as client,
+            self._transport.connect(self._opend, quota=quota) as client,
         ):
             closers = [Call(group, self._close, client) for _ in range(CLOSERS)]
-            listener = Call(group, listen, client)
+            listener = Call(group, read_events, client)
             async with self._scene(Environment(self._opend, client, group)) as operation:
-                yield lambda: tolerant(operation)
-            self.fire.set()
+                yield lambda: or_closed(operation)
+            self._close_now.set()
             for call in (*closers, listener):
                 await call.end()
             await client.aclose()
@@ -82,50 +83,49 @@ class Closing:
             assert leftovers_in_client(client) == {}
             with pytest.raises(ClientClosed):
                 await client.global_state()
-        assert quota._users == 0
+        assert users(quota) == 0
         assert leftovers_in_quota(quota) == {}
 
     async def _close(self, client: Client) -> None:
-        await self.fire.wait()
+        await self._close_now.wait()
         await client.aclose()
-        # Nothing of it goes on a moment longer, whichever task was first.
+        # Whichever task was first, aclose() returns when everything has ended.
         assert client.status.state == "closed"
-        assert client._supervisor.finished.is_set()
+        assert is_finished(client)
 
     async def check(self, run: Run) -> None:
-        await self._room.wait_restored()
+        await self._baseline.wait_restored()
 
 
-async def listen(client: Client) -> None:
-    """To the end of events, which is the client's."""
+async def read_events(client: Client) -> None:
+    """Read events until the client is closed."""
     async for _ in client.events():
         pass
 
 
-async def tolerant(operation: Operation) -> None:
-    """Its own end, or that of a call whose client is closed: no other."""
+async def or_closed(operation: Operation) -> None:
+    """Run the operation; it may end with ClientClosed, and with no other error."""
     with suppress(ClientClosed):
         await operation()
 
 
 async def close_everywhere(
-    name: str, transport: Transport, when: Point, tell: Tell, stride: int
+    name: str, transport: Transport, point: Point, record: Record, stride: int
 ) -> None:
-    async with fixed_simulator(
-        transport, quota=None, answers={custom_call.PROTO_ID: custom_call.double}
-    ) as opend:
-        await checkpoints(3)  # by then it listens
+    answers = {custom_call.PROTO_ID: custom_call.double}
+    async with fixed_simulator(transport, quota=None, answers=answers) as opend:
+        await checkpoints(3)  # until it listens
         closing = Closing(name, transport, opend)
         count = await interrupt_everywhere(
-            closing.scene, when, closing.strike, closing.check, stride=stride
+            closing.scene, point, closing.interrupt, closing.check, stride=stride
         )
-        tell(f"{transport} {when.name}", count)
+        record(f"{transport} {point.name}", count)
     gc.collect()
 
 
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing(
-    name: str, record_property: Tell
+    name: str, record_property: Record
 ) -> None:
     transports = [TCP if on_asyncio() else MEMORY] if SCALE == 1 else [TCP, MEMORY]
     with anyio.fail_after(60):
@@ -135,19 +135,19 @@ async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing(
 
 @pytest.mark.parametrize("name", SCENES if SCALE > 1 else SOME)
 @pytest.mark.parametrize(
-    "transport", [transport for transport in TRANSPORTS if transport not in (TCP, MEMORY)], ids=str
+    "transport", [other for other in TRANSPORTS if other not in (TCP, MEMORY)], ids=str
 )
-async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing_at_other_doors(
-    name: str, transport: Transport, record_property: Tell
+async def test_a_client_closed_at_any_await_leaves_nothing_on_other_transports(
+    name: str, transport: Transport, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
         await close_everywhere(name, transport, Point.BEGINS, record_property, 1)
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_client_closed_at_any_step_of_the_loop_leaves_nothing(
-    name: str, anyio_backend: Any, record_property: Tell
+    name: str, anyio_backend: Any, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
         await close_everywhere(name, MEMORY, Point.STEP, record_property, 1 if SCALE > 1 else 7)
@@ -155,19 +155,19 @@ async def test_a_client_closed_at_any_step_of_the_loop_leaves_nothing(
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
 async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
-    transport: Transport, record_property: Tell
+    transport: Transport, record_property: Record
 ) -> None:
-    """Eighteen megabytes are on their way and the pipe is full: as often as there are turns
-    from the first byte's writing to where nothing moves any more."""
+    """Eighteen megabytes are queued and the pipe is full: closed after each number of turns, from
+    the first byte's writing to where nothing moves any more."""
     big = BytesValue(value=bytes(60_000))
     with anyio.fail_after(60):
         async with fixed_simulator(transport, quota=None) as opend:
             await checkpoints(3)
-            room = Baseline(opend)
+            baseline = Baseline(opend)
             for count in range(0, 24, 1 if SCALE > 1 else 8):
                 async with anyio.create_task_group() as group:
                     async with transport.connect(opend) as client:
-                        deafen(opend)
+                        stop_reading(opend, never)
                         calls = [
                             Call(group, client.request, custom_call.PROTO_ID, big, BytesValue)
                             for _ in range(300)
@@ -179,26 +179,21 @@ async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
                                 for _ in range(CLOSERS):
                                     closers.start_soon(client.aclose)
                     ends = Counter([await end_of(call) for call in calls])
-                    # What the one read before it went deaf brought may have been answered.
+                    # What its last read before brought in may have been answered.
                     assert set(ends) <= {ClientClosed, BytesValue}
                     assert ends[ClientClosed] > 290
                     assert leftovers_in_client(client) == {}
-                opend.disconnect_all()  # being deaf, it does not hear that we are gone
-                await room.wait_restored()
+                opend.disconnect_all()  # reading nothing, it does not notice that we have gone
+                await baseline.wait_restored()
     gc.collect()
 
 
 async def end_of(call: Call) -> type:
+    """Return the type of the call's result or error."""
     try:
         return type(await call.value())
     except AiocapdistError as error:
         return type(error)
-
-
-def deafen(opend: Simulator) -> None:
-    """Each conversation reads no more than what it waits for now."""
-    for conversation in opend._conversations.values():
-        conversation._stream.receive = never  # type: ignore[method-assign]
 
 
 async def never(*args: Any) -> bytes:

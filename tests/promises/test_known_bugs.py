@@ -86,9 +86,8 @@ async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_rea
             peer = await server.accept()
             first, *_ = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
             # OpenD need not have read a request for its reply to be read here.
-            reply = encode_frame(
-                *flight_of(client, "HK.1").key, figures_reply(7.0).SerializeToString()
-            )
+            proto_id, serial = flight_of(client, "HK.1").key
+            reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
             await peer.send(reply)
             assert (await first.value()).capital_in_big == 7.0
             group.cancel_scope.cancel()

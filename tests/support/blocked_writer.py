@@ -1,50 +1,43 @@
-"""A pipe that fills up: how to have requests that were written and others that were not."""
+"""A full pipe: how to have some requests written and others still queued for writing."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from anyio.abc import TaskGroup
 
 from aiocapdist import Client
 from aiocapdist._transports.memory import MemoryListener
 
-from .misbehaving import Peer, Server, code_of, figures
+from .internals import flight_of, is_written
+from .scripted_server import Peer, ScriptedServer, code_of, figures_reply
 from .waiting import Call, until
 
 
-def flight_of(client: Client, code: str) -> Any:
-    request = client._single_flight.pending.get(code)
-    return request and request.flight
+def blocked_server() -> ScriptedServer:
+    """Return a server behind a pipe that holds one write.
+
+    While it does not read, a second write waits, and what is asked after it was not sent.
+    """
+    return ScriptedServer(MemoryListener(buffer=1))
 
 
-def written(client: Client, code: str) -> bool:
-    flight = flight_of(client, code)
-    return bool(flight) and flight.written
-
-
-def choked() -> Server:
-    """A server behind a pipe that holds one write: with the reader asleep, a second write
-    waits, and what is asked after it has certainly not left."""
-    return Server(MemoryListener(buffer=1))
-
-
-async def choke(client: Client, group: TaskGroup, *codes: str) -> list[Call]:
-    """Ask about these: the first two are written, the others wait for the writer."""
+async def call_with_blocked_writer(client: Client, group: TaskGroup, *codes: str) -> list[Call]:
+    """Ask about these codes: the first two are written, the others wait for the writer."""
     calls = []
     for n, code in enumerate(codes):
         calls.append(Call(group, client.capital_distribution, code))
         if n < 2:
-            await until(lambda code=code: written(client, code))
+            await until(partial(is_written, client, code))
         else:
-            await until(lambda code=code: flight_of(client, code))
-            assert not written(client, code)
+            await until(partial(flight_of, client, code))
+            assert not is_written(client, code)
     return calls
 
 
-async def codes_of(peer: Peer, n: int) -> list[str]:
-    """The next ``n`` requests' codes, in the order they came; each is answered."""
-    frames = [await peer.next() for _ in range(n)]
+async def reply_to(peer: Peer, count: int) -> list[str]:
+    """Answer the next ``count`` requests, and return their codes in the order they came."""
+    frames = [await peer.next() for _ in range(count)]
     for frame in frames:
-        await peer.reply(frame, figures())
+        await peer.reply(frame, figures_reply())
     return [code_of(frame) for frame in frames]

@@ -1,4 +1,4 @@
-"""OpenD's end of a sealed connection over a socket: honest, until a test says otherwise."""
+"""OpenD's end of an encrypted connection over a socket: correct, until a test says otherwise."""
 
 from __future__ import annotations
 
@@ -14,65 +14,66 @@ from aiocapdist._protocol.ciphers import Algorithm, Rsa
 from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
 
 from .._protocol.encrypted import CIPHERS, WELCOME, sealed_frame
-from .doors import rsa_key, rsa_pem
-from .misbehaving import Peer, Server, welcome
+from .scripted_server import Peer, ScriptedServer, init_reply
+from .transports import rsa_key, rsa_pem
 
 ALGORITHMS = {"aes-cbc": Algorithm.AES_CBC, "ftaes-ecb": Algorithm.FTAES_ECB}
 
-SAME_KEY = (
+KEY_HINT = (
     "check that OpenD has the same RSA key as rsa_key, and that this is its API port, "
     "not its WebSocket port"
 )
 
 
-class SealedPeer(Peer):
-    """A connection that was let in with the usual key."""
+class EncryptedPeer(Peer):
+    """The server's end of a connection that uses the usual key."""
 
     def __init__(self, stream: ByteStream, cipher: str) -> None:
         super().__init__(stream)
-        self.came: list[Frame] = []
-        self._greets = Rsa(rsa_key())
-        self._after = CIPHERS[ALGORITHMS[cipher]]
+        self.received: list[Frame] = []
+        self._rsa = Rsa(rsa_key())
+        self._cipher = CIPHERS[ALGORITHMS[cipher]]
 
-    async def let_in(self) -> None:
-        """Read the greeting, and answer it."""
-        greeting = await self.next()
-        assert digest_of(self._greets.decrypt(greeting.body)) == greeting.digest
-        await self.send(sealed_frame(self._greets, 1001, greeting.serial, WELCOME))
+    async def complete_handshake(self) -> None:
+        """Read InitConnect, and accept the client."""
+        request = await self.next()
+        assert digest_of(self._rsa.decrypt(request.body)) == request.digest
+        await self.send(sealed_frame(self._rsa, 1001, request.serial, WELCOME))
 
-    async def all_that_came(self) -> list[Frame]:
-        """Every byte until the client hangs up, as the frames that they make.
+    async def remaining_frames(self) -> list[Frame]:
+        """Read until the client hangs up, and return all that came as frames.
 
-        Without what was read before, but with a greeting that was answered in the clear.
+        Frames that were read before are left out, except an InitConnect that was answered
+        without encryption.
         """
         try:
             while True:
-                self.came.append(await self.next())
+                self.received.append(await self.next())
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             assert self._decoder.error is None
             assert self._decoder.pending == 0
-            return self.came
+            return self.received
 
-    async def question(self) -> tuple[Frame, bytes]:
-        """The next request: as it came, and opened."""
+    async def next_request(self) -> tuple[Frame, bytes]:
+        """Return the next request as it came, and its decrypted body."""
         frame = await self.next()
-        body = self._after.decrypt(frame.body)
+        body = self._cipher.decrypt(frame.body)
         assert digest_of(body) == frame.digest
         return frame, body
 
-    async def answer(
+    async def encrypted_reply(
         self, to: Frame, message: Message, alter: Callable[[bytes], bytes] = bytes
     ) -> None:
-        """Answer a request; ``alter`` makes another sealed body of the sealed body."""
+        """Answer a request; ``alter`` changes the encrypted body."""
         body = message.SerializeToString()
-        sealed = alter(self._after.encrypt(body))
-        await self.send(encode_frame(to.proto_id, to.serial, sealed, digest_of(body)))
+        altered = alter(self._cipher.encrypt(body))
+        await self.send(encode_frame(to.proto_id, to.serial, altered, digest_of(body)))
 
 
-class SealedServer(Server):
-    """Lets clients in with the usual key, except the connections in ``clear``.
+class EncryptedServer(ScriptedServer):
+    """Accepts clients with the usual key, except the connections numbered in ``clear``.
 
-    Those it answers in the clear, as an OpenD does that has no key, or someone on the way.
+    Those are answered without encryption, as an OpenD without a key answers, or an attacker.
     """
 
     def __init__(self, cipher: str, *, clear: Collection[int] = ()) -> None:
@@ -81,24 +82,26 @@ class SealedServer(Server):
         self._clear = clear
 
     def connect(self, **options: Any) -> Connecting:
+        """Call ``aiocapdist.connect`` to this server, with its key."""
         return super().connect(**{"rsa_key": rsa_pem(), "cipher": self._cipher, **options})
 
-    async def accept(self) -> SealedPeer:
+    async def accept(self) -> EncryptedPeer:
+        """Return the next connection, after its handshake."""
         peer = await super().accept()
-        assert isinstance(peer, SealedPeer)
+        assert isinstance(peer, EncryptedPeer)
         return peer
 
     async def _talk(self, stream: ByteStream) -> None:
         self._count += 1
-        peer = SealedPeer(stream, self._cipher)
+        peer = EncryptedPeer(stream, self._cipher)
         try:
             if self._count in self._clear:
-                greeting = await peer.next()
-                peer.came.append(greeting)
-                await peer.reply(greeting, welcome(self._count))
+                request = await peer.next()
+                peer.received.append(request)
+                await peer.reply(request, init_reply(self._count))
             else:
-                await peer.let_in()
-            self._arrive.send_nowait(peer)
+                await peer.complete_handshake()
+            self._accept.send_nowait(peer)
             await anyio.sleep_forever()
         finally:
             await anyio.aclose_forcefully(stream)

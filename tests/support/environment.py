@@ -1,68 +1,53 @@
-"""A simulator with a client of it, and the hand that keeps back what a call waits for."""
+"""A simulator with a connected client, and a background task that unblocks a waiting call."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from aiocapdist import Client, Quota
+from aiocapdist import Client
 from aiocapdist.simulator import Simulator
 
 from .cancelling import Operation
 from .waiting import Call
 
 
-async def turns(count: int) -> None:
-    """Let others run so often."""
-    for _ in range(count):
-        await anyio.lowlevel.checkpoint()
-
-
-class World:
-    """A simulator and a client of it that is connected."""
+class Environment:
+    """A simulator and a connected client of it."""
 
     def __init__(self, opend: Simulator, client: Client, group: TaskGroup) -> None:
         self.opend = opend
         self.client = client
         self.group = group
         self.quota = client.quota
-        self._help: Callable[[], Awaitable[None]] | None = None
-        self._helping: Call | None = None
+        self._unblock: Callable[[], Awaitable[None]] | None = None
+        self._unblocking: Call | None = None
 
-    def will_help(self, aid: Callable[[], Awaitable[None]]) -> None:
-        self._help, self._helping = aid, None
+    def unblock_with(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Set what the operation needs in order to end; it is not started yet."""
+        self._unblock, self._unblocking = function, None
 
-    def helps(self) -> None:
-        """Begin with it, unless that is done."""
-        if self._help is not None and self._helping is None:
-            self._helping = Call(self.group, self._help)
+    def start_unblocking(self) -> None:
+        """Start it in the background, unless it was started."""
+        if self._unblock is not None and self._unblocking is None:
+            self._unblocking = Call(self.group, self._unblock)
 
-    async def helped(self) -> None:
-        """It has helped, in any case."""
-        self.helps()
-        if self._helping is not None:
-            await self._helping.end()
-        self._help = self._helping = None
+    async def finish_unblocking(self) -> None:
+        """Wait for its end; it is started if it was not."""
+        self.start_unblocking()
+        if self._unblocking is not None:
+            await self._unblocking.end()
+        self._unblock = self._unblocking = None
 
-    def with_help(
+    def unblocked(
         self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **options: Any
     ) -> Operation:
+        """Return an operation that starts unblocking as it begins, and calls ``function``."""
+
         async def operation() -> Any:
-            self.helps()
+            self.start_unblocking()
             return await function(*args, **options)
 
         return operation
-
-
-def hold_back(quota: Quota) -> None:
-    """Grant no token until :func:`let_go`, however many there are."""
-    quota._ceiling.paused_until = math.inf
-
-
-def let_go(quota: Quota) -> None:
-    quota._ceiling.paused_until = -math.inf
-    quota.pump()

@@ -7,10 +7,12 @@ for assertions and for bringing about rare states; tests prefer what users can s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aiocapdist import Client, ClientGroup, Quota
+from aiocapdist._connection import endpoint
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Faults, Simulator
 
 # ---- a quota
@@ -99,18 +101,18 @@ def detach(quota: Any, listener: Callable[[Any], None]) -> None:
 
 def requests(client: Client | ClientGroup) -> dict[str, Any]:
     """Capital-distribution requests that have no answer yet, by code."""
-    return dict(client._desk.asked)
+    return dict(client._single_flight.pending)
 
 
 def flight_of(client: Client | ClientGroup, code: str) -> Any:
     """The flight of the request for this code; None if there is none, or it is queued."""
-    request = client._desk.asked.get(code)
+    request = client._single_flight.pending.get(code)
     return request and request.flight
 
 
 def is_queued(client: Client | ClientGroup, code: str) -> bool:
     """True if a request for this code waits for a token or the connection."""
-    request = client._desk.asked.get(code)
+    request = client._single_flight.pending.get(code)
     return request is not None and request.flight is None
 
 
@@ -122,24 +124,24 @@ def is_written(client: Client | ClientGroup, code: str) -> bool:
 
 def callers(client: Client | ClientGroup, code: str) -> int:
     """Number of calls that wait for the request for this code."""
-    request = client._desk.asked.get(code)
+    request = client._single_flight.pending.get(code)
     return 0 if request is None else len(request.waiters)
 
 
 def deadlines(client: Client | ClientGroup, code: str) -> int:
     """Number of calls that leave the request for this code if it is queued for too long."""
-    request = client._desk.asked.get(code)
-    return 0 if request is None else len(request.scopes)
+    request = client._single_flight.pending.get(code)
+    return 0 if request is None else len(request.scopes or ())
 
 
 def recent_answer(client: Client | ClientGroup, code: str, max_age: float) -> Any:
     """The stored answer for this code if it is no older than ``max_age`` seconds, else None."""
-    return client._desk.recent(code, max_age)
+    return client._single_flight.cached(code, max_age)
 
 
 def stored_answers(client: Client | ClientGroup) -> int:
     """Number of answers kept for ``max_age``."""
-    return len(client._desk._answered) + len(client._desk._before)
+    return len(client._single_flight._cache)
 
 
 def connection(client: Client) -> Any:
@@ -156,30 +158,28 @@ def session(client: Client) -> Any:
 def in_flight(client: Client) -> list[Any]:
     """Flights that somebody waits for, the connection's own (keep-alive) left out."""
     found = session(client)
-    return [] if found is None else [f for f in found.waiting.values() if f.ref is not None]
+    return [] if found is None else [f for f in found.in_flight.values() if f.ref is not None]
 
 
 def tombstones(client: Client) -> list[Any]:
     """Flights that nobody waits for, kept until a late reply can no longer come."""
     found = session(client)
-    return [] if found is None else list(found._forgotten.values())
+    return [] if found is None else list(found._tombstones.values())
 
 
 def takes_tokens_of(flight: Any, quota: Quota) -> bool:
     """True if this flight holds one of the quota's tokens."""
-    return flight.ref.lane.quota is quota
+    return flight.route is not None and flight.route.quota is scheduler_of(quota)
 
 
 def is_finished(client: Client | ClientGroup) -> bool:
     """True if the task behind the client has ended."""
-    owner = client._supervisor if isinstance(client, Client) else client._fleet
-    return bool(owner.finished.is_set())
+    return client._hub.finished.is_set()
 
 
 async def wait_finished(client: Client | ClientGroup) -> None:
     """Wait until the task behind the client has ended."""
-    owner = client._supervisor if isinstance(client, Client) else client._fleet
-    await owner.finished.wait()
+    await client._hub.finished.wait()
 
 
 def begin_to_close(client: Client) -> None:
@@ -192,19 +192,25 @@ def client_of(connecting: Any) -> Any:
     return connecting._client
 
 
+def forget_warnings() -> None:
+    """Let warnings that are logged once be logged again."""
+    endpoint._warned.clear()
+
+
 # ---- a simulator
 
 
 def faults_of(opend: Simulator) -> Faults:
     """The faults that it was given, which count what was played."""
-    faults: Faults = opend._faults  # type: ignore[assignment]
+    faults = opend._faults
+    assert faults is not None
     return faults
 
 
 def stop_reading(opend: Simulator, receive: Callable[..., Any]) -> None:
     """Replace ``receive`` of every open connection's stream."""
     for conversation in opend._conversations.values():
-        conversation._stream.receive = receive
+        conversation._stream.receive = receive  # type: ignore[method-assign]
 
 
 # ---- what is left behind
@@ -225,48 +231,42 @@ def leftovers_in_quota(quota: Any) -> dict[str, Any]:
 
 def leftovers_in_client(client: Client) -> dict[str, Any]:
     """Entries of the client's tables, by table: empty when no call is pending."""
-    supervisor = client._supervisor
-    queues = {*client._lanes.values(), client._free}
     found = session(client)
     left = _filled(
         {
-            "requests to join": client._desk.asked,
-            "queued requests": _queued(queues),
-            "queues": supervisor._lanes - queues,
-            "event streams with a waiter": supervisor.feed._awaited,
+            "requests to join": client._single_flight.pending,
+            **_in_hub(client),
             "in flight": in_flight(client),
             "tombstones": tombstones(client),
             "to be written": [] if found is None else found._outgoing,
         }
     )
-    return left | leftovers_in_quota(client.quota) | _in_unlimited(supervisor.unmetered)
+    return left | leftovers_in_quota(client.quota) | _in_unlimited(client._hub.unlimited)
 
 
 def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
     """Entries of the group's tables and of its clients', by table."""
-    fleet = clients._fleet
-    queues = {clients._singles, clients._free, *clients._lanes.values()}
-    left = _filled(
-        {
-            "requests to join": clients._desk.asked,
-            "queued requests": _queued(queues),
-            "queues": fleet.lanes - queues,
-            "event streams with a waiter": fleet.feed._awaited,
-        }
-    )
-    for quota in fleet._quotas:
-        left |= leftovers_in_quota(quota)
-    left |= _in_unlimited(fleet.unmetered)
+    hub: Any = clients._hub
+    left = _filled({"requests to join": clients._single_flight.pending, **_in_hub(clients)})
+    schedulers = {one for supervisor in hub._all.values() for one in supervisor._schedulers}
+    for scheduler in schedulers:
+        left |= leftovers_in_quota(scheduler)
+    left |= _in_unlimited(hub.unlimited)
     for client in clients.clients.values():
         mine = leftovers_in_client(client)
-        if mine.get("queues") == {fleet}:
+        if mine.get("queues") == {hub}:
             del mine["queues"]
         left |= mine
     return left
 
 
-def _queued(queues: Collection[Any]) -> list[Any]:
-    return [request for queue in queues for request in queue._waiting]
+def _in_hub(client: Client | ClientGroup) -> dict[str, Any]:
+    own = {*client._queues.values(), client._singles, client._free}
+    return {
+        "queued requests": [request for queue in own for request in queue._waiting],
+        "queues": client._hub.listeners - own,
+        "event streams with a waiter": client._hub.publisher._awaited,
+    }
 
 
 def _in_unlimited(unlimited: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""What a client keeps: its tables, its tokens, and its answers to the next hundred calls."""
+"""Checks that nothing is left behind: tasks, sockets, connections, tokens, table entries."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -10,19 +11,67 @@ from typing import Any
 
 import anyio
 
-from aiocapdist import Client, Quota
+from aiocapdist import Client, ClientGroup
+from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..embedding.elsewhere import open_sockets, tasks_of_this_loop
-from .doors import amounts, made
+from .internals import leftovers_in_client, leftovers_in_group
+from .transports import amounts, expected_amounts
 from .waiting import until
 
-NEXT = [f"HK.{n:05d}" for n in range(1, 101)]
+FILES = Path("/proc/self/fd")
+"""One link for each open file or socket, on Linux."""
+NEXT_CODES = [f"HK.{n:05d}" for n in range(1, 101)]
 """Securities of the next hundred calls."""
 
 
-class Room:
-    """A loop's tasks, this process's sockets and who is connected, as they were at first."""
+def open_sockets() -> int:
+    """Number of this process's open sockets; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    count = 0
+    for file in FILES.iterdir():
+        try:
+            count += os.readlink(file).startswith("socket:")
+        except FileNotFoundError:
+            pass  # closed by another thread meanwhile
+    return count
+
+
+def tasks_of_this_loop() -> set[Any]:
+    """Return all tasks of the running loop, whoever started them."""
+    if on_asyncio():
+        return asyncio.all_tasks()
+    import trio
+
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    found, unseen = {root}, [root]
+    while unseen:
+        for nursery in unseen.pop().child_nurseries:
+            unseen.extend(nursery.child_tasks)
+            found |= nursery.child_tasks
+    return found
+
+
+def task_names() -> Counter[str]:
+    """Count the running loop's tasks by name."""
+    return Counter(
+        task.get_name() if isinstance(task, asyncio.Task) else task.name
+        for task in tasks_of_this_loop()
+    )
+
+
+def resident_memory() -> int:
+    """This process's resident memory in KiB; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+class Baseline:
+    """The loop's tasks, this process's sockets and the simulator's connections, as now."""
 
     def __init__(self, opend: Simulator | None = None) -> None:
         self._opend = opend
@@ -30,8 +79,8 @@ class Room:
         self._sockets = open_sockets()
         self._connections = opend.connections if opend is not None else 0
 
-    async def until_as_before(self) -> None:
-        """The other end takes notice in its own time; then nothing more is there than was."""
+    async def wait_restored(self) -> None:
+        """Wait until no more is there than then: the other end closes in its own time."""
         try:
             with anyio.fail_after(5):
                 await until(lambda: not self._more())
@@ -47,63 +96,23 @@ class Room:
         return more
 
 
-def task_names() -> Counter[str]:
-    return Counter(
-        task.get_name() if isinstance(task, asyncio.Task) else task.name
-        for task in tasks_of_this_loop()
-    )
+def _leftovers(client: Client | ClientGroup) -> dict[str, Any]:
+    if isinstance(client, Client):
+        return leftovers_in_client(client)
+    return leftovers_in_group(client)
 
 
-def left_in_quota(quota: Quota) -> dict[str, Any]:
-    """Entries of those who wait for tokens, and tokens held: none, when nobody calls."""
-    ledger, line = quota._ledger, quota._line
-    assert quota.available >= 0  # reading it settles what was seen
-    assert ledger.free + ledger.held + ledger.cooling == quota.limit
-    tables = {
-        "lanes in the quota's line": line.lanes,
-        "turns in the quota's line": [*line._eager, *line._patient],
-        "tokens held": range(ledger.held),
-    }
-    return {name: table for name, table in tables.items() if len(table)}
-
-
-def left_in(client: Client) -> dict[str, Any]:
-    """Entries of the client's tables, by table: none of any, when nobody calls."""
-    supervisor = client._supervisor
-    queues = {*client._queues.values(), client._singles, client._free}
-    tables: dict[str, Any] = {
-        "calls pending": client._single_flight.pending,
-        "requests in lanes": [request for queue in queues for request in queue._waiting],
-        "lanes": supervisor.listeners - queues,
-        "listeners": supervisor.publisher._awaited,
-    }
-    if supervisor.connection is not None:
-        session = supervisor.connection._session
-        tables["in flight"] = [f for f in session.in_flight.values() if f.ref is not None]
-        tables["forgotten"] = session._tombstones
-        tables["to be written"] = session._outgoing
-    left = {name: table for name, table in tables.items() if len(table)}
-    for quota in (client.quota, supervisor.unlimited):
-        left |= left_in_quota(quota) if isinstance(quota, Quota) else left_in_line(quota)
-    return left
-
-
-def left_in_line(unmetered: Any) -> dict[str, Any]:
-    lanes = unmetered._lanes
-    return {"lanes with no quota": lanes} if lanes else {}
-
-
-async def until_nothing_is_left(client: Client) -> None:
-    """Late replies may still come; after them nothing is kept."""
+async def wait_no_leftovers(client: Client | ClientGroup) -> None:
+    """Wait until the client's tables are empty: late replies may still come."""
     try:
         with anyio.fail_after(2):
-            await until(lambda: not left_in(client))
+            await until(lambda: not _leftovers(client))
     except TimeoutError:
-        raise AssertionError(f"kept: {left_in(client)}") from None
+        raise AssertionError(f"left behind: {_leftovers(client)}") from None
 
 
-async def answers_the_next(client: Client, count: int = 100) -> None:
-    """Calls at once, each with its own answer."""
+async def check_next_calls(client: Client | ClientGroup, count: int = 100) -> None:
+    """Make calls at once, and check that each gets its own answer."""
     got: dict[str, Any] = {}
 
     async def call(code: str) -> None:
@@ -111,14 +120,6 @@ async def answers_the_next(client: Client, count: int = 100) -> None:
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
-            for code in NEXT[:count]:
+            for code in NEXT_CODES[:count]:
                 group.start_soon(call, code)
-    assert got == {code: made(code) for code in NEXT[:count]}
-
-
-def rss() -> int:
-    """KiB of memory that this process has; 0 where the system does not tell so."""
-    if sys.platform != "linux":
-        return 0
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
+    assert got == {code: expected_amounts(code) for code in NEXT_CODES[:count]}

@@ -1,4 +1,4 @@
-"""The proxy itself: does it do to the bytes what its manners say, and nothing else?"""
+"""The proxy does to the bytes what its options say, and nothing else."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ async def test_each_connection_has_a_manner_of_its_own_and_there_are_only_so_man
                 LinkOptions(down=Direction(close_after=1)),
                 LinkOptions(down=Direction(close_after=2)),
             ]
-            async with Proxy(port, manners, most=3) as proxy:
+            async with Proxy(port, manners, max_links=3) as proxy:
                 for n in (1, 2):
                     async with await dial(proxy) as stream:
                         await stream.send(TEXT)

@@ -12,9 +12,10 @@ from aiocapdist import ClientClosed, ConnectionLost, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
 from ..support.gateway_group import count_by_gateway, gateway_group, simulators, sweep_outcomes
+from ..support.internals import begin_to_close, offer_one_more_token
 from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 
@@ -85,12 +86,8 @@ async def test_a_token_that_comes_while_one_is_being_closed_goes_by_the_other() 
         await sweep_outcomes(clients, codes(2))
         sweep = Call(group, sweep_outcomes, clients, codes(2, start=50))
         await until(lambda: clients.quota.waiting == 1)
-        closing._supervisor.stop()  # what aclose() does first
-        closing.quota._ledger.free += 1
-        closing.quota._ledger.cooling -= 1
-        closing.quota.pump()
-        closing.quota._ledger.free -= 1
-        closing.quota._ledger.cooling += 1
+        begin_to_close(closing)
+        offer_one_more_token(closing.quota)
         outcomes = await sweep.value()
         assert all(outcome.value for outcome in outcomes)
         assert set(codes(2, start=50)) <= set(map(str, asked_codes(gateways[list(gateways)[1]])))

@@ -16,12 +16,11 @@ from aiocapdist import (
 )
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..quota.stubs import tokens
 from ..support.gateway_group import count_by_gateway, gateway_group, simulators, sweep_outcomes
-from ..support.internals import leftovers_in_group
+from ..support.internals import leftovers_in_group, tokens
 from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from ..support.gateway_group import count_by_gateway, gateway_group, simulators,
 from ..support.internals import leftovers_in_group
 from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 

@@ -10,6 +10,7 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import next_token_at
 from ..support.waiting import checkpoints
 
 pytestmark = pytest.mark.anyio
@@ -94,8 +95,7 @@ async def test_a_single_call_waits_for_one_token_not_for_the_sweep() -> None:
     ):
         group.start_soon(sweep, client, codes(600))
         await trio.sleep(95.0)
-        next_token = client.quota._ledger.next_back
-        assert next_token is not None
+        next_token = next_token_at(client.quota)
         await client.capital_distribution("US.AAPL")
         sent = next(r for r in opend.requests if r.code == "US.AAPL")
         assert sent.time <= next_token + 0.9

@@ -14,8 +14,8 @@ from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._window import Window
 
-from ..quota.stubs import tokens
 from ..support.custom_call import PROTO_ID, Response, double, request_message
+from ..support.internals import tokens
 from ..support.scripted_server import ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 

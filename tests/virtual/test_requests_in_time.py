@@ -10,7 +10,7 @@ from aiocapdist import Client, ConnectionLost, Quota, RequestTimeout
 from aiocapdist._protocol.frames import Frame
 from aiocapdist._transports.memory import MemoryListener
 
-from ..quota.stubs import tokens
+from ..support.internals import next_token_at, recent_answer, tokens
 from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 
@@ -95,7 +95,7 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
         await peer.reply(late, figures_reply())
         await trio.sleep(0.001)
         assert held_and_cooling(client) == (0, 1)
-        assert client._single_flight.cached("HK.00700", 1000.0) is None
+        assert recent_answer(client, "HK.00700", 1000.0) is None
         group.start_soon(stay_alive, peer)
         await trio.sleep(30.04)
         assert client.quota.available == 29
@@ -150,7 +150,7 @@ async def test_a_loss_lets_tokens_cool_a_second_longer(forgotten: bool) -> None:
         await call.end()
         await trio.sleep(0.001)
         assert held_and_cooling(client) == (0, 1)
-        assert client.quota._ledger.next_back == pytest.approx(lost_at + 31.05)
+        assert next_token_at(client.quota) == pytest.approx(lost_at + 31.05)
         group.cancel_scope.cancel()
 
 

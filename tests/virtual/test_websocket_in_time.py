@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import anyio
 import pytest
 import trio
 
 import aiocapdist
 from aiocapdist import ConnectionLost, HandshakeError
+from aiocapdist._client.connect import Connecting
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist._transports.stream import StreamConnector, StreamTransport
 
@@ -78,11 +81,11 @@ async def ping(peer: WebSocketPeer) -> None:
         await peer.flush()
 
 
-@pytest.mark.parametrize("greet", [None, "upgrade"])
+@pytest.mark.parametrize("handshake", [None, "upgrade"])
 async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
-    greet: str | None, pipe: MemoryListener
+    handshake: Literal["upgrade"] | None, pipe: MemoryListener
 ) -> None:
-    async with ScriptedWebSocketServer(pipe, handshake=greet):
+    async with ScriptedWebSocketServer(pipe, handshake=handshake):
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
@@ -109,5 +112,5 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
         assert seconds_since(began) == pytest.approx(7.0)
 
 
-def server_client(**options: object) -> aiocapdist._client.connect.Connecting:
-    return aiocapdist.connect("ws://127.0.0.1", **options)  # type: ignore[arg-type]
+def server_client(**options: Any) -> Connecting:
+    return aiocapdist.connect("ws://127.0.0.1", **options)

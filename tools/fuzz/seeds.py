@@ -8,9 +8,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.transports import rsa_pem
-
 from tests._protocol.peer import figures
+from tests.support.transports import rsa_pem
 
 VECTORS = Path(__file__).parents[2] / "tests" / "_protocol" / "vectors"
 HEAD = 44
