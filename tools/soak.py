@@ -80,7 +80,10 @@ def main() -> int:
     options = parser.parse_args()
     trio = options.loop == "trio"
     figures = anyio.run(
-        *(soak, options.minutes, options.calls, options.seed),
+        soak,
+        options.minutes,
+        options.calls,
+        options.seed,
         backend="trio" if trio else "asyncio",
         backend_options={} if trio else {"use_uvloop": options.loop == "uvloop"},
     )
