@@ -130,16 +130,14 @@ def lowest(session: nox.Session) -> None:
 
 
 def lowest_versions() -> list[str]:
-    """Return a constraint to the lower bound of each requirement of the package and its extras."""
+    """Return a constraint to the lower bound of each package that users install."""
     project = PYPROJECT["project"]
-    extras = {name: of for name, of in project["optional-dependencies"].items() if name != "dev"}
+    extras = project["optional-dependencies"]
+    texts = [text for name, of in extras.items() if name not in ("test", "dev") for text in of]
     found = []
-    for text in [*project["dependencies"], *(text for of in extras.values() for text in of)]:
-        wanted = Requirement(text)
-        bounds = [each.version for each in wanted.specifier if each.operator == ">="]
-        if bounds:
-            marker = f"; {wanted.marker}" if wanted.marker else ""
-            found.append(f"{wanted.name}=={bounds[0]}{marker}")
+    for wanted in map(Requirement, [*project["dependencies"], *texts]):
+        (bound,) = [each.version for each in wanted.specifier if each.operator == ">="]
+        found.append(f"{wanted.name}=={bound}")
     return sorted(found)
 
 
