@@ -144,7 +144,9 @@ async def test_a_wait_longer_than_max_wait_ends_when_the_line_stands_still() -> 
         with anyio.fail_after(5.1), pytest.raises(QuotaWaitTooLong) as error:
             await client.capital_distribution("HK.00700", max_wait=5.0)
         assert error.value.eta == float("inf")
-        assert str(error.value).startswith("this call waits for the connection to OpenD, but max_wait")
+        assert str(error.value).startswith(
+            "this call waits for the connection to OpenD, but max_wait"
+        )
         assert client.quota.waiting == 0
 
 
