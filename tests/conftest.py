@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,15 @@ from .support.loops import LOOPS
 
 if TYPE_CHECKING:
     from .support.secret_scan import Observer
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C work in tests and in the programs they start.
+
+    A run in the background of a shell script inherits that it is ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=LOOPS)
