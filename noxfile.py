@@ -7,18 +7,27 @@ import shutil
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
+# Each test is run once: by `tests`, and where other packages are installed by `lowest`.
 nox.options.sessions = [
-    *("lint", "types", "protos", "tests", "coverage", "interop", "docs", "instructions"),
+    "lint",
+    "types",
+    "protos",
+    "tests",
+    "coverage",
+    "docs",
+    "sdist",
+    "lowest",
+    "instructions",
 ]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-EXTRAS = "cli,redis,secure,ws"
 GENERATED = Path("src/aiocapdist/_pb")
 
 
@@ -29,7 +38,7 @@ def group(session: nox.Session, name: str, *more: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, layout, and that imports point down only."""
+    """Check the style, the layout, and that imports point down only."""
     group(session, "lint", "-e", ".")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check", "--diff")
@@ -38,11 +47,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy strict, and every public name typed as seen from outside."""
-    group(session, "types", "-e", f".[{EXTRAS}]", "trio")
+    """Check types: mypy strict, tests too, and every public name as seen from outside."""
+    group(session, "types", "-e", ".[test]")
     session.run("mypy")
-    # Two snippets are about packages that are not installed here.
-    session.run("mypy", "docs/snippets", "--exclude", "in_fastapi|vendors_classes")
     # Else it asks the network whether there is a newer pyright.
     quiet = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     session.run("pyright", env=quiet)
@@ -56,10 +63,8 @@ def protos(session: nox.Session) -> None:
     out = Path(session.create_tmp())
     shutil.rmtree(out / "aiocapdist", ignore_errors=True)
     sources = sorted(map(str, Path("protos/aiocapdist/_pb").glob("*.proto")))
-    session.run(
-        *("python", "-m", "grpc_tools.protoc", "-I", "protos"),
-        *(f"--python_out={out}", f"--pyi_out={out}", *sources),
-    )
+    options = ["-I", "protos", f"--python_out={out}", f"--pyi_out={out}"]
+    session.run("python", "-m", "grpc_tools.protoc", *options, *sources)
     made = out / "aiocapdist" / "_pb"
     if "--write" in session.posargs:
         for path in made.iterdir():
@@ -73,14 +78,14 @@ def protos(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests, with coverage; arguments go to pytest."""
+    """Run all tests, with coverage; arguments go to pytest."""
     session.install("-q", "-e", ".[test]")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """What the tests of all Pythons reached: 95 %, and every branch of the pure parts."""
+    """Report what the tests of all Pythons reached: 95 %, and every branch of the pure parts."""
     session.install("-q", "coverage")
     session.run("coverage", "combine")
     session.run("coverage", "report")
@@ -89,37 +94,80 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
-def interop(session: nox.Session) -> None:
-    """The vendor's own client against the simulator."""
-    session.install("-q", "-e", ".[test]")
-    session.run("pytest", "tests/interop", *session.posargs)
+def docs(session: nox.Session) -> None:
+    """Build the pages with warnings as errors. The tests run every snippet in them."""
+    group(session, "docs", "-e", ".[cli,redis,secure,ws]")
+    session.run("sphinx-build", "-W", "--keep-going", "-E", "-q", "docs", "docs/_build/html")
 
 
 @nox.session
-def docs(session: nox.Session) -> None:
-    """Build the pages with warnings as errors, and run every snippet in them."""
-    group(session, "docs", "-e", ".[test]")
-    session.run("sphinx-build", "-W", "--keep-going", "-E", "-q", "docs", "docs/_build/html")
-    session.run("pytest", "-q", "tests/docs", *session.posargs)
+def sdist(session: nox.Session) -> None:
+    """Build the source archive; unpack it, install it and run some of its tests there."""
+    group(session, "sdist")
+    out = Path(session.create_tmp()).absolute()
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("python", "-m", "build", "-q", "--sdist", "--outdir", str(out))
+    (archive,) = out.glob("*.tar.gz")
+    shutil.unpack_archive(archive, out)
+    tree = archive.with_suffix("").with_suffix("")
+    session.install("-q", f"{tree}[test]")
+    session.chdir(tree)
+    pytest = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    session.run(*pytest, "--collect-only", "-qq", silent=True)
+    session.run(*pytest, "tests/test_project.py", "tests/docs", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests of what meets other packages most with the oldest versions allowed."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(lowest_versions()), "utf-8")
+    session.install("-q", "-c", str(constraints), "-e", ".[test]")
+    session.run("python", "-m", "pip", "freeze", "--exclude-editable")
+    rooms = ("_protocol", "_transports", "_client", "models", "cli", "quota/redis")
+    names = session.posargs or [f"tests/{room}" for room in rooms]
+    session.run("python", "-m", "pytest", "-q", *names)
+
+
+def lowest_versions() -> list[str]:
+    """Return a constraint to the lower bound of each package that users install."""
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"]
+    texts = [text for name, of in extras.items() if name not in ("test", "dev") for text in of]
+    found = []
+    for wanted in map(Requirement, [*project["dependencies"], *texts]):
+        (bound,) = [each.version for each in wanted.specifier if each.operator == ">="]
+        found.append(f"{wanted.name}=={bound}")
+    return sorted(found)
 
 
 @nox.session
 def instructions(session: nox.Session) -> None:
-    """The pure parts cost no more machine instructions than their baseline; needs valgrind."""
+    """Count machine instructions of the pure parts with valgrind, and compare with the baseline.
+
+    Fails without valgrind: ``-- --allow-missing`` lets it pass then.
+    """
     session.install("-q", "-e", ".[test]")
     session.run("python", "-m", "benchmarks.instructions", *session.posargs)
 
 
 @nox.session(default=False)
+def interop(session: nox.Session) -> None:
+    """Run only the tests of the vendor's own clients against the simulator."""
+    session.install("-q", "-e", ".[test]")
+    session.run("pytest", "tests/interop", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Side by side with the vendor's client, in one run: ratios, spread and machine."""
-    session.install("-q", "-e", ".[test,plot]")
+    """Measure beside the vendor's client, in one run: ratios, spread and machine."""
+    group(session, "bench", "-e", ".[test]")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Each fuzz target under atheris: ``-- [TARGET…] [--seconds N]``, 60 for each if not told."""
+    """Run fuzz targets under atheris: ``-- [TARGET…] [--seconds N]``, 60 for each by default."""
     group(session, "fuzz", "-e", ".[test]")
     session.run("python", "-m", "tools.fuzz", *session.posargs)
 
@@ -140,6 +188,6 @@ def planted(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Calls, losses, faults and cancels: does anything leak? ``-- --minutes 60``; 2 if not told."""
+    """Look for leaks under calls, losses, faults and cancels: ``-- --minutes 60``, else 2."""
     session.install("-q", "-e", ".[test]")
     session.run("python", "-W", "error", "-m", "tools.soak", *session.posargs)

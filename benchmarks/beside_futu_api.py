@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ async def silence(script: str) -> str:
         Proxy(opend.port) as proxy,
         working(script, proxy.port, "loop") as worker,
     ):
-        proxy.links[0].swallow()
+        proxy.links[0].blackhole()
         began = time.time() + 0.2
         await worker.until(lambda: worker.good_after(began) is not None, limit)
         failed = sum(not row["ok"] for row in worker.told)
@@ -251,10 +252,14 @@ async def restart(script: str) -> str:
             await anyio.sleep(2.0)
             back_at = time.time()
             await opend.come_back()
-            await worker.until(lambda at=back_at: worker.good_after(at) is not None, LIMIT)
+            await worker.until(partial(_is_good_after, worker, back_at), LIMIT)
             took.append(worker.good_after(back_at) or LIMIT)
     took.sort()
     return f"median {took[RESTARTS // 2]:.2f} s ({took[0]:.2f} to {took[-1]:.2f}, {RESTARTS} times)"
+
+
+def _is_good_after(worker: Worker, moment: float) -> bool:
+    return worker.good_after(moment) is not None
 
 
 CASES: dict[str, Callable[[str], Awaitable[str]]] = {

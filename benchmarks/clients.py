@@ -35,7 +35,7 @@ class Worker:
             if line.startswith("{"):  # the vendor's client prints its log here too
                 answer: dict[str, Any] = json.loads(line)
                 return answer
-        raise RuntimeError(f"{self._process.args} ended")
+        raise RuntimeError(f"{self._process.args!r} ended")
 
 
 @contextmanager
@@ -89,19 +89,21 @@ def nautilus_python() -> str | None:
     base = _python_3_12()
     home = ROOT / ".nox" / "nautilus"
     python = home / "bin" / "python"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if base is None:
         return None
     try:
         if not python.exists():
-            subprocess.run([base, "-m", "venv", home], check=True, **quiet)
+            _run_quietly(base, "-m", "venv", str(home))
             # Without its dependencies: a whole trading platform, of which nothing is used.
-            install = [python, "-m", "pip", "install", "--no-deps", NAUTILUS]
-            subprocess.run(install, check=True, **quiet)
+            _run_quietly(str(python), "-m", "pip", "install", "--no-deps", NAUTILUS)
     except (OSError, subprocess.CalledProcessError):
         shutil.rmtree(home, ignore_errors=True)
         return None
     return str(python)
+
+
+def _run_quietly(*command: str) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _python_3_12() -> str | None:

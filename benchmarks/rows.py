@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from . import granting, memory, speed
@@ -64,8 +65,8 @@ def door_rows(rounds: list[dict[str, float]]) -> list[Row]:
         ratio(
             f"CPU per code: {door} over clear TCP",
             rounds,
-            lambda row, door=door: row[door],
-            lambda row: row["clear"],
+            itemgetter(door),
+            itemgetter("clear"),
             at_most=limit,
         )
         for door, limit in (("encrypted (AES-CBC)", 1.6), ("WebSocket", 1.5))

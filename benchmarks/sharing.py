@@ -212,7 +212,8 @@ async def _use(
 def tries_to_lock() -> Iterator[dict[str, int]]:
     """How many there are meanwhile, and how many find the file locked."""
     seen = {"tries": 0, "locked": 0}
-    flock = fcntl.flock
+    module: Any = fcntl
+    flock = module.flock
 
     def counted(descriptor: int, operation: int) -> None:
         seen["tries"] += operation != fcntl.LOCK_UN
@@ -222,11 +223,11 @@ def tries_to_lock() -> Iterator[dict[str, int]]:
             seen["locked"] += 1
             raise
 
-    fcntl.flock = counted
+    module.flock = counted
     try:
         yield seen
     finally:
-        fcntl.flock = flock
+        module.flock = flock
 
 
 @contextmanager

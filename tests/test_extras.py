@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .support.doors import rsa_pem
+from .support.transports import rsa_pem
 
 _BLOCK = """
 import sys

@@ -60,7 +60,7 @@ def test_every_public_name_is_what_it_is_called() -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Clinet'"):
-        _ = aiocapdist.Clinet  # type: ignore[attr-defined]
+        _ = aiocapdist.Clinet
 
 
 OURS = f"""

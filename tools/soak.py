@@ -20,8 +20,8 @@ from typing import Any
 import anyio
 
 from aiocapdist._protocol import backoff
-from tests.support.leftovers import rss
-from tests.support.soaking import Soak
+from tests.support.leaks import resident_memory
+from tests.support.soak import Soak
 
 SHORT = 1024.0  # KiB in 100 000 calls: what a run of minutes can tell from noise
 LONG = 1.0  # KiB in an hour: what a run of hours can
@@ -43,13 +43,13 @@ async def soak(minutes: float, calls: int, seed: int) -> dict[str, Any]:
     backoff.FIRST, backoff.BASE, backoff.CEILING = 0.01, 0.01, 0.05
     run = Soak(seed)
     samples: list[dict[str, float]] = []
-    async with run.begun():
+    async with run.running():
         start = time.monotonic()
         while time.monotonic() - start < minutes * 60 or len(samples) < 8:
             await run.round(calls)
             gc.collect()
             hours = (time.monotonic() - start) / 3600
-            samples.append({"hours": hours, "calls": run.calls, "rss": rss()})
+            samples.append({"hours": hours, "calls": run.calls, "rss": resident_memory()})
             print(json.dumps(samples[-1]), file=sys.stderr, flush=True)
     warm = samples[len(samples) // 3 :]
     by_hour = slope([(s["hours"], s["rss"]) for s in warm])
@@ -59,14 +59,14 @@ async def soak(minutes: float, calls: int, seed: int) -> dict[str, Any]:
         "minutes": round(hours * 60, 1),
         "calls": run.calls,
         "ends": dict(run.ends),
-        "crossed": run.crossed,
+        "crossed": run.wrong_replies,
         "losses": run.losses,
         "faults": {fault.name: count for fault, count in run.faults.played.items()},
         "tasks, fds, entries, tokens left": 0,  # else a round had raised
         "rss KiB after warm-up": [warm[0]["rss"], warm[-1]["rss"]],
         "rss KiB per hour": [round(figure, 1) for figure in by_hour],
         "rss KiB per 100k calls": [round(figure, 2) for figure in by_calls],
-        "ok": not run.crossed
+        "ok": not run.wrong_replies
         and (by_hour[0] - 2 * by_hour[1] < LONG if hours >= 2 else by_calls[0] < SHORT),
     }
 
@@ -80,7 +80,10 @@ def main() -> int:
     options = parser.parse_args()
     trio = options.loop == "trio"
     figures = anyio.run(
-        *(soak, options.minutes, options.calls, options.seed),
+        soak,
+        options.minutes,
+        options.calls,
+        options.seed,
         backend="trio" if trio else "asyncio",
         backend_options={} if trio else {"use_uvloop": options.loop == "uvloop"},
     )

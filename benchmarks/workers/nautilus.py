@@ -14,14 +14,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 THREADS = 64
 
 
-def load():
+def load() -> Any:
     home = Path(sysconfig.get_paths()["platlib"]) / "nautilus_futu"
     (library,) = home.glob("_rust.cpython-*")
     spec = importlib.util.spec_from_file_location("nautilus_futu._rust", library)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

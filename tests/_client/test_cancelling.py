@@ -13,8 +13,8 @@ from aiocapdist import Quota
 from aiocapdist.simulator import Simulator
 
 from ..quota.stubs import tokens
-from ..support.choking import choke, choked, codes_of
-from ..support.misbehaving import Server, figures
+from ..support.blocked_writer import blocked_server, call_with_blocked_writer, reply_to
+from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -23,12 +23,14 @@ pytestmark = pytest.mark.anyio
 async def test_cancelled_before_its_bytes_left_a_call_leaves_no_trace() -> None:
     with anyio.fail_after(5):
         async with (
-            choked() as server,
+            blocked_server() as server,
             server.connect(quota=Quota(4, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            _, _, third, fourth = await choke(client, group, "HK.1", "HK.2", "HK.3", "HK.4")
+            _, _, third, fourth = await call_with_blocked_writer(
+                client, group, "HK.1", "HK.2", "HK.3", "HK.4"
+            )
             assert client.quota.available == 0
             third.cancel()
             await third.end()
@@ -36,7 +38,7 @@ async def test_cancelled_before_its_bytes_left_a_call_leaves_no_trace() -> None:
             assert client.quota.available == 1, "its token is free at once"
             # And at once it serves someone else, who is sent after those who were before.
             fifth = Call(group, client.capital_distribution, "HK.5")
-            assert await codes_of(peer, 4) == ["HK.1", "HK.2", "HK.4", "HK.5"]
+            assert await reply_to(peer, 4) == ["HK.1", "HK.2", "HK.4", "HK.5"]
             assert (await fourth.value()).code == "HK.4"
             assert (await fifth.value()).code == "HK.5"
 
@@ -44,7 +46,7 @@ async def test_cancelled_before_its_bytes_left_a_call_leaves_no_trace() -> None:
 async def test_cancelled_once_written_its_token_waits_for_the_late_reply() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect(quota=Quota(2, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
@@ -59,11 +61,11 @@ async def test_cancelled_once_written_its_token_waits_for_the_late_reply() -> No
             again = Call(group, client.capital_distribution, "HK.00700")
             frame = await peer.next()
             assert frame.serial != late.serial
-            await peer.reply(late, figures(99.0))
+            await peer.reply(late, figures_reply(99.0))
             await until(lambda: client.status.late_replies == 1)
             assert tokens(client.quota) == (0, 1, 1)
             assert not again.ended
-            await peer.reply(frame, figures(5.0))
+            await peer.reply(frame, figures_reply(5.0))
             assert (await again.value()).capital_in_big == 5.0
             assert tokens(client.quota) == (0, 0, 2)
 
@@ -71,7 +73,7 @@ async def test_cancelled_once_written_its_token_waits_for_the_late_reply() -> No
 async def test_one_of_several_callers_leaving_takes_nothing_from_the_others() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -81,7 +83,7 @@ async def test_one_of_several_callers_leaving_takes_nothing_from_the_others() ->
             await until(lambda: len(client._single_flight.pending["HK.00700"].waiters) == 2)
             leaves.cancel()
             await leaves.end()
-            await peer.reply(frame, figures(5.0))
+            await peer.reply(frame, figures_reply(5.0))
             assert (await stays.value()).capital_in_big == 5.0
             assert client.quota.available == 29
 
@@ -89,7 +91,7 @@ async def test_one_of_several_callers_leaving_takes_nothing_from_the_others() ->
 async def test_cancelled_while_it_waits_to_go_again_it_does_not_go() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -103,7 +105,7 @@ async def test_cancelled_while_it_waits_to_go_again_it_does_not_go() -> None:
             gone.cancel()
             await gone.end()
             peer = await server.accept()
-            assert await codes_of(peer, 1) == ["HK.00002"]
+            assert await reply_to(peer, 1) == ["HK.00002"]
             assert (await stays.value()).code == "HK.00002"
             assert client.quota.available == 27
 

@@ -24,11 +24,11 @@ from aiocapdist import (
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..support.fleets import asked, fleet, swept
-from ..support.leftovers import Room
-from ..support.misbehaving import Server
-from ..support.waiting import Call, until
-from ..support.worlds import turns
+from ..support.gateway_group import gateway_group, sweep_outcomes
+from ..support.leaks import Baseline
+from ..support.scripted_server import ScriptedServer
+from ..support.transports import asked_codes
+from ..support.waiting import Call, checkpoints, until
 
 
 def test_it_takes_what_connect_makes() -> None:
@@ -79,15 +79,15 @@ async def test_awaited_it_works_on_asyncio_and_says_what_to_do_on_trio() -> None
             await clients.aclose()
             with pytest.raises(ClientClosed):
                 await clients.capital_distribution("HK.00700")
-            outcomes = await swept(clients, ["HK.00700", "HK.00001"])
+            outcomes = await sweep_outcomes(clients, ["HK.00700", "HK.00001"])
             assert {type(outcome.error) for outcome in outcomes} == {ClientClosed}
 
 
 @pytest.mark.anyio
 async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: int) -> None:
-    room = Room()
+    room = Baseline()
     with anyio.fail_after(5):
-        async with Server(greet=False) as server, anyio.create_task_group() as group:
+        async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
 
             async def refuse() -> None:
                 await (await server.accept()).hang_up()
@@ -113,7 +113,7 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
         )
         assert isinstance(error.value.__cause__, ConnectError)
         assert [quota._users for quota in quotas] == [0, 0]
-        await room.until_as_before()
+        await room.wait_restored()
 
 
 @pytest.mark.anyio
@@ -136,7 +136,7 @@ async def test_one_that_is_reached_is_enough_and_the_others_come_later(
                         [f"US.A{n}" for n in range(59)]
                     ).collect()
                     assert len(report.values) == 59
-                    assert len(asked(latecomer)) == 30
+                    assert len(asked_codes(latecomer)) == 30
     warned = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warned) == 1
     assert (
@@ -165,8 +165,8 @@ async def test_a_key_that_is_none_is_told_at_once_and_nothing_is_left() -> None:
     quota = Quota()
     with anyio.fail_after(5):
         async with Simulator() as opend:
-            await turns(3)  # by then it listens
-            room = Room(opend)
+            await checkpoints(3)  # by then it listens
+            room = Baseline(opend)
             with pytest.raises(InvalidKey):
                 async with connect_many(
                     [connect(port=opend.port, quota=quota), connect(rsa_key=b"no key")]
@@ -175,7 +175,7 @@ async def test_a_key_that_is_none_is_told_at_once_and_nothing_is_left() -> None:
             assert opend.requests == []
             assert quota._users == 0
             assert quota._watchers == []
-            await room.until_as_before()
+            await room.wait_restored()
 
 
 @pytest.mark.anyio
@@ -197,14 +197,14 @@ class Mine(Exception):
 async def test_the_users_own_exception_leaves_bare_and_closes_all() -> None:
     with anyio.fail_after(5):
         async with Simulator() as one, Simulator() as other:
-            await turns(3)  # by then they listen
-            room = Room(one)
+            await checkpoints(3)  # by then they listen
+            room = Baseline(one)
             with pytest.raises(Mine) as error:
                 async with connect_many([connect(port=one.port), connect(port=other.port)]) as many:
                     await many.capital_distribution("HK.00700")
                     raise Mine
             assert error.value.__cause__ is None
-            await room.until_as_before()
+            await room.wait_restored()
             await until(lambda: other.connections == 0)
 
 
@@ -213,7 +213,9 @@ async def test_closing_ends_every_call_and_is_repeatable() -> None:
     with anyio.fail_after(5):
         async with (
             anyio.create_task_group() as group,
-            fleet(Simulator(latency=1.0), Simulator(latency=1.0), quota=[Quota(1), Quota(1)]) as (
+            gateway_group(
+                Simulator(latency=1.0), Simulator(latency=1.0), quota=[Quota(1), Quota(1)]
+            ) as (
                 clients,
                 _,
             ),
@@ -221,7 +223,7 @@ async def test_closing_ends_every_call_and_is_repeatable() -> None:
             calls: list[Any] = [
                 Call(group, clients.capital_distribution, f"HK.{n:05d}") for n in range(1, 6)
             ]
-            sweep = Call(group, swept, clients, ["US.AAPL", "US.MSFT"])
+            sweep = Call(group, sweep_outcomes, clients, ["US.AAPL", "US.MSFT"])
             await until(lambda: clients.quota.waiting >= 4)
             async with anyio.create_task_group() as closers:
                 for _ in range(3):

@@ -23,9 +23,11 @@ from aiocapdist import (
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist.simulator import Simulator
 
-from ..support import own_call
-from ..support.fleets import asked, check_who_answered, fleet, left_in_group, swept
-from ..support.misbehaving import Server, figures
+from ..support import custom_call
+from ..support.gateway_group import count_by_gateway, gateway_group, sweep_outcomes
+from ..support.internals import leftovers_in_group
+from ..support.scripted_server import ScriptedServer, figures_reply
+from ..support.transports import asked_codes
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -40,9 +42,12 @@ def wide() -> Quota:
 
 
 async def test_each_call_is_answered_by_one_of_them() -> None:
-    own = {own_call.PROTO_ID: own_call.double}
+    own = {custom_call.PROTO_ID: custom_call.double}
     with anyio.fail_after(5):
-        async with fleet(*(Simulator(answers=own) for _ in range(2))) as (clients, gateways):
+        async with gateway_group(*(Simulator(answers=own) for _ in range(2))) as (
+            clients,
+            gateways,
+        ):
             await until(lambda: clients.quota.available == 60)
             assert list(clients.status) == list(clients.clients) == list(gateways)
             assert [*gateways] == [f"tcp://127.0.0.1:{opend.port}" for opend in gateways.values()]
@@ -50,46 +55,48 @@ async def test_each_call_is_answered_by_one_of_them() -> None:
             assert isinstance(got, CapitalDistribution)
             by = clients.answered_by("HK.00700")
             assert by is not None
-            assert asked(gateways[by]) == ["HK.00700"]
+            assert asked_codes(gateways[by]) == ["HK.00700"]
             assert (await clients.global_state()).quote_logged_in
             reply = await clients.request(
-                own_call.PROTO_ID, own_call.question(4), type(own_call.answer(0))
+                custom_call.PROTO_ID,
+                custom_call.request_message(4),
+                type(custom_call.reply_message(0)),
             )
-            assert reply == own_call.answer(8)
+            assert reply == custom_call.reply_message(8)
             shown = ", ".join(f"{name} ready" for name in gateways)
             assert repr(clients) == f"<ClientGroup of {shown}>"
             for name, client in clients.clients.items():
                 await client.capital_distribution("US.AAPL")
-                assert asked(gateways[name])[-1] == "US.AAPL"
+                assert asked_codes(gateways[name])[-1] == "US.AAPL"
         assert [status.state for status in clients.status.values()] == ["closed", "closed"]
 
 
 async def test_a_sweep_over_two_accounts_goes_over_both() -> None:
     with anyio.fail_after(10):
-        async with fleet(
+        async with gateway_group(
             *(Simulator(quota=(30, 1.0)) for _ in range(2)), quota=[Quota(30, 1.0), Quota(30, 1.0)]
         ) as (clients, gateways):
             wanted = [*codes(118), "HK.99999", "no code", "HK.00001"]
-            outcomes = await swept(clients, wanted)
+            outcomes = await sweep_outcomes(clients, wanted)
             assert Counter(o.code for o in outcomes) == Counter(wanted)
             by_code = {outcome.code: outcome for outcome in outcomes}
             invalid = by_code.pop("no code")
             assert isinstance(invalid.error, InvalidCode)
             assert invalid.gateway is None
             assert isinstance(by_code["HK.99999"].error, UnknownSecurity)
-            shares = check_who_answered(list(by_code.values()), gateways)
+            shares = count_by_gateway(list(by_code.values()), gateways)
             assert min(shares.values()) >= 30
-            sent = [code for opend in gateways.values() for code in asked(opend)]
+            sent = [code for opend in gateways.values() for code in asked_codes(opend)]
             assert len(sent) == 119, "what is given twice costs one request"
             assert max(opend.largest_window for opend in gateways.values()) <= 30
             assert clients.quota.rejections == 0
-            assert left_in_group(clients) == {}
+            assert leftovers_in_group(clients) == {}
 
 
 @pytest.mark.parametrize("after", [0, 1, 13, 30, 59])
 async def test_one_is_killed_in_the_middle_and_all_are_answered(after: int) -> None:
     with anyio.fail_after(20):
-        async with fleet(
+        async with gateway_group(
             *(Simulator(quota=(30, 0.5), latency=(0.0, 0.02)) for _ in range(2)),
             quota=[Quota(30, 0.5), Quota(30, 0.5)],
         ) as (clients, gateways):
@@ -101,35 +108,35 @@ async def test_one_is_killed_in_the_middle_and_all_are_answered(after: int) -> N
                 outcomes.append(outcome)
             assert sorted(outcome.code for outcome in outcomes) == codes(120)
             assert all(outcome.value for outcome in outcomes)
-            check_who_answered(outcomes, gateways)
+            count_by_gateway(outcomes, gateways)
             assert max(opend.largest_window for opend in gateways.values()) <= 30
 
 
 async def test_equal_questions_cost_one_request_over_all() -> None:
     with anyio.fail_after(5):
         async with (
-            fleet(*(Simulator(latency=0.05) for _ in range(2))) as (clients, gateways),
+            gateway_group(*(Simulator(latency=0.05) for _ in range(2))) as (clients, gateways),
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, clients.capital_distribution, "HK.00700") for _ in range(5)]
             calls.append(Call(group, clients.capital_distributions(["HK.00700"]).collect))
             for call in calls:
                 await call.end()
-            sent = [code for opend in gateways.values() for code in asked(opend)]
+            sent = [code for opend in gateways.values() for code in asked_codes(opend)]
             assert sent == ["HK.00700"]
 
 
 async def test_max_age_serves_answers_from_any_and_says_whose_they_were() -> None:
     with anyio.fail_after(5):
-        async with fleet(*(Simulator() for _ in range(2))) as (clients, gateways):
+        async with gateway_group(*(Simulator() for _ in range(2))) as (clients, gateways):
             await until(lambda: clients.quota.available == 60)
-            first = await swept(clients, codes(40))
+            first = await sweep_outcomes(clients, codes(40))
             again = [o async for o in clients.capital_distributions(codes(40), max_age=60)]
             assert {(o.code, o.gateway) for o in again} == {(o.code, o.gateway) for o in first}
             assert len({outcome.gateway for outcome in again}) == 2
-            assert sum(len(asked(opend)) for opend in gateways.values()) == 40
+            assert sum(len(asked_codes(opend)) for opend in gateways.values()) == 40
             await clients.capital_distribution("HK.00001", max_age=60)
-            assert sum(len(asked(opend)) for opend in gateways.values()) == 40
+            assert sum(len(asked_codes(opend)) for opend in gateways.values()) == 40
 
 
 async def test_from_a_generator_a_repeat_costs_nothing_either() -> None:
@@ -138,20 +145,22 @@ async def test_from_a_generator_a_repeat_costs_nothing_either() -> None:
         yield from codes(500)
 
     with anyio.fail_after(10):
-        async with fleet(*(Simulator(quota=None) for _ in range(2)), quota=[wide(), wide()]) as (
+        async with gateway_group(
+            *(Simulator(quota=None) for _ in range(2)), quota=[wide(), wide()]
+        ) as (
             clients,
             gateways,
         ):
             got = Counter([o.code async for o in clients.capital_distributions(wanted())])
             assert got == Counter(codes(500) * 2)
-            assert sum(len(asked(opend)) for opend in gateways.values()) == 500
+            assert sum(len(asked_codes(opend)) for opend in gateways.values()) == 500
 
 
 async def test_a_code_that_its_reader_asks_for_at_once_is_that_readers_alone() -> None:
     """What another caller joined goes on when the sweep is left."""
     with anyio.fail_after(5):
         async with (
-            fleet(*(Simulator(latency=0.05) for _ in range(2))) as (clients, gateways),
+            gateway_group(*(Simulator(latency=0.05) for _ in range(2))) as (clients, gateways),
             anyio.create_task_group() as group,
         ):
             reader = aiter(clients.capital_distributions(codes(4)))
@@ -161,13 +170,13 @@ async def test_a_code_that_its_reader_asks_for_at_once_is_that_readers_alone() -
             for opend in gateways.values():
                 opend.disconnect_all()
             assert (await call.value()).code == "HK.00001"
-            assert left_in_group(clients) == {}
+            assert leftovers_in_group(clients) == {}
 
 
 async def test_each_event_says_which_gateway_it_is_about() -> None:
     with anyio.fail_after(5):
         async with (
-            fleet(*(Simulator() for _ in range(2)), quota=[Quota(1), Quota(1)]) as (
+            gateway_group(*(Simulator() for _ in range(2)), quota=[Quota(1), Quota(1)]) as (
                 clients,
                 gateways,
             ),
@@ -182,7 +191,7 @@ async def test_each_event_says_which_gateway_it_is_about() -> None:
                 (Connected, other),
             ]
             assert repr(told[0]).startswith(f"Connected(gateway='{one}', conn_id=1, ")
-            await swept(clients, codes(2))
+            await sweep_outcomes(clients, codes(2))
             call = Call(group, clients.capital_distribution, "HK.00700")
             throttled: set[str | None] = set()
             while throttled != {one, other}:
@@ -226,7 +235,11 @@ async def test_two_ways_to_one_opend_have_names_of_their_own() -> None:
 async def test_each_gateway_is_asked_in_the_name_of_its_own_firm() -> None:
     firms = [SecurityFirm.FUTUSECURITIES, SecurityFirm.FUTUSG]
     with anyio.fail_after(5):
-        async with Server() as one, Server() as other, anyio.create_task_group() as group:
+        async with (
+            ScriptedServer() as one,
+            ScriptedServer() as other,
+            anyio.create_task_group() as group,
+        ):
             connects = [
                 server.connect(security_firm=firm)
                 for server, firm in zip((one, other), firms, strict=True)
@@ -239,21 +252,25 @@ async def test_each_gateway_is_asked_in_the_name_of_its_own_firm() -> None:
                     frame = await peer.next()
                     asked = capital_distribution_pb2.Request.FromString(frame.body)
                     assert asked.c2s.header.securityFirm == firm
-                    await peer.reply(frame, figures())
+                    await peer.reply(frame, figures_reply())
                 for call in calls:
                     await call.value()
 
 
 async def test_a_quota_of_the_users_own_governs_a_call_at_all_gateways() -> None:
-    own = {own_call.PROTO_ID: own_call.double}
+    own = {custom_call.PROTO_ID: custom_call.double}
     quota = Quota(1, 60.0)
     with anyio.fail_after(5):
         async with (
-            fleet(*(Simulator(answers=own) for _ in range(2))) as (clients, _),
+            gateway_group(*(Simulator(answers=own) for _ in range(2))) as (clients, _),
             anyio.create_task_group() as group,
         ):
             options = {"quota": quota, "idempotent": True}
-            ask = (own_call.PROTO_ID, own_call.question(1), type(own_call.answer(0)))
+            ask = (
+                custom_call.PROTO_ID,
+                custom_call.request_message(1),
+                type(custom_call.reply_message(0)),
+            )
             await clients.request(*ask, **options)  # type: ignore[arg-type]
             waits = Call(group, clients.request, *ask, **options)
             await until(lambda: quota.waiting == 1)
@@ -263,23 +280,23 @@ async def test_a_quota_of_the_users_own_governs_a_call_at_all_gateways() -> None
 
 
 async def test_an_accounts_quota_is_good_at_its_own_gateway_alone() -> None:
-    own = {own_call.PROTO_ID: own_call.double}
+    own = {custom_call.PROTO_ID: custom_call.double}
     quotas = [Quota(5, 60.0), Quota(5, 60.0)]
     with anyio.fail_after(5):
-        async with fleet(*(Simulator(answers=own) for _ in range(2)), quota=quotas) as (
+        async with gateway_group(*(Simulator(answers=own) for _ in range(2)), quota=quotas) as (
             clients,
             gateways,
         ):
             await until(lambda: clients.quota.available == 10)
             for _ in range(5):
                 await clients.request(
-                    own_call.PROTO_ID,
-                    own_call.question(1),
-                    type(own_call.answer(0)),
+                    custom_call.PROTO_ID,
+                    custom_call.request_message(1),
+                    type(custom_call.reply_message(0)),
                     quota=quotas[1],
                 )
             counts = [
-                sum(request.proto_id == own_call.PROTO_ID for request in opend.requests)
+                sum(request.proto_id == custom_call.PROTO_ID for request in opend.requests)
                 for opend in gateways.values()
             ]
             assert counts == [0, 5]
@@ -288,12 +305,12 @@ async def test_an_accounts_quota_is_good_at_its_own_gateway_alone() -> None:
 async def test_a_client_of_the_group_that_is_closed_leaves_its_work_to_the_others() -> None:
     with anyio.fail_after(5):
         async with (
-            fleet(*(Simulator(latency=0.05) for _ in range(2))) as (clients, _),
+            gateway_group(*(Simulator(latency=0.05) for _ in range(2))) as (clients, _),
             anyio.create_task_group() as group,
         ):
             await until(lambda: clients.quota.available == 60)
             closed, stays = clients.clients
-            sweep = Call(group, swept, clients, codes(20))
+            sweep = Call(group, sweep_outcomes, clients, codes(20))
             await until(lambda: clients.quota.available == 40)
             await clients.clients[closed].aclose()
             outcomes = await sweep.value()

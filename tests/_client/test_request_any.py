@@ -22,8 +22,15 @@ from aiocapdist._pb import capital_distribution_pb2, global_state_pb2
 from aiocapdist._protocol import catalog
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Server, figures, refusal
-from ..support.own_call import PROTO_ID, Request, Response, answer, double, question
+from ..support.custom_call import (
+    PROTO_ID,
+    Request,
+    Response,
+    double,
+    reply_message,
+    request_message,
+)
+from ..support.scripted_server import ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +49,8 @@ async def test_it_is_answered_in_the_callers_own_classes() -> None:
             anyio.create_task_group() as group,
         ):
             calls = [
-                Call(group, client.request, PROTO_ID, question(n), Response) for n in range(50)
+                Call(group, client.request, PROTO_ID, request_message(n), Response)
+                for n in range(50)
             ]
             for n, call in enumerate(calls):
                 reply = await call.value()
@@ -62,7 +70,7 @@ async def test_without_a_quota_it_waits_for_nobody() -> None:
             await client.capital_distribution("HK.00001")
             group.start_soon(client.capital_distribution, "HK.00002")
             await until(lambda: client.quota.waiting == 1)
-            assert (await client.request(PROTO_ID, question(3), Response)).s2c.time == 6
+            assert (await client.request(PROTO_ID, request_message(3), Response)).s2c.time == 6
             group.cancel_scope.cancel()
 
 
@@ -85,11 +93,11 @@ async def test_a_refusal_is_an_error_of_its_kind_and_is_not_asked_again(
 ) -> None:
     with anyio.fail_after(5):
         async with (
-            Simulator(answers={PROTO_ID: lambda body: refusal(ret_type, text, 9)}) as opend,
+            Simulator(answers={PROTO_ID: lambda body: error_reply(ret_type, text, 9)}) as opend,
             aiocapdist.connect(port=opend.port) as client,
         ):
             with pytest.raises(OpenDError) as caught:
-                await client.request(PROTO_ID, question(), Response)
+                await client.request(PROTO_ID, request_message(), Response)
             error = caught.value
             assert type(error) is kind
             assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, text, 9)
@@ -121,7 +129,7 @@ async def test_what_cannot_be_asked_is_a_value_error_and_not_sent(proto_id: Any)
     with anyio.fail_after(5):
         async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
             with pytest.raises(ValueError, match="proto"):
-                await client.request(proto_id, question(), Response)
+                await client.request(proto_id, request_message(), Response)
             await client.global_state()
             assert asked(opend) == [1002]
 
@@ -131,7 +139,7 @@ async def test_what_cannot_be_asked_is_a_value_error_and_not_sent(proto_id: Any)
     [
         (b"\xff\xff\xff", "cannot be decoded as aiocapdist.global_state.Response"),
         (b"", "lacks required fields: retType"),
-        (answer(5).SerializeToString(), "lacks required fields: s2c.marketUS"),
+        (reply_message(5).SerializeToString(), "lacks required fields: s2c.marketUS"),
     ],
     ids=["garbage", "empty", "another message"],
 )
@@ -140,19 +148,21 @@ async def test_a_reply_of_another_kind_is_a_protocol_error_for_its_call_alone(
 ) -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            bad = Call(group, client.request, PROTO_ID, question(), global_state_pb2.Response)
+            bad = Call(
+                group, client.request, PROTO_ID, request_message(), global_state_pb2.Response
+            )
             bad_frame = await peer.next()
-            good = Call(group, client.request, PROTO_ID, question(), Response)
+            good = Call(group, client.request, PROTO_ID, request_message(), Response)
             good_frame = await peer.next()
             await peer.reply(bad_frame, body)
             with pytest.raises(ProtocolError, match=text):
                 await bad.value()
-            await peer.reply(good_frame, answer(8))
+            await peer.reply(good_frame, reply_message(8))
             assert (await good.value()).s2c.time == 8
             assert client.status.reconnects == 0
 
@@ -160,20 +170,20 @@ async def test_a_reply_of_another_kind_is_a_protocol_error_for_its_call_alone(
 async def test_cancelled_it_leaves_nothing_and_its_late_reply_reaches_nobody() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            call = Call(group, client.request, PROTO_ID, question(), Response)
+            call = Call(group, client.request, PROTO_ID, request_message(), Response)
             late = await peer.next()
             call.cancel()
             await call.end()
             assert call.cancelled
-            again = Call(group, client.request, PROTO_ID, question(), Response)
+            again = Call(group, client.request, PROTO_ID, request_message(), Response)
             frame = await peer.next()
-            await peer.reply(late, answer(1))
-            await peer.reply(frame, answer(2))
+            await peer.reply(late, reply_message(1))
+            await peer.reply(frame, reply_message(2))
             assert (await again.value()).s2c.time == 2
             assert client.status.late_replies == 1
             session = client._supervisor.connection._session  # type: ignore[union-attr]
@@ -185,7 +195,7 @@ async def test_capital_distribution_asked_so_costs_a_token_of_the_clients_quota(
     message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect(quota=Quota(2, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
@@ -195,6 +205,6 @@ async def test_capital_distribution_asked_so_costs_a_token_of_the_clients_quota(
             await until(lambda: client.quota.waiting == 1)
             assert client.quota.available == 0
             for in_big in (1.0, 2.0):
-                await peer.reply(await peer.next(), figures(in_big))
+                await peer.reply(await peer.next(), figures_reply(in_big))
             await until(lambda: sum(call.ended for call in calls) == 2)
             group.cancel_scope.cancel()

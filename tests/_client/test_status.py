@@ -14,8 +14,8 @@ from aiocapdist import ConnectionLost, Quota, SecurityFirm, Status
 from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import rsa_pem
-from ..support.misbehaving import Server, figures, welcome
+from ..support.scripted_server import ScriptedServer, figures_reply, init_reply
+from ..support.transports import rsa_pem
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +75,7 @@ async def test_versions_are_written_as_people_write_them(number: int, text: str)
 
 async def test_before_opend_has_let_us_in_there_is_nothing_to_tell() -> None:
     with anyio.fail_after(5):
-        async with Server(greet=False) as server, anyio.create_task_group() as group:
+        async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
             connecting = server.connect()
             done = anyio.Event()
 
@@ -99,7 +99,7 @@ async def test_before_opend_has_let_us_in_there_is_nothing_to_tell() -> None:
             }
             assert (before.uptime, before.round_trip) == (None, None)
             assert (before.calls, before.late_replies, before.reconnects) == (0, 0, 0)
-            await peer.reply(greeting, welcome(9))
+            await peer.reply(greeting, init_reply(9))
             await until(lambda: client.status.state == "ready")
             assert client.status.conn_id == 9
             assert before.state == "connecting", "a snapshot does not change"
@@ -110,7 +110,7 @@ async def test_before_opend_has_let_us_in_there_is_nothing_to_tell() -> None:
 
 async def test_what_is_lost_is_told_no_more_and_each_return_is_counted() -> None:
     with anyio.fail_after(5):
-        async with Server() as server, server.connect() as client:
+        async with ScriptedServer() as server, server.connect() as client:
             peer = await server.accept()
             for n in range(1, 4):
                 assert client.status.reconnects == n - 1
@@ -132,7 +132,7 @@ async def test_every_sending_is_counted_and_nothing_else() -> None:
     """Not the greeting, nor those that wait, nor those that gave up waiting."""
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect(attempts=2, quota=Quota(2, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
@@ -144,7 +144,7 @@ async def test_every_sending_is_counted_and_nothing_else() -> None:
             assert client.status.calls == 1
             await peer.hang_up()
             peer = await server.accept()
-            await peer.reply(await peer.next(), figures())
+            await peer.reply(await peer.next(), figures_reply())
             assert await call.value() == await joins.value()
             assert client.status.calls == 2
             waits = Call(group, client.capital_distribution, "HK.00002")
@@ -166,7 +166,7 @@ class Asked:
 
     def __call__(self, body: bytes) -> Message:
         self.messages.append(capital_distribution_pb2.Request.FromString(body))
-        return figures()
+        return figures_reply()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ async def test_the_security_firm_arrives_in_the_header_of_every_question(
 async def test_the_client_id_arrives_with_the_greeting(client_id: str) -> None:
     options = {} if client_id == "aiocapdist" else {"client_id": client_id}
     with anyio.fail_after(5):
-        async with Server(greet=False) as server, anyio.create_task_group() as group:
+        async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
 
             async def use() -> None:
                 with pytest.raises(ConnectionError):

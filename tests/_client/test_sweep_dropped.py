@@ -14,8 +14,9 @@ from aiocapdist._requests.sweep_source import SweepSource
 from aiocapdist.quota._core.fair_queue import Place
 from aiocapdist.simulator import Simulator
 
-from ..support.leftovers import left_in, until_nothing_is_left
-from ..support.worlds import turns
+from ..support.internals import leftovers_in_client
+from ..support.leaks import wait_no_leftovers
+from ..support.waiting import checkpoints
 
 pytestmark = pytest.mark.anyio
 CODES = [f"HK.{n:05d}" for n in range(1, 11)]
@@ -47,9 +48,9 @@ async def test_at_break_the_next_turn_finds_it_left() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend, aiocapdist.connect(port=opend.port, quota=two()) as client:
             await begun(client)
-            await turns(3)
+            await checkpoints(3)
             assert client.quota.waiting == 0
-            assert not left_in(client)
+            assert not leftovers_in_client(client)
 
 
 async def test_so_it_does_with_a_bad_code_among_what_was_not_read() -> None:
@@ -64,9 +65,9 @@ async def test_so_it_does_with_a_bad_code_among_what_was_not_read() -> None:
                 reader = aiter(client.capital_distributions(["", "hk.00001", *CODES]))
                 await anext(reader)
                 del reader
-                await turns(3)
+                await checkpoints(3)
                 assert client.quota.waiting == 0
-                await until_nothing_is_left(client)
+                await wait_no_leftovers(client)
     finally:
         gc.enable()
 
@@ -75,8 +76,8 @@ async def test_so_is_one_that_was_read_to_its_last_outcome_and_not_to_its_end() 
     with anyio.fail_after(5):
         async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
             await begun(client, read=len(CODES))
-            await turns(3)
-            assert not left_in(client)
+            await checkpoints(3)
+            assert not leftovers_in_client(client)
 
 
 async def test_garbage_is_collected_in_the_middle_of_anything_and_that_harms_nothing() -> None:
@@ -94,7 +95,7 @@ async def test_garbage_is_collected_in_the_middle_of_anything_and_that_harms_not
                 for lane in lanes:
                     line.join(lane)
                 assert line.length == 3, "the sweep is in line as long as this takes"
-                await turns(3)
+                await checkpoints(3)
                 assert line.lanes == set(lanes)
                 for lane in lanes:
                     line.leave(lane)

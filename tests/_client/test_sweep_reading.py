@@ -15,7 +15,7 @@ from aiocapdist._client.sweep import REFILL_EVERY
 from aiocapdist._requests.sweep_source import WINDOW
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import asked
+from ..support.transports import asked_codes
 
 pytestmark = pytest.mark.anyio
 
@@ -34,12 +34,12 @@ async def test_it_runs_no_further_ahead_of_its_reader_than_its_lead() -> None:
             aiocapdist.connect(port=opend.port, quota=Quota(100_000, 1.0)) as client,
         ):
             async for _ in client.capital_distributions(wanted()):
-                while len(asked(opend)) < WINDOW:
+                while len(asked_codes(opend)) < WINDOW:
                     await anyio.lowlevel.checkpoint()
                 await client.global_state()
                 assert drawn <= WINDOW + 1
                 break
-        assert len(asked(opend)) == WINDOW
+        assert len(asked_codes(opend)) == WINDOW
 
 
 async def test_others_get_their_turn_while_one_is_read_that_has_all_its_outcomes() -> None:

@@ -13,29 +13,38 @@ from aiocapdist import ClientClosed, Outcome, Quota, UnknownSecurity, Unsupporte
 from aiocapdist._pb import keep_alive_pb2
 
 from ..quota.stubs import tokens
-from ..support.doors import DOORS, NOW, SEED, OpenDoor, amounts, asked, made, opend_at
+from ..support.transports import (
+    NOW,
+    SEED,
+    TRANSPORTS,
+    Transport,
+    amounts,
+    asked_codes,
+    expected_amounts,
+    fixed_simulator,
+)
 from ..support.waiting import Call, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("door", DOORS, ids=str)]
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("transport", TRANSPORTS, ids=str)]
 
 
-async def test_one_call_gives_the_figures_of_its_code(door: OpenDoor) -> None:
+async def test_one_call_gives_the_figures_of_its_code(transport: Transport) -> None:
     with anyio.fail_after(5):
-        async with opend_at(door) as opend, door.connect(opend) as client:
+        async with fixed_simulator(transport) as opend, transport.connect(opend) as client:
             got = await client.capital_distribution("HK.00700")
             assert client.quota.available == 29
     assert got.code == "HK.00700"
-    assert amounts(got) == made("HK.00700")
-    assert [request.proto_id for request in opend.requests] == [door.greeting, 3212]
+    assert amounts(got) == expected_amounts("HK.00700")
+    assert [request.proto_id for request in opend.requests] == [transport.handshake_proto_id, 3212]
 
 
-async def test_calls_at_once_each_get_their_own_figures(door: OpenDoor) -> None:
+async def test_calls_at_once_each_get_their_own_figures(transport: Transport) -> None:
     """Replies overtake each other here."""
     codes = [f"HK.{n:05d}" for n in range(1, 61)]
     got = {}
     async with (
-        opend_at(door, quota=None, latency=(0.0, 0.02)) as opend,
-        door.connect(opend, quota=Quota(100, 1.0)) as client,
+        fixed_simulator(transport, quota=None, latency=(0.0, 0.02)) as opend,
+        transport.connect(opend, quota=Quota(100, 1.0)) as client,
     ):
 
         async def ask(code: str) -> None:
@@ -45,51 +54,53 @@ async def test_calls_at_once_each_get_their_own_figures(door: OpenDoor) -> None:
             async with anyio.create_task_group() as group:
                 for code in codes:
                     group.start_soon(ask, code)
-    assert got == {code: made(code) for code in codes}
-    assert sorted(map(str, asked(opend))) == codes
-    assert asked(opend) != codes, "the latency was to shuffle them"
+    assert got == {code: expected_amounts(code) for code in codes}
+    assert sorted(map(str, asked_codes(opend))) == codes
+    assert asked_codes(opend) != codes, "the latency was to shuffle them"
 
 
-async def test_a_sweep_gives_an_outcome_for_each_code_also_for_bad_ones(door: OpenDoor) -> None:
+async def test_a_sweep_gives_an_outcome_for_each_code_also_for_bad_ones(
+    transport: Transport,
+) -> None:
     codes = ["HK.00700", "HK.99999", "hk.00700", "US.AAPL", "US..DJI", "HK.00700", "SH.600519"]
     with anyio.fail_after(5):
-        async with opend_at(door) as opend, door.connect(opend) as client:
+        async with fixed_simulator(transport) as opend, transport.connect(opend) as client:
             got = [outcome async for outcome in client.capital_distributions(codes)]
     assert sorted(outcome.code for outcome in got) == sorted(codes)
     assert {outcome.code: kind(outcome) for outcome in got} == {
-        "HK.00700": made("HK.00700"),
+        "HK.00700": expected_amounts("HK.00700"),
         "HK.99999": UnknownSecurity,
         "hk.00700": aiocapdist.InvalidCode,
-        "US.AAPL": made("US.AAPL"),
+        "US.AAPL": expected_amounts("US.AAPL"),
         "US..DJI": UnsupportedSecurity,
-        "SH.600519": made("SH.600519"),
+        "SH.600519": expected_amounts("SH.600519"),
     }
-    assert asked(opend) == ["HK.00700", "HK.99999", "US.AAPL", "US..DJI", "SH.600519"]
+    assert asked_codes(opend) == ["HK.00700", "HK.99999", "US.AAPL", "US..DJI", "SH.600519"]
 
 
 def kind(outcome: Outcome) -> object:
     return type(outcome.error) if outcome.value is None else amounts(outcome.value)
 
 
-async def test_equal_calls_at_once_cost_one_request(door: OpenDoor) -> None:
+async def test_equal_calls_at_once_cost_one_request(transport: Transport) -> None:
     with anyio.fail_after(5):
         async with (
-            opend_at(door, latency=0.01) as opend,
-            door.connect(opend) as client,
+            fixed_simulator(transport, latency=0.01) as opend,
+            transport.connect(opend) as client,
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, client.capital_distribution, "HK.00700") for _ in range(20)]
             got = [await call.value() for call in calls]
-    assert asked(opend) == ["HK.00700"]
+    assert asked_codes(opend) == ["HK.00700"]
     assert len({id(each) for each in got}) == 1
 
 
-async def test_the_quota_holds_and_nothing_is_refused(door: OpenDoor) -> None:
+async def test_the_quota_holds_and_nothing_is_refused(transport: Transport) -> None:
     codes = [f"HK.{n:05d}" for n in range(1, 13)]
     with anyio.fail_after(10):
         async with (
-            opend_at(door, quota=(4, 0.05)) as opend,
-            door.connect(opend, quota=Quota(4, 0.05, margin=0.01)) as client,
+            fixed_simulator(transport, quota=(4, 0.05)) as opend,
+            transport.connect(opend, quota=Quota(4, 0.05, margin=0.01)) as client,
         ):
             report = await client.capital_distributions(codes).collect()
             assert opend.largest_window == 4
@@ -99,9 +110,9 @@ async def test_the_quota_holds_and_nothing_is_refused(door: OpenDoor) -> None:
     assert [request.outcome for request in opend.requests[1:]] == ["answered"] * 12
 
 
-async def test_global_state_costs_no_token(door: OpenDoor) -> None:
+async def test_global_state_costs_no_token(transport: Transport) -> None:
     with anyio.fail_after(5):
-        async with opend_at(door) as opend, door.connect(opend) as client:
+        async with fixed_simulator(transport) as opend, transport.connect(opend) as client:
             state = await client.global_state()
             assert client.quota.available == 30
             assert state.conn_id == client.status.conn_id
@@ -109,48 +120,54 @@ async def test_global_state_costs_no_token(door: OpenDoor) -> None:
     assert state.server_version == "10.11"
 
 
-async def test_status_tells_the_door_and_what_is_known_of_opend(door: OpenDoor) -> None:
+async def test_status_tells_the_door_and_what_is_known_of_opend(transport: Transport) -> None:
     with anyio.fail_after(5):
-        async with opend_at(door) as opend:
-            async with door.connect(opend) as client:
+        async with fixed_simulator(transport) as opend:
+            async with transport.connect(opend) as client:
                 status = client.status
                 first = await anext(client.events())
             assert client.status.state == "closed"
-    assert (status.state, status.transport, status.encrypted) == ("ready", door.name, door.seals)
+    assert (status.state, status.transport, status.encrypted) == (
+        "ready",
+        transport.name,
+        transport.encrypted,
+    )
     assert (status.conn_id, status.reconnects) == (1, 0)
     # The WebSocket door tells neither version nor user when it lets a client in.
-    known = (None, None) if door.greeting == 1 else ("10.11", 10_000_000 + SEED)
+    known = (None, None) if transport.handshake_proto_id == 1 else ("10.11", 10_000_000 + SEED)
     assert (status.server_version, status.login_user_id) == known
     assert isinstance(first, aiocapdist.Connected)
     assert (first.conn_id, first.server_version, first.login_user_id) == (1, *known)
 
 
 async def test_reads_in_flight_at_a_loss_are_sent_again(
-    door: OpenDoor, monkeypatch: pytest.MonkeyPatch
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
     codes = [f"HK.{n:05d}" for n in range(1, 6)]
     with anyio.fail_after(10):
         async with (
-            opend_at(door, latency=0.05) as opend,
-            door.connect(opend) as client,
+            fixed_simulator(transport, latency=0.05) as opend,
+            transport.connect(opend) as client,
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, client.capital_distribution, code) for code in codes]
             await until(lambda: client.quota._ledger.held == 5)
             opend.disconnect_all()
-            assert [amounts(await call.value()) for call in calls] == [made(c) for c in codes]
+            assert [amounts(await call.value()) for call in calls] == [
+                expected_amounts(c) for c in codes
+            ]
             status = client.status
     assert (status.state, status.reconnects, status.conn_id) == ("ready", 1, 2)
-    assert sum(request.proto_id == door.greeting for request in opend.requests) == 2
+    assert sum(request.proto_id == transport.handshake_proto_id for request in opend.requests) == 2
 
 
-async def test_cancelled_calls_leave_nothing(door: OpenDoor) -> None:
+async def test_cancelled_calls_leave_nothing(transport: Transport) -> None:
     """One in flight, whose late reply reaches nobody; two that never left."""
     with anyio.fail_after(5):
         async with (
-            opend_at(door, latency=0.02) as opend,
-            door.connect(opend, quota=Quota(1, 30.0)) as client,
+            fixed_simulator(transport, latency=0.02) as opend,
+            transport.connect(opend, quota=Quota(1, 30.0)) as client,
             anyio.create_task_group() as group,
         ):
             flies = Call(group, client.capital_distribution, "HK.00001")
@@ -167,13 +184,16 @@ async def test_cancelled_calls_leave_nothing(door: OpenDoor) -> None:
             await until(lambda: client.status.late_replies == 1)
             assert tokens(client.quota) == (0, 0, 1)
             assert (await client.global_state()).conn_id == 1
-    assert asked(opend) == ["HK.00001"]
+    assert asked_codes(opend) == ["HK.00001"]
 
 
-async def test_closing_ends_those_who_wait(door: OpenDoor) -> None:
+async def test_closing_ends_those_who_wait(transport: Transport) -> None:
     with anyio.fail_after(5):
-        async with opend_at(door, latency=60.0) as opend, anyio.create_task_group() as group:
-            async with door.connect(opend, quota=Quota(1, 30.0)) as client:
+        async with (
+            fixed_simulator(transport, latency=60.0) as opend,
+            anyio.create_task_group() as group,
+        ):
+            async with transport.connect(opend, quota=Quota(1, 30.0)) as client:
                 calls = [Call(group, client.capital_distribution, f"HK.0000{n}") for n in (1, 2)]
                 await until(lambda: client.quota.waiting == 1)
             for call in calls:
@@ -183,11 +203,16 @@ async def test_closing_ends_those_who_wait(door: OpenDoor) -> None:
             await until(lambda: opend.connections == 0)
 
 
-async def test_keep_alives_are_answered(door: OpenDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keep_alives_are_answered(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Of an interval of ten seconds: 20 ms. That it is 8 s is shown on virtual time.
     monkeypatch.setattr("aiocapdist._protocol.session.KEEP_ALIVE_AT", 0.002)
     with anyio.fail_after(5):
-        async with opend_at(door) as opend, door.connect(opend, request_timeout=5.0) as client:
+        async with (
+            fixed_simulator(transport) as opend,
+            transport.connect(opend, request_timeout=5.0) as client,
+        ):
 
             def kept() -> list[str]:
                 return [r.outcome for r in opend.requests if r.proto_id == 1004]
@@ -209,14 +234,17 @@ def long_answer(body: bytes) -> Message:
     return keep_alive_pb2.Response(retType=0, retMsg=LONG, errCode=0, s2c=s2c)
 
 
-async def test_any_other_call_is_answered_however_long_the_answer(door: OpenDoor) -> None:
+async def test_any_other_call_is_answered_however_long_the_answer(transport: Transport) -> None:
     """Far longer than one read of the transport, and one write of the simulator."""
     message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=42))
     answers: dict[int, Callable[[bytes], Message]] = {3211: long_answer}
     with anyio.fail_after(10):
-        async with opend_at(door, answers=answers) as opend, door.connect(opend) as client:
+        async with (
+            fixed_simulator(transport, answers=answers) as opend,
+            transport.connect(opend) as client,
+        ):
             got = await client.request(3211, message, keep_alive_pb2.Response)
             after = await client.capital_distribution("HK.00700")
     assert got.s2c.time == 42
     assert got.retMsg == LONG
-    assert amounts(after) == made("HK.00700")
+    assert amounts(after) == expected_amounts("HK.00700")

@@ -14,10 +14,10 @@ from aiocapdist._protocol.frames import digest_of
 from aiocapdist.simulator import Simulator
 
 from .._protocol.peer import frames_in, notice
-from ..support.doors import rsa_pem
-from ..support.listening import lead_on, listening
-from ..support.misbehaving import Server
-from ..support.sealing import SAME_KEY
+from ..support.encrypted_server import KEY_HINT
+from ..support.scripted_server import ScriptedServer
+from ..support.tcp_server import forward, tcp_server
+from ..support.transports import rsa_pem
 
 pytestmark = pytest.mark.anyio
 each_cipher = pytest.mark.parametrize("cipher", ["aes-cbc", "ftaes-ecb"])
@@ -49,7 +49,7 @@ async def test_keys_of_all_sizes_work_however_long_the_greeting(bits: int, ciphe
 async def test_nothing_that_is_said_can_be_read_on_the_way(cipher: Any) -> None:
     heard = bytearray()
     async with Simulator(rsa_key=rsa_pem()) as opend:
-        async with listening(lambda stream: lead_on(stream, opend.port, heard)) as port:
+        async with tcp_server(lambda stream: forward(stream, opend.port, heard)) as port:
             with anyio.fail_after(5):
                 async with aiocapdist.connect(
                     port=port, rsa_key=rsa_pem(), cipher=cipher, client_id="sentinel-client"
@@ -115,7 +115,7 @@ async def test_another_key_is_told_with_what_to_check(bits: int, cipher: Any) ->
             other = rsa_pem(bits, number=1)
             error = await refused(opend.port, rsa_key=other, cipher=cipher)
             assert [request.outcome for request in opend.requests] == ["damaged"]
-    assert error.hint == SAME_KEY
+    assert error.hint == KEY_HINT
 
 
 async def test_an_opend_that_expects_encryption_is_told_with_what_to_give() -> None:
@@ -129,12 +129,12 @@ async def test_an_opend_without_a_key_is_told_with_what_to_check() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend:
             error = await refused(opend.port, rsa_key=rsa_pem())
-    assert error.hint == SAME_KEY
+    assert error.hint == KEY_HINT
 
 
 async def test_an_opend_that_says_nothing_to_a_sealed_greeting_is_told_in_time() -> None:
     with anyio.fail_after(5):
-        async with Server(greet=False) as server:
+        async with ScriptedServer(handshake=False) as server:
             error = await refused(server.port, rsa_key=rsa_pem(), connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
-    assert error.hint == SAME_KEY
+    assert error.hint == KEY_HINT

@@ -11,9 +11,9 @@ from aiocapdist import ConnectionLost, HandshakeError
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol.ciphers import Rsa
 
-from ..support.doors import rsa_key
-from ..support.misbehaving import figures
-from ..support.sealing import SAME_KEY, SealedPeer, SealedServer
+from ..support.encrypted_server import KEY_HINT, EncryptedPeer, EncryptedServer
+from ..support.scripted_server import figures_reply
+from ..support.transports import rsa_key
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -23,9 +23,9 @@ each_cipher = pytest.mark.parametrize("cipher", ["aes-cbc", "ftaes-ecb"])
 # ---- never in the clear
 
 
-async def assert_only_a_sealed_greeting(peer: SealedPeer) -> None:
+async def assert_only_a_sealed_greeting(peer: EncryptedPeer) -> None:
     """All that came, to the last byte, is one frame, and its body is RSA blocks."""
-    (frame,) = await peer.all_that_came()
+    (frame,) = await peer.remaining_frames()
     assert frame.proto_id == 1001
     assert len(frame.body) % 128 == 0
     body = Rsa(rsa_key()).decrypt(frame.body)
@@ -35,7 +35,7 @@ async def assert_only_a_sealed_greeting(peer: SealedPeer) -> None:
 @each_cipher
 async def test_an_answer_in_the_clear_is_refused_and_nothing_more_is_sent(cipher: Any) -> None:
     with anyio.fail_after(5):
-        async with SealedServer(cipher, clear=[1]) as server:
+        async with EncryptedServer(cipher, clear=[1]) as server:
             with pytest.raises(HandshakeError) as caught:
                 async with server.connect():
                     raise AssertionError("this must never be")
@@ -43,7 +43,7 @@ async def test_an_answer_in_the_clear_is_refused_and_nothing_more_is_sent(cipher
     assert caught.value.reason == (
         "the handshake failed: OpenD answered in the clear, although encryption was asked for"
     )
-    assert caught.value.hint == SAME_KEY
+    assert caught.value.hint == KEY_HINT
 
 
 @each_cipher
@@ -55,21 +55,21 @@ async def test_neither_does_a_reconnecting_client_fall_back(
     monkeypatch.setattr("aiocapdist._protocol.backoff.BASE", 0.01)
     with anyio.fail_after(5):
         async with (
-            SealedServer(cipher, clear=[2, 3]) as server,
+            EncryptedServer(cipher, clear=[2, 3]) as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
-            _, question = await peer.question()
+            _, question = await peer.next_request()
             await peer.hang_up()
             for _ in range(2):
                 await assert_only_a_sealed_greeting(await server.accept())
                 assert not call.ended
             peer = await server.accept()
-            frame, same = await peer.question()
+            frame, same = await peer.next_request()
             assert same == question
-            await peer.answer(frame, figures(5.0))
+            await peer.encrypted_reply(frame, figures_reply(5.0))
             assert (await call.value()).capital_in_big == 5.0
             assert client.status.reconnects == 1
 
@@ -96,17 +96,17 @@ async def test_an_altered_message_ends_the_connection_with_one_reason_for_all(
 ) -> None:
     with anyio.fail_after(5):
         async with (
-            SealedServer(cipher) as server,
+            EncryptedServer(cipher) as server,
             server.connect(reconnect=False) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             calls = [Call(group, client.capital_distribution, f"HK.{n}") for n in range(3)]
-            frames = [(await peer.question())[0] for _ in calls]
-            await peer.answer(frames[1], figures(), alter)
+            frames = [(await peer.next_request())[0] for _ in calls]
+            await peer.encrypted_reply(frames[1], figures_reply(), alter)
             errors = [await call.error() for call in calls]
             assert client.status.state == "closed"
-            assert await peer.all_that_came() == [], "it says nothing in return"
+            assert await peer.remaining_frames() == [], "it says nothing in return"
     for error in errors:
         assert isinstance(error, ConnectionLost)
         assert (error.reason, error.sent) == ("a message could not be decrypted", True)
@@ -120,16 +120,16 @@ async def test_the_reads_are_sent_again_over_another_connection(
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
     with anyio.fail_after(5):
         async with (
-            SealedServer(cipher) as server,
+            EncryptedServer(cipher) as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
-            frame, question = await peer.question()
-            await peer.answer(frame, figures(1.0), flipped)
+            frame, question = await peer.next_request()
+            await peer.encrypted_reply(frame, figures_reply(1.0), flipped)
             peer = await server.accept()
-            frame, same = await peer.question()
+            frame, same = await peer.next_request()
             assert same == question
-            await peer.answer(frame, figures(2.0))
+            await peer.encrypted_reply(frame, figures_reply(2.0))
             assert (await call.value()).capital_in_big == 2.0

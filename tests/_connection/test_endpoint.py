@@ -16,7 +16,7 @@ from aiocapdist import ConnectError
 from aiocapdist._connection.endpoint import _is_loopback, _warn_beyond_loopback
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import client_tls, rsa_pem, server_tls
+from ..support.transports import client_tls, rsa_pem, server_tls
 
 FOREIGN = "0.0.0.0"
 """Leads to this very machine on all systems but Windows, and is no loopback address."""

@@ -24,7 +24,7 @@ from aiocapdist._protocol.frames import encode_frame
 from aiocapdist.events import Event
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Server
+from ..support.scripted_server import ScriptedServer
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_a_loss_is_told_with_the_first_cause_that_callers_get_and_then_the
 ) -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect(attempts=1) as client,
             anyio.create_task_group() as group,
         ):
@@ -173,7 +173,7 @@ async def test_opends_notices_come_typed_to_every_listener() -> None:
 )
 async def test_a_push_that_is_no_notice_is_dropped_and_the_connection_lives(pushed: bytes) -> None:
     with anyio.fail_after(5):
-        async with Server() as server, server.connect() as client:
+        async with ScriptedServer() as server, server.connect() as client:
             stream = client.events()
             peer = await server.accept()
             await peer.send(pushed + encode_frame(NOTIFY, 6, kicked("the next")))

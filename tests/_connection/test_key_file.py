@@ -18,8 +18,8 @@ from aiocapdist import InvalidKey
 from aiocapdist._connection.key_file import load_key
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import rsa_key, rsa_pem
-from ..support.pems import PASSWORD, WRONG
+from ..support.invalid_keys import INVALID_KEYS, PASSWORD
+from ..support.transports import rsa_key, rsa_pem
 
 LEAST_SHOWN = 12
 """So many characters of a text in an error would be a piece of a key."""
@@ -85,7 +85,7 @@ async def refused(key: Any) -> InvalidKey:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("text", "reason"), WRONG)
+@pytest.mark.parametrize(("text", "reason"), INVALID_KEYS)
 async def test_a_wrong_text_is_told_at_connect_with_its_file_and_never_shown(
     tmp_path: Path, text: Any, reason: str, anyio_backend_name: str
 ) -> None:

@@ -9,9 +9,9 @@ from anyio.abc import ByteStream
 from aiocapdist import ConnectionLost, HandshakeError, Quota, connect
 from aiocapdist._protocol.frames import encode_frame
 
-from ..support.choking import choke, choked, codes_of
-from ..support.listening import listening
-from ..support.misbehaving import Peer, Server, figures, welcome
+from ..support.blocked_writer import blocked_server, call_with_blocked_writer, reply_to
+from ..support.scripted_server import Peer, ScriptedServer, figures_reply, init_reply
+from ..support.tcp_server import tcp_server
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -20,12 +20,14 @@ pytestmark = pytest.mark.anyio
 async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
     with anyio.fail_after(5):
         async with (
-            choked() as server,
+            blocked_server() as server,
             server.connect(quota=Quota(12, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            calls = await choke(client, group, "HK.1", "HK.2", "HK.3", "HK.4", "HK.5")
+            calls = await call_with_blocked_writer(
+                client, group, "HK.1", "HK.2", "HK.3", "HK.4", "HK.5"
+            )
             assert client.quota._ledger.held == 5
             await peer.hang_up()
             await until(lambda: client.status.state == "reconnecting")
@@ -34,7 +36,7 @@ async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
             assert client.quota.available == 10
             calls.append(Call(group, client.capital_distribution, "HK.6"))
             peer = await server.accept()
-            assert await codes_of(peer, 6) == ["HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.6"]
+            assert await reply_to(peer, 6) == ["HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.6"]
             assert [(await call.value()).code for call in calls] == [f"HK.{n}" for n in range(1, 7)]
             assert client.quota.available == 4
 
@@ -43,19 +45,21 @@ async def test_what_had_not_left_spends_no_attempt() -> None:
     """The two that were written end, for they may have been seen; the others go again."""
     with anyio.fail_after(5):
         async with (
-            choked() as server,
+            blocked_server() as server,
             server.connect(attempts=1) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            one, two, three, four = await choke(client, group, "HK.1", "HK.2", "HK.3", "HK.4")
+            one, two, three, four = await call_with_blocked_writer(
+                client, group, "HK.1", "HK.2", "HK.3", "HK.4"
+            )
             await peer.hang_up()
             for call in (one, two):
                 error = await call.error()
                 assert isinstance(error, ConnectionLost)
                 assert error.sent
             peer = await server.accept()
-            assert await codes_of(peer, 2) == ["HK.3", "HK.4"]
+            assert await reply_to(peer, 2) == ["HK.3", "HK.4"]
             assert (await three.value()).code == "HK.3"
             assert (await four.value()).code == "HK.4"
 
@@ -63,12 +67,12 @@ async def test_what_had_not_left_spends_no_attempt() -> None:
 async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent() -> None:
     with anyio.fail_after(5):
         async with (
-            choked() as server,
+            blocked_server() as server,
             server.connect(reconnect=False, quota=Quota(3, 60.0)) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            calls = await choke(client, group, "HK.1", "HK.2", "HK.3")
+            calls = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
             calls.append(Call(group, client.capital_distribution, "HK.4"))
             await until(lambda: client.quota.waiting == 1)
             await peer.hang_up()
@@ -83,7 +87,7 @@ async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent
 async def test_an_overlong_reply_ends_the_connection_before_it_is_read() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect(attempts=1, reconnect=False) as client,
             anyio.create_task_group() as group,
         ):
@@ -97,18 +101,18 @@ async def test_an_overlong_reply_ends_the_connection_before_it_is_read() -> None
 
 async def test_a_welcome_with_nonsense_at_its_heels_is_none_and_what_waits_waits_on() -> None:
     with anyio.fail_after(5):
-        async with Server(greet=False) as server, anyio.create_task_group() as group:
+        async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
 
             async def opend() -> None:
                 for n, rest in enumerate((b"", b"XX", b"")):
                     peer = await server.accept()
                     greeting = await peer.next()
-                    body = welcome(n).SerializeToString()
+                    body = init_reply(n).SerializeToString()
                     await peer.send(encode_frame(1001, greeting.serial, body) + rest)
                     if not n:
                         await peer.next()
                         await peer.hang_up()
-                await peer.reply(await peer.next(), figures())
+                await peer.reply(await peer.next(), figures_reply())
 
             group.start_soon(opend)
             async with server.connect() as client:
@@ -120,11 +124,11 @@ async def test_a_welcome_with_nonsense_at_its_heels_is_none_and_what_waits_waits
 async def test_at_the_first_connection_it_is_a_hand_shake_that_failed() -> None:
     async def opend(stream: ByteStream) -> None:
         greeting = await (peer := Peer(stream)).next()
-        body = welcome(1).SerializeToString()
+        body = init_reply(1).SerializeToString()
         await peer.send(encode_frame(1001, greeting.serial, body) + b"XX")
 
     with anyio.fail_after(5):
-        async with listening(opend) as port:
+        async with tcp_server(opend) as port:
             with pytest.raises(HandshakeError, match="a frame begins with b'XX'"):
                 async with connect(port=port):
                     raise AssertionError("nothing of it can be relied upon")

@@ -6,106 +6,79 @@ key as its MD5 too, which lets in as the key itself does. Logging is at its nois
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._tcp_codec import TcpCodec
 
 from .._protocol.encrypted import AES_KEY
-from ..support.doors import client_tls, rsa_key, rsa_pem, server_tls
-from ..support.misbehaving import figures
-from ..support.misbehaving_websocket import WebSocketServer
-from ..support.sealing import SealedServer
-from ..support.secrets_sought import (
+from ..support.encrypted_server import EncryptedServer
+from ..support.scripted_server import figures_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer
+from ..support.secret_scan import (
     AES_SENTINEL,
-    IV_SENTINEL,
     WS_MD5,
     WS_SENTINEL,
-    Witness,
-    shown_in,
+    Observer,
+    secrets_in,
 )
+from ..support.transports import client_tls, rsa_key, rsa_pem, server_tls
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def witness(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Witness]:
-    caplog.set_level(logging.DEBUG)
-    for name in ("aiocapdist", "asyncio", "websockets", "websockets.client", "anyio", "trio"):
-        caplog.set_level(logging.DEBUG, name)
-    monkeypatch.setattr(
-        Simulator,
-        "_tcp_codec",
-        lambda self: TcpCodec(self._handler, self._rsa_key, AES_SENTINEL, IV_SENTINEL),
-    )
-    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
-    if on_asyncio():
-        loop = asyncio.get_running_loop()
-        loop.set_debug(True)
-        loop.slow_callback_duration = 0.0  # each callback is reported, with its arguments
-    yield Witness(caplog)
-    if on_asyncio():
-        loop.set_debug(False)
-
-
-async def use(client: aiocapdist.Client, opend: Simulator, witness: Witness) -> None:
+async def use(client: aiocapdist.Client, opend: Simulator, observer: Observer) -> None:
     """A bit of everything: calls, a sweep, events, an error, a reconnect."""
     events = client.events()
-    witness.see(await client.capital_distribution("HK.00700"), await client.global_state())
-    async with witness.expect(aiocapdist.UnknownSecurity):
+    observer.record(await client.capital_distribution("HK.00700"), await client.global_state())
+    async with observer.expect(aiocapdist.UnknownSecurity):
         await client.capital_distribution("HK.99999")
     sweep = client.capital_distributions(["HK.00001", "HK.99999", "bad"])
-    witness.see(sweep, *[outcome async for outcome in sweep])
+    observer.record(sweep, *[outcome async for outcome in sweep])
     opend.disconnect_all()
     await until(lambda: client.status.reconnects == 1)
-    witness.see(client, client.status, client.quota, events, opend, *opend.requests)
+    observer.record(client, client.status, client.quota, events, opend, *opend.requests)
     for _ in range(4):
-        witness.see(await anext(events))
+        observer.record(await anext(events))
 
 
 @pytest.mark.parametrize("cipher", ["aes-cbc", "ftaes-ecb"])
 async def test_nothing_is_shown_of_rsa_and_aes_keys_while_all_is_well(
-    cipher: Any, witness: Witness
+    cipher: Any, observer: Observer
 ) -> None:
     with anyio.fail_after(10):
         async with Simulator(rsa_key=rsa_pem()) as opend:
             connecting = aiocapdist.connect(port=opend.port, rsa_key=rsa_pem(), cipher=cipher)
             async with connecting as client:
-                await use(client, opend, witness)
-            witness.see(connecting, client)
-            async with witness.expect(aiocapdist.ClientClosed):
+                await use(client, opend, observer)
+            observer.record(connecting, client)
+            async with observer.expect(aiocapdist.ClientClosed):
                 await client.global_state()
-    witness.assert_nothing_shown()
+    observer.assert_no_secret_shown()
 
 
 async def test_nothing_is_shown_of_them_when_all_goes_wrong(
-    witness: Witness, tmp_path: Any
+    observer: Observer, tmp_path: Any
 ) -> None:
     pem, other = rsa_pem(), rsa_pem(number=1)
     locked = tmp_path / "damaged.pem"
     locked.write_bytes(pem[:-200])
     with anyio.fail_after(10):
         for key in (pem.decode(), "".join(pem.decode().splitlines()[1:-1]), pem[:-200], locked):
-            async with witness.expect(aiocapdist.InvalidKey):
+            async with observer.expect(aiocapdist.InvalidKey):
                 await enter(aiocapdist.connect(rsa_key=key))
         async with Simulator(rsa_key=pem) as opend:
             for options in ({"rsa_key": other}, {}):
-                async with witness.expect(aiocapdist.HandshakeError):
+                async with observer.expect(aiocapdist.HandshakeError):
                     await enter(aiocapdist.connect(port=opend.port, **options))
-        async with SealedServer("aes-cbc", clear=[1]) as server:
-            async with witness.expect(aiocapdist.HandshakeError):
+        async with EncryptedServer("aes-cbc", clear=[1]) as server:
+            async with observer.expect(aiocapdist.HandshakeError):
                 await enter(server.connect())
             async with (
                 server.connect(reconnect=False) as client,
@@ -114,15 +87,15 @@ async def test_nothing_is_shown_of_them_when_all_goes_wrong(
                 await server.accept()
                 peer = await server.accept()
                 call = Call(group, client.capital_distribution, "HK.00700")
-                frame, _ = await peer.question()
-                await peer.answer(frame, figures(), lambda sealed: sealed[::-1])
-                witness.errors.append(await call.error())
-    witness.assert_nothing_shown()
+                frame, _ = await peer.next_request()
+                await peer.encrypted_reply(frame, figures_reply(), lambda sealed: sealed[::-1])
+                observer.errors.append(await call.error())
+    observer.assert_no_secret_shown()
 
 
 @pytest.mark.parametrize("key", [AES_SENTINEL * 2, AES_SENTINEL[:15]])
 async def test_nothing_is_shown_of_an_aes_key_that_is_none(
-    witness: Witness, key: str, monkeypatch: pytest.MonkeyPatch
+    observer: Observer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         Simulator, "_tcp_codec", lambda self: TcpCodec(self._handler, self._rsa_key, key, key)
@@ -131,14 +104,14 @@ async def test_nothing_is_shown_of_an_aes_key_that_is_none(
     monkeypatch.setattr(TcpCodec, "handshake_completed", lambda self: None)
     with anyio.fail_after(10):
         async with Simulator(rsa_key=rsa_pem()) as opend:
-            async with witness.expect(aiocapdist.HandshakeError):
+            async with observer.expect(aiocapdist.HandshakeError):
                 await enter(aiocapdist.connect(port=opend.port, rsa_key=rsa_pem()))
-    assert "no usable key" in str(witness.errors[0])
-    witness.assert_nothing_shown()
+    assert "no usable key" in str(observer.errors[0])
+    observer.assert_no_secret_shown()
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-async def test_nothing_is_shown_of_a_websocket_key(scheme: str, witness: Witness) -> None:
+async def test_nothing_is_shown_of_a_websocket_key(scheme: str, observer: Observer) -> None:
     context = server_tls() if scheme == "wss" else None
     options: dict[str, Any] = {"ssl_context": client_tls()} if context else {}
     with anyio.fail_after(10):
@@ -148,24 +121,24 @@ async def test_nothing_is_shown_of_a_websocket_key(scheme: str, witness: Witness
             address = f"{scheme}://127.0.0.1:{opend.websocket_port}"
             right = aiocapdist.connect(address, websocket_key=WS_SENTINEL, **options)
             async with right as client:
-                await use(client, opend, witness)
-            witness.see(right, client)
-            async with witness.expect(aiocapdist.HandshakeError):
+                await use(client, opend, observer)
+            observer.record(right, client)
+            async with observer.expect(aiocapdist.HandshakeError):
                 await enter(aiocapdist.connect(address, websocket_key=WS_SENTINEL[1:], **options))
-            async with witness.expect(aiocapdist.ConnectError):
+            async with observer.expect(aiocapdist.ConnectError):
                 swapped = "ws" if scheme == "wss" else "wss"
                 wrong = address.replace(scheme, swapped)
                 await enter(aiocapdist.connect(wrong, websocket_key=WS_SENTINEL))
         async with Simulator(websocket=True, websocket_key="another") as opend:
             address = f"ws://127.0.0.1:{opend.websocket_port}"
-            async with witness.expect(aiocapdist.HandshakeError):
+            async with observer.expect(aiocapdist.HandshakeError):
                 await enter(aiocapdist.connect(address, websocket_key=WS_SENTINEL))
-        async with witness.expect(ValueError):
+        async with observer.expect(ValueError):
             aiocapdist.connect(websocket_key=WS_SENTINEL)
-        async with WebSocketServer(greet="upgrade") as server:
-            async with witness.expect(aiocapdist.ConnectError):
+        async with ScriptedWebSocketServer(handshake="upgrade") as server:
+            async with observer.expect(aiocapdist.ConnectError):
                 await enter(server.connect(websocket_key=WS_SENTINEL, connect_timeout=0.1))
-    witness.assert_nothing_shown()
+    observer.assert_no_secret_shown()
 
 
 async def enter(connecting: Any) -> None:
@@ -174,11 +147,11 @@ async def enter(connecting: Any) -> None:
 
 
 def test_they_would_be_found() -> None:
-    assert shown_in("nothing here") == set()
+    assert secrets_in("nothing here") == set()
     for text in (f"key={AES_SENTINEL!r}", AES_SENTINEL.encode().hex(), AES_KEY):
-        assert shown_in(text)
+        assert secrets_in(text)
     for n in range(3):
-        assert shown_in(base64.b64encode(f"{'x' * n}{WS_SENTINEL}yz".encode()).decode())
-    assert shown_in(f"key={WS_MD5.hexdigest()}") == {"ws key's MD5 in hex"}
-    assert shown_in(rsa_pem().decode()) == {"RSA key's text"}
-    assert shown_in(repr(rsa_key().private_numbers().p)) == {"RSA key's numbers"}
+        assert secrets_in(base64.b64encode(f"{'x' * n}{WS_SENTINEL}yz".encode()).decode())
+    assert secrets_in(f"key={WS_MD5.hexdigest()}") == {"ws key's MD5 in hex"}
+    assert secrets_in(rsa_pem().decode()) == {"RSA key's text"}
+    assert secrets_in(repr(rsa_key().private_numbers().p)) == {"RSA key's numbers"}

@@ -10,7 +10,7 @@ from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.state import State
 from aiocapdist._protocol.tcp_codec import TcpCodec
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 from .peer import MAX_FRAME, frames_in, handshake_reply
 
 AES_KEY, AES_IV = "0123456789abcdef", "fedcba9876543210"

@@ -16,7 +16,7 @@ from aiocapdist._protocol.ciphers import (
     session_cipher,
 )
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 
 # NIST SP 800-38A, appendix F: one key and text for all modes of AES-128.
 KEY = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")

@@ -21,7 +21,7 @@ from aiocapdist._protocol.session_events import HandshakeCompleted, ReplyReceive
 from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 from .encrypted import CIPHERS, Sealed, greeting, ready
 from .peer import figures, handshake_reply
 

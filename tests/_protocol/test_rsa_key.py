@@ -10,8 +10,8 @@ import pytest
 from aiocapdist import InvalidKey
 from aiocapdist._protocol.rsa_key import is_published, parse_rsa_key
 
-from ..support.doors import rsa_key, rsa_pem
-from ..support.pems import WRONG, pem
+from ..support.invalid_keys import INVALID_KEYS, pkcs8_pem
+from ..support.transports import rsa_key, rsa_pem
 
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
@@ -22,7 +22,7 @@ def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(lambda: pem(rsa_key()), id="PKCS #8"),
+        pytest.param(lambda: pkcs8_pem(rsa_key()), id="PKCS #8"),
         pytest.param(lambda: rsa_pem().replace(b"\n", b"\r\n"), id="lines as on Windows"),
         pytest.param(lambda: b"My key:\n\n" + rsa_pem() + b"\n\n", id="words around it"),
     ],
@@ -32,7 +32,7 @@ def test_the_same_key_in_another_dress_is_read(text: object) -> None:
     assert parse_rsa_key(text()).private_numbers() == rsa_key().private_numbers()
 
 
-@pytest.mark.parametrize(("text", "reason"), WRONG)
+@pytest.mark.parametrize(("text", "reason"), INVALID_KEYS)
 def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
     text: object, reason: str
 ) -> None:

@@ -17,7 +17,7 @@ from aiocapdist._protocol.session_events import (
 from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 from .encrypted import CIPHERS, WELCOME, greeting, ready, sealed_frame
 from .peer import as_json, figures, frames_in, handshake_reply, notice
 

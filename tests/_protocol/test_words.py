@@ -15,7 +15,7 @@ from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._protocol.websocket_codec import REPLY_HEAD, SIGN, WebSocketCodec
 from aiocapdist.errors import OpenDError, ProtocolError
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 from .peer import MAX_FRAME, handshake_reply
 
 NOTHING_TOLD = "OpenD let us in, but told nothing of the connection"

@@ -13,8 +13,8 @@ import aiocapdist
 from aiocapdist import ConnectError, HandshakeError
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import WEBSOCKET_KEY, authority, client_tls, server_tls
-from ..support.listening import Handler, answering, hang_up, lead_on, listening
+from ..support.tcp_server import Handler, forward, hang_up, replying, tcp_server
+from ..support.transports import WEBSOCKET_KEY, certificate_authority, client_tls, server_tls
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +86,9 @@ async def test_another_hosts_certificate_is_refused(names: list[str], host: str)
 
 async def test_one_that_has_run_out_is_refused() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    old = authority().issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    old = certificate_authority().issue_cert(
+        "127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)
+    )
     old.configure_cert(context)
     with anyio.fail_after(5):
         async with secure(context) as opend:
@@ -117,7 +119,7 @@ async def test_who_listens_on_the_way_learns_nothing_of_what_is_said(sealed: boo
     heard = bytearray()
     context = server_tls() if sealed else None
     async with Simulator(websocket=True, ssl_context=context) as opend:
-        async with listening(lambda stream: lead_on(stream, opend.websocket_port, heard)) as port:
+        async with tcp_server(lambda stream: forward(stream, opend.websocket_port, heard)) as port:
             with anyio.fail_after(5):
                 async with aiocapdist.connect(
                     f"{'wss' if sealed else 'ws'}://127.0.0.1:{port}",
@@ -134,18 +136,18 @@ async def test_who_listens_on_the_way_learns_nothing_of_what_is_said(sealed: boo
 
 
 @pytest.mark.parametrize(
-    "handler", [hang_up, answering(stay=False)], ids=["at once", "having heard it"]
+    "handler", [hang_up, replying(stay=False)], ids=["at once", "having heard it"]
 )
 async def test_who_hangs_up_on_the_tls_hand_shake_is_told_as_no_tls(handler: Handler) -> None:
     with anyio.fail_after(5):
-        async with listening(handler) as port:
+        async with tcp_server(handler) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
     assert (error.reason, error.hint) == ("it hung up on the TLS hand-shake", NO_TLS)
 
 
 async def test_an_answer_in_the_clear_is_told_as_no_tls() -> None:
     with anyio.fail_after(5):
-        async with listening(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        async with tcp_server(replying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
     assert error.reason.startswith("TLS failed: ")
     assert error.hint == NO_TLS
@@ -153,7 +155,7 @@ async def test_an_answer_in_the_clear_is_told_as_no_tls() -> None:
 
 async def test_silence_at_the_tls_hand_shake_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
-        async with listening(answering()) as port:
+        async with tcp_server(replying()) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls(), connect_timeout=0.05)
     assert error.reason == "no answer within 0.05 s"
 
@@ -175,7 +177,7 @@ async def test_cancelling_a_connect_in_the_middle_leaves_nothing_open(scheme: st
             raise AssertionError("nobody lets us in")
 
     with anyio.fail_after(5):
-        async with listening(wait_for_the_end) as port, anyio.create_task_group() as group:
+        async with tcp_server(wait_for_the_end) as port, anyio.create_task_group() as group:
             group.start_soon(enter, port)
             await heard.wait()
             group.cancel_scope.cancel()
@@ -213,11 +215,11 @@ async def test_hanging_up_on_the_tls_hand_shake_of_a_reconnect_ends_no_client(
             nonlocal arrived
             arrived += 1
             if arrived not in (2, 3):
-                await lead_on(stream, opend.websocket_port)
+                await forward(stream, opend.websocket_port)
 
         with anyio.fail_after(10):
             async with (
-                listening(talk) as port,
+                tcp_server(talk) as port,
                 aiocapdist.connect(
                     f"wss://127.0.0.1:{port}",
                     websocket_key=WEBSOCKET_KEY,

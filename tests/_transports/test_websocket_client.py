@@ -13,8 +13,8 @@ from aiocapdist import BackendError, HandshakeError, OpenDError, RequestTimeout
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import figures
-from ..support.misbehaving_websocket import WebSocketServer
+from ..support.scripted_server import figures_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ async def test_the_right_key_lets_in_and_none_is_needed_where_none_is_set(
                 assert not client.status.encrypted
 
 
-async def enter(server: WebSocketServer, **options: Any) -> None:
+async def enter(server: ScriptedWebSocketServer, **options: Any) -> None:
     async with server.connect(**options):
         pass
 
@@ -65,7 +65,7 @@ async def enter(server: WebSocketServer, **options: Any) -> None:
 async def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer(greet="upgrade") as server,
+            ScriptedWebSocketServer(handshake="upgrade") as server,
             anyio.create_task_group() as group,
         ):
             entered = Call(group, enter, server)
@@ -83,7 +83,7 @@ async def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
 async def test_a_read_that_the_door_could_not_answer_is_asked_again(number: int) -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -94,7 +94,7 @@ async def test_a_read_that_the_door_could_not_answer_is_asked_again(number: int)
             again = await peer.next()
             assert again.body == first.body
             assert again.serial != first.serial
-            await peer.reply(again, figures(5.0))
+            await peer.reply(again, figures_reply(5.0))
             assert (await call.value()).capital_in_big == 5.0
             assert client.quota.available == 28, "each attempt has a token of its own"
             assert client.status.reconnects == 0
@@ -106,7 +106,7 @@ async def test_as_often_as_was_allowed_and_then_it_is_a_backend_error(
 ) -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect(attempts=2) as client,
             anyio.create_task_group() as group,
         ):
@@ -123,7 +123,7 @@ async def test_what_may_not_be_sent_twice_is_not_asked_again() -> None:
     message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -139,7 +139,7 @@ async def test_what_may_not_be_sent_twice_is_not_asked_again() -> None:
 async def test_an_error_that_nobody_knows_is_final_and_concerns_one_call(number: int) -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -150,14 +150,14 @@ async def test_an_error_that_nobody_knows_is_final_and_concerns_one_call(number:
             assert type(error) is OpenDError
             assert (error.err_code, error.ret_msg) == (number, "because")
             good = Call(group, client.capital_distribution, "HK.00002")
-            await peer.reply(await peer.next(), figures(5.0))
+            await peer.reply(await peer.next(), figures_reply(5.0))
             assert (await good.value()).capital_in_big == 5.0
 
 
 async def test_a_reply_that_does_not_come_is_told_in_time() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect(request_timeout=0.05, attempts=1) as client,
         ):
             with pytest.raises(RequestTimeout):

@@ -12,8 +12,8 @@ from aiocapdist import Client, ConnectionLost
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist._protocol import catalog
 
-from ..support.misbehaving import figures, refusal
-from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..support.scripted_server import error_reply, figures_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer, WebSocketPeer
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -23,21 +23,21 @@ MESSAGE = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
 async def answered(peer: WebSocketPeer, group: TaskGroup, client: Client) -> None:
     """The connection still works."""
     call = Call(group, client.capital_distribution, "HK.00700")
-    await peer.reply(await peer.next(), figures(5.0))
+    await peer.reply(await peer.next(), figures_reply(5.0))
     assert (await call.value()).capital_in_big == 5.0
 
 
 async def test_a_message_in_fragments_with_pings_between_is_one_message() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
             asked = await peer.next()
-            data = peer.envelope(asked.proto_id, asked.serial, figures(7.0))
+            data = peer.envelope(asked.proto_id, asked.serial, figures_reply(7.0))
             peer.protocol.send_binary(data[:3], fin=False)
             for at in range(3, len(data)):
                 peer.protocol.send_ping(bytes([at]))
@@ -47,7 +47,7 @@ async def test_a_message_in_fragments_with_pings_between_is_one_message() -> Non
             peer.protocol.send_continuation(b"", fin=True)
             await peer.flush()
             assert (await call.value()).capital_in_big == 7.0
-            pongs = [bytes((await peer.other()).data) for _ in range(3, len(data))]
+            pongs = [bytes((await peer.next_control_frame()).data) for _ in range(3, len(data))]
             assert pongs == [bytes([at]) for at in range(3, len(data))]
             await answered(peer, group, client)
 
@@ -55,7 +55,7 @@ async def test_a_message_in_fragments_with_pings_between_is_one_message() -> Non
 async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -65,7 +65,7 @@ async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
                 calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
                 asked.append(await peer.next())
             for n in (2, 0, 1):
-                message = peer.envelope(3212, asked[n].serial, figures(float(n)))
+                message = peer.envelope(3212, asked[n].serial, figures_reply(float(n)))
                 peer.protocol.send_binary(message)
             await peer.flush()
             assert [(await call.value()).capital_in_big for call in calls] == [0.0, 1.0, 2.0]
@@ -77,7 +77,7 @@ async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
 async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
     """What a call is told where OpenD does this instead of answering it."""
     async with (
-        WebSocketServer() as server,
+        ScriptedWebSocketServer() as server,
         server.connect(reconnect=False, **options) as client,
         anyio.create_task_group() as group,
     ):
@@ -93,23 +93,23 @@ async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
 
 async def test_the_push_that_opend_went_away_ends_the_connection() -> None:
     with anyio.fail_after(5):
-        error = await loss(lambda peer, asked: peer.say(2, 0))
+        error = await loss(lambda peer, asked: peer.send_message(2, 0))
     assert error.reason == "OpenD behind the WebSocket door went away"
 
 
 async def test_and_another_connection_is_made_and_the_read_is_sent_again() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
             await peer.next()
-            await peer.say(2, 0)
+            await peer.send_message(2, 0)
             peer = await server.accept()
-            await peer.reply(await peer.next(), figures(5.0))
+            await peer.reply(await peer.next(), figures_reply(5.0))
             assert (await call.value()).capital_in_big == 5.0
             assert (client.status.reconnects, client.status.conn_id) == (1, 2)
 
@@ -149,14 +149,14 @@ MAX_FRAME = 50_000
 async def test_a_reply_may_be_as_long_as_max_frame_and_no_longer() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer() as server,
+            ScriptedWebSocketServer() as server,
             server.connect(max_frame=MAX_FRAME, reconnect=False) as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             for more in (0, 1):
                 call = Call(group, client.request, 3211, MESSAGE, keep_alive_pb2.Response)
-                body = refusal(0, "x" * (MAX_FRAME + more - 8)).SerializeToString()
+                body = error_reply(0, "x" * (MAX_FRAME + more - 8)).SerializeToString()
                 assert len(body) == MAX_FRAME + more
                 await peer.reply(await peer.next(), body)
                 await call.end()
@@ -189,7 +189,7 @@ async def test_a_message_beyond_max_frame_is_refused_before_it_is_all_there(
 async def test_a_known_call_has_a_smaller_cap_of_its_own() -> None:
     cap = catalog.MAX_BODY[3212]
     with anyio.fail_after(5):
-        error = await loss(lambda peer, asked: peer.say(3212, 1, bytes(cap + 1)))
+        error = await loss(lambda peer, asked: peer.send_message(3212, 1, bytes(cap + 1)))
     assert error.reason == (
         f"message of proto 3212 has {cap + 1} bytes, more than the {cap} allowed"
     )

@@ -11,9 +11,9 @@ import aiocapdist
 from aiocapdist import HandshakeError
 from aiocapdist.simulator import Simulator
 
-from ..support.listening import answering, listening
-from ..support.misbehaving import refusal
-from ..support.misbehaving_websocket import WebSocketServer, welcome
+from ..support.scripted_server import error_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer, init_reply
+from ..support.tcp_server import replying, tcp_server
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ KEY = "sentinel websocket key"
 async def test_the_upgrade_offers_no_compression_and_the_greeting_waits_for_it() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer(greet=None) as server,
+            ScriptedWebSocketServer(handshake=None) as server,
             anyio.create_task_group() as group,
         ):
             entered = Call(group, enter, server, websocket_key=KEY)
@@ -37,13 +37,13 @@ async def test_the_upgrade_offers_no_compression_and_the_greeting_waits_for_it()
             assert peer.request.path == "/"
             greeting = await peer.next()
             assert (greeting.proto_id, KEY.encode() in greeting.body) == (1, False)
-            await peer.reply(greeting, refusal(-1, "not today"))
+            await peer.reply(greeting, error_reply(-1, "not today"))
             assert str(await entered.error()).startswith(
                 f"cannot connect to OpenD at 127.0.0.1:{server.port}: OpenD refused: not today; "
             )
 
 
-async def enter(server: WebSocketServer, **options: Any) -> None:
+async def enter(server: ScriptedWebSocketServer, **options: Any) -> None:
     async with server.connect(**options):
         pass
 
@@ -51,13 +51,13 @@ async def enter(server: WebSocketServer, **options: Any) -> None:
 async def test_the_upgrade_may_come_byte_by_byte_and_the_rest_along_with_it() -> None:
     with anyio.fail_after(5):
         async with (
-            WebSocketServer(greet=None) as server,
+            ScriptedWebSocketServer(handshake=None) as server,
             anyio.create_task_group() as group,
         ):
             entered = Call(group, enter, server)
             peer = await server.accept()
             protocol = peer.protocol
-            protocol.send_response(await peer.agreed())
+            protocol.send_response(await peer.acceptance())
             protocol.send_ping(b"early")
             (*response, ping) = protocol.data_to_send()
             data = b"".join(response) + ping
@@ -65,8 +65,8 @@ async def test_the_upgrade_may_come_byte_by_byte_and_the_rest_along_with_it() ->
                 await peer.send(data[at : at + 1])
             await peer.send(data[40:])
             greeting = await peer.next()
-            assert bytes((await peer.other()).data) == b"early"
-            await peer.reply(greeting, welcome(1))
+            assert bytes((await peer.next_control_frame()).data) == b"early"
+            await peer.reply(greeting, init_reply(1))
             assert await entered.value() is None
 
 
@@ -127,7 +127,7 @@ async def test_what_is_no_web_socket_is_told_at_once(
     pieces: tuple[bytes, ...], stay: bool, reason: str
 ) -> None:
     with anyio.fail_after(5):
-        async with listening(answering(*pieces, stay=stay)) as port:
+        async with tcp_server(replying(*pieces, stay=stay)) as port:
             error = await refused(port)
     assert error.reason.startswith(BROKEN)
     assert error.reason.endswith(reason)
@@ -135,10 +135,13 @@ async def test_what_is_no_web_socket_is_told_at_once(
 
 async def test_an_extension_that_nobody_asked_for_is_refused() -> None:
     with anyio.fail_after(5):
-        async with WebSocketServer(greet=None) as server, anyio.create_task_group() as group:
+        async with (
+            ScriptedWebSocketServer(handshake=None) as server,
+            anyio.create_task_group() as group,
+        ):
             entered = Call(group, enter, server)
             peer = await server.accept()
-            response = await peer.agreed()
+            response = await peer.acceptance()
             response.headers["Sec-WebSocket-Extensions"] = "permessage-deflate"
             await peer.send(response.serialize())
             error = await entered.error()
@@ -148,21 +151,21 @@ async def test_an_extension_that_nobody_asked_for_is_refused() -> None:
 
 async def test_silence_after_the_request_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
-        async with listening(answering()) as port:
+        async with tcp_server(replying()) as port:
             error = await refused(port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_half_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
-        async with listening(answering(SWITCHING)) as port:
+        async with tcp_server(replying(SWITCHING)) as port:
             error = await refused(port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
-        async with WebSocketServer(greet="upgrade") as server:
+        async with ScriptedWebSocketServer(handshake="upgrade") as server:
             error = await refused(server.port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 

@@ -66,14 +66,6 @@ def test_the_states_are_those_of_the_session() -> None:
     assert rows(text) == expected
 
 
-def test_every_room_is_in_the_picture() -> None:
-    picture = page("architecture").partition("```text")[2].partition("```")[0]
-    package = DOCS.parent / "src" / "aiocapdist"
-    rooms = {path.stem for path in package.iterdir()} - {"__init__", "__main__", "__pycache__"}
-    hidden = {"_extras", "_lazy", "py"}  # too small to draw; py.typed
-    assert {room for room in rooms - hidden if not re.search(rf"\b{room}\b", picture)} == set()
-
-
 @pytest.mark.parametrize("where", ["cli", "README"])
 def test_exit_codes_are_told(where: str) -> None:
     text = README.read_text("utf-8") if where == "README" else page(where)

@@ -8,7 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ def load(name: str) -> dict[str, Any]:
     return runpy.run_path(str(SNIPPETS / f"{name}.py"))
 
 
-def main_of(name: str) -> Callable[..., Awaitable[None]]:
-    main: Callable[..., Awaitable[None]] = load(name)["main"]
+def main_of(name: str) -> Callable[..., Coroutine[Any, Any, None]]:
+    main: Callable[..., Coroutine[Any, Any, None]] = load(name)["main"]
     return main
 
 

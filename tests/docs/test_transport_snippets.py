@@ -13,7 +13,7 @@ import pytest
 from aiocapdist.simulator import Simulator
 
 from ..interop.vendor import needs_vendor
-from ..support.doors import WEBSOCKET_KEY, authority, rsa_pem, server_tls
+from ..support.transports import WEBSOCKET_KEY, certificate_authority, rsa_pem, server_tls
 from .pages import SNIPPETS
 from .test_snippets import load, main_of
 
@@ -58,7 +58,7 @@ def test_transport_wss(
 ) -> None:
     monkeypatch.setenv("OPEND_WEBSOCKET_KEY", WEBSOCKET_KEY)
     certificate = tmp_path / "opend-certificate.pem"
-    authority().cert_pem.write_to_path(str(certificate))
+    certificate_authority().cert_pem.write_to_path(str(certificate))
     opend = Simulator(websocket=True, websocket_key=WEBSOCKET_KEY, ssl_context=server_tls())
     url = "wss://127.0.0.1:{opend.websocket_port}"
     run_at(opend, "transport_wss", url, str(certificate))

@@ -19,15 +19,15 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist._connection import endpoint
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.quota._file import quota as file
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.redis.servers import REASON, binary, running
-from ..support.doors import OpenDoor, rsa_pem, server_tls
-from ..support.misbehaving import Server
+from ..support.internals import forget_warnings
+from ..support.scripted_server import ScriptedServer
+from ..support.transports import Transport, rsa_pem, server_tls
 from ..support.waiting import until
 from .pages import DOCS
 
@@ -70,7 +70,7 @@ def _usual_port(match: re.Match[str]) -> str:
 
 @pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
 def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    endpoint._warned.clear()
+    forget_warnings()
     provoke = PROVOKED[text]
 
     async def see() -> str:
@@ -246,10 +246,10 @@ async def lost(home: Path) -> None:
 
 @heading("connection to OpenD lost: a message could not be decrypted")
 async def altered(home: Path) -> None:
-    door = OpenDoor("tcp", "aes-cbc")
+    transport = Transport("tcp", "aes-cbc")
     async with (
-        door.opend(faults=Faults(script=[Fault.BAD_DIGEST])) as opend,
-        door.connect(opend, reconnect=False) as client,
+        transport.simulator(faults=Faults(script=[Fault.BAD_DIGEST])) as opend,
+        transport.connect(opend, reconnect=False) as client,
     ):
         await ask(client)
 
@@ -286,7 +286,7 @@ async def backend(home: Path) -> None:
 
 @heading("the reply about HK.00700 reports success but holds no figures")
 async def no_figures(home: Path) -> None:
-    async with Server() as server, server.connect() as client:
+    async with ScriptedServer() as server, server.connect() as client:
         peer = await server.accept()
         asking = asyncio.create_task(ask(client))
         asked = await peer.next()

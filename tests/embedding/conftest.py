@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from .elsewhere import Elsewhere, opend_elsewhere
+from .opend_thread import OpendThread, opend_in_thread
 
 
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Elsewhere]:
-    with opend_elsewhere(quota=None) as running:
+def opend_thread() -> Iterator[OpendThread]:
+    with opend_in_thread(quota=None) as running:
         gc.freeze()  # what is here by now is not looked through again by each test
         yield running
         gc.unfreeze()
 
 
 @pytest.fixture
-def hush() -> Iterator[int]:
+def silent_port() -> Iterator[int]:
     """A port that lets everyone in and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]

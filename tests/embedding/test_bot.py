@@ -13,15 +13,15 @@ import pytest
 import aiocapdist
 from aiocapdist import Client, ClientClosed, ConnectError, Quota
 
-from ..conftest import LOOPS
+from ..support.loops import ASYNCIO_LOOPS
 from ..support.waiting import until
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
 
 
-@pytest.fixture(params=[loop for loop in LOOPS if loop.values[0][0] == "asyncio"])
+@pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """On trio a client lives in an ``async with``: see test_trio_nursery.py."""
     return request.param
@@ -66,10 +66,10 @@ async def elsewhere_awaited(work: Awaitable[T]) -> T:
     return await asyncio.create_task(run())
 
 
-async def test_it_starts_and_stops_in_different_tasks(elsewhere: Elsewhere) -> None:
+async def test_it_starts_and_stops_in_different_tasks(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            bot = Bot(elsewhere.port)
+        async with no_leaks(opend_thread):
+            bot = Bot(opend_thread.port)
             await elsewhere_awaited(bot.start())
             answers = [elsewhere_awaited(bot.command(f"HK.{n:05d}")) for n in range(1, 20)]
             assert [text.split()[0] for text in await asyncio.gather(*answers)] == [
@@ -79,10 +79,10 @@ async def test_it_starts_and_stops_in_different_tasks(elsewhere: Elsewhere) -> N
             assert bot.diary == ["Connected", "Disconnected"]
 
 
-async def test_it_can_be_started_anew_and_stopped_more_than_once(elsewhere: Elsewhere) -> None:
+async def test_it_can_be_started_anew_and_stopped_more_than_once(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            bot = Bot(elsewhere.port)
+        async with no_leaks(opend_thread):
+            bot = Bot(opend_thread.port)
             await elsewhere_awaited(bot.stop())
             for _ in range(3):
                 await elsewhere_awaited(bot.start())
@@ -91,11 +91,13 @@ async def test_it_can_be_started_anew_and_stopped_more_than_once(elsewhere: Else
             assert bot.diary == ["Connected", "Disconnected"] * 3
 
 
-async def test_stopping_ends_its_commands_with_the_clients_own_error(elsewhere: Elsewhere) -> None:
+async def test_stopping_ends_its_commands_with_the_clients_own_error(
+    opend_thread: OpendThread,
+) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             quota = Quota(1, 60.0)
-            bot = Bot(elsewhere.port, quota)
+            bot = Bot(opend_thread.port, quota)
             await elsewhere_awaited(bot.start())
             await bot.command("HK.00001")
             waiting = [asyncio.create_task(bot.command("US.AAPL")) for _ in range(3)]
@@ -107,13 +109,13 @@ async def test_stopping_ends_its_commands_with_the_clients_own_error(elsewhere: 
                 await bot.command("HK.00001")
 
 
-async def test_it_goes_on_after_a_loss_without_being_told(elsewhere: Elsewhere) -> None:
+async def test_it_goes_on_after_a_loss_without_being_told(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            bot = Bot(elsewhere.port)
+        async with no_leaks(opend_thread):
+            bot = Bot(opend_thread.port)
             await elsewhere_awaited(bot.start())
             await until(lambda: bot.diary)
-            elsewhere.disconnect_all()
+            opend_thread.disconnect_all()
             await until(lambda: len(bot.diary) == 4)
             assert (await bot.command("HK.00700")).startswith("HK.00700")
             await elsewhere_awaited(bot.stop())
@@ -122,11 +124,11 @@ async def test_it_goes_on_after_a_loss_without_being_told(elsewhere: Elsewhere) 
 
 
 async def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(
-    elsewhere: Elsewhere, hush: int
+    opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            bot = Bot(hush)
+        async with no_leaks(opend_thread):
+            bot = Bot(silent_port)
             starting = asyncio.create_task(bot.start())
             await asyncio.sleep(0.05)
             starting.cancel()
@@ -135,7 +137,7 @@ async def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(
             bot._port = 1  # nobody listens there
             with pytest.raises(ConnectError):
                 await elsewhere_awaited(bot.start())
-            bot._port = elsewhere.port
+            bot._port = opend_thread.port
             await elsewhere_awaited(bot.start())
             assert (await bot.command("HK.00700")).startswith("HK.00700")
             await elsewhere_awaited(bot.stop())

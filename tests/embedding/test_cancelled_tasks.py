@@ -12,15 +12,16 @@ import pytest
 import aiocapdist
 from aiocapdist import Client, ClientClosed, Quota
 
-from ..conftest import LOOPS
+from ..support.internals import listeners, users
+from ..support.loops import ASYNCIO_LOOPS
 from ..support.waiting import until
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 pytestmark = pytest.mark.anyio
 SOON = 0.05
 
 
-@pytest.fixture(params=[loop for loop in LOOPS if loop.values[0][0] == "asyncio"])
+@pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -44,35 +45,35 @@ async def cancelled(task: asyncio.Task[Any]) -> None:
 
 @pytest.mark.parametrize("count", range(12))
 async def test_a_task_cancelled_in_any_turn_of_connecting_leaves_nothing(
-    elsewhere: Elsewhere, count: int
+    opend_thread: OpendThread, count: int
 ) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            task = asyncio.ensure_future(hold(elsewhere.port))
+        async with no_leaks(opend_thread):
+            task = asyncio.ensure_future(hold(opend_thread.port))
             await turns(count)
             await cancelled(task)
 
 
 async def test_a_task_cancelled_while_nobody_answers_leaves_nothing(
-    elsewhere: Elsewhere, hush: int
+    opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            task = asyncio.ensure_future(hold(hush))
+        async with no_leaks(opend_thread):
+            task = asyncio.ensure_future(hold(silent_port))
             await asyncio.sleep(SOON)
             await cancelled(task)
 
 
 @pytest.mark.parametrize("count", range(6))
 async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
-    elsewhere: Elsewhere, count: int
+    opend_thread: OpendThread, count: int
 ) -> None:
     async def leave(leaving: asyncio.Event) -> None:
-        async with aiocapdist.connect(port=elsewhere.port):
+        async with aiocapdist.connect(port=opend_thread.port):
             leaving.set()
 
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             leaving = asyncio.Event()
             task = asyncio.ensure_future(leave(leaving))
             await leaving.wait()
@@ -83,11 +84,11 @@ async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
 
 @pytest.mark.parametrize("where", ["connecting", "the body", "leaving"])
 async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
-    elsewhere: Elsewhere, hush: int, where: str
+    opend_thread: OpendThread, silent_port: int, where: str
 ) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            port = hush if where == "connecting" else elsewhere.port
+        async with no_leaks(opend_thread):
+            port = silent_port if where == "connecting" else opend_thread.port
             with pytest.raises(TimeoutError) as caught:
                 async with asyncio.timeout(SOON) as timeout:
                     async with aiocapdist.connect(port=port):
@@ -103,18 +104,18 @@ async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("count", range(12))
 async def test_cancelling_all_tasks_there_are_hangs_nobody(
-    elsewhere: Elsewhere, count: int
+    opend_thread: OpendThread, count: int
 ) -> None:
     """As a signal's handler does. A task cancelled before its first step runs nothing at all:
     the client's own is among them, in one of these turns."""
     quota = Quota(2, 60.0)
 
     async def use() -> None:
-        async with aiocapdist.connect(port=elsewhere.port, quota=quota):
+        async with aiocapdist.connect(port=opend_thread.port, quota=quota):
             await asyncio.sleep(3600.0)
 
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             mine = asyncio.all_tasks()
             task = asyncio.ensure_future(use())
             await turns(count)
@@ -123,14 +124,14 @@ async def test_cancelling_all_tasks_there_are_hangs_nobody(
             with pytest.raises((asyncio.CancelledError, ClientClosed)):
                 await task
         # It let go of the quota too: nobody uses it, nobody is told of it.
-        assert quota._users == 0
-        assert not quota._watchers
+        assert users(quota) == 0
+        assert not listeners(quota)
 
 
-async def test_a_client_whose_own_task_was_cancelled_is_closed(elsewhere: Elsewhere) -> None:
+async def test_a_client_whose_own_task_was_cancelled_is_closed(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            client = await aiocapdist.connect(port=elsewhere.port)
+        async with no_leaks(opend_thread):
+            client = await aiocapdist.connect(port=opend_thread.port)
             events = client.events()
             mine = asyncio.current_task()
             for other in asyncio.all_tasks():
@@ -143,11 +144,13 @@ async def test_a_client_whose_own_task_was_cancelled_is_closed(elsewhere: Elsewh
             await client.aclose()
 
 
-async def test_a_failing_task_group_tells_of_nothing_but_its_failure(elsewhere: Elsewhere) -> None:
+async def test_a_failing_task_group_tells_of_nothing_but_its_failure(
+    opend_thread: OpendThread,
+) -> None:
     held = asyncio.Event()
 
     async def use() -> None:
-        async with aiocapdist.connect(port=elsewhere.port):
+        async with aiocapdist.connect(port=opend_thread.port):
             held.set()
             await asyncio.sleep(3600.0)
 
@@ -156,7 +159,7 @@ async def test_a_failing_task_group_tells_of_nothing_but_its_failure(elsewhere: 
         raise ZeroDivisionError("the sibling's own")
 
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(ExceptionGroup) as caught:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(use())
@@ -164,16 +167,18 @@ async def test_a_failing_task_group_tells_of_nothing_but_its_failure(elsewhere: 
             assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
 
 
-async def test_a_task_group_around_it_waits_for_none_of_its_tasks(elsewhere: Elsewhere) -> None:
+async def test_a_task_group_around_it_waits_for_none_of_its_tasks(
+    opend_thread: OpendThread,
+) -> None:
     """What starts it may end long before it: the client's task is nobody's child."""
 
     async def start() -> Client:
         async with asyncio.timeout(5.0), asyncio.TaskGroup() as group:
-            task: asyncio.Task[Client] = group.create_task(connect(elsewhere.port))
+            task: asyncio.Task[Client] = group.create_task(connect(opend_thread.port))
         return task.result()
 
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             client = await asyncio.create_task(start())
             assert (await client.capital_distribution("HK.00700")).code == "HK.00700"
             await client.aclose()

@@ -13,10 +13,11 @@ import aiocapdist
 from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist._loop import on_asyncio
 
-from ..support.misbehaving import Server
-from ..support.own_call import PROTO_ID, Response
+from ..support.custom_call import PROTO_ID, Response
+from ..support.internals import client_of
+from ..support.scripted_server import ScriptedServer
 from ..support.waiting import Call, until
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 pytestmark = pytest.mark.anyio
 Way = Callable[[Client], Awaitable[None]]
@@ -80,10 +81,10 @@ WAYS = [
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_leaves_no_task_and_no_socket(elsewhere: Elsewhere, close: Way) -> None:
+async def test_closing_leaves_no_task_and_no_socket(opend_thread: OpendThread, close: Way) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            async with aiocapdist.connect(port=elsewhere.port) as client:
+        async with no_leaks(opend_thread):
+            async with aiocapdist.connect(port=opend_thread.port) as client:
                 await client.capital_distribution("HK.00700")
                 await close(client)
                 assert client.status.state == "closed"
@@ -92,12 +93,12 @@ async def test_closing_leaves_no_task_and_no_socket(elsewhere: Elsewhere, close:
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_ends_all_that_goes_on(elsewhere: Elsewhere, close: Way) -> None:
+async def test_closing_ends_all_that_goes_on(opend_thread: OpendThread, close: Way) -> None:
     """A sweep, listeners, a call in line and one with a quota of its own."""
     quota = Quota(1, 60.0)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere), anyio.create_task_group() as group:
-            async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+        async with no_leaks(opend_thread), anyio.create_task_group() as group:
+            async with aiocapdist.connect(port=opend_thread.port, quota=quota) as client:
                 await client.capital_distribution("HK.00700")
                 codes = [f"HK.{n:05d}" for n in range(1, 50)]
                 sweep = Call(group, client.capital_distributions(codes).collect)
@@ -119,8 +120,8 @@ async def listen(client: Client) -> list[str]:
 class Vanishing:
     """A way to OpenD that works once; after that a connection neither comes nor fails."""
 
-    def __init__(self, elsewhere: Elsewhere) -> None:
-        self._port = elsewhere.port
+    def __init__(self, opend_thread: OpendThread) -> None:
+        self._port = opend_thread.port
         self.dialled = 0
 
     async def open(self) -> anyio.abc.ByteStream:
@@ -132,24 +133,24 @@ class Vanishing:
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
 async def test_closing_while_it_dials_does_not_wait_for_an_answer(
-    elsewhere: Elsewhere, close: Way
+    opend_thread: OpendThread, close: Way
 ) -> None:
-    door = Vanishing(elsewhere)
+    door = Vanishing(opend_thread)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             async with aiocapdist.connect(door, connect_timeout=3600.0) as client:
-                await until(lambda: elsewhere.opend.connections)
-                elsewhere.disconnect_all()
+                await until(lambda: opend_thread.opend.connections)
+                opend_thread.disconnect_all()
                 await until(lambda: door.dialled == 2)
                 await close(client)
 
 
 async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
-    elsewhere: Elsewhere, hush: int
+    opend_thread: OpendThread, silent_port: int
 ) -> None:
-    connecting = aiocapdist.connect(port=hush)
+    connecting = aiocapdist.connect(port=silent_port)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere), anyio.create_task_group() as group:
+        async with no_leaks(opend_thread), anyio.create_task_group() as group:
 
             async def use() -> None:
                 with pytest.raises(ClientClosed):
@@ -157,20 +158,19 @@ async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
                         raise AssertionError("nobody lets us in")
 
             group.start_soon(use)
-            await until(lambda: connecting._client is not None)
-            assert connecting._client is not None
-            await connecting._client.aclose()
+            await until(lambda: client_of(connecting) is not None)
+            await client_of(connecting).aclose()
 
 
 async def test_closing_between_two_attempts_does_not_wait_for_the_next(
-    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+    opend_thread: OpendThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 3600.0)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            async with aiocapdist.connect(port=elsewhere.port) as client:
-                await until(lambda: elsewhere.opend.connections)
-                elsewhere.disconnect_all()
+        async with no_leaks(opend_thread):
+            async with aiocapdist.connect(port=opend_thread.port) as client:
+                await until(lambda: opend_thread.opend.connections)
+                opend_thread.disconnect_all()
                 await until(lambda: client.status.state == "reconnecting")
 
 
@@ -178,7 +178,7 @@ async def test_closing_does_not_wait_for_an_opend_that_reads_no_more() -> None:
     """Sixteen megabytes are on their way, and the pipe is full."""
     big = BytesValue(value=bytes(2**20))
     with anyio.fail_after(10):
-        async with Server() as server, anyio.create_task_group() as group:
+        async with ScriptedServer() as server, anyio.create_task_group() as group:
             async with server.connect() as client:
                 calls = [Call(group, client.request, PROTO_ID, big, Response) for _ in range(16)]
                 await until(lambda: client.status.calls == 16)

@@ -24,7 +24,7 @@ from aiocapdist import (
     UnknownSecurity,
 )
 
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 CODES = [f"HK.{n:05d}" for n in range(1, 31)]
 
@@ -66,13 +66,13 @@ def make_app(port: int) -> FastAPI:
 
 
 @pytest.mark.anyio
-async def test_requests_at_once_share_the_client_of_the_lifespan(elsewhere: Elsewhere) -> None:
-    app = make_app(elsewhere.port)
+async def test_requests_at_once_share_the_client_of_the_lifespan(opend_thread: OpendThread) -> None:
+    app = make_app(opend_thread.port)
     got: dict[str, httpx.Response] = {}
-    before = len(elsewhere.opend.requests)
+    before = len(opend_thread.opend.requests)
     with anyio.fail_after(20):
         async with (
-            nothing_left(elsewhere),
+            no_leaks(opend_thread),
             app.router.lifespan_context(app),
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app), base_url="http://app.invalid"
@@ -96,15 +96,17 @@ async def test_requests_at_once_share_the_client_of_the_lifespan(elsewhere: Else
     assert "HK.00700" in got["/flow/hk.00700"].json()["detail"]
     assert got["/state"].json()["quote_logged_in"] is True
     assert got["/status"].json()["server_version"] == "10.11"
-    mine = elsewhere.opend.requests[before:]
+    mine = opend_thread.opend.requests[before:]
     assert len({request.connection for request in mine}) == 1
 
 
 @pytest.mark.anyio
-async def test_an_error_of_the_application_leaves_its_lifespan_bare(elsewhere: Elsewhere) -> None:
-    app = make_app(elsewhere.port)
+async def test_an_error_of_the_application_leaves_its_lifespan_bare(
+    opend_thread: OpendThread,
+) -> None:
+    app = make_app(opend_thread.port)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(ZeroDivisionError):
                 async with app.router.lifespan_context(app):
                     raise ZeroDivisionError("the application's own")

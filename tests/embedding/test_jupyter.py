@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .elsewhere import Elsewhere
+from .opend_thread import OpendThread
 from .programs import run
 
 pytestmark = pytest.mark.skipif(
@@ -61,8 +61,8 @@ def shown_by(cells: list[str], home: Path) -> list[list[str]]:
     return [json.loads(line) for line in done.out.splitlines()]
 
 
-def test_a_client_lives_from_cell_to_cell(elsewhere: Elsewhere, tmp_path: Path) -> None:
-    port = elsewhere.port
+def test_a_client_lives_from_cell_to_cell(opend_thread: OpendThread, tmp_path: Path) -> None:
+    port = opend_thread.port
     another = f"""
 async with aiocapdist.connect(port={port}) as other:
     print((await other.global_state()).server_version)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .elsewhere import Elsewhere
+from .opend_thread import OpendThread
 from .programs import run, tidy
 
 HEAD = """
@@ -41,14 +41,16 @@ async def listen(client):
 
 @pytest.mark.parametrize("loop", [loop for loop in LOOPS if loop != "trio"])
 def test_a_program_that_forgets_to_close_ends_in_peace(
-    elsewhere: Elsewhere, loop: str, tmp_path: Path
+    opend_thread: OpendThread, loop: str, tmp_path: Path
 ) -> None:
     """``asyncio.run`` cancels what is left: the connection is closed, nothing is complained of."""
-    out = tidy(HEAD + FORGETFUL + LOOPS[loop], elsewhere.port, home=tmp_path)
+    out = tidy(HEAD + FORGETFUL + LOOPS[loop], opend_thread.port, home=tmp_path)
     assert out.split()[:2] == ["HK.00700", "Connected"]
 
 
-def test_several_runs_in_one_program_share_one_quota(elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_several_runs_in_one_program_share_one_quota(
+    opend_thread: OpendThread, tmp_path: Path
+) -> None:
     """Closed or forgotten: what was spent in one run still cools in the next."""
     program = """
 quota = aiocapdist.Quota(3, 60.0)
@@ -75,14 +77,14 @@ for main in (closes, forgets, closes):
 print(left)
 asyncio.run(waits())
 """
-    left, eta = tidy(HEAD + program, elsewhere.port, home=tmp_path).splitlines()
+    left, eta = tidy(HEAD + program, opend_thread.port, home=tmp_path).splitlines()
     assert left == "[3, 2, 1, 0]"
     assert 50 <= int(eta) <= 60
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_sys_exit_in_the_body_ends_the_program_with_its_code(
-    elsewhere: Elsewhere, loop: str, tmp_path: Path
+    opend_thread: OpendThread, loop: str, tmp_path: Path
 ) -> None:
     program = """
 async def main():
@@ -91,7 +93,7 @@ async def main():
         sys.exit(3)
 
 """
-    done = run(HEAD + program + LOOPS[loop], elsewhere.port, home=tmp_path)
+    done = run(HEAD + program + LOOPS[loop], opend_thread.port, home=tmp_path)
     assert done == (3, "", "")
 
 
@@ -99,7 +101,7 @@ async def main():
 @pytest.mark.parametrize("busy", ["await client.events().aclose()", "await sweep(client)"])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_ctrl_c_stays_a_keyboard_interrupt(
-    elsewhere: Elsewhere, loop: str, busy: str, tmp_path: Path
+    opend_thread: OpendThread, loop: str, busy: str, tmp_path: Path
 ) -> None:
     program = f"""
 import anyio
@@ -116,7 +118,7 @@ async def main():
         await anyio.sleep_forever()
 
 """
-    done = run(HEAD + program + LOOPS[loop], elsewhere.port, home=tmp_path)
+    done = run(HEAD + program + LOOPS[loop], opend_thread.port, home=tmp_path)
     assert done.code in {-signal.SIGINT, 130}
     assert done.err.splitlines()[-1] == "KeyboardInterrupt"
     for word in ("Group", "Warning", "never retrieved", "was destroyed", "ClientClosed"):

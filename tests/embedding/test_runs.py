@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,41 +15,42 @@ import pytest
 import aiocapdist
 from aiocapdist import Quota, QuotaWaitTooLong
 
-from ..conftest import LOOPS
-from .elsewhere import Elsewhere, nothing_left
+from ..support.internals import users
+from ..support.loops import LOOPS
+from .opend_thread import OpendThread, no_leaks
+
+
+def run_on(backend: str, options: dict[str, Any], main: Callable[[], Awaitable[Any]]) -> Any:
+    return anyio.run(main, backend=backend, backend_options=options)
+
 
 RUNS: dict[str, Callable[[Callable[[], Awaitable[Any]]], Any]] = {
     "asyncio.run": lambda main: asyncio.run(main()),  # type: ignore[arg-type]
-    **{
-        f"anyio.run on {loop.id}": lambda main, loop=loop: anyio.run(
-            main, backend=loop.values[0][0], backend_options=loop.values[0][1]
-        )
-        for loop in LOOPS
-    },
+    **{f"anyio.run on {loop.id}": partial(run_on, *loop.values[0]) for loop in LOOPS},
 }
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
-def test_a_client_lives_in_each_of_several_runs(elsewhere: Elsewhere, run: Any) -> None:
+def test_a_client_lives_in_each_of_several_runs(opend_thread: OpendThread, run: Any) -> None:
     async def main() -> str:
         with anyio.fail_after(10):
-            async with nothing_left(elsewhere):
-                async with aiocapdist.connect(port=elsewhere.port) as client:
+            async with no_leaks(opend_thread):
+                async with aiocapdist.connect(port=opend_thread.port) as client:
                     return (await client.capital_distribution("HK.00700")).code
 
     assert [run(main) for _ in range(3)] == ["HK.00700"] * 3
 
 
-def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(elsewhere: Elsewhere) -> None:
+def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: OpendThread) -> None:
     """The loops' clocks count from different times."""
     quota = Quota(len(RUNS), 60.0)
 
     async def spend() -> None:
-        async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+        async with aiocapdist.connect(port=opend_thread.port, quota=quota) as client:
             await client.capital_distribution("HK.00700")
 
     async def find_none() -> float:
-        async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+        async with aiocapdist.connect(port=opend_thread.port, quota=quota) as client:
             with pytest.raises(QuotaWaitTooLong) as error:
                 await client.capital_distribution("HK.00700", max_wait=1.0)
             return error.value.eta
@@ -57,36 +59,36 @@ def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(elsewhere: Else
     for n, run in enumerate(RUNS.values(), 1):
         run(spend)
         assert quota.available == len(RUNS) - n
-        assert quota._users == 0
+        assert users(quota) == 0
     for run in RUNS.values():
         took = time.monotonic() - began
         assert 60.0 - took <= run(find_none) <= 60.05, run
 
 
-def test_a_call_waits_for_what_an_earlier_run_has_spent(elsewhere: Elsewhere) -> None:
+def test_a_call_waits_for_what_an_earlier_run_has_spent(opend_thread: OpendThread) -> None:
     quota = Quota(1, 0.3)
 
     async def spend() -> None:
         with anyio.fail_after(10):
-            async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+            async with aiocapdist.connect(port=opend_thread.port, quota=quota) as client:
                 await client.capital_distribution("HK.00700")
 
-    before = len(elsewhere.opend.requests)
+    before = len(opend_thread.opend.requests)
     for run in RUNS.values():
         run(spend)
     # OpenD's own clock, which is one and the same for all.
-    asked = [r.time for r in elsewhere.opend.requests[before:] if r.proto_id == 3212]
+    asked = [r.time for r in opend_thread.opend.requests[before:] if r.proto_id == 3212]
     gaps = [later - sooner for sooner, later in pairwise(asked)]
     assert len(gaps) == len(RUNS) - 1
     assert min(gaps) > 0.3
 
 
-def test_closing_once_more_in_another_run_is_no_error(elsewhere: Elsewhere) -> None:
+def test_closing_once_more_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
     """What the first run left open was closed as that run ended."""
     kept = []
 
     async def forget() -> None:
-        client = await aiocapdist.connect(port=elsewhere.port)
+        client = await aiocapdist.connect(port=opend_thread.port)
         kept.append(client)
         await client.capital_distribution("HK.00700")
 

@@ -10,53 +10,57 @@ import aiocapdist
 from aiocapdist import Client, ConnectError, Quota
 
 from ..support.waiting import until
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 pytestmark = pytest.mark.anyio
 SOON = 0.05
 
 
-async def test_a_timeout_in_connecting_is_a_timeout(elsewhere: Elsewhere, hush: int) -> None:
+async def test_a_timeout_in_connecting_is_a_timeout(
+    opend_thread: OpendThread, silent_port: int
+) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(TimeoutError) as caught, anyio.fail_after(SOON):
-                async with aiocapdist.connect(port=hush):
+                async with aiocapdist.connect(port=silent_port):
                     raise AssertionError("nobody answers")
             assert type(caught.value) is TimeoutError
 
 
-async def test_so_is_one_of_ours_though_it_says_more(elsewhere: Elsewhere, hush: int) -> None:
+async def test_so_is_one_of_ours_though_it_says_more(
+    opend_thread: OpendThread, silent_port: int
+) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(ConnectError, match="no reply in time"):
-                async with aiocapdist.connect(port=hush, connect_timeout=SOON):
+                async with aiocapdist.connect(port=silent_port, connect_timeout=SOON):
                     raise AssertionError("nobody answers")
 
 
-async def test_a_timeout_in_the_body_is_a_timeout(elsewhere: Elsewhere) -> None:
+async def test_a_timeout_in_the_body_is_a_timeout(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(TimeoutError) as caught, anyio.fail_after(SOON):
-                async with aiocapdist.connect(port=elsewhere.port):
+                async with aiocapdist.connect(port=opend_thread.port):
                     await anyio.sleep_forever()
             assert type(caught.value) is TimeoutError
 
 
-async def test_moving_on_from_the_body_goes_on_behind_it(elsewhere: Elsewhere) -> None:
+async def test_moving_on_from_the_body_goes_on_behind_it(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with anyio.move_on_after(SOON) as scope:
-                async with aiocapdist.connect(port=elsewhere.port) as client:
+                async with aiocapdist.connect(port=opend_thread.port) as client:
                     await anyio.sleep_forever()
             assert scope.cancelled_caught
             assert client.status.state == "closed"
 
 
-async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(elsewhere: Elsewhere) -> None:
+async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(opend_thread: OpendThread) -> None:
     quota = Quota(1, 60.0)
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
-            async with aiocapdist.connect(port=elsewhere.port, quota=quota) as client:
+        async with no_leaks(opend_thread):
+            async with aiocapdist.connect(port=opend_thread.port, quota=quota) as client:
                 await client.capital_distribution("HK.00001")
                 with pytest.raises(TimeoutError), anyio.fail_after(SOON):
                     await client.capital_distribution("HK.00002")
@@ -67,11 +71,11 @@ async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(elsewhere: Else
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_cancelled_in_leaving_it_leaves_all_the_same(
-    elsewhere: Elsewhere, turns: int
+    opend_thread: OpendThread, turns: int
 ) -> None:
     """The scope around it is cancelled some turns of the loop after the body's end."""
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere), anyio.create_task_group() as group:
+        async with no_leaks(opend_thread), anyio.create_task_group() as group:
             leaving = anyio.Event()
             scope = anyio.CancelScope()
 
@@ -84,7 +88,7 @@ async def test_cancelled_in_leaving_it_leaves_all_the_same(
             group.start_soon(cancel)
             await anyio.wait_all_tasks_blocked()
             with scope:
-                async with aiocapdist.connect(port=elsewhere.port) as client:
+                async with aiocapdist.connect(port=opend_thread.port) as client:
                     leaving.set()
             assert client.status.state == "closed"
 
@@ -95,35 +99,35 @@ async def hold(port: int, held: list[Client]) -> None:
         await anyio.sleep_forever()
 
 
-async def test_cancelling_the_task_that_holds_it_closes_it(elsewhere: Elsewhere) -> None:
+async def test_cancelling_the_task_that_holds_it_closes_it(opend_thread: OpendThread) -> None:
     held = list[Client]()
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             async with anyio.create_task_group() as group:
-                group.start_soon(hold, elsewhere.port, held)
+                group.start_soon(hold, opend_thread.port, held)
                 await until(lambda: held)
                 group.cancel_scope.cancel()
             assert held[0].status.state == "closed"
 
 
-async def test_a_failing_sibling_is_all_that_is_told(elsewhere: Elsewhere) -> None:
+async def test_a_failing_sibling_is_all_that_is_told(opend_thread: OpendThread) -> None:
     held = list[Client]()
     with anyio.fail_after(10):
-        async with nothing_left(elsewhere):
+        async with no_leaks(opend_thread):
             with pytest.raises(ExceptionGroup) as caught:
                 async with anyio.create_task_group() as group:
-                    group.start_soon(hold, elsewhere.port, held)
+                    group.start_soon(hold, opend_thread.port, held)
                     await until(lambda: held)
                     raise ZeroDivisionError("the sibling's own")
             assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
-async def test_trios_own_timeouts_do_as_well(elsewhere: Elsewhere, hush: int) -> None:
-    async with nothing_left(elsewhere):
+async def test_trios_own_timeouts_do_as_well(opend_thread: OpendThread, silent_port: int) -> None:
+    async with no_leaks(opend_thread):
         with pytest.raises(trio.TooSlowError), trio.fail_after(SOON):
-            async with aiocapdist.connect(port=hush):
+            async with aiocapdist.connect(port=silent_port):
                 raise AssertionError("nobody answers")
         with pytest.raises(trio.TooSlowError), trio.fail_after(SOON):
-            async with aiocapdist.connect(port=elsewhere.port):
+            async with aiocapdist.connect(port=opend_thread.port):
                 await trio.sleep_forever()

@@ -10,7 +10,7 @@ import trio
 import aiocapdist
 from aiocapdist import Client, ClientClosed, ConnectError
 
-from .elsewhere import Elsewhere, nothing_left
+from .opend_thread import OpendThread, no_leaks
 
 TaskStatus = Any
 
@@ -41,15 +41,15 @@ async def sweep(client: Client, into: list[str]) -> None:
         into.append(outcome.unwrap().code)
 
 
-def test_a_client_leaves_no_task_of_its_own(elsewhere: Elsewhere) -> None:
+def test_a_client_leaves_no_task_of_its_own(opend_thread: OpendThread) -> None:
     census = Census()
     seen = []
 
     async def main() -> None:
         with trio.fail_after(10):
             before = set(census.alive)
-            async with nothing_left(elsewhere):
-                async with aiocapdist.connect(port=elsewhere.port) as client:
+            async with no_leaks(opend_thread):
+                async with aiocapdist.connect(port=opend_thread.port) as client:
                     await client.capital_distribution("HK.00700")
                     seen.append(census.alive - before)
                 assert census.alive == before
@@ -58,13 +58,13 @@ def test_a_client_leaves_no_task_of_its_own(elsewhere: Elsewhere) -> None:
     assert len(seen[0]) > 1, "it had some meanwhile"
 
 
-def test_a_nurserys_tasks_share_the_client_of_one_of_them(elsewhere: Elsewhere) -> None:
+def test_a_nurserys_tasks_share_the_client_of_one_of_them(opend_thread: OpendThread) -> None:
     swept = list[str]()
 
     async def main() -> None:
         with trio.fail_after(10):
-            async with nothing_left(elsewhere), trio.open_nursery() as nursery:
-                client = await nursery.start(serve, elsewhere.port)
+            async with no_leaks(opend_thread), trio.open_nursery() as nursery:
+                client = await nursery.start(serve, opend_thread.port)
                 async with trio.open_nursery() as callers:
                     for _ in range(4):
                         callers.start_soon(sweep, client, swept)
@@ -85,15 +85,15 @@ def test_a_service_that_cannot_start_says_why_to_the_one_who_starts_it() -> None
     trio.run(main)
 
 
-def test_a_nursery_inside_ends_before_the_client_does(elsewhere: Elsewhere) -> None:
+def test_a_nursery_inside_ends_before_the_client_does(opend_thread: OpendThread) -> None:
     """Those who call last are answered: the client is closed when its block is left."""
     swept = list[str]()
 
     async def main() -> None:
         with trio.fail_after(10):
             async with (
-                nothing_left(elsewhere),
-                aiocapdist.connect(port=elsewhere.port) as client,
+                no_leaks(opend_thread),
+                aiocapdist.connect(port=opend_thread.port) as client,
                 trio.open_nursery() as nursery,
             ):
                 nursery.start_soon(sweep, client, swept)
@@ -102,13 +102,13 @@ def test_a_nursery_inside_ends_before_the_client_does(elsewhere: Elsewhere) -> N
     assert len(swept) == 25
 
 
-def test_a_nursery_outside_sees_its_calls_end_with_the_client(elsewhere: Elsewhere) -> None:
+def test_a_nursery_outside_sees_its_calls_end_with_the_client(opend_thread: OpendThread) -> None:
     async def main() -> None:
         with trio.fail_after(10):
-            async with nothing_left(elsewhere):
+            async with no_leaks(opend_thread):
                 with pytest.RaisesGroup(ClientClosed, ClientClosed):
                     async with trio.open_nursery() as nursery:
-                        async with aiocapdist.connect(port=elsewhere.port) as client:
+                        async with aiocapdist.connect(port=opend_thread.port) as client:
                             await client.aclose()
                             nursery.start_soon(client.global_state)
                             nursery.start_soon(client.capital_distribution, "HK.00700")
@@ -116,13 +116,13 @@ def test_a_nursery_outside_sees_its_calls_end_with_the_client(elsewhere: Elsewhe
     trio.run(main)
 
 
-def test_a_users_error_leaves_bare_however_deep_it_was_raised(elsewhere: Elsewhere) -> None:
+def test_a_users_error_leaves_bare_however_deep_it_was_raised(opend_thread: OpendThread) -> None:
     async def main() -> None:
         with trio.fail_after(10):
-            async with nothing_left(elsewhere):
+            async with no_leaks(opend_thread):
                 with pytest.raises(ZeroDivisionError) as caught:
-                    async with aiocapdist.connect(port=elsewhere.port) as outer:
-                        async with aiocapdist.connect(port=elsewhere.port) as inner:
+                    async with aiocapdist.connect(port=opend_thread.port) as outer:
+                        async with aiocapdist.connect(port=opend_thread.port) as inner:
                             await outer.capital_distribution("HK.00700")
                             await inner.capital_distribution("HK.00700")
                             raise ZeroDivisionError("the user's own")
@@ -131,9 +131,9 @@ def test_a_users_error_leaves_bare_however_deep_it_was_raised(elsewhere: Elsewhe
     trio.run(main)
 
 
-def test_awaiting_a_connect_says_what_to_do_instead(elsewhere: Elsewhere) -> None:
+def test_awaiting_a_connect_says_what_to_do_instead(opend_thread: OpendThread) -> None:
     async def main() -> None:
-        connecting = aiocapdist.connect(port=elsewhere.port)
+        connecting = aiocapdist.connect(port=opend_thread.port)
         with pytest.raises(RuntimeError, match="on trio use: async with"):
             await connecting
         async with connecting as client:

@@ -16,7 +16,7 @@ import aiocapdist
 from aiocapdist._protocol.ciphers import Algorithm, Cipher, Rsa, session_cipher
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import rsa_key, rsa_pem
+from ..support.transports import rsa_key, rsa_pem
 from ..support.waiting import until
 from .vendor import needs_vendor
 

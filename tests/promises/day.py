@@ -9,6 +9,7 @@ import random
 from aiocapdist import Quota
 
 from ..quota.stubs import Asking, Clock, Watched
+from ..support.internals import next_grant_at, users
 
 DAY = 86_400.0
 LIMIT, PERIOD = 30, 30.0
@@ -41,7 +42,7 @@ class Day:
     def run(self) -> None:
         quota, clock, events = self.quota, self.clock, self.events
         while clock.now < DAY:
-            due = quota._due() if quota._users else None
+            due = next_grant_at(quota) if users(quota) else None
             at = events[0][0]
             if due is not None and due < at:
                 clock.now = max(clock.now, due)
@@ -50,7 +51,7 @@ class Day:
                 while events[0][0] <= clock.now:
                     _, number, kind = heapq.heappop(events)
                     getattr(self, kind)(number)
-            if self.asking and quota._users:
+            if self.asking and users(quota):
                 self.lane.ask(max(0, self.eager - self.lane.waiting))
             quota.pump()
             for _ in range(self.lane.granted - self.granted):
@@ -104,7 +105,7 @@ class Day:
     def restart(self, number: int) -> None:
         """The client ends, and another comes later; the quota object stays, on no clock of a
         loop meanwhile."""
-        if self.quota._users:
+        if users(self.quota):
             self.quota.lost(len(self.under_way))
             self.counted += [min(c, self.clock.now + GRACE) for c in self.under_way.values()]
             self.under_way.clear()

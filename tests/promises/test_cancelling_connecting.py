@@ -1,8 +1,8 @@
-"""Promise 2: cancelling is clean anywhere; here in connecting, closing, and in the simulator.
+"""Promise 2: cancelling is clean anywhere; here while connecting, closing, and in the simulator.
 
-The same strikes as in test_cancelling_everywhere.py, on what begins and ends connections,
-through every door. After each: no task, no socket, no token is left, nobody uses the quota, and
-the next hundred calls, of another client on the same quota, get their own answers.
+The same interrupts as in test_cancelling_everywhere.py, over every transport. After each, no
+task, socket or token is left, nobody uses the quota, and the next hundred calls, of another
+client on the same quota, get their own answers.
 """
 
 from __future__ import annotations
@@ -18,73 +18,81 @@ import pytest
 from aiocapdist import Client, ClientClosed, Quota
 from aiocapdist.simulator import Simulator
 
-from ..conftest import LOOPS
-from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.leftovers import Room, answers_the_next, left_in_quota, until_nothing_is_left
+from ..support.cancelling import Interrupt, Operation, Point, Run, interrupt_everywhere
+from ..support.internals import (
+    is_finished,
+    leftovers_in_quota,
+    listeners,
+    pause_grants,
+    resume_grants,
+    users,
+)
+from ..support.leaks import Baseline, check_next_calls, wait_no_leftovers
+from ..support.loops import ASYNCIO_LOOPS, STEPPED_LOOPS
 from ..support.operations import CODE, CODES
-from ..support.waiting import Call, until
-from ..support.worlds import hold_back, let_go, turns
-from .test_cancelling_everywhere import (
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
+from .interrupting import (
     SCALE,
-    STEPPED,
+    Record,
+    cancellations,
     connected,
-    no_delay,
-    only_new_objects_collected,
-    ways,
-    wide_open,
+    step_cancellation,
+    wide_quota,
 )
 
-__all__ = ["no_delay", "only_new_objects_collected"]
-pytestmark = pytest.mark.anyio
-Tell = Callable[[str, object], None]
-ON_ASYNCIO = [loop for loop in LOOPS if loop.values[0][0] == "asyncio"]
-DOORS_HERE = DOORS if SCALE > 1 else [door for door in DOORS if door.cipher != "ftaes-ecb"]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+]
+SOME_TRANSPORTS = [
+    transport for transport in TRANSPORTS if SCALE > 1 or transport.cipher != "ftaes-ecb"
+]
 
 
-async def gone_and_answering(
-    door: OpenDoor, opend: Simulator, quota: Quota, room: Room, calls: int = 100
+async def check_nothing_left(
+    transport: Transport, opend: Simulator, quota: Quota, baseline: Baseline, calls: int = 100
 ) -> None:
-    """Nothing is left of a client that was, and the next one works."""
-    await room.until_as_before()
-    let_go(quota)
-    assert quota._users == 0
-    assert quota._watchers == []
-    assert left_in_quota(quota) == {}
-    async with door.connect(opend, quota=quota) as client:
-        await answers_the_next(client, calls)
-    await room.until_as_before()
+    """Check that nothing is left of the last client, and that the next one works."""
+    await baseline.wait_restored()
+    resume_grants(quota)
+    assert users(quota) == 0
+    assert listeners(quota) == []
+    assert leftovers_in_quota(quota) == {}
+    async with transport.connect(opend, quota=quota) as client:
+        await check_next_calls(client, calls)
+    await baseline.wait_restored()
 
 
-async def strike_all(
-    door: OpenDoor,
+async def interrupt_lifetimes(
+    transport: Transport,
     scene: Callable[[Simulator, Quota], Any],
-    tell: Tell,
-    whens: list[tuple[When, Any]],
+    record: Record,
+    kinds: list[tuple[Point, Interrupt]],
     stride: int = 1,
 ) -> None:
-    quota = wide_open()
-    async with opend_at(door, quota=None) as opend:
-        await turns(3)  # by then it listens
-        room = Room(opend)
+    quota = wide_quota()
+    async with fixed_simulator(transport, quota=None) as opend:
+        await checkpoints(3)  # until it listens
+        baseline = Baseline(opend)
 
         async def check(run: Run) -> None:
-            await gone_and_answering(door, opend, quota, room, 100 if SCALE > 1 else 1)
+            await check_nothing_left(transport, opend, quota, baseline, 100 if SCALE > 1 else 1)
 
-        for when, strike in whens:
-            count = await everywhere(
-                lambda: scene(opend, quota), when, strike, check, stride=stride
+        for point, interrupt in kinds:
+            count = await interrupt_everywhere(
+                lambda: scene(opend, quota), point, interrupt, check, stride=stride
             )
-            tell(f"{door} {when.name} {strike.__name__}", count)
-        await gone_and_answering(door, opend, quota, room)
+            record(f"{transport} {point.name} {interrupt.__name__}", count)
+        await check_nothing_left(transport, opend, quota, baseline)
     gc.collect()
 
 
-def enter_use_and_exit(door: OpenDoor) -> Callable[[Simulator, Quota], Any]:
+def one_call(transport: Transport) -> Callable[[Simulator, Quota], Any]:
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
         async def operation() -> None:
-            async with door.connect(opend, quota=quota) as client:
+            async with transport.connect(opend, quota=quota) as client:
                 await client.capital_distribution(CODE)
                 await anyio.lowlevel.checkpoint()
 
@@ -93,59 +101,64 @@ def enter_use_and_exit(door: OpenDoor) -> Callable[[Simulator, Quota], Any]:
     return scene
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_a_client_cancelled_at_any_await_from_its_beginning_to_its_end(
-    door: OpenDoor, record_property: Tell
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_a_client_cancelled_at_any_await_of_its_life_leaves_nothing(
+    transport: Transport, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        await strike_all(door, enter_use_and_exit(door), record_property, ways())
+        await interrupt_lifetimes(transport, one_call(transport), record_property, cancellations())
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_a_client_cancelled_at_any_step_of_the_loop_in_its_life(
-    door: OpenDoor, anyio_backend: Any, record_property: Tell
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_a_client_cancelled_at_any_step_of_the_loop_leaves_nothing(
+    transport: Transport, anyio_backend: Any, record_property: Record
 ) -> None:
-    strike = cancel_task if anyio_backend[0] == "asyncio" else cancel_scope
     with anyio.fail_after(60):
-        await strike_all(
-            *(door, enter_use_and_exit(door), record_property, [(When.STEP, strike)]),
+        await interrupt_lifetimes(
+            transport,
+            one_call(transport),
+            record_property,
+            [step_cancellation()],
             stride=1 if SCALE > 1 else 4,
         )
 
 
-@pytest.mark.parametrize("anyio_backend", ON_ASYNCIO)
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_an_awaited_connect_and_its_closing_cancelled_at_any_await(
-    door: OpenDoor, record_property: Tell
+@pytest.mark.parametrize("anyio_backend", ASYNCIO_LOOPS)
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_an_awaited_connect_cancelled_at_any_await_leaves_nothing(
+    transport: Transport, record_property: Record
 ) -> None:
     clients: list[Client] = []
 
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
         async def operation() -> None:
-            clients.append(await door.connect(opend, quota=quota))
+            clients.append(await transport.connect(opend, quota=quota))
             await anyio.lowlevel.checkpoint()
             await clients[-1].aclose()
 
         yield operation
-        while clients:  # a client that came about is its user's to close
+        while clients:  # a client that was returned is its user's to close
             await clients.pop().aclose()
 
     with anyio.fail_after(60):
-        await strike_all(door, scene, record_property, ways())
+        await interrupt_lifetimes(transport, scene, record_property, cancellations())
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_closing_a_busy_client_cancelled_at_any_await_closes_it_all_the_same(
-    door: OpenDoor, record_property: Tell
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_a_busy_client_is_closed_even_if_closing_is_cancelled_at_any_await(
+    transport: Transport, record_property: Record
 ) -> None:
-    """A sweep and a call in line, a listener; once all that was refused, once in flight."""
+    """A sweep and a call are queued, another call is in flight."""
 
     @asynccontextmanager
     async def scene(opend: Simulator, quota: Quota) -> AsyncIterator[Operation]:
-        async with anyio.create_task_group() as group, door.connect(opend, quota=quota) as client:
-            hold_back(quota)
+        async with (
+            anyio.create_task_group() as group,
+            transport.connect(opend, quota=quota) as client,
+        ):
+            pause_grants(quota)
             calls = [
                 Call(group, client.capital_distributions(CODES).collect),
                 Call(group, client.capital_distribution, CODE),
@@ -153,59 +166,59 @@ async def test_closing_a_busy_client_cancelled_at_any_await_closes_it_all_the_sa
             ]
             await until(lambda: quota.waiting)
             yield client.aclose
-            if client.status.state == "closed":  # else cancelled before it began
-                assert client._supervisor.finished.is_set(), "not a turn later"
+            if client.status.state == "closed":  # else it was cancelled before it began
+                assert is_finished(client), "aclose() returned before the task had ended"
             await client.aclose()
             for call in calls[1:]:
                 await call.end()
             assert isinstance(await calls[1].error(), ClientClosed)
-            report = await calls[0].value()
-            assert set(report.values) | set(report.errors) == set(CODES)
-            assert report.values == {}
+            result = await calls[0].value()
+            assert set(result.values) | set(result.errors) == set(CODES)
+            assert result.values == {}
 
     with anyio.fail_after(60):
-        await strike_all(door, scene, record_property, ways())
+        await interrupt_lifetimes(transport, scene, record_property, cancellations())
 
 
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_a_simulator_cancelled_at_any_await_from_its_beginning_to_its_end(
-    door: OpenDoor, record_property: Tell
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_a_simulator_cancelled_at_any_await_of_its_life_leaves_nothing(
+    transport: Transport, record_property: Record
 ) -> None:
-    room = Room()
+    baseline = Baseline()
 
     @asynccontextmanager
     async def scene() -> AsyncIterator[Operation]:
         async def operation() -> None:
-            async with opend_at(door) as opend:
+            async with fixed_simulator(transport) as opend:
                 await anyio.lowlevel.checkpoint()
                 assert not opend.connections
 
         yield operation
 
     async def check(run: Run) -> None:
-        await room.until_as_before()
+        await baseline.wait_restored()
 
     with anyio.fail_after(60):
-        for when, strike in ways():
-            count = await everywhere(scene, when, strike, check)
-            record_property(f"{door} {when.name} {strike.__name__}", count)
+        for point, interrupt in cancellations():
+            count = await interrupt_everywhere(scene, point, interrupt, check)
+            record_property(f"{transport} {point.name} {interrupt.__name__}", count)
         async with (
-            opend_at(door, quota=None) as opend,
-            door.connect(opend, quota=wide_open()) as client,
+            fixed_simulator(transport, quota=None) as opend,
+            transport.connect(opend, quota=wide_quota()) as client,
         ):
-            await answers_the_next(client)
+            await check_next_calls(client)
     gc.collect()
 
 
 @pytest.mark.parametrize("away_first", [False, True], ids=["going away", "coming back"])
-@pytest.mark.parametrize("door", DOORS_HERE, ids=str)
-async def test_a_simulator_cancelled_as_it_goes_away_or_comes_back_can_be_told_so_again(
-    door: OpenDoor, away_first: bool, record_property: Tell
+@pytest.mark.parametrize("transport", SOME_TRANSPORTS, ids=str)
+async def test_a_simulator_cancelled_as_it_goes_away_or_comes_back_can_be_told_again(
+    transport: Transport, away_first: bool, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        async with connected(door) as world:
-            opend, client = world.opend, world.client
-            room = Room(opend)
+        async with connected(transport) as env:
+            opend, client = env.opend, env.client
+            baseline = Baseline(opend)
 
             @asynccontextmanager
             async def scene() -> AsyncIterator[Operation]:
@@ -219,11 +232,11 @@ async def test_a_simulator_cancelled_as_it_goes_away_or_comes_back_can_be_told_s
 
             async def check(run: Run) -> None:
                 await until(lambda: client.status.state == "ready" and opend.connections == 1)
-                await answers_the_next(client, 100 if SCALE > 1 else 1)
-                await until_nothing_is_left(client)
-                await room.until_as_before()
+                await check_next_calls(client, 100 if SCALE > 1 else 1)
+                await wait_no_leftovers(client)
+                await baseline.wait_restored()
 
-            for when, strike in ways():
-                count = await everywhere(scene, when, strike, check)
-                record_property(f"{door} {when.name} {strike.__name__}", count)
+            for point, interrupt in cancellations():
+                count = await interrupt_everywhere(scene, point, interrupt, check)
+                record_property(f"{transport} {point.name} {interrupt.__name__}", count)
     gc.collect()

@@ -1,7 +1,7 @@
-"""Promise 2 over several gateways: what test_cancelling_everywhere.py does, to a group.
+"""Promise 2 with several gateways: what test_cancelling_everywhere.py does, to a group.
 
-The same scenes, with two simulators that share one fate, or of which only one is ever away; and
-what begins and ends a group, struck at each of its awaits.
+The same scenes, with two simulators that fail together, or of which only one ever fails; and
+what begins and ends a group, interrupted at each of its awaits.
 """
 
 from __future__ import annotations
@@ -19,32 +19,41 @@ from aiocapdist import ClientClosed, ClientGroup, Quota, connect, connect_many
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..embedding.elsewhere import tasks_of_this_loop
-from ..support import own_call
-from ..support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.fleets import fleet, left_in_group
-from ..support.leftovers import Room, answers_the_next, left_in_quota
+from ..support import custom_call
+from ..support.cancelling import Interrupt, Operation, Point, Run, interrupt_everywhere
+from ..support.environment import Environment
+from ..support.gateway_group import gateway_group
+from ..support.internals import (
+    is_finished,
+    leftovers_in_quota,
+    listeners,
+    pause_grants,
+    resume_grants,
+    users,
+)
+from ..support.leaks import Baseline, check_next_calls, tasks_of_this_loop, wait_no_leftovers
+from ..support.loops import STEPPED_LOOPS
 from ..support.operations import CODE, CODES, SCENES
-from ..support.waiting import Call, until
-from ..support.worlds import World, hold_back, let_go, turns
-from .test_cancelling_everywhere import (
+from ..support.transports import Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
+from .interrupting import (
+    MEMORY,
     SCALE,
-    STEPPED,
-    no_delay,
-    only_new_objects_collected,
-    ways,
-    wide_open,
+    TCP,
+    Record,
+    cancellations,
+    step_cancellation,
+    wide_quota,
 )
 
-__all__ = ["no_delay", "only_new_objects_collected"]
-pytestmark = pytest.mark.anyio
-TCP, MEMORY = DOORS[0], DOORS[-1]
-Tell = Callable[[str, object], None]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+]
 
 
 class AsOneClient:
-    """A group, with the face of one client that scenes look at."""
+    """A group with the attributes of a client that scenes use."""
 
     def __init__(self, group: ClientGroup, quota: Quota) -> None:
         self.group = group
@@ -60,7 +69,7 @@ class AsOneClient:
 
 
 class AsOneSimulator:
-    """Those that share a fate, with the face of one."""
+    """Several simulators that fail together, with the methods of one."""
 
     def __init__(self, opends: Sequence[Simulator]) -> None:
         self._opends = opends
@@ -83,147 +92,144 @@ class AsOneSimulator:
 
 
 @asynccontextmanager
-async def connected(door: OpenDoor, sharing_fate: int) -> AsyncIterator[tuple[World, ClientGroup]]:
-    """A group of two on one quota, of which so many go away together."""
-    own = {own_call.PROTO_ID: own_call.double}
-    opends = [opend_at(door, quota=None, answers=own) for _ in range(2)]
-    quota = wide_open()
+async def connected(
+    transport: Transport, failing: int
+) -> AsyncIterator[tuple[Environment, ClientGroup]]:
+    """Connect a group of two gateways with one quota, of which the first ``failing`` fail."""
+    answers = {custom_call.PROTO_ID: custom_call.double}
+    opends = [fixed_simulator(transport, quota=None, answers=answers) for _ in range(2)]
+    quota = wide_quota()
     async with (
-        fleet(*opends, memory=door is MEMORY, quota=quota) as (clients, _),
+        gateway_group(*opends, memory=transport is MEMORY, quota=quota) as (clients, _),
         anyio.create_task_group() as group,
     ):
         await until(lambda: all(status.state == "ready" for status in clients.status.values()))
-        world: Any = AsOneSimulator(opends[:sharing_fate])
+        opend: Any = AsOneSimulator(opends[:failing])
         client: Any = AsOneClient(clients, quota)
-        yield World(world, client, group), clients
+        yield Environment(opend, client, group), clients
         group.cancel_scope.cancel()
 
 
-async def until_nothing_is_left(clients: ClientGroup) -> None:
-    try:
-        with anyio.fail_after(2):
-            await until(lambda: not left_in_group(clients))
-    except TimeoutError:
-        raise AssertionError(f"kept: {left_in_group(clients)}") from None
-
-
 async def cancel_everywhere(
-    name: str, door: OpenDoor, sharing_fate: int, whens: list[Any], tell: Tell, stride: int = 1
+    name: str,
+    transport: Transport,
+    failing: int,
+    kinds: list[tuple[Point, Interrupt]],
+    record: Record,
+    stride: int = 1,
 ) -> None:
-    async with connected(door, sharing_fate) as (world, clients):
+    async with connected(transport, failing) as (env, clients):
         tasks = len(tasks_of_this_loop())
 
         async def check(calls: int) -> None:
-            await until_nothing_is_left(clients)
-            await answers_the_next(clients, calls)  # type: ignore[arg-type]
-            await until_nothing_is_left(clients)
-            # One that was disconnected may take its time: the calls went to the other.
+            await wait_no_leftovers(clients)
+            await check_next_calls(clients, calls)
+            await wait_no_leftovers(clients)
+            # A gateway that was disconnected may take its time: the calls went to the other.
             with anyio.fail_after(2):
                 await until(lambda: len(tasks_of_this_loop()) == tasks)
 
-        for when, strike in whens:
-            count = await everywhere(
-                lambda: SCENES[name](world),
-                when,
-                strike,
+        for point, interrupt in kinds:
+            count = await interrupt_everywhere(
+                lambda: SCENES[name](env),
+                point,
+                interrupt,
                 lambda _: check(100 if SCALE > 1 else 1),
                 stride=stride,
             )
             await check(100)
-            tell(f"{when.name} {strike.__name__}", count)
-    gc.collect()  # what was never closed, or never awaited, is told of now
+            record(f"{point.name} {interrupt.__name__}", count)
+    gc.collect()  # so that warnings about what was never closed or awaited belong to this test
 
 
-@pytest.mark.parametrize("sharing_fate", [1, 2], ids=["one of them", "both"])
+@pytest.mark.parametrize("failing", [1, 2], ids=["one fails", "both fail"])
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_call_of_a_group_cancelled_at_any_of_its_awaits_leaves_nothing(
-    name: str, sharing_fate: int, record_property: Tell
+    name: str, failing: int, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        door = TCP if on_asyncio() else MEMORY
-        await cancel_everywhere(name, door, sharing_fate, ways(), record_property)
+        transport = TCP if on_asyncio() else MEMORY
+        await cancel_everywhere(name, transport, failing, cancellations(), record_property)
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_call_of_a_group_cancelled_at_any_step_of_the_loop_leaves_nothing(
-    name: str, anyio_backend: Any, record_property: Tell
+    name: str, anyio_backend: Any, record_property: Record
 ) -> None:
-    strike = cancel_task if on_asyncio() else cancel_scope
     stride = 1 if SCALE > 1 else 7
     with anyio.fail_after(60):
-        await cancel_everywhere(name, MEMORY, 1, [(When.STEP, strike)], record_property, stride)
+        await cancel_everywhere(name, MEMORY, 1, [step_cancellation()], record_property, stride)
 
 
-async def strike_all(
+async def interrupt_lifetimes(
     scene: Callable[[Sequence[Simulator], Sequence[Quota]], Any],
-    whens: list[Any],
-    tell: Tell,
+    kinds: list[tuple[Point, Interrupt]],
+    record: Record,
     stride: int = 1,
 ) -> None:
-    """Strike what begins or ends a group; after each nothing is left, and another one works."""
-    quotas = [wide_open(), wide_open()]
-    async with opend_at(TCP, quota=None) as one, opend_at(TCP, quota=None) as other:
-        await turns(3)  # by then they listen
-        room = Room(one)
+    """Interrupt what begins or ends a group; each time nothing is left and a new one works."""
+    quotas = [wide_quota(), wide_quota()]
+    async with fixed_simulator(TCP, quota=None) as one, fixed_simulator(TCP, quota=None) as other:
+        await checkpoints(3)  # until they listen
+        baseline = Baseline(one)
 
         async def check(run: Run | None = None) -> None:
-            await room.until_as_before()
+            await baseline.wait_restored()
             for quota in quotas:
-                let_go(quota)
-                assert quota._users == 0
-                assert quota._watchers == []
-                assert left_in_quota(quota) == {}
-            async with connect_many(both([one, other], quotas)) as clients:
-                await answers_the_next(clients, 1)  # type: ignore[arg-type]
-            await room.until_as_before()
+                resume_grants(quota)
+                assert users(quota) == 0
+                assert listeners(quota) == []
+                assert leftovers_in_quota(quota) == {}
+            async with connect_many(connects([one, other], quotas)) as clients:
+                await check_next_calls(clients, 1)
+            await baseline.wait_restored()
 
-        for when, strike in whens:
-            count = await everywhere(
-                lambda: scene([one, other], quotas), when, strike, check, stride=stride
+        for point, interrupt in kinds:
+            count = await interrupt_everywhere(
+                lambda: scene([one, other], quotas), point, interrupt, check, stride=stride
             )
-            tell(f"{when.name} {strike.__name__}", count)
+            record(f"{point.name} {interrupt.__name__}", count)
         await check()
     gc.collect()
 
 
-def both(opends: Sequence[Simulator], quotas: Sequence[Quota]) -> list[Any]:
+def connects(opends: Sequence[Simulator], quotas: Sequence[Quota]) -> list[Any]:
     return [
         connect(port=opend.port, quota=quota) for opend, quota in zip(opends, quotas, strict=True)
     ]
 
 
 @asynccontextmanager
-async def its_life(
+async def one_call(
     opends: Sequence[Simulator], quotas: Sequence[Quota]
 ) -> AsyncIterator[Operation]:
     async def operation() -> None:
-        async with connect_many(both(opends, quotas)) as clients:
+        async with connect_many(connects(opends, quotas)) as clients:
             await clients.capital_distribution(CODE)
             await anyio.lowlevel.checkpoint()
 
     yield operation
 
 
-async def test_a_group_cancelled_at_any_await_from_its_beginning_to_its_end(
-    record_property: Tell,
+async def test_a_group_cancelled_at_any_await_of_its_life_leaves_nothing(
+    record_property: Record,
 ) -> None:
     with anyio.fail_after(60):
-        await strike_all(its_life, ways(), record_property)
+        await interrupt_lifetimes(one_call, cancellations(), record_property)
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
-async def test_a_group_cancelled_at_any_step_of_the_loop_in_its_life(
-    anyio_backend: Any, record_property: Tell
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
+async def test_a_group_cancelled_at_any_step_of_the_loop_leaves_nothing(
+    anyio_backend: Any, record_property: Record
 ) -> None:
-    strike = cancel_task if on_asyncio() else cancel_scope
     with anyio.fail_after(60):
         stride = 1 if SCALE > 1 else 4
-        await strike_all(its_life, [(When.STEP, strike)], record_property, stride)
+        await interrupt_lifetimes(one_call, [step_cancellation()], record_property, stride)
 
 
-async def test_closing_a_busy_group_cancelled_at_any_await_closes_it_all_the_same(
-    record_property: Tell,
+async def test_a_busy_group_is_closed_even_if_closing_is_cancelled_at_any_await(
+    record_property: Record,
 ) -> None:
     @asynccontextmanager
     async def scene(
@@ -231,23 +237,23 @@ async def test_closing_a_busy_group_cancelled_at_any_await_closes_it_all_the_sam
     ) -> AsyncIterator[Operation]:
         async with (
             anyio.create_task_group() as group,
-            connect_many(both(opends, quotas)) as clients,
+            connect_many(connects(opends, quotas)) as clients,
         ):
             for quota in quotas:
-                hold_back(quota)
+                pause_grants(quota)
             sweep = Call(group, clients.capital_distributions(CODES).collect)
             single = Call(group, clients.capital_distribution, CODE)
             await until(lambda: clients.quota.waiting)
             yield clients.aclose
             states = {status.state for status in clients.status.values()}
-            if "closed" in states:  # else cancelled before it began
+            if "closed" in states:  # else it was cancelled before it began
                 assert states == {"closed"}
-                assert clients._hub.finished.is_set(), "not a turn later"
+                assert is_finished(clients), "aclose() returned before the tasks had ended"
             await clients.aclose()
             assert isinstance(await single.error(), ClientClosed)
-            report = await sweep.value()
-            assert set(report.values) | set(report.errors) == set(CODES)
-            assert report.values == {}
+            result = await sweep.value()
+            assert set(result.values) | set(result.errors) == set(CODES)
+            assert result.values == {}
 
     with anyio.fail_after(60):
-        await strike_all(scene, ways(), record_property)
+        await interrupt_lifetimes(scene, cancellations(), record_property)

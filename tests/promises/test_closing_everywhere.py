@@ -1,16 +1,16 @@
 """Promise 16: closing is bounded, and can be repeated.
 
 While something is awaited of a client, three other tasks close it at once: at the k-th await
-and at the n-th step of the loop, for every k and n, in each state that the call may find. Then
-the call has an end, and no task, socket, token or waiter is left. The same where OpenD reads no
-more, through every door. ``AIOCAPDIST_SCALE=2`` leaves nothing out.
+and at the n-th step of the loop, for every k and n, in each state that the call may meet. Then
+the call has ended, and no task, socket, token or waiter is left. The same over every transport
+if OpenD reads no more. ``AIOCAPDIST_SCALE=2`` leaves nothing out.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -22,174 +22,178 @@ from aiocapdist import AiocapdistError, Client, ClientClosed
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
-from ..support import own_call
-from ..support.cancelling import Operation, Run, When, everywhere
-from ..support.doors import DOORS, OpenDoor, opend_at
-from ..support.leftovers import Room, left_in, left_in_quota
-from ..support.operations import SCENES
-from ..support.waiting import Call, until
-from ..support.worlds import World, let_go, turns
-from .test_cancelling_everywhere import (
-    MEMORY,
-    SCALE,
-    STEPPED,
-    TCP,
-    no_delay,
-    only_new_objects_collected,
-    wide_open,
+from ..support import custom_call
+from ..support.cancelling import Operation, Point, Run, interrupt_everywhere
+from ..support.environment import Environment
+from ..support.internals import (
+    is_finished,
+    leftovers_in_client,
+    leftovers_in_quota,
+    resume_grants,
+    stop_reading,
+    users,
 )
+from ..support.leaks import Baseline
+from ..support.loops import STEPPED_LOOPS
+from ..support.operations import SCENES
+from ..support.transports import TRANSPORTS, Transport, fixed_simulator
+from ..support.waiting import Call, checkpoints, until
+from .interrupting import MEMORY, SCALE, TCP, Record, wide_quota
 
-__all__ = ["no_delay", "only_new_objects_collected"]
-pytestmark = pytest.mark.anyio
-Tell = Callable[[str, object], None]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+]
 CLOSERS = 3
 SOME = [name for name in SCENES if name.startswith(("sweep,", "request once,")) or name == "events"]
-"""At the doors that differ in their bytes alone."""
+"""Scenes for the transports that differ in their bytes alone."""
 
 
 class Closing:
-    """Clients of one simulator, each closed by several tasks at once when struck."""
+    """Clients of one simulator, each closed by several tasks at once when interrupted."""
 
-    def __init__(self, name: str, door: OpenDoor, opend: Simulator) -> None:
-        self.fire = anyio.Event()
+    def __init__(self, name: str, transport: Transport, opend: Simulator) -> None:
+        self._close_now = anyio.Event()
         self._scene = SCENES[name]
-        self._door = door
+        self._transport = transport
         self._opend = opend
-        self._room = Room(opend)
+        self._baseline = Baseline(opend)
 
-    def strike(self, run: Run) -> None:
-        self.fire.set()
+    def interrupt(self, run: Run) -> None:
+        self._close_now.set()
 
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[Operation]:
-        self.fire = anyio.Event()
-        quota = wide_open()
+        self._close_now = anyio.Event()
+        quota = wide_quota()
         async with (
             anyio.create_task_group() as group,
-            self._door.connect(self._opend, quota=quota) as client,
+            self._transport.connect(self._opend, quota=quota) as client,
         ):
             closers = [Call(group, self._close, client) for _ in range(CLOSERS)]
-            listener = Call(group, listen, client)
-            async with self._scene(World(self._opend, client, group)) as operation:
-                yield lambda: tolerant(operation)
-            self.fire.set()
+            listener = Call(group, read_events, client)
+            async with self._scene(Environment(self._opend, client, group)) as operation:
+                yield lambda: or_closed(operation)
+            self._close_now.set()
             for call in (*closers, listener):
                 await call.end()
             await client.aclose()
-            let_go(quota)
+            resume_grants(quota)
             assert client.status.state == "closed"
-            assert left_in(client) == {}
+            assert leftovers_in_client(client) == {}
             with pytest.raises(ClientClosed):
                 await client.global_state()
-        assert quota._users == 0
-        assert left_in_quota(quota) == {}
+        assert users(quota) == 0
+        assert leftovers_in_quota(quota) == {}
 
     async def _close(self, client: Client) -> None:
-        await self.fire.wait()
+        await self._close_now.wait()
         await client.aclose()
-        # Nothing of it goes on a moment longer, whichever task was first.
+        # Whichever task was first, aclose() returns when everything has ended.
         assert client.status.state == "closed"
-        assert client._supervisor.finished.is_set()
+        assert is_finished(client)
 
     async def check(self, run: Run) -> None:
-        await self._room.until_as_before()
+        await self._baseline.wait_restored()
 
 
-async def listen(client: Client) -> None:
-    """To the end of events, which is the client's."""
+async def read_events(client: Client) -> None:
+    """Read events until the client is closed."""
     async for _ in client.events():
         pass
 
 
-async def tolerant(operation: Operation) -> None:
-    """Its own end, or that of a call whose client is closed: no other."""
+async def or_closed(operation: Operation) -> None:
+    """Run the operation; it may end with ClientClosed, and with no other error."""
     with suppress(ClientClosed):
         await operation()
 
 
-async def close_everywhere(name: str, door: OpenDoor, when: When, tell: Tell, stride: int) -> None:
-    async with opend_at(door, quota=None, answers={own_call.PROTO_ID: own_call.double}) as opend:
-        await turns(3)  # by then it listens
-        closing = Closing(name, door, opend)
-        count = await everywhere(closing.scene, when, closing.strike, closing.check, stride=stride)
-        tell(f"{door} {when.name}", count)
+async def close_everywhere(
+    name: str, transport: Transport, point: Point, record: Record, stride: int
+) -> None:
+    answers = {custom_call.PROTO_ID: custom_call.double}
+    async with fixed_simulator(transport, quota=None, answers=answers) as opend:
+        await checkpoints(3)  # until it listens
+        closing = Closing(name, transport, opend)
+        count = await interrupt_everywhere(
+            closing.scene, point, closing.interrupt, closing.check, stride=stride
+        )
+        record(f"{transport} {point.name}", count)
     gc.collect()
 
 
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing(
-    name: str, record_property: Tell
+    name: str, record_property: Record
 ) -> None:
-    doors = [TCP if on_asyncio() else MEMORY] if SCALE == 1 else [TCP, MEMORY]
+    transports = [TCP if on_asyncio() else MEMORY] if SCALE == 1 else [TCP, MEMORY]
     with anyio.fail_after(60):
-        for door in doors:
-            await close_everywhere(name, door, When.BEGINS, record_property, 1)
+        for transport in transports:
+            await close_everywhere(name, transport, Point.BEGINS, record_property, 1)
 
 
 @pytest.mark.parametrize("name", SCENES if SCALE > 1 else SOME)
-@pytest.mark.parametrize("door", [door for door in DOORS if door not in (TCP, MEMORY)], ids=str)
-async def test_a_client_closed_at_any_await_of_a_call_leaves_nothing_at_other_doors(
-    name: str, door: OpenDoor, record_property: Tell
+@pytest.mark.parametrize(
+    "transport", [other for other in TRANSPORTS if other not in (TCP, MEMORY)], ids=str
+)
+async def test_a_client_closed_at_any_await_leaves_nothing_on_other_transports(
+    name: str, transport: Transport, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        await close_everywhere(name, door, When.BEGINS, record_property, 1)
+        await close_everywhere(name, transport, Point.BEGINS, record_property, 1)
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_client_closed_at_any_step_of_the_loop_leaves_nothing(
-    name: str, anyio_backend: Any, record_property: Tell
+    name: str, anyio_backend: Any, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        await close_everywhere(name, MEMORY, When.STEP, record_property, 1 if SCALE > 1 else 7)
+        await close_everywhere(name, MEMORY, Point.STEP, record_property, 1 if SCALE > 1 else 7)
 
 
-@pytest.mark.parametrize("door", DOORS, ids=str)
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
 async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
-    door: OpenDoor, record_property: Tell
+    transport: Transport, record_property: Record
 ) -> None:
-    """Eighteen megabytes are on their way and the pipe is full: as often as there are turns
-    from the first byte's writing to where nothing moves any more."""
+    """Eighteen megabytes are queued and the pipe is full: closed after each number of turns, from
+    the first byte's writing to where nothing moves any more."""
     big = BytesValue(value=bytes(60_000))
     with anyio.fail_after(60):
-        async with opend_at(door, quota=None) as opend:
-            await turns(3)
-            room = Room(opend)
+        async with fixed_simulator(transport, quota=None) as opend:
+            await checkpoints(3)
+            baseline = Baseline(opend)
             for count in range(0, 24, 1 if SCALE > 1 else 8):
                 async with anyio.create_task_group() as group:
-                    async with door.connect(opend) as client:
-                        deafen(opend)
+                    async with transport.connect(opend) as client:
+                        stop_reading(opend, never)
                         calls = [
-                            Call(group, client.request, own_call.PROTO_ID, big, BytesValue)
+                            Call(group, client.request, custom_call.PROTO_ID, big, BytesValue)
                             for _ in range(300)
                         ]
                         await until(lambda: client.status.calls == 300)
-                        await turns(count)
+                        await checkpoints(count)
                         with anyio.fail_after(5):
                             async with anyio.create_task_group() as closers:
                                 for _ in range(CLOSERS):
                                     closers.start_soon(client.aclose)
                     ends = Counter([await end_of(call) for call in calls])
-                    # What the one read before it went deaf brought may have been answered.
+                    # What its last read before brought in may have been answered.
                     assert set(ends) <= {ClientClosed, BytesValue}
                     assert ends[ClientClosed] > 290
-                    assert left_in(client) == {}
-                opend.disconnect_all()  # being deaf, it does not hear that we are gone
-                await room.until_as_before()
+                    assert leftovers_in_client(client) == {}
+                opend.disconnect_all()  # reading nothing, it does not notice that we have gone
+                await baseline.wait_restored()
     gc.collect()
 
 
 async def end_of(call: Call) -> type:
+    """Return the type of the call's result or error."""
     try:
         return type(await call.value())
     except AiocapdistError as error:
         return type(error)
-
-
-def deafen(opend: Simulator) -> None:
-    """Each conversation reads no more than what it waits for now."""
-    for conversation in opend._connections.values():
-        conversation._stream.receive = never  # type: ignore[method-assign]
 
 
 async def never(*args: Any) -> bytes:

@@ -22,8 +22,8 @@ from aiocapdist import Client, Connected, Disconnected, Quota
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import NOW, SEED, amounts, made
 from ..support.proxy import Proxy
+from ..support.transports import NOW, SEED, amounts, expected_amounts
 from ..support.waiting import until
 from .scale import SCALE, figure, scaled
 
@@ -138,7 +138,7 @@ async def one_death(
 
     async def ask(code: str, after: float) -> None:
         await trio.sleep(after)
-        answers.append(amounts(await client.capital_distribution(code)) == made(code))
+        answers.append(amounts(await client.capital_distribution(code)) == expected_amounts(code))
 
     async with anyio.create_task_group() as group:
         for code in codes:
@@ -170,7 +170,7 @@ async def test_as_it_comes_calls_in_the_silence_are_answered_with_two_tokens_eac
 
             async def ask(code: str, at: float) -> None:
                 await trio.sleep_until(began + at)
-                assert amounts(await client.capital_distribution(code)) == made(code)
+                assert amounts(await client.capital_distribution(code)) == expected_amounts(code)
                 answered.append(round(trio.current_time() - began, 2))
 
             began = trio.current_time() + 0.05
@@ -199,11 +199,13 @@ async def test_a_black_hole_behind_real_sockets_is_noticed_in_time() -> None:
             aiocapdist.connect(port=proxy.port) as client,
             anyio.create_task_group() as group,
         ):
-            assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+            assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts(
+                "HK.00700"
+            )
             events = client.events()
             assert isinstance(await anext(events), Connected)
             (link,) = proxy.links
-            link.swallow()
+            link.blackhole()
             last = link.last_down_at
             got: list[aiocapdist.CapitalDistribution] = []
 
@@ -214,7 +216,7 @@ async def test_a_black_hole_behind_real_sockets_is_noticed_in_time() -> None:
             assert isinstance(await anext(events), Disconnected)
             late.append(anyio.current_time() - last)
             await until(lambda: got)
-            assert amounts(got[0]) == made("US.AAPL")
+            assert amounts(got[0]) == expected_amounts("US.AAPL")
             assert len(proxy.links) == 2
 
     with anyio.fail_after(30):

@@ -13,6 +13,7 @@ import aiocapdist
 from aiocapdist import Client
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import next_token_at, tokens
 from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure, scaled
 
@@ -46,8 +47,8 @@ async def single_calls_beside_sweeps(sweeps: int, seed: int) -> list[float]:
             await anyio.sleep(drawn.uniform(0.0, 35.0))
             assert swept < sweeps * 600
             now = anyio.current_time()
-            until_a_token = max(0.0, client.quota._ledger.next_back - now)
-            if client.quota._ledger.held:  # its reply may come first, and cool after the others
+            until_a_token = max(0.0, next_token_at(client.quota) - now)
+            if tokens(client.quota).held:  # its reply may come first, and cool after the others
                 until_a_token = min(until_a_token, 30.05 + ROUND_TRIP)
             await client.capital_distribution(f"US.S{number}")
             over.append(anyio.current_time() - now - until_a_token)

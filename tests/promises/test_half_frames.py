@@ -30,8 +30,17 @@ from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Simulator
 
 from .._protocol.peer import notice
-from ..support.doors import DOORS, NOW, SEED, OpenDoor, amounts, made, opend_at, rsa_pem
-from ..support.proxy import Manner, Proxy, Way
+from ..support.proxy import Direction, LinkOptions, Proxy
+from ..support.transports import (
+    NOW,
+    SEED,
+    TRANSPORTS,
+    Transport,
+    amounts,
+    expected_amounts,
+    fixed_simulator,
+    rsa_pem,
+)
 from ..support.waiting import until
 from .scale import SCALE, figure, scaled
 
@@ -75,9 +84,9 @@ class CutStream(ByteStream):
 class CutDoor:
     """A way in memory; the n-th connection lets the n-th number of bytes through."""
 
-    def __init__(self, door: MemoryListener, *cuts: float) -> None:
+    def __init__(self, transport: MemoryListener, *cuts: float) -> None:
         self.streams: list[CutStream] = []
-        self._door = door
+        self._door = transport
         self._cuts = cuts
 
     async def open(self) -> CutStream:
@@ -114,18 +123,18 @@ class House:
     async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CutDoor]]:
         """A client whose n-th connection lets the n-th number of bytes through."""
         self.opend._next_conn_id = 1  # a larger one would be longer
-        door = CutDoor(self._memory, *cuts)
-        address: Any = door
+        transport = CutDoor(self._memory, *cuts)
+        address: Any = transport
         if self.kind == "ws":
             address = "ws://127.0.0.1"
             self._monkeypatch.setattr(
                 "aiocapdist._connection.endpoint.TcpConnector",
-                lambda *_: StreamConnector("tcp", door.open),
+                lambda *_: StreamConnector("tcp", transport.open),
             )
         quota = Quota(100, 30.0)
         async with aiocapdist.connect(address, rsa_key=self._key, quota=quota) as client:
             with trio.fail_after(600.0):  # of virtual time: what never comes is not waited for
-                yield client, door
+                yield client, transport
         await trio.testing.wait_all_tasks_blocked()
 
 
@@ -133,15 +142,15 @@ async def converse(client: Client, opend: Simulator) -> None:
     """Have OpenD say one of everything, and check each answer."""
     assert (await client.global_state()).server_time.timestamp() == NOW
     opend.push(1003, PUSH)
-    assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+    assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts("HK.00700")
     await trio.sleep(12.0)  # a keep-alive is answered meanwhile
-    assert amounts(await client.capital_distribution("US.AAPL")) == made("US.AAPL")
+    assert amounts(await client.capital_distribution("US.AAPL")) == expected_amounts("US.AAPL")
 
 
 async def lengths(house: House) -> tuple[int, int]:
     """Bytes of the hand-shake's reply, and of all that OpenD says."""
-    async with house.client() as (client, door):
-        (stream,) = door.streams
+    async with house.client() as (client, transport):
+        (stream,) = transport.streams
         handshake = stream.came
         await converse(client, house.opend)
         assert {log.proto_id for log in house.opend.requests} >= {1002, 1004, 3212}
@@ -156,13 +165,13 @@ async def test_cut_after_any_byte_of_the_hand_shake_the_next_one_is_whole(
     async with House(kind, monkeypatch).opened() as house:
         handshake, _ = await lengths(house)
         for cut in range(0, handshake, STEPS[kind]):
-            async with house.client(math.inf, cut) as (client, door):
+            async with house.client(math.inf, cut) as (client, transport):
                 house.opend.disconnect_all()
                 await converse(client, house.opend)
                 assert client.status.reconnects == 1
-                assert [stream.came for stream in door.streams][1] == cut
-                assert len(door.streams) == 3
-    figure(11, door=kind, offsets_of_the_hand_shake=handshake, each=STEPS[kind])
+                assert [stream.came for stream in transport.streams][1] == cut
+                assert len(transport.streams) == 3
+    figure(11, transport=kind, offsets_of_the_hand_shake=handshake, each=STEPS[kind])
 
 
 @on_virtual_time
@@ -173,36 +182,40 @@ async def test_cut_after_any_byte_of_what_follows_all_calls_are_answered_rightly
     async with House(kind, monkeypatch).opened() as house:
         handshake, whole = await lengths(house)
         for cut in range(whole, handshake - 1, -STEPS[kind]):
-            async with house.client(cut) as (client, door):
+            async with house.client(cut) as (client, transport):
                 await converse(client, house.opend)
                 await trio.sleep(1.0)  # for the last offset: it is cut after all was said
-                assert amounts(await client.capital_distribution("US.AAPL")) == made("US.AAPL")
+                assert amounts(await client.capital_distribution("US.AAPL")) == expected_amounts(
+                    "US.AAPL"
+                )
                 assert client.status.reconnects == 1
-                assert next(stream.came for stream in door.streams) == cut
-                assert len(door.streams) == 2
-    figure(11, door=kind, offsets_after_the_hand_shake=whole + 1 - handshake, each=STEPS[kind])
+                assert next(stream.came for stream in transport.streams) == cut
+                assert len(transport.streams) == 2
+    figure(11, transport=kind, offsets_after_the_hand_shake=whole + 1 - handshake, each=STEPS[kind])
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door.name != "memory"], ids=str)
-async def test_over_real_sockets_a_sample_of_offsets_does_as_well(door: OpenDoor) -> None:
-    draw = random.Random(str(door))
+@pytest.mark.parametrize(
+    "transport", [transport for transport in TRANSPORTS if transport.name != "memory"], ids=str
+)
+async def test_over_real_sockets_a_sample_of_offsets_does_as_well(transport: Transport) -> None:
+    draw = random.Random(str(transport))
     with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             for _ in range(scaled(6)):
                 ending = draw.choice(["close", "reset"])
-                group.start_soon(cut_over_sockets, door, draw.randrange(1, 1500), ending)
+                group.start_soon(cut_over_sockets, transport, draw.randrange(1, 1500), ending)
 
 
-async def cut_over_sockets(door: OpenDoor, cut: int, ending: Any) -> None:
+async def cut_over_sockets(transport: Transport, cut: int, ending: Any) -> None:
     """The second connection is cut, in its hand-shake or later."""
-    manners = [Manner(), Manner(down=Way(cut_after=cut), ending=ending)]
-    port = "port" if door.greeting == 1001 else "websocket_port"
-    async with opend_at(door) as opend, Proxy(getattr(opend, port), manners) as proxy:
+    manners = [LinkOptions(), LinkOptions(down=Direction(close_after=cut), ending=ending)]
+    port = "port" if transport.handshake_proto_id == 1001 else "websocket_port"
+    async with fixed_simulator(transport) as opend, Proxy(getattr(opend, port), manners) as proxy:
         setattr(opend, port, proxy.port)  # where ``door`` dials
-        async with door.connect(opend, quota=Quota(100, 30.0)) as client:
+        async with transport.connect(opend, quota=Quota(100, 30.0)) as client:
             proxy.links[0].cut()
             for code in ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001", "HK.00005") * 2:
-                assert amounts(await client.capital_distribution(code)) == made(code)
+                assert amounts(await client.capital_distribution(code)) == expected_amounts(code)
             await until(lambda: client.status.state == "ready")
             was_cut = proxy.links[1].down == cut
             assert len(proxy.links) == 2 + was_cut

@@ -10,8 +10,9 @@ import pytest
 
 from aiocapdist._protocol.frames import encode_frame
 
-from ..support.choking import choke, choked, flight_of
-from ..support.misbehaving import Server, figures
+from ..support.blocked_writer import blocked_server, call_with_blocked_writer
+from ..support.internals import flight_of
+from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.anyio
 async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -32,7 +33,7 @@ async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
                 await call.end()
             ended = call.ended
             # So that a call which cannot be cancelled does not hang this test as well.
-            await peer.reply(frame, figures())
+            await peer.reply(frame, figures_reply())
             assert ended
             assert call.cancelled
 
@@ -40,7 +41,7 @@ async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
 async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_caller() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
@@ -51,26 +52,26 @@ async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_calle
             await gone.end()
             call = Call(group, client.capital_distribution, "HK.00002")
             frame = await peer.next()
-            await peer.reply(late, figures(111.0))
-            await peer.reply(frame, figures(222.0))
+            await peer.reply(late, figures_reply(111.0))
+            await peer.reply(frame, figures_reply(222.0))
             assert (await call.value()).capital_in_big == 222.0
 
 
 async def test_half_a_frame_before_a_loss_is_not_put_before_the_next_connections_bytes() -> None:
     with anyio.fail_after(5):
         async with (
-            Server() as server,
+            ScriptedServer() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
             frame = await peer.next()
-            reply = encode_frame(3212, frame.serial, figures().SerializeToString())
+            reply = encode_frame(3212, frame.serial, figures_reply().SerializeToString())
             await peer.send(reply[:60])
             await peer.hang_up()
             peer = await server.accept()
-            await peer.reply(await peer.next(), figures(9.0))
+            await peer.reply(await peer.next(), figures_reply(9.0))
             assert (await call.value()).capital_in_big == 9.0
             assert client.status.reconnects == 1
 
@@ -78,14 +79,15 @@ async def test_half_a_frame_before_a_loss_is_not_put_before_the_next_connections
 async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_read() -> None:
     with anyio.fail_after(5):
         async with (
-            choked() as server,
+            blocked_server() as server,
             server.connect() as client,
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            first, *_ = await choke(client, group, "HK.1", "HK.2", "HK.3")
+            first, *_ = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
             # OpenD need not have read a request for its reply to be read here.
-            reply = encode_frame(*flight_of(client, "HK.1").key, figures(7.0).SerializeToString())
+            proto_id, serial = flight_of(client, "HK.1").key
+            reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
             await peer.send(reply)
             assert (await first.value()).capital_in_big == 7.0
             group.cancel_scope.cancel()

@@ -20,8 +20,8 @@ from aiocapdist import Client, ConnectionLost, Quota
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..support.doors import DOORS, OpenDoor
-from ..support.proxy import Manner, Proxy, Way
+from ..support.proxy import Direction, LinkOptions, Proxy
+from ..support.transports import TRANSPORTS, Transport
 from ..support.waiting import until
 from .scale import figure, scaled
 
@@ -56,21 +56,21 @@ async def ask(client: Client, code: str, told: Told) -> None:
         told[code] = End(perf_counter(), thread_time(), error.sent)
 
 
-async def lose(door: OpenDoor, draw: random.Random) -> Trial:
+async def lose(transport: Transport, draw: random.Random) -> Trial:
     """One connection cut at a random byte, by either way. Of the answers, most never come."""
     faults = Faults({Fault.DROP: draw.uniform(0.5, 1.0)}, seed=draw.randrange(100))
     codes = [f"HK.{n:05d}" for n in range(1, CALLS + IN_LINE + 1)]
     told: Told = {}
-    async with door.opend(quota=None, faults=faults) as opend:
-        way = Way(cut_after=draw.randrange(500, 10_000))
-        manner = Manner(
-            up=draw.choice((way, Way())), down=way, ending=draw.choice(("close", "reset"))
+    async with transport.simulator(quota=None, faults=faults) as opend:
+        way = Direction(close_after=draw.randrange(500, 10_000))
+        manner = LinkOptions(
+            up=draw.choice((way, Direction())), down=way, ending=draw.choice(("close", "reset"))
         )
-        port = "port" if door.greeting == 1001 else "websocket_port"
+        port = "port" if transport.handshake_proto_id == 1001 else "websocket_port"
         async with Proxy(getattr(opend, port), [manner]) as proxy:
             setattr(opend, port, proxy.port)
             quota = Quota(CALLS, 1000.0)
-            connecting = door.connect(opend, quota=quota, attempts=1, reconnect=False)
+            connecting = transport.connect(opend, quota=quota, attempts=1, reconnect=False)
             async with connecting as client, anyio.create_task_group() as group:
                 (link,) = proxy.links
                 for code in codes:
@@ -98,16 +98,18 @@ def asked(opend: Simulator) -> int:
 
 
 @pytest.mark.parametrize(
-    "door", [door for door in DOORS if str(door) in {"tcp", "tcp aes-cbc", "ws"}], ids=str
+    "transport",
+    [transport for transport in TRANSPORTS if str(transport) in {"tcp", "tcp aes-cbc", "ws"}],
+    ids=str,
 )
-async def test_every_caller_is_told_at_once_and_sent_is_never_wrong(door: OpenDoor) -> None:
-    draw = random.Random(str(door))
+async def test_every_caller_is_told_at_once_and_sent_is_never_wrong(transport: Transport) -> None:
+    draw = random.Random(str(transport))
     gaps: list[float] = []
     own: list[float] = []
     lost = unsent = answered = 0
     with anyio.fail_after(110):
         for _ in range(scaled(12)):
-            told, seen = await lose(door, draw)
+            told, seen = await lose(transport, draw)
             ends = [end for end in told.values() if end.sent is not None]
             first = min(ends)
             gaps += [end.at - first.at for end in ends]
@@ -121,7 +123,7 @@ async def test_every_caller_is_told_at_once_and_sent_is_never_wrong(door: OpenDo
             unsent += in_line
     figure(
         15,
-        door=door,
+        transport=transport,
         answered=answered,
         told_lost=lost,
         of_them_unsent=unsent,
@@ -163,7 +165,7 @@ async def test_of_those_that_a_full_pipe_held_back_none_that_was_seen_is_said_to
     with anyio.fail_after(30):
         async with (
             Simulator(answers={3999: answer}, faults=faults) as opend,
-            Proxy(opend.port, [Manner(buffers=8192)]) as proxy,
+            Proxy(opend.port, [LinkOptions(buffers=8192)]) as proxy,
             aiocapdist.connect(port=proxy.port, reconnect=False) as client,
             anyio.create_task_group() as group,
         ):

@@ -23,8 +23,8 @@ from aiocapdist._pb import global_state_pb2
 from aiocapdist._protocol.notices import decode_notice
 
 from .._protocol.test_notices import field, raw, varint
-from ..support.misbehaving import Server
-from ..support.misbehaving_websocket import WebSocketServer
+from ..support.scripted_server import ScriptedServer
+from ..support.scripted_websocket import ScriptedWebSocketServer
 from .attacks import TCP, WEBSOCKET, Attack, HalfAReply, half_of_the_largest
 from .scale import SCALE, figure
 
@@ -79,7 +79,7 @@ async def suffer(
     door: str, attacks: list[Attack], *, rounds: int, clients: int = 1, loop: str = "asyncio"
 ) -> list[int]:
     """KiB above idle at most, after each round."""
-    server = Server() if door == "tcp" else WebSocketServer()
+    server = ScriptedServer() if door == "tcp" else ScriptedWebSocketServer()
     with anyio.fail_after(110):
         async with server, serving(server, attacks):
             url = f"{door}://127.0.0.1:{server.port}"

@@ -1,7 +1,8 @@
 """Promise 19: nothing leaks; the soak of tools/soak.py for some seconds.
 
-Equal rounds of calls, losses, faults and cancels: after each no task, socket, entry or token is
-left (the soak looks itself), no object of ours lives on, and no memory is kept for the calls.
+Equal rounds of calls, losses, faults and cancels. After each, no task, socket, table entry or
+token is left (the soak checks that itself), no object of the library stays alive, and no memory
+is kept for the calls.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ import pytest
 
 from tools.soak import slope
 
-from ..support.soaking import RATES, Soak
-from .test_cancelling_everywhere import STEPPED, no_delay
+from ..support.loops import STEPPED_LOOPS
+from ..support.soak import RATES, Soak
 
-__all__ = ["no_delay"]
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_reconnect_delay")]
 CALLS = 1500 * int(os.environ.get("AIOCAPDIST_SCALE", "1"))
 GROWTH = 20 * CALLS  # bytes: less than one reference and what it refers to, for each call
 LOGGED = {
@@ -32,16 +32,16 @@ LOGGED = {
 }
 
 
-def ours() -> Counter[str]:
-    """Living objects of the library's classes, by class; but for the simulator's log, which
-    grows by a keep-alive now and then."""
+def living_objects() -> Counter[str]:
+    """Count the library's objects by class, without the simulator's log, which grows with each
+    keep-alive."""
     gc.collect()
     names = (f"{type(it).__module__}.{type(it).__qualname__}" for it in gc.get_objects())
     return Counter(name for name in names if name.startswith("aiocapdist.") and name not in LOGGED)
 
 
-@pytest.mark.parametrize("anyio_backend", STEPPED)
-async def test_as_many_calls_again_leave_no_object_and_no_memory_behind(
+@pytest.mark.parametrize("anyio_backend", STEPPED_LOOPS)
+async def test_further_calls_leave_no_object_and_no_memory_behind(
     anyio_backend: Any,
     record_property: Callable[[str, object], None],
 ) -> None:
@@ -49,32 +49,32 @@ async def test_as_many_calls_again_leave_no_object_and_no_memory_behind(
     living: list[Counter[str]] = []
     memory: list[int] = []
     with anyio.fail_after(60):
-        async with run.begun():
-            await run.round(CALLS)  # by now all that is made once is made
+        async with run.running():
+            await run.round(CALLS)  # makes what is made only once
             tracemalloc.start()
             try:
                 for _ in range(3):
                     await run.round(CALLS)
-                    living.append(ours())
+                    living.append(living_objects())
                     memory.append(tracemalloc.get_traced_memory()[0])
             finally:
                 tracemalloc.stop()
-    # Caches may grow now and then; what calls keep, they keep in each of the rounds.
+    # Caches may grow now and then; what calls leak, they leak in every round.
     growth = min(later - before for before, later in pairwise(memory))
     record_property("bytes grown", growth)
-    # A round may end while there is no connection, and the next with one: that is no leak.
+    # One round may end without a connection and the next with one: that is no leak.
     first, second, third = living
     more = {name: third[name] for name in third if first[name] < second[name] < third[name]}
     assert more == {}
     assert growth < GROWTH
-    assert run.crossed == 0
+    assert run.wrong_replies == 0
     assert run.losses >= run.calls // 1000 - 1
     assert run.ends["answered"] > 0.8 * run.calls
     assert run.ends["cancelled"] > 0
     assert len(run.faults.played) > len(RATES) / 2
 
 
-def test_the_slope_is_that_of_the_line_that_fits_best() -> None:
+def test_slope_is_that_of_the_least_squares_line() -> None:
     assert slope([(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]) == (2.0, 0.0)
     rise, error = slope([(0.0, 0.0), (1.0, 1.0), (2.0, 0.0), (3.0, 1.0)])
     assert rise == pytest.approx(0.2)

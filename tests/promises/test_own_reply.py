@@ -21,8 +21,9 @@ from aiocapdist import AiocapdistError, Client, Quota
 from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..support.doors import NOW, SEED, amounts, made
-from ..support.own_call import PROTO_ID, double, question
+from ..support.custom_call import PROTO_ID, double, request_message
+from ..support.internals import faults_of
+from ..support.transports import NOW, SEED, amounts, expected_amounts
 from ..support.virtual_asyncio import run_virtually
 from .scale import SCALE, figure, scaled
 
@@ -58,12 +59,15 @@ ENDS_A_CONNECTION = {
 }
 
 
+LATENCIES: list[float | tuple[float, float]] = [0.0, 0.0, (0.0, 0.05), (0.0, 3.0)]
+
+
 class Crossed(AssertionError):
     """A caller got what was somebody else's."""
 
 
 def check(asked: str, got: Any) -> None:
-    if got.code != asked or amounts(got) != made(asked):
+    if got.code != asked or amounts(got) != expected_amounts(asked):
         raise Crossed(f"asked about {asked}, got {got!r}")
 
 
@@ -78,7 +82,7 @@ class Schedule:
         }
         self.opend = Simulator(
             quota=None,
-            latency=drawn.choice([0.0, 0.0, (0.0, 0.05), (0.0, 3.0)]),
+            latency=drawn.choice(LATENCIES),
             seed=SEED,
             now=lambda: NOW,
             answers={PROTO_ID: double},
@@ -87,10 +91,12 @@ class Schedule:
         self.ends: Counter[str] = Counter()
 
     async def run(self) -> None:
-        options = {"quota": Quota(10**6, 1.0), "request_timeout": 4.0, "attempts": 3}
+        quota = Quota(10**6, 1.0)
         async with (
             self.opend as opend,
-            aiocapdist.connect(opend.memory, **options) as client,  # type: ignore[arg-type]
+            aiocapdist.connect(
+                opend.memory, quota=quota, request_timeout=4.0, attempts=3
+            ) as client,
             anyio.create_task_group() as group,
         ):
             for _ in range(CALLERS):
@@ -99,8 +105,9 @@ class Schedule:
     async def caller(self, client: Client) -> None:
         for _ in range(CALLS):
             patience = self.drawn.choice([0.0, 0.01, 1.0, 1e4, 1e4])
+            scope = anyio.move_on_after(patience)
             try:
-                with anyio.move_on_after(patience) as scope:
+                with scope:
                     await self.drawn.choice([self.one, self.one, self.sweep, self.other])(client)
                     self.ends["answered"] += 1
             except AiocapdistError as error:
@@ -126,7 +133,7 @@ class Schedule:
         """A call that is not in the library's catalogue."""
         number = self.drawn.randrange(10**6)
         repeat = self.drawn.random() < 0.5
-        reply = await client.request(PROTO_ID, question(number), Response, idempotent=repeat)
+        reply = await client.request(PROTO_ID, request_message(number), Response, idempotent=repeat)
         if reply.s2c.time != 2 * number:
             raise Crossed(f"asked to double {number}, got {reply.s2c.time}")
 
@@ -143,7 +150,7 @@ def test_whatever_is_cancelled_late_doubled_or_lost_nobody_gets_anothers_reply(p
         run_virtually(schedule.run, on=("asyncio", "trio")[part])
         requests += sum(r.proto_id in (3212, PROTO_ID) for r in schedule.opend.requests)
         ends += schedule.ends
-        played += schedule.opend._faults.played
+        played += faults_of(schedule.opend).played
     figure(1, requests=requests, schedules=SCHEDULES // 2, crossed=0, **ends)
     print({fault.name: n for fault, n in played.items()})
     assert requests > 600 * (SCHEDULES // 2)

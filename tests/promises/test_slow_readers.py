@@ -24,10 +24,10 @@ from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from .._protocol.peer import notice
-from ..support.doors import DOORS, NOW, SEED, OpenDoor, amounts, made
-from ..support.misbehaving import Peer, Server, code_of, figures
-from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
-from ..support.proxy import Manner, Proxy, Way
+from ..support.proxy import Direction, LinkOptions, Proxy
+from ..support.scripted_server import Peer, ScriptedServer, code_of, figures_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer, WebSocketPeer
+from ..support.transports import NOW, SEED, TRANSPORTS, Transport, amounts, expected_amounts
 from .scale import figure, scaled
 
 pytestmark = pytest.mark.anyio
@@ -63,14 +63,14 @@ class SlowOpend:
                     unanswered.append(await peer.next())
                 case _ if unanswered:
                     asked = unanswered.pop(self._draw.randrange(len(unanswered)))
-                    await peer.reply(asked, figures(number_of(code_of(asked))))  # type: ignore[arg-type]
+                    await peer.reply(asked, figures_reply(number_of(code_of(asked))))  # type: ignore[arg-type]
                     answered += 1
 
     async def _speak(self, peer: Peer | WebSocketPeer) -> None:
         """More than the pipe holds, whether anyone wrote or not."""
         for serial in range(self._draw.randrange(1, 8)):
             if isinstance(peer, WebSocketPeer):
-                await peer.say(1003, serial, notice()[44:])
+                await peer.send_message(1003, serial, notice()[44:])
             else:
                 await peer.send(notice(serial))
 
@@ -80,7 +80,7 @@ async def ask(client: Client, n: int, after: float) -> None:
     assert (await client.capital_distribution(f"HK.{n}")).capital_in_big == n
 
 
-async def one_run(server: Server | WebSocketServer, draw: random.Random) -> None:
+async def one_run(server: ScriptedServer | ScriptedWebSocketServer, draw: random.Random) -> None:
     opend = SlowOpend(draw)
     async with server, server.connect(quota=Quota(CALLS, 1000.0)) as client:
         peer = await server.accept()
@@ -101,7 +101,7 @@ async def test_with_room_for_one_chunk_each_way_nothing_stands_still() -> None:
     draw = random.Random(18)
     runs = scaled(300)
     for _ in range(runs):
-        await one_run(Server(MemoryListener(buffer=1)), draw)
+        await one_run(ScriptedServer(MemoryListener(buffer=1)), draw)
     figure(18, runs=runs, stalls=0)
 
 
@@ -112,36 +112,40 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     draw = random.Random(19)
     runs = scaled(60)
     for _ in range(runs):
-        door = MemoryListener(buffer=1)
-        pipe = StreamConnector("tcp", door.open)
+        transport = MemoryListener(buffer=1)
+        pipe = StreamConnector("tcp", transport.open)
         monkeypatch.setattr(
             "aiocapdist._connection.endpoint.TcpConnector", lambda *_, pipe=pipe: pipe
         )
-        server = WebSocketServer(door)
+        server = ScriptedWebSocketServer(transport)
         server.port = 1  # which nobody dials
         await one_run(server, draw)
     figure(18, websocket_runs=runs, stalls=0)
 
 
 @pytest.mark.parametrize(
-    "door", [door for door in DOORS if str(door) in {"tcp", "tcp ftaes-ecb", "ws"}], ids=str
+    "transport",
+    [transport for transport in TRANSPORTS if str(transport) in {"tcp", "tcp ftaes-ecb", "ws"}],
+    ids=str,
 )
-async def test_over_real_sockets_with_small_buffers_all_are_answered(door: OpenDoor) -> None:
+async def test_over_real_sockets_with_small_buffers_all_are_answered(transport: Transport) -> None:
     faults = Faults({Fault.PUSH_FLOOD: 0.1}, seed=SEED, flood=100)
     codes = [f"HK.{n:05d}" for n in range(1, scaled(150) + 1)]
-    spoon = Way(piece=256, delay=0.0005)
+    spoon = Direction(max_chunk=256, delay=0.0005)
     with anyio.fail_after(60):
-        async with door.opend(seed=SEED, now=lambda: NOW, quota=None, faults=faults) as opend:
-            port = "port" if door.greeting == 1001 else "websocket_port"
-            manner = Manner(up=spoon, buffers=16_384)
+        async with transport.simulator(
+            seed=SEED, now=lambda: NOW, quota=None, faults=faults
+        ) as opend:
+            port = "port" if transport.handshake_proto_id == 1001 else "websocket_port"
+            manner = LinkOptions(up=spoon, buffers=16_384)
             async with Proxy(getattr(opend, port), [manner]) as proxy:
                 setattr(opend, port, proxy.port)
-                async with door.connect(opend, quota=Quota(len(codes), 1000.0)) as client:
+                async with transport.connect(opend, quota=Quota(len(codes), 1000.0)) as client:
                     report = await client.capital_distributions(codes).collect()
                     assert client.status.reconnects == 0
     assert not report.errors
     assert {code: amounts(value) for code, value in report.values.items()} == {
-        code: made(code) for code in codes
+        code: expected_amounts(code) for code in codes
     }
 
 
@@ -157,7 +161,7 @@ async def test_a_pipe_full_of_large_requests_brings_large_replies_all_the_same()
     with anyio.fail_after(60):
         async with (
             Simulator(answers={3999: lambda body: answer}) as opend,
-            Proxy(opend.port, [Manner(buffers=16_384)]) as proxy,
+            Proxy(opend.port, [LinkOptions(buffers=16_384)]) as proxy,
             aiocapdist.connect(port=proxy.port, request_timeout=60.0) as client,
             anyio.create_task_group() as group,
         ):

@@ -21,7 +21,7 @@ from aiocapdist import Client, Disconnected, Quota
 from aiocapdist._transports.memory import MemoryListener, MemoryStream
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import NOW, SEED, amounts, made
+from ..support.transports import NOW, SEED, amounts, expected_amounts
 from .scale import SCALE, figure
 
 pytestmark = [
@@ -112,7 +112,9 @@ async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
         assert len(losses) == len(door.opened) == CLIENTS, "each was lost once"
         fixed = fixed_attempts(losses, began + away)
         for client in random.sample(clients, 20):
-            assert amounts(await client.capital_distribution("HK.00700")) == made("HK.00700")
+            assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts(
+                "HK.00700"
+            )
         told.set()
         await trio.testing.wait_all_tasks_blocked()
         group.cancel_scope.cancel()

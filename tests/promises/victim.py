@@ -35,7 +35,7 @@ async def ask(client: Client) -> str:
 
 async def main(url: str, rounds: int, number: int) -> None:
     for n in range(rounds):
-        ended = []
+        ended: list[str] = []
 
         async def suffer(client: Client, ended: list[str] = ended) -> None:
             ended.append(await ask(client))

@@ -17,7 +17,7 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong, Throttled, Unthrottled
 from aiocapdist.simulator import Simulator
 
-from ..support.leftovers import Room
+from ..support.leaks import Baseline
 from ..support.waiting import Call, until
 from .contract import Maker
 
@@ -237,13 +237,13 @@ async def test_nothing_is_left_of_it_when_its_client_is_closed(make_quota: Maker
     async with Simulator(quota=(2, PERIOD), latency=(0.0, 0.01)) as opend:
         await anyio.wait_all_tasks_blocked()  # the simulator has begun
         for _ in range(3):
-            room = Room(opend)
+            room = Baseline(opend)
             async with client_of(opend, quota) as client, anyio.create_task_group() as group:
                 await client.capital_distribution("HK.00001")
                 call = Call(group, client.capital_distributions(codes(9)).collect)
                 await until(lambda: quota.waiting == 1)
                 call.cancel()
-            await room.until_as_before()
+            await room.wait_restored()
             assert quota.waiting == 0
     assert opend.largest_window <= 2
 

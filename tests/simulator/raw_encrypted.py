@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import rsa_key
+from ..support.transports import rsa_key
 from .raw import HEAD, RawClient, Reply, frame
 
 AES_CBC, FTAES_ECB, NO_ENCRYPTION = 2, 0, -1

@@ -9,7 +9,7 @@ from aiocapdist import InvalidKey
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist.simulator import Simulator
 
-from ..support.doors import rsa_pem
+from ..support.transports import rsa_pem
 from ..support.waiting import until
 from .raw import distribution_request, frame, global_state_request, keep_alive_request, raw_client
 from .raw import handshake_request as clear_handshake_request

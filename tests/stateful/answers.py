@@ -7,7 +7,7 @@ from typing import Any
 
 from aiocapdist import Client, InvalidCode, UnknownSecurity
 
-from ..support.doors import amounts, made
+from ..support.transports import amounts, expected_amounts
 
 UNKNOWN, INVALID = "HK.99999", "hk.00001"
 GOOD = [f"{market}.{n:05d}" for market in ("HK", "SH") for n in range(1, 7)]
@@ -19,7 +19,7 @@ def is_own(code: str) -> Any:
     def check(got: Any) -> bool:
         if isinstance(got, UnknownSecurity):
             return code == UNKNOWN and code in str(got)
-        return bool(got.code == code and amounts(got) == made(code))
+        return bool(got.code == code and amounts(got) == expected_amounts(code))
 
     return check
 

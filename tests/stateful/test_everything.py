@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 
 from aiocapdist import QuotaWaitTooLong
 from aiocapdist._pb.keep_alive_pb2 import Response
-from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Fault
 
-from ..support.own_call import PROTO_ID, question
+from ..support.custom_call import PROTO_ID, request_message
+from ..support.internals import takes_tokens_of, tokens_as_they_stand
 from .answers import GOOD, INVALID, UNKNOWN, all_own, is_own, swept
 from .world import World
 
@@ -39,7 +39,7 @@ PARTS, WORLDS, STEPS = 4, 120, 50  # about 20 000 rules
 PHASES = set(Phase) if "AIOCAPDIST_SHRINK" in os.environ else set(Phase) - {Phase.shrink}
 CODES = st.sampled_from([*GOOD, UNKNOWN])
 SECONDS = st.sampled_from([0.001, 0.3, 1.0, 9.99, 10.0, 30.0, 30.05, 35.0, 61.0]) | st.floats(0, 40)
-a_client = precondition(lambda self: self.world.client is not None)
+a_client = precondition(lambda self: self.world.has_client)
 
 
 class Everything(RuleBasedStateMachine):
@@ -110,7 +110,7 @@ class Everything(RuleBasedStateMachine):
     def ask_anything(self, number: int, repeat: bool, counted: bool) -> None:
         asking = self.world.client.request(
             PROTO_ID,
-            question(number),
+            request_message(number),
             Response,
             idempotent=repeat,
             quota=self.world.quota if counted else None,
@@ -134,7 +134,7 @@ class Everything(RuleBasedStateMachine):
     def close(self) -> None:
         self.world.close_client()
 
-    @precondition(lambda self: self.world.client is None)
+    @precondition(lambda self: not self.world.has_client)
     @rule()
     def open(self) -> None:
         self.world.open_client()
@@ -192,13 +192,12 @@ class Everything(RuleBasedStateMachine):
 
     @invariant()
     def tokens_are_conserved(self) -> None:
-        quota, ledger = self.world.quota, self.world.quota._ledger
-        assert min(ledger.free, ledger.held, ledger.cooling) >= 0
-        assert ledger.free + ledger.held + ledger.cooling == ledger.limit == quota.limit
-        counted = [
-            flight for flight in self.world.flights if flight.route.quota is scheduler_of(quota)
-        ]
-        assert ledger.held == len(counted) + quota._seen
+        quota = self.world.quota
+        tokens, seen = tokens_as_they_stand(quota)
+        assert min(tokens) >= 0
+        assert sum(tokens) == quota.limit
+        counted = [flight for flight in self.world.flights if takes_tokens_of(flight, quota)]
+        assert tokens.held == len(counted) + seen
 
     @invariant()
     def no_window_is_over_the_limit(self) -> None:

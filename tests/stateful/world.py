@@ -13,11 +13,12 @@ from typing import Any
 
 import aiocapdist
 from aiocapdist import Client, Quota
-from aiocapdist.events import Throttled, Unthrottled
+from aiocapdist.events import QuotaEvent
 from aiocapdist.simulator import Faults, Simulator
 
-from ..support.doors import NOW, SEED
-from ..support.own_call import PROTO_ID, double
+from ..support.custom_call import PROTO_ID, double
+from ..support.internals import effective_limit, in_flight, tokens, tombstones
+from ..support.transports import NOW, SEED
 from ..support.virtual_asyncio import VirtualLoop
 from .pieces import Called, Pipe, Script, own_port
 
@@ -37,7 +38,7 @@ class World:
         self.latency = latency
         self.trouble = False
         self.calls: list[Called] = []
-        self.client: Client | None = None
+        self._client: Client | None = None
         self._attempts = attempts
         self.script = Script()
         self.faults = Faults(
@@ -63,11 +64,11 @@ class World:
 
     async def _keep_open(self) -> None:
         # A user of the quota besides its clients: its clock goes on while none is there.
-        self.quota.attach(self.loop.time, _hear_nothing)
+        self.quota.attach(self.loop.time, _ignore)
         async with self.opend:
             self._is_open = True
             await self._ended.wait()
-        self.quota.detach(_hear_nothing)
+        self.quota.detach(_ignore)
 
     async def _make_pipe(self) -> Pipe:
         return Pipe(self.opend)
@@ -88,13 +89,24 @@ class World:
 
     # ---- the client
 
+    @property
+    def has_client(self) -> bool:
+        """True if a client is open."""
+        return self._client is not None
+
+    @property
+    def client(self) -> Client:
+        """The client that is open."""
+        assert self._client is not None
+        return self._client
+
     def open_client(self) -> None:
         """A client, which is another one each time; the quota stays. It may find nobody in."""
         try:
-            self.client = self.run(self._connect())
+            self._client = self.run(self._connect())
         except aiocapdist.ConnectError:
             assert self.trouble
-            self.client = None
+            self._client = None
 
     async def _connect(self) -> Client:
         return await aiocapdist.connect(
@@ -102,10 +114,9 @@ class World:
         )
 
     def close_client(self) -> None:
-        assert self.client is not None
         self.trouble = True
         self.run(self.client.aclose())
-        self.client = None
+        self._client = None
 
     def call(
         self, coroutine: Coroutine[Any, Any, Any], is_own: Callable[[Any], bool], requests: int = 1
@@ -128,18 +139,11 @@ class World:
         self.calls = self.running
 
     @property
-    def session(self) -> Any:
-        """The session of the connection that requests go out by now, if any."""
-        connection = self.client and self.client._supervisor.connection
-        return connection and connection._session
-
-    @property
     def flights(self) -> list[Any]:
-        """All that this session keeps of what was asked, awaited or forgotten."""
-        if self.session is None:
+        """Requests that the present connection keeps, awaited or forgotten."""
+        if not self.has_client:
             return []
-        known = [*self.session.in_flight.values(), *self.session._tombstones.values()]
-        return [flight for flight in known if flight.ref is not None]
+        return [*in_flight(self.client), *tombstones(self.client)]
 
     # ---- the end
 
@@ -156,9 +160,9 @@ class World:
         self.check_ended()
         self.loop.let_pass(95.0)  # a late reply may be expected for 60 s, and cools for 31
         assert not self.flights
-        assert self.quota.available == self.quota._ceiling.value
-        assert self.quota._ledger.free == self.quota.limit
-        if self.client is not None:
+        assert self.quota.available == effective_limit(self.quota)
+        assert tokens(self.quota).free == self.quota.limit
+        if self.has_client:
             self.run(self.client.aclose())
         self.loop.let_pass(0.0)
         assert self.opend.connections == 0
@@ -174,5 +178,5 @@ class World:
         self.loop.close()
 
 
-def _hear_nothing(event: Throttled | Unthrottled) -> None:
-    """What a quota tells its users."""
+def _ignore(event: QuotaEvent) -> None:
+    """Ignore what the quota tells its users."""

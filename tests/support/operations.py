@@ -1,8 +1,8 @@
-"""Everything a user can await of a client, each brought about in every state it may find.
+"""Everything a user can await of a client, in every state that it may meet.
 
-A scene prepares the state, gives the operation, and afterwards puts things right. What the
-operation needs to come to an end by itself, the *help*, begins with it and takes a few turns
-of the loop, never a time.
+A scene prepares the state, yields the operation, and cleans up afterwards. What the operation
+needs in order to end (tokens, a reconnect) is *unblocked* in the background as it begins, after
+a few turns of the loop, never after a time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist._pb.notify_pb2 import S2C, GatewayEvent
 from aiocapdist._pb.notify_pb2 import Response as Notice
 
-from . import own_call
 from .cancelling import Operation
-from .waiting import Call, until
-from .worlds import World, hold_back, let_go, turns
+from .custom_call import PROTO_ID, request_message
+from .environment import Environment
+from .internals import callers, deadlines, is_queued, pause_grants, resume_grants
+from .waiting import Call, checkpoints, until
 
 CODE = "HK.00700"
 CODES = ["US.AAPL", CODE, "no code", "HK.99999", CODE, "SH.600000", "SH.600001", "SZ.000001"]
@@ -31,57 +32,59 @@ NOTICE = Notice(
 ).SerializeToString()
 
 
-Scene: TypeAlias = Callable[[World], AbstractAsyncContextManager[Operation]]
+Scene: TypeAlias = Callable[[Environment], AbstractAsyncContextManager[Operation]]
 SCENES: dict[str, Scene] = {}
+"""All scenes, by name."""
 
 
-def scene(function: Callable[[World], AsyncIterator[Operation]]) -> Scene:
+def scene(function: Callable[[Environment], AsyncIterator[Operation]]) -> Scene:
+    """Add a scene, named after its function."""
     made = asynccontextmanager(function)
     SCENES[function.__name__] = made
     return made
 
 
-def plain(name: str, make: Callable[[Client], Coroutine[Any, Any, Any]]) -> None:
-    """One call, with nothing else going on; and the same four others in its way."""
+def add_scenes(name: str, make: Callable[[Client], Coroutine[Any, Any, Any]]) -> None:
+    """Add scenes for one call: with nothing in its way, and with each thing that delays it."""
 
-    async def fresh(world: World) -> AsyncIterator[Operation]:
-        yield lambda: make(world.client)
+    async def unhindered(env: Environment) -> AsyncIterator[Operation]:
+        yield lambda: make(env.client)
 
-    async def waiting_for_the_quota(world: World) -> AsyncIterator[Operation]:
-        hold_back(world.quota)
+    async def waiting_for_the_quota(env: Environment) -> AsyncIterator[Operation]:
+        pause_grants(env.quota)
 
-        async def aid() -> None:
-            await turns(3)
-            let_go(world.quota)
+        async def unblock() -> None:
+            await checkpoints(3)
+            resume_grants(env.quota)
 
-        world.will_help(aid)
-        yield world.with_help(make, world.client)
-        await world.helped()
+        env.unblock_with(unblock)
+        yield env.unblocked(make, env.client)
+        await env.finish_unblocking()
 
-    async def while_reconnecting(world: World) -> AsyncIterator[Operation]:
-        await world.opend.go_away()
-        await until(lambda: world.client.status.state in ("reconnecting", "closed"))
+    async def while_reconnecting(env: Environment) -> AsyncIterator[Operation]:
+        await env.opend.go_away()
+        await until(lambda: env.client.status.state in ("reconnecting", "closed"))
 
-        async def aid() -> None:
-            await turns(3)
-            await world.opend.come_back()
+        async def unblock() -> None:
+            await checkpoints(3)
+            await env.opend.come_back()
 
-        world.will_help(aid)
-        yield world.with_help(make, world.client)
-        await world.helped()
-        await until(lambda: world.client.status.state in ("ready", "closed"))
+        env.unblock_with(unblock)
+        yield env.unblocked(make, env.client)
+        await env.finish_unblocking()
+        await until(lambda: env.client.status.state in ("ready", "closed"))
 
-    async def losing_the_connection(world: World) -> AsyncIterator[Operation]:
-        async def aid() -> None:
+    async def losing_the_connection(env: Environment) -> AsyncIterator[Operation]:
+        async def unblock() -> None:
             await anyio.lowlevel.checkpoint()
-            world.opend.disconnect_all()
+            env.opend.disconnect_all()
 
-        world.will_help(aid)
-        yield world.with_help(make, world.client)
-        await world.helped()
-        await until(lambda: world.client.status.state in ("ready", "closed"))
+        env.unblock_with(unblock)
+        yield env.unblocked(make, env.client)
+        await env.finish_unblocking()
+        await until(lambda: env.client.status.state in ("ready", "closed"))
 
-    for state in (fresh, waiting_for_the_quota, while_reconnecting, losing_the_connection):
+    for state in (unhindered, waiting_for_the_quota, while_reconnecting, losing_the_connection):
         SCENES[f"{name}, {state.__name__.replace('_', ' ')}"] = asynccontextmanager(state)
 
 
@@ -110,7 +113,7 @@ async def sweep_left_early(client: Client) -> None:
 
 
 async def sweep_with_a_body_that_waits(client: Client) -> None:
-    # Whoever waits in the loop's body leaves for certain by ``aclosing``.
+    # If the loop's body waits, only ``aclosing`` makes sure that the sweep is closed.
     async with aclosing(aiter(client.capital_distributions(CODES))) as outcomes:
         async for _ in outcomes:
             await anyio.lowlevel.checkpoint()
@@ -134,77 +137,88 @@ async def global_state(client: Client) -> Any:
 
 
 async def request(client: Client) -> Any:
-    return await client.request(own_call.PROTO_ID, own_call.question(), Response, idempotent=True)
+    return await client.request(PROTO_ID, request_message(), Response, idempotent=True)
 
 
 async def request_once(client: Client) -> Any:
     try:
-        return await client.request(own_call.PROTO_ID, own_call.question(), Response)
+        return await client.request(PROTO_ID, request_message(), Response)
     except ConnectionLost:
         return None
 
 
-async def request_of_a_quota(client: Client) -> Any:
+async def request_with_a_quota(client: Client) -> Any:
     quota = client.quota
-    question = own_call.question()
-    return await client.request(own_call.PROTO_ID, question, Response, quota=quota, idempotent=True)
+    message = request_message()
+    return await client.request(PROTO_ID, message, Response, quota=quota, idempotent=True)
 
 
 for _call in (
-    *(capital_distribution, with_max_wait, sweep, sweep_of_an_iterator, sweep_left_early),
-    *(sweep_with_a_body_that_waits, sweep_closed_early, collect),
-    *(global_state, request, request_once, request_of_a_quota),
+    capital_distribution,
+    with_max_wait,
+    sweep,
+    sweep_of_an_iterator,
+    sweep_left_early,
+    sweep_with_a_body_that_waits,
+    sweep_closed_early,
+    collect,
+    global_state,
+    request,
+    request_once,
+    request_with_a_quota,
 ):
-    plain(_call.__name__.replace("_", " "), _call)
+    add_scenes(_call.__name__.replace("_", " "), _call)
 
 
 @scene
-async def joined(world: World) -> AsyncIterator[Operation]:
-    """Someone asks already, and waits in line; whatever becomes of the other, they get theirs."""
-    async for operation in _joined(world, None):
+async def joined(env: Environment) -> AsyncIterator[Operation]:
+    """Join another caller's request that is queued; the other caller gets its answer anyway."""
+    async for operation in _joined(env, None):
         yield operation
 
 
 @scene
-async def joined_with_max_wait(world: World) -> AsyncIterator[Operation]:
-    async for operation in _joined(world, 3600.0):
+async def joined_with_max_wait(env: Environment) -> AsyncIterator[Operation]:
+    """The same, with a deadline for the queue."""
+    async for operation in _joined(env, 3600.0):
         yield operation
 
 
-async def _joined(world: World, max_wait: float | None) -> AsyncIterator[Operation]:
-    client = world.client
-    hold_back(world.quota)
-    first = Call(world.group, client.capital_distribution, CODE)
-    await until(lambda: world.quota.waiting)
+async def _joined(env: Environment, max_wait: float | None) -> AsyncIterator[Operation]:
+    client = env.client
+    pause_grants(env.quota)
+    first = Call(env.group, client.capital_distribution, CODE)
+    await until(lambda: env.quota.waiting)
 
-    async def aid() -> None:
-        await turns(3)
-        let_go(world.quota)
+    async def unblock() -> None:
+        await checkpoints(3)
+        resume_grants(env.quota)
 
-    world.will_help(aid)
-    yield world.with_help(client.capital_distribution, CODE, max_wait=max_wait)
-    if (asked := client._single_flight.pending.get(CODE)) is not None and asked.flight is None:
-        # Who left is forgotten, though the question stays in line.
-        assert len(asked.waiters) == 1
-        assert not asked.scopes
-    await world.helped()
+    env.unblock_with(unblock)
+    yield env.unblocked(client.capital_distribution, CODE, max_wait=max_wait)
+    if is_queued(client, CODE):
+        # The caller that left is forgotten, while the request stays in the queue.
+        assert callers(client, CODE) == 1
+        assert deadlines(client, CODE) == 0
+    await env.finish_unblocking()
     await first.end()
     if client.status.state != "closed":
         assert (await first.value()).code == CODE
 
 
 @scene
-async def answered_lately(world: World) -> AsyncIterator[Operation]:
-    await world.client.capital_distribution(CODE)
-    yield lambda: world.client.capital_distribution(CODE, max_age=3600.0)
+async def answered_from_memory(env: Environment) -> AsyncIterator[Operation]:
+    """Get an answer that is stored already."""
+    await env.client.capital_distribution(CODE)
+    yield lambda: env.client.capital_distribution(CODE, max_age=3600.0)
 
 
 @scene
-async def events(world: World) -> AsyncIterator[Operation]:
-    """The connection, a notice, and a loss; then no more."""
+async def events(env: Environment) -> AsyncIterator[Operation]:
+    """Read events: the connection, a notice, and a loss; then close the stream."""
 
     async def listen() -> list[str]:
-        stream = world.client.events()
+        stream = env.client.events()
         heard = []
         async for event in stream:
             heard.append(type(event).__name__)
@@ -213,13 +227,13 @@ async def events(world: World) -> AsyncIterator[Operation]:
         await stream.aclose()
         return heard
 
-    async def aid() -> None:
-        await turns(2)
-        world.opend.push(NOTIFY, NOTICE)
-        await turns(6)
-        world.opend.disconnect_all()
+    async def unblock() -> None:
+        await checkpoints(2)
+        env.opend.push(NOTIFY, NOTICE)
+        await checkpoints(6)
+        env.opend.disconnect_all()
 
-    world.will_help(aid)
-    yield world.with_help(listen)
-    await world.helped()
-    await until(lambda: world.client.status.state in ("ready", "closed"))
+    env.unblock_with(unblock)
+    yield env.unblocked(listen)
+    await env.finish_unblocking()
+    await until(lambda: env.client.status.state in ("ready", "closed"))

@@ -1,15 +1,15 @@
-"""A TCP proxy between any client and any server, which does to the bytes what networks do.
+"""A TCP proxy between any client and any server that delays, cuts, drops and alters bytes.
 
 ::
 
-    half = Manner(down=Way(cut_after=100))
+    half = LinkOptions(down=Direction(close_after=100))
     async with Proxy(opend.port, [half]) as proxy, aiocapdist.connect(port=proxy.port) as client:
-        ...                           # the first connection is cut, those after it are plain
+        ...                           # the first connection is cut, later ones are plain
 
-``up`` is from the client to the server, ``down`` the other way. What comes by itself is in
-the manner; what a test decides at a moment of its own is a method of the link. The client
-may live in any process. Bounded: so many links at once and no more, 64 KiB on the way in
-each direction, and all ends with the ``async with``.
+``up`` is from the client to the server, ``down`` the other way. Faults at a known byte are
+options; a fault at a moment that the test decides is a method of the link. The client may live
+in any process. The number of links and the bytes in transit (64 KiB each way) are bounded, and
+all links end with the ``async with``.
 """
 
 from __future__ import annotations
@@ -28,86 +28,86 @@ from anyio.abc import SocketAttribute, SocketStream
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
-PIECE = 65_536
+CHUNK = 65_536
 
 
 @dataclass(frozen=True)
-class Way:
-    """What happens in one direction. Bytes are counted from 0, per connection."""
+class Direction:
+    """What happens to the bytes in one direction, counted from 0 for each connection."""
 
     delay: float = 0.0
-    """Seconds that each piece is under way."""
-    piece: int = PIECE
-    """At most so many bytes at a time: 1 is one byte at a time."""
-    cut_after: float = math.inf
-    """So many bytes go through; then the connection ends, both ways."""
-    hole_after: float = math.inf
-    """So many bytes go through; what follows is swallowed, and everything stays open."""
-    flip: int | None = None
-    """The byte of which one bit is turned over."""
+    """Seconds between reading a chunk and sending it."""
+    max_chunk: int = CHUNK
+    """Bytes in a chunk at most; 1 sends one byte at a time."""
+    close_after: float = math.inf
+    """Number of bytes after which both connections are closed."""
+    blackhole_after: float = math.inf
+    """Number of bytes after which the rest is dropped, while both connections stay open."""
+    flip_bit_at: int | None = None
+    """Position of a byte of which one bit is flipped."""
     gate: anyio.Event | None = None
-    """Nothing is read before this is set: a peer that does not read."""
+    """Nothing is read before this is set, as by a peer that does not read."""
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How one connection is treated."""
+class LinkOptions:
+    """What happens to one connection."""
 
-    up: Way = field(default_factory=Way)
-    down: Way = field(default_factory=Way)
+    up: Direction = field(default_factory=Direction)
+    down: Direction = field(default_factory=Direction)
     ending: Literal["close", "reset"] = "close"
     buffers: int | None = None
-    """Bytes of the kernel's own buffers on either side, so that little is under way."""
+    """Size in bytes of the kernel's buffers, to have little in transit; None for its default."""
 
 
-PLAIN = Manner()
+PLAIN = LinkOptions()
 
 
 class Link:
-    """One client's connection, and the one to the server that was made for it."""
+    """A client's connection, and the connection to the server that was made for it."""
 
-    def __init__(self, number: int, manner: Manner) -> None:
+    def __init__(self, number: int, options: LinkOptions) -> None:
         self.number = number
         self.up = self.down = 0
-        """Bytes that went through, either way."""
-        self.swallowing: set[str] = set()
-        """Which ways are black holes by now."""
+        """Number of bytes that went through, in either direction."""
+        self.blackholed: set[str] = set()
+        """Directions whose bytes are dropped."""
         self.last_down_at = -math.inf
-        """When the client was last sent a byte, by the loop's clock."""
+        """When the client was last sent something, by the loop's clock."""
         self.ended = anyio.Event()
-        self._manner = manner
-        self._ending = manner.ending
+        self.options = options
+        self._ending = options.ending
         self._scope = anyio.CancelScope()
         self._client: SocketStream | None = None
-        self._saying = anyio.Lock()
+        self._sending = anyio.Lock()
 
     def cut(self) -> None:
-        """End both connections, now."""
+        """Close both connections at once."""
         self._scope.cancel()
 
     def reset(self) -> None:
-        """The same, but with a reset (RST) instead of a good-bye."""
+        """Reset both connections at once (RST instead of FIN)."""
         self._ending = "reset"
         self._scope.cancel()
 
-    def swallow(self) -> None:
-        """A black hole from now on: nothing goes through, and nothing is closed."""
-        self.swallowing = {"up", "down"}
+    def blackhole(self) -> None:
+        """Drop all bytes from now on, and close nothing."""
+        self.blackholed = {"up", "down"}
 
     async def inject(self, data: bytes) -> None:
-        """Say this to the client in the server's name; waits while the client does not read."""
+        """Send this to the client as if the server had; waits while the client does not read."""
         assert self._client is not None
-        async with self._saying:
+        async with self._sending:
             await self._client.send(data)
 
     async def carry(self, client: SocketStream, server: SocketStream) -> None:
-        """Until either side hangs up, or the manner has it so."""
+        """Carry bytes until either side hangs up or an option ends the link."""
         self._client = client
         try:
             with self._scope:
                 async with anyio.create_task_group() as group:
-                    group.start_soon(self._carry, client, server, self._manner.up, "up")
-                    group.start_soon(self._carry, server, client, self._manner.down, "down")
+                    group.start_soon(self._carry, client, server, self.options.up, "up")
+                    group.start_soon(self._carry, server, client, self.options.down, "down")
         finally:
             for stream in (client, server):
                 if self._ending == "reset":
@@ -117,37 +117,47 @@ class Link:
             self.ended.set()
 
     async def _carry(
-        self, source: SocketStream, target: SocketStream, way: Way, name: Literal["up", "down"]
+        self,
+        source: SocketStream,
+        target: SocketStream,
+        direction: Direction,
+        name: Literal["up", "down"],
     ) -> None:
-        if way.gate is not None:
-            await way.gate.wait()
+        if direction.gate is not None:
+            await direction.gate.wait()
         try:
-            if way.cut_after > 0:
-                await self._pass_on(source, target, way, name)
+            if direction.close_after > 0:
+                await self._pass_on(source, target, direction, name)
         except _GONE:
-            if "down" in self.swallowing and name == "down":
-                return  # the server gave up; the client is not to know
+            if "down" in self.blackholed and name == "down":
+                return  # the server has closed; the client must not notice
         self._scope.cancel()
 
     async def _pass_on(
-        self, source: SocketStream, target: SocketStream, way: Way, name: Literal["up", "down"]
+        self,
+        source: SocketStream,
+        target: SocketStream,
+        direction: Direction,
+        name: Literal["up", "down"],
     ) -> None:
-        end = min(way.cut_after, way.hole_after)
+        end = min(direction.close_after, direction.blackhole_after)
         passed = 0
         while True:
-            if passed >= way.hole_after:
-                self.swallowing.add(name)
-            data = await source.receive(PIECE if name in self.swallowing else way.piece)
-            if way.delay:
-                await anyio.sleep(way.delay)
-            if name in self.swallowing:
+            if passed >= direction.blackhole_after:
+                self.blackholed.add(name)
+            data = await source.receive(CHUNK if name in self.blackholed else direction.max_chunk)
+            if direction.delay:
+                await anyio.sleep(direction.delay)
+            if name in self.blackholed:
                 continue
-            if way.flip is not None and passed <= way.flip < passed + len(data):
-                at = way.flip - passed
+            if direction.flip_bit_at is not None and passed <= direction.flip_bit_at < passed + len(
+                data
+            ):
+                at = direction.flip_bit_at - passed
                 data = data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
             data = data[: int(end - passed)] if end < math.inf else data
             if name == "down":
-                async with self._saying:
+                async with self._sending:
                     await target.send(data)
             else:
                 await target.send(data)
@@ -155,31 +165,34 @@ class Link:
             setattr(self, name, passed)
             if name == "down":
                 self.last_down_at = anyio.current_time()
-            if passed >= way.cut_after:
+            if passed >= direction.close_after:
                 return
 
 
 class Proxy:
-    """Listens on a free port; each who comes is led on to ``port``, in the manner due.
+    """Listens on a free port, and connects each client to ``port``.
 
-    ``manners`` are used up one for each connection, then all are plain; or a function from
-    the connection's number. ``most`` links live at once; who comes above that is hung up on.
+    ``options`` has one entry for each connection, after which all are plain, or is a function of
+    the connection's number. At most ``max_links`` are open; further clients are closed at once.
     """
 
     def __init__(
-        self, port: int, manners: Iterable[Manner] | Callable[[int], Manner] = (), *, most: int = 64
+        self,
+        port: int,
+        options: Iterable[LinkOptions] | Callable[[int], LinkOptions] = (),
+        *,
+        max_links: int = 64,
     ) -> None:
         self.port = 0
         self.links: list[Link] = []
-        """All there ever were, in the order they came."""
+        """All links there were, in order."""
         self._target = port
-        given = None if callable(manners) else iter(manners)
-        self._manner = manners if callable(manners) else lambda n: next(given, PLAIN)  # type: ignore[arg-type]
-        self._most = most
+        self._options = options if callable(options) else _one_for_each(options)
+        self._max_links = max_links
 
     @property
     def live(self) -> list[Link]:
-        """Those that have not ended."""
+        """Links that have not ended."""
         return [link for link in self.links if not link.ended.is_set()]
 
     async def __aenter__(self) -> Self:
@@ -197,32 +210,37 @@ class Proxy:
         traceback: TracebackType | None,
     ) -> None:
         self._group.cancel_scope.cancel()
-        # Told of no exception, so that a test's failed assertion leaves bare.
+        # Given no exception, so that a test's failed assertion is not wrapped in a group.
         await self._group.__aexit__(None, None, None)
         await anyio.aclose_forcefully(self._listener)
 
     async def _talk(self, client: SocketStream) -> None:
-        if len(self.live) >= self._most:
+        if len(self.live) >= self._max_links:
             await anyio.aclose_forcefully(client)
             return
-        link = Link(len(self.links), self._manner(len(self.links)))
+        link = Link(len(self.links), self._options(len(self.links)))
         self.links.append(link)
         try:
-            # Cancelled just when it has connected, anyio would lose the socket.
+            # anyio loses the socket if it is cancelled just after it has connected.
             with anyio.CancelScope(shield=True), anyio.fail_after(5):
                 server = await anyio.connect_tcp("127.0.0.1", self._target)
             for stream in (client, server):
-                _shrink(stream, link._manner.buffers)
+                _shrink(stream, link.options.buffers)
             await link.carry(client, server)
         except OSError:
-            pass  # nobody listens there: a hang-up is how the client sees it
+            pass  # nobody listens there: the client sees its connection closed
         finally:
             await _close(client)
             link.ended.set()
 
 
+def _one_for_each(options: Iterable[LinkOptions]) -> Callable[[int], LinkOptions]:
+    given = iter(options)
+    return lambda number: next(given, PLAIN)
+
+
 async def _close(stream: SocketStream) -> None:
-    # Cancelled by now, the first of two streams would be the only one that is closed.
+    # Shielded: if the task is cancelled, both streams must be closed all the same.
     with anyio.CancelScope(shield=True):
         await anyio.aclose_forcefully(stream)
 

@@ -1,4 +1,4 @@
-"""The proxy itself: does it do to the bytes what its manners say, and nothing else?"""
+"""The proxy does to the bytes what its options say, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 
-from .listening import listening
-from .proxy import Link, Manner, Proxy, Way
+from .proxy import Direction, Link, LinkOptions, Proxy
+from .tcp_server import tcp_server
 from .waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -45,10 +45,10 @@ class Echo:
 
 
 @asynccontextmanager
-async def through(*manners: Manner) -> AsyncIterator[tuple[Proxy, Echo]]:
+async def through(*manners: LinkOptions) -> AsyncIterator[tuple[Proxy, Echo]]:
     echo = Echo()
     with anyio.fail_after(10):
-        async with listening(echo) as port, Proxy(port, manners) as proxy:
+        async with tcp_server(echo) as port, Proxy(port, manners) as proxy:
             yield proxy, echo
 
 
@@ -96,8 +96,8 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
             await stream.send(data)  # the next one is asked for only after this
 
     with anyio.fail_after(10):
-        async with listening(note) as port:
-            manner = Manner(up=Way(piece=1, delay=0.001))
+        async with tcp_server(note) as port:
+            manner = LinkOptions(up=Direction(max_chunk=1, delay=0.001))
             async with Proxy(port, [manner]) as proxy, await dial(proxy) as stream:
                 await stream.send(TEXT[:40])
                 assert await exactly(stream, 40) == TEXT[:40]
@@ -106,7 +106,10 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
 
 
 async def test_what_is_late_is_late_by_the_delay() -> None:
-    async with through(Manner(down=Way(delay=0.05))) as (proxy, _), await dial(proxy) as stream:
+    async with (
+        through(LinkOptions(down=Direction(delay=0.05))) as (proxy, _),
+        await dial(proxy) as stream,
+    ):
         began = perf_counter()
         await stream.send(b"x")
         await stream.receive()
@@ -116,7 +119,7 @@ async def test_what_is_late_is_late_by_the_delay() -> None:
 @pytest.mark.parametrize("n", [0, 1, 500])
 @pytest.mark.parametrize("ending", ["close", "reset"])
 async def test_a_cut_on_the_way_down_lets_so_many_bytes_through(n: int, ending: str) -> None:
-    manner = Manner(down=Way(cut_after=n), ending=ending)  # type: ignore[arg-type]
+    manner = LinkOptions(down=Direction(close_after=n), ending=ending)  # type: ignore[arg-type]
     async with through(manner) as (proxy, _), await dial(proxy) as stream:
         try:
             await stream.send(TEXT)
@@ -131,7 +134,10 @@ async def test_a_cut_on_the_way_down_lets_so_many_bytes_through(n: int, ending: 
 
 
 async def test_a_cut_on_the_way_up_lets_so_many_bytes_through() -> None:
-    async with through(Manner(up=Way(cut_after=7))) as (proxy, echo), await dial(proxy) as stream:
+    async with (
+        through(LinkOptions(up=Direction(close_after=7))) as (proxy, echo),
+        await dial(proxy) as stream,
+    ):
         await stream.send(TEXT)
         await to_the_end(stream)
         await until(lambda: echo.ends)
@@ -139,13 +145,13 @@ async def test_a_cut_on_the_way_up_lets_so_many_bytes_through() -> None:
 
 
 async def test_a_black_hole_swallows_and_stays_open_though_the_server_gives_up() -> None:
-    async with through(Manner(up=Way(hole_after=3))) as (proxy, echo):
+    async with through(LinkOptions(up=Direction(blackhole_after=3))) as (proxy, echo):
         async with await dial(proxy) as stream:
             await stream.send(TEXT)
             assert await exactly(stream, 3) == TEXT[:3]
             (link,) = proxy.links
-            await until(lambda: link.swallowing == {"up"})
-            link.swallow()
+            await until(lambda: link.blackholed == {"up"})
+            link.blackhole()
             echo.give_up.set()
             await until(lambda: echo.ends)
             await stream.send(TEXT)
@@ -158,7 +164,7 @@ async def test_a_black_hole_swallows_and_stays_open_though_the_server_gives_up()
 
 
 async def test_one_bit_of_one_byte_is_turned_over() -> None:
-    manner = Manner(up=Way(flip=300, piece=100))
+    manner = LinkOptions(up=Direction(flip_bit_at=300, max_chunk=100))
     async with through(manner) as (proxy, _), await dial(proxy) as stream:
         await stream.send(TEXT)
         got = await exactly(stream, len(TEXT))
@@ -170,7 +176,7 @@ async def test_one_bit_of_one_byte_is_turned_over() -> None:
 async def test_who_does_not_read_fills_the_pipe_until_the_gate_is_opened() -> None:
     gate = anyio.Event()
     sent = 0
-    async with through(Manner(up=Way(gate=gate), buffers=4096)) as (proxy, echo):
+    async with through(LinkOptions(up=Direction(gate=gate), buffers=4096)) as (proxy, echo):
         stream = await dial(proxy)
 
         async def fill() -> None:
@@ -218,9 +224,12 @@ async def test_a_test_may_say_something_in_the_servers_name() -> None:
 async def test_each_connection_has_a_manner_of_its_own_and_there_are_only_so_many() -> None:
     echo = Echo()
     with anyio.fail_after(10):
-        async with listening(echo) as port:
-            manners = [Manner(down=Way(cut_after=1)), Manner(down=Way(cut_after=2))]
-            async with Proxy(port, manners, most=3) as proxy:
+        async with tcp_server(echo) as port:
+            manners = [
+                LinkOptions(down=Direction(close_after=1)),
+                LinkOptions(down=Direction(close_after=2)),
+            ]
+            async with Proxy(port, manners, max_links=3) as proxy:
                 for n in (1, 2):
                     async with await dial(proxy) as stream:
                         await stream.send(TEXT)

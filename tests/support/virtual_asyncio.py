@@ -1,4 +1,4 @@
-"""Virtual time for asyncio, as trio's MockClock gives it to trio.
+"""Virtual time for asyncio, like trio's MockClock for trio.
 
 Time stands still while anything is ready to run, and jumps to the next timer when nothing
 is. A day of quota runs in seconds, and the same each time.
@@ -9,7 +9,7 @@ is. A day of quota runs in seconds, and the same each time.
     ("asyncio", {"loop_factory": VirtualLoop})            # as anyio's backend and options
 
 Sockets and anyio's threads still work, but time does not wait for them: what is under test
-has to happen in one process, through the simulator's memory door.
+has to happen in one process, over the simulator's memory transport.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ BACKENDS = ["asyncio", "trio"]
 
 
 class Stuck(AssertionError):
-    """Everyone waits and no timer is set: nothing would ever happen again."""
+    """All tasks wait and no timer is set: nothing would ever happen again."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Where asyncio would sleep until the next timer, it asks its loop to jump there."""
+    """Makes its loop jump to the next timer where asyncio would sleep until then."""
 
     loop: VirtualLoop
 
@@ -41,15 +41,17 @@ class _JumpingSelector(selectors.SelectSelector):
             return ready
         if self.loop.threads:
             return super().select(self.loop.patience)
+        if self.loop.wake_blocked():
+            return []
         if self.loop.halting:
             self.loop.stop()
         elif timeout is not None:
             self.loop.jump()
         else:
-            # No timer at all. A thread may yet have something to say, in real time.
+            # No timer at all, but a thread may still call into the loop, in real time.
             ready = super().select(self.loop.patience)
             if not ready:
-                raise Stuck("everyone waits and no timer is set")
+                raise Stuck("all tasks wait and no timer is set")
         return ready
 
 
@@ -61,7 +63,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.halting = False
         self.jumps = 0
         self.threads = 0
-        self.patience = 5.0  # real seconds that a thread may take, where nothing else is due
+        self.patience = 5.0  # real seconds that a thread may take if nothing else is due
+        self._blocked: asyncio.Future[None] | None = None
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
@@ -70,12 +73,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def jump(self) -> None:
-        """To the next timer, exactly: a sum of differences might fall a hair short of it."""
+        """Jump to the next timer's own time: adding up differences might fall short of it."""
         self.jumps += 1
         self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
-        """Time waits for asyncio's threads: looking up a name, say."""
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Let time stand still while one of asyncio's threads runs, as for a name lookup."""
         future = super().run_in_executor(executor, func, *args)
         self.threads += 1
         future.add_done_callback(self._thread_ended)
@@ -84,8 +89,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _thread_ended(self, future: object) -> None:
         self.threads -= 1
 
+    def all_blocked(self) -> asyncio.Future[None]:
+        """Return a future that is done once all tasks wait; no time passes until then."""
+        if self._blocked is None:
+            self._blocked = self.create_future()
+        return self._blocked
+
+    def wake_blocked(self) -> bool:
+        """Complete that future. False if nobody waits for it."""
+        blocked, self._blocked = self._blocked, None
+        if blocked is None or blocked.done():
+            return False
+        blocked.set_result(None)
+        return True
+
     def settle(self) -> None:
-        """From outside: run what is ready, and what that makes ready; time stands still."""
+        """Run what is ready, and what that makes ready, from outside; time stands still."""
         self.halting = True
         try:
             self.run_forever()
@@ -93,13 +112,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.halting = False
 
     def let_pass(self, seconds: float) -> None:
-        """From outside: run for so many virtual seconds, and then what is ready."""
+        """Run for this many virtual seconds, from outside, and then what is ready."""
         self.run_until_complete(asyncio.sleep(seconds))
         self.settle()
 
 
 def virtual(on: str) -> tuple[str, dict[str, Any]]:
-    """anyio's backend and options for virtual time on ``asyncio`` or ``trio``: a new clock."""
+    """Return anyio's backend and options for virtual time on ``asyncio`` or ``trio``."""
     if on == "asyncio":
         return "asyncio", {"loop_factory": VirtualLoop}
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
@@ -108,7 +127,7 @@ def virtual(on: str) -> tuple[str, dict[str, Any]]:
 def run_virtually(
     function: Callable[..., Awaitable[T]], *args: Any, on: str = "asyncio", **options: Any
 ) -> T:
-    """``anyio.run`` on virtual time."""
+    """Call ``anyio.run`` on virtual time."""
     backend, backend_options = virtual(on)
 
     async def call(named: Mapping[str, Any]) -> T:

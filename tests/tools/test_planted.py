@@ -1,6 +1,6 @@
-"""The planted bugs keep up with the sources: a patch that no longer applies proves nothing.
+"""The planted bugs keep up with the sources: an edit that does not apply proves nothing.
 
-That each is rejected too takes minutes, and is what ``nox -s planted`` is for: promise 22.
+That each bug is rejected takes minutes, and is what ``nox -s planted`` runs: promise 22.
 """
 
 from __future__ import annotations
@@ -9,26 +9,35 @@ from pathlib import Path
 
 import pytest
 
-from tools.planted.__main__ import REJECTED_BY, ROOT, apply
-
-PATCHES = sorted((ROOT / "tools" / "planted").glob("*.patch"))
-
-
-def test_each_patch_is_rejected_by_tests_that_exist() -> None:
-    assert sorted(REJECTED_BY) == [patch.stem for patch in PATCHES]
-    assert len(PATCHES) == 8
-    for tests in REJECTED_BY.values():
-        assert all((ROOT / test).is_file() for test in tests)
+from tools.planted.__main__ import ALL, ROOT, NotPlanted, plant
+from tools.planted.bugs import BUGS, Bug, Edit
 
 
-@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
-def test_it_says_whose_bug_it_is_and_applies(patch: Path, tmp_path: Path) -> None:
-    text = patch.read_text("utf-8")
-    head, _, diff = text.partition("diff --git ")
-    assert head.strip()
-    changed = {line[6:] for line in diff.splitlines() if line.startswith("--- a/")}
-    for name in changed:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    apply(tmp_path, patch.stem)
-    assert all((tmp_path / name).read_bytes() != (ROOT / name).read_bytes() for name in changed)
+def test_each_bug_is_rejected_by_tests_that_exist() -> None:
+    assert len(BUGS) == 8
+    for bug in ALL.values():
+        assert bug.story
+        assert bug.rejected_by
+        assert all((ROOT / test).is_file() for test in bug.rejected_by)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_bug_can_be_planted(name: str, tmp_path: Path) -> None:
+    paths = {edit.path for edit in ALL[name].edits}
+    for path in paths:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((ROOT / path).read_bytes())
+    before = plant(tmp_path, ALL[name])
+    assert set(before) == {tmp_path / path for path in paths}
+    for path, text in before.items():
+        changed = path.read_text("utf-8")
+        assert changed != text
+        compile(changed, str(path), "exec")
+
+
+@pytest.mark.parametrize("text", ["", "old\nold\n"], ids=["absent", "twice"])
+def test_an_edit_that_fits_nowhere_or_twice_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.py").write_text(text)
+    bug = Bug("", (Edit("file.py", "old\n", "new\n"),), ())
+    with pytest.raises(NotPlanted, match=r"file\.py"):
+        plant(tmp_path, bug)

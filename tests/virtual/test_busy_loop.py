@@ -8,7 +8,7 @@ import trio.testing
 
 from aiocapdist._transports.memory import MemoryListener
 
-from ..support.misbehaving import Server, figures
+from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +19,7 @@ async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
 ) -> None:
     """Trio decides by lot who runs first of those that can: not once in twenty the deadline."""
     clock = anyio_backend[1]["clock"]
-    async with Server(MemoryListener()) as server, server.connect(attempts=1) as client:
+    async with ScriptedServer(MemoryListener()) as server, server.connect(attempts=1) as client:
         peer = await server.accept()
         async with anyio.create_task_group() as group:
             for _ in range(20):
@@ -27,7 +27,7 @@ async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
                 asked = await peer.next()
                 while asked.proto_id != 3212:
                     asked = await peer.next()
-                await peer.reply(asked, figures())
+                await peer.reply(asked, figures_reply())
                 clock.jump(10.5)
                 await call.value()
         assert client.status.reconnects == 0

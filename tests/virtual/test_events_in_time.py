@@ -11,9 +11,9 @@ from aiocapdist import Connected, Disconnected, Quota, Reconnecting, Throttled, 
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
-from .noting import codes, noting, now, throttled
+from .event_log import codes, events_logged, now, throttled
 
 pytestmark = pytest.mark.anyio
 
@@ -22,16 +22,16 @@ async def answer_one(peer: Peer) -> float:
     """Answer keep-alives until a question comes, and that; when it came."""
     with anyio.fail_after(1000.0):
         while (frame := await peer.next()).proto_id != 3212:
-            await peer.reply(frame, refusal(0))
-    await peer.reply(frame, figures())
+            await peer.reply(frame, error_reply(0))
+    await peer.reply(frame, figures_reply())
     return now()
 
 
 async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_long() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
-        noting(client) as told,
+        events_logged(client) as told,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
@@ -55,7 +55,7 @@ async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once(
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(3, 30.0)) as client,
-        noting(client) as told,
+        events_logged(client) as told,
     ):
         began = now()
         await client.capital_distributions(codes(11)).collect()
@@ -70,7 +70,7 @@ async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=quota) as other,
         aiocapdist.connect(opend.memory, quota=quota) as client,
-        noting(other) as told,
+        events_logged(other) as told,
         anyio.create_task_group() as group,
     ):
         await client.capital_distributions(codes(2)).collect()
@@ -97,8 +97,8 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=quota) as one,
         aiocapdist.connect(opend.memory, quota=quota) as other,
-        noting(one) as told,
-        noting(other) as other_told,
+        events_logged(one) as told,
+        events_logged(other) as other_told,
     ):
         began = now()
         await one.capital_distributions(codes(3)).collect()
@@ -109,9 +109,9 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
 async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_anew() -> None:
     """In between it is the connection that calls wait for."""
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(1, 30.0)) as client,
-        noting(client) as told,
+        events_logged(client) as told,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()

@@ -18,7 +18,7 @@ import aiocapdist
 from aiocapdist.simulator import Simulator
 
 from ..support.virtual_asyncio import BACKENDS, VirtualLoop, run_virtually
-from .noting import codes
+from .event_log import codes
 
 HOUR = 3600.0
 KEEP_ALIVE = 1004

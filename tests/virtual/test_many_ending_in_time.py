@@ -11,20 +11,22 @@ import aiocapdist
 from aiocapdist import ClientClosed, ConnectionLost, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
-from ..support.fleets import asked, check_who_answered, fleet, opends, swept
+from ..support.gateway_group import count_by_gateway, gateway_group, simulators, sweep_outcomes
+from ..support.internals import begin_to_close, offer_one_more_token
+from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_while_all_are_away_calls_wait_for_the_first_to_come_back() -> None:
     async with (
-        fleet(*opends(), memory=True) as (clients, gateways),
+        gateway_group(*simulators(), memory=True) as (clients, gateways),
         anyio.create_task_group() as group,
     ):
         one, other = gateways.values()
-        sweep = Call(group, swept, clients, codes(90))
+        sweep = Call(group, sweep_outcomes, clients, codes(90))
         await trio.sleep(0.01)
         await one.go_away()
         await other.go_away()
@@ -43,16 +45,16 @@ async def test_while_all_are_away_calls_wait_for_the_first_to_come_back() -> Non
         outcomes = await sweep.value()
         assert sorted(outcome.code for outcome in outcomes) == codes(90)
         assert all(outcome.value for outcome in outcomes)
-        check_who_answered(outcomes, gateways)
+        count_by_gateway(outcomes, gateways)
 
 
 async def test_without_reconnecting_the_last_loss_ends_all() -> None:
     async with (
-        fleet(*opends(), memory=True, reconnect=False) as (clients, gateways),
+        gateway_group(*simulators(), memory=True, reconnect=False) as (clients, gateways),
         anyio.create_task_group() as group,
     ):
         one, other = gateways
-        sweep = Call(group, swept, clients, codes(120))
+        sweep = Call(group, sweep_outcomes, clients, codes(120))
         await trio.sleep(1.0)
         gateways[one].disconnect_all()
         await until(lambda: clients.status[one].state == "closed")
@@ -74,27 +76,26 @@ async def test_without_reconnecting_the_last_loss_ends_all() -> None:
 
 async def test_a_token_that_comes_while_one_is_being_closed_goes_by_the_other() -> None:
     async with (
-        fleet(*opends(), memory=True, quota=[Quota(1), Quota(1)]) as (clients, gateways),
+        gateway_group(*simulators(), memory=True, quota=[Quota(1), Quota(1)]) as (
+            clients,
+            gateways,
+        ),
         anyio.create_task_group() as group,
     ):
         closing, stays = (clients.clients[name] for name in gateways)
-        await swept(clients, codes(2))
-        sweep = Call(group, swept, clients, codes(2, start=50))
+        await sweep_outcomes(clients, codes(2))
+        sweep = Call(group, sweep_outcomes, clients, codes(2, start=50))
         await until(lambda: clients.quota.waiting == 1)
-        closing._supervisor.stop()  # what aclose() does first
-        closing.quota._ledger.free += 1
-        closing.quota._ledger.cooling -= 1
-        closing.quota.pump()
-        closing.quota._ledger.free -= 1
-        closing.quota._ledger.cooling += 1
+        begin_to_close(closing)
+        offer_one_more_token(closing.quota)
         outcomes = await sweep.value()
         assert all(outcome.value for outcome in outcomes)
-        assert set(codes(2, start=50)) <= set(map(str, asked(gateways[list(gateways)[1]])))
+        assert set(codes(2, start=50)) <= set(map(str, asked_codes(gateways[list(gateways)[1]])))
         assert stays.status.state == "ready"
 
 
 async def test_the_last_end_is_what_calls_are_told() -> None:
-    async with fleet(*opends(), memory=True, reconnect=False) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True, reconnect=False) as (clients, gateways):
         one, _ = gateways
         gateways[one].disconnect_all()
         await trio.sleep(1.0)

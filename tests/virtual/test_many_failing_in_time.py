@@ -16,10 +16,11 @@ from aiocapdist import (
 )
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..quota.stubs import tokens
-from ..support.fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
+from ..support.gateway_group import count_by_gateway, gateway_group, simulators, sweep_outcomes
+from ..support.internals import leftovers_in_group, tokens
+from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("after", [0, 1, 20, 31, 59, 60, 61, 90, 119])
 @pytest.mark.parametrize("which", [0, 1])
 async def test_one_killed_in_the_middle_all_are_answered(after: int, which: int) -> None:
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         killed, stays = list(gateways)[which], list(gateways)[1 - which]
         outcomes: list[Outcome] = []
         sweep = clients.capital_distributions(codes(120))
@@ -39,42 +40,47 @@ async def test_one_killed_in_the_middle_all_are_answered(after: int, which: int)
                 await gateways[killed].go_away()
         assert sorted(outcome.code for outcome in outcomes) == codes(120)
         assert all(outcome.value is not None for outcome in outcomes)
-        check_who_answered(outcomes, gateways)
+        count_by_gateway(outcomes, gateways)
         assert max(opend.largest_window for opend in gateways.values()) <= 30
         assert clients.status[stays].state == "ready"
         # What was under way there goes first at the other: nothing comes later than its turn.
-        lost = set(map(str, asked(gateways[killed]))) & set(map(str, asked(gateways[stays])))
+        lost = set(map(str, asked_codes(gateways[killed]))) & set(
+            map(str, asked_codes(gateways[stays]))
+        )
         assert lost == {o.code for o in outcomes if o.gateway == stays} & lost
         await trio.sleep(40.0)
         assert clients.quota.available == 30
-        assert left_in_group(clients) == {}
+        assert leftovers_in_group(clients) == {}
 
 
 @pytest.mark.parametrize("at", [0.0, 0.01, 0.025, 0.049, 0.051, 15.0, 30.07, 30.11])
 async def test_killed_with_requests_under_way_it_hands_them_to_the_other(at: float) -> None:
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         one, other = gateways.values()
         async with anyio.create_task_group() as group:
-            call = Call(group, swept, clients, codes(120))
+            call = Call(group, sweep_outcomes, clients, codes(120))
             await trio.sleep(at)
             await one.go_away()
             outcomes = await call.value()
         assert sorted(outcome.code for outcome in outcomes) == codes(120)
         assert all(outcome.value is not None for outcome in outcomes)
-        check_who_answered(outcomes, gateways)
+        count_by_gateway(outcomes, gateways)
         assert max(one.largest_window, other.largest_window) <= 30
-        assert left_in_group(clients) == {}
+        assert leftovers_in_group(clients) == {}
 
 
 async def test_what_was_lost_goes_again_at_the_head_and_in_order() -> None:
-    async with fleet(*opends(), memory=True, quota=[Quota(3), Quota(3)]) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True, quota=[Quota(3), Quota(3)]) as (
+        clients,
+        gateways,
+    ):
         one, other = gateways.values()
         async with anyio.create_task_group() as group:
-            call = Call(group, swept, clients, codes(12))
+            call = Call(group, sweep_outcomes, clients, codes(12))
             await trio.sleep(0.01)
             await one.go_away()
             await call.end()
-        went = list(map(str, asked(other)))  # those that go together come in any order
+        went = list(map(str, asked_codes(other)))  # those that go together come in any order
         batches = [sorted(went[n : n + 3]) for n in range(0, 12, 3)]
         assert batches == [codes(3, start=first) for first in (4, 1, 7, 10)]
 
@@ -82,13 +88,13 @@ async def test_what_was_lost_goes_again_at_the_head_and_in_order() -> None:
 async def test_a_call_without_reply_goes_to_the_other_gateway() -> None:
     """The one that hangs has tokens left, and is not asked the same again."""
     hangs = Simulator(faults=Faults({Fault.DROP: 1.0}))
-    async with fleet(hangs, *opends(1), memory=True) as (clients, gateways):
+    async with gateway_group(hangs, *simulators(1), memory=True) as (clients, gateways):
         hanging, good = gateways
         began = now()
         assert (await clients.capital_distribution("HK.00001")).code == "HK.00001"
         assert now() - began == pytest.approx(10.0 + 0.05)
-        assert asked(gateways[hanging]) == asked(gateways[good]) == ["HK.00001"]
-        outcomes = await swept(clients, codes(60, start=2))
+        assert asked_codes(gateways[hanging]) == asked_codes(gateways[good]) == ["HK.00001"]
+        outcomes = await sweep_outcomes(clients, codes(60, start=2))
         assert {outcome.gateway for outcome in outcomes} == {good}
         assert all(outcome.value for outcome in outcomes)
 
@@ -96,7 +102,7 @@ async def test_a_call_without_reply_goes_to_the_other_gateway() -> None:
 async def test_a_late_reply_settles_the_token_of_the_gateway_that_was_asked() -> None:
     slow = Simulator(faults=Faults(script=[Fault.DELAY], delay=(15.0, 15.0)))
     quotas = [Quota(2, 60.0), Quota(2, 60.0)]
-    async with fleet(slow, *opends(1), memory=True, quota=quotas) as (clients, _):
+    async with gateway_group(slow, *simulators(1), memory=True, quota=quotas) as (clients, _):
         await clients.capital_distribution("HK.00001")  # after 10 s, by the other
         assert [tokens(quota) for quota in quotas] == [(1, 1, 0), (1, 0, 1)]
         await trio.sleep(6.0)
@@ -108,7 +114,7 @@ async def test_a_late_reply_settles_the_token_of_the_gateway_that_was_asked() ->
 async def test_a_forgotten_call_that_is_lost_costs_the_quota_it_was_sent_under() -> None:
     slow = Simulator(faults=Faults(script=[Fault.DELAY], delay=(15.0, 15.0)))
     quotas = [Quota(2, 60.0), Quota(2, 60.0)]
-    async with fleet(slow, *opends(1), memory=True, quota=quotas) as (clients, _):
+    async with gateway_group(slow, *simulators(1), memory=True, quota=quotas) as (clients, _):
         await clients.capital_distribution("HK.00001")
         assert tokens(quotas[0]) == (1, 1, 0)
         slow.disconnect_all()
@@ -118,49 +124,49 @@ async def test_a_forgotten_call_that_is_lost_costs_the_quota_it_was_sent_under()
 
 async def test_where_its_servers_fail_the_other_is_asked_and_a_no_is_final() -> None:
     fails = Simulator(faults=Faults({Fault.GATEWAY_ERROR: 1.0}))
-    async with fleet(fails, *opends(1), memory=True) as (clients, gateways):
+    async with gateway_group(fails, *simulators(1), memory=True) as (clients, gateways):
         failing, good = gateways
-        outcomes = await swept(clients, [*codes(60), "HK.99999"])
+        outcomes = await sweep_outcomes(clients, [*codes(60), "HK.99999"])
         by_code = {outcome.code: outcome for outcome in outcomes}
         assert isinstance(by_code.pop("HK.99999").error, UnknownSecurity)
         assert {outcome.gateway for outcome in by_code.values()} == {good}
         assert all(outcome.value for outcome in by_code.values())
-        assert max(asked(gateways[failing]).count(code) for code in codes(60)) == 1
-        assert asked(gateways[good]).count("HK.99999") <= 1
+        assert max(asked_codes(gateways[failing]).count(code) for code in codes(60)) == 1
+        assert asked_codes(gateways[good]).count("HK.99999") <= 1
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
 async def test_attempts_count_over_all_gateways(attempts: int) -> None:
     both = [Simulator(faults=Faults({Fault.GATEWAY_ERROR: 1.0})) for _ in range(2)]
-    async with fleet(*both, memory=True, attempts=[1, attempts]) as (clients, gateways):
+    async with gateway_group(*both, memory=True, attempts=[1, attempts]) as (clients, gateways):
         with pytest.raises(BackendError):
             await clients.capital_distribution("HK.00001")
-        counts = sorted(len(asked(opend)) for opend in gateways.values())
+        counts = sorted(len(asked_codes(opend)) for opend in gateways.values())
         assert counts == [attempts // 2, (attempts + 1) // 2], "each time at another"
 
 
 async def test_the_only_one_that_is_there_is_asked_again() -> None:
     flaky = Simulator(faults=Faults(script=[Fault.GATEWAY_ERROR, Fault.DROP]))
-    async with fleet(flaky, *opends(1), memory=True) as (clients, gateways):
+    async with gateway_group(flaky, *simulators(1), memory=True) as (clients, gateways):
         _, other = gateways
         await gateways[other].go_away()
         await until(lambda: clients.status[other].state == "reconnecting")
         assert (await clients.capital_distribution("HK.00001")).code == "HK.00001"
-        assert len(asked(flaky)) == 3
+        assert len(asked_codes(flaky)) == 3
 
 
 async def test_an_error_of_the_last_attempt_names_who_was_asked() -> None:
     both = [Simulator(faults=Faults({Fault.DROP: 1.0})) for _ in range(2)]
-    async with fleet(*both, memory=True, attempts=1) as (clients, gateways):
-        outcomes = await swept(clients, codes(40))
+    async with gateway_group(*both, memory=True, attempts=1) as (clients, gateways):
+        outcomes = await sweep_outcomes(clients, codes(40))
         assert all(isinstance(outcome.error, RequestTimeout) for outcome in outcomes)
         for outcome in outcomes:
             assert outcome.gateway is not None
-            assert outcome.code in asked(gateways[outcome.gateway])
+            assert outcome.code in asked_codes(gateways[outcome.gateway])
 
 
 async def test_a_refusal_for_frequency_sends_a_call_where_a_token_is() -> None:
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         spent, free = gateways
         async with anyio.create_task_group() as group:
             async with aiocapdist.connect(gateways[spent].memory) as neighbour:
@@ -170,7 +176,7 @@ async def test_a_refusal_for_frequency_sends_a_call_where_a_token_is() -> None:
                 group.start_soon(clients.capital_distribution, code)
         assert now() - began < 1.0
         assert clients.quota.rejections == 10
-        assert set(codes(20)) <= set(map(str, asked(gateways[free])))
+        assert set(codes(20)) <= set(map(str, asked_codes(gateways[free])))
 
 
 @pytest.mark.parametrize("how", ["lost", "refused"])
@@ -178,9 +184,12 @@ async def test_what_was_lost_or_refused_may_go_the_same_way_again(how: str) -> N
     """The other gateway has no token for half a minute; this one may be asked much sooner."""
     faults = Faults(script=[Fault.REFUSE] if how == "refused" else [Fault.CLOSE])
     one, other = Simulator(faults=faults, latency=0.05), Simulator(latency=0.05)
-    async with fleet(one, other, memory=True, quota=[Quota(5), Quota(1)]) as (clients, gateways):
+    async with gateway_group(one, other, memory=True, quota=[Quota(5), Quota(1)]) as (
+        clients,
+        gateways,
+    ):
         await clients.clients[list(gateways)[1]].capital_distribution("HK.00001")
         began = now()
         assert (await clients.capital_distribution("HK.00700")).code == "HK.00700"
         assert now() - began < 5.0
-        assert len(asked(one)) == 2
+        assert len(asked_codes(one)) == 2

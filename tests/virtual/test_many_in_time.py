@@ -10,50 +10,58 @@ import trio
 
 from aiocapdist import Outcome, Quota, QuotaWaitTooLong
 
-from ..support.fleets import asked, check_who_answered, fleet, left_in_group, opends, swept
+from ..support.gateway_group import count_by_gateway, gateway_group, simulators, sweep_outcomes
+from ..support.internals import leftovers_in_group
+from ..support.transports import asked_codes
 from ..support.waiting import Call, until
-from .noting import codes, now
+from .event_log import codes, now
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_two_accounts_take_half_the_windows_of_one() -> None:
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         began = now()
-        outcomes = await swept(clients, codes(120))
+        outcomes = await sweep_outcomes(clients, codes(120))
         assert now() - began == pytest.approx(30.05 + 2 * 0.05)
         assert {outcome.code for outcome in outcomes} == set(codes(120))
         assert len(outcomes) == 120
-        shares = check_who_answered(outcomes, gateways)
+        shares = count_by_gateway(outcomes, gateways)
         assert sorted(shares.values()) == [60, 60]
         for opend in gateways.values():
             assert opend.largest_window == 30
-            assert len(asked(opend)) == 60
+            assert len(asked_codes(opend)) == 60
         assert clients.quota.rejections == 0
 
 
 async def test_a_sweep_follows_who_has_tokens() -> None:
     """An account of five a period, and one of thirty: nobody waits for the smaller one."""
-    async with fleet(*opends(), memory=True, quota=[Quota(5), Quota(30)]) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True, quota=[Quota(5), Quota(30)]) as (
+        clients,
+        gateways,
+    ):
         began = now()
-        outcomes = await swept(clients, codes(105))
+        outcomes = await sweep_outcomes(clients, codes(105))
         assert now() - began == pytest.approx(2 * (30.05 + 0.05) + 0.05)
-        assert [*check_who_answered(outcomes, gateways).values()] in ([15, 90], [90, 15])
+        assert [*count_by_gateway(outcomes, gateways).values()] in ([15, 90], [90, 15])
 
 
 async def test_a_shared_quota_is_one_for_both() -> None:
     quota = Quota()
-    async with fleet(*opends(quota=None), memory=True, quota=quota) as (clients, gateways):
+    async with gateway_group(*simulators(quota=None), memory=True, quota=quota) as (
+        clients,
+        gateways,
+    ):
         began = now()
         async with anyio.create_task_group() as group:
-            call = Call(group, swept, clients, codes(60))
+            call = Call(group, sweep_outcomes, clients, codes(60))
             for code in codes(60, start=5000):
                 group.start_soon(clients.capital_distribution, code)
             await until(lambda: clients.quota.waiting)
             assert clients.quota.waiting == quota.waiting, "in its line once, not twice"
             assert clients.quota.available == 0
         assert now() - began == pytest.approx(3 * (30.05 + 0.05) + 0.05)
-        check_who_answered(await call.value(), gateways)
+        count_by_gateway(await call.value(), gateways)
         times = sorted(
             request.time
             for opend in gateways.values()
@@ -63,48 +71,50 @@ async def test_a_shared_quota_is_one_for_both() -> None:
         assert len(times) == 120
         assert all(later - first > 30.0 for first, later in zip(times, times[30:], strict=False))
         # Of those that can go at one time, the less busy gateway takes each.
-        assert {len(asked(opend)) for opend in gateways.values()} == {60}
+        assert {len(asked_codes(opend)) for opend in gateways.values()} == {60}
         await trio.sleep(31.0)
         assert quota.available == clients.quota.available == 30
 
 
 async def test_single_calls_go_to_the_less_busy_one() -> None:
     async with (
-        fleet(*opends(), memory=True) as (clients, gateways),
+        gateway_group(*simulators(), memory=True) as (clients, gateways),
         anyio.create_task_group() as group,
     ):
         for code in codes(10):
             group.start_soon(clients.capital_distribution, code)
         await trio.sleep(0.1)
-        assert [len(asked(opend)) for opend in gateways.values()] == [5, 5]
+        assert [len(asked_codes(opend)) for opend in gateways.values()] == [5, 5]
         for code in codes(4, start=50):
             await clients.capital_distribution(code)
-        assert [len(asked(opend)) for opend in gateways.values()] == [7, 7]
+        assert [len(asked_codes(opend)) for opend in gateways.values()] == [7, 7]
 
 
 async def test_a_single_call_goes_where_a_token_is_first() -> None:
-    async with fleet(*opends(), memory=True, quota=[Quota(1, 50.0), Quota(1, 20.0)]) as (
+    async with gateway_group(
+        *simulators(), memory=True, quota=[Quota(1, 50.0), Quota(1, 20.0)]
+    ) as (
         clients,
         gateways,
     ):
         slow, quick = gateways
-        await swept(clients, codes(2))
+        await sweep_outcomes(clients, codes(2))
         began = now()
         assert clients.quota.eta() == pytest.approx(20.05)
         await clients.capital_distribution("HK.00700")
         assert now() - began == pytest.approx(20.05 + 0.05)
         assert clients.answered_by("HK.00700") == quick
-        assert "HK.00700" not in asked(gateways[slow])
+        assert "HK.00700" not in asked_codes(gateways[slow])
         assert clients.answered_by("HK.00005") is None
 
 
 async def test_eta_counts_the_tokens_of_all() -> None:
     quotas = [Quota(2, 30.0), Quota(3, 60.0)]
-    async with fleet(*opends(), memory=True, quota=quotas) as (clients, _):
+    async with gateway_group(*simulators(), memory=True, quota=quotas) as (clients, _):
         quota = clients.quota
         assert quota.available == 5
         assert [quota.eta(n) for n in (1, 5)] == [0.0, 0.0]
-        await swept(clients, codes(5))
+        await sweep_outcomes(clients, codes(5))
         told = [quota.eta(n) for n in (1, 2, 3, 4, 5, 6, 7)]
         assert told == pytest.approx([30.05, 30.05, 60.05, 60.05, 60.05, 60.1, 60.1], abs=0.06)
         with pytest.raises(ValueError, match="at least 1, not 0"):
@@ -115,10 +125,10 @@ async def test_eta_counts_the_tokens_of_all() -> None:
 @pytest.mark.parametrize("ahead", [0, 1, 4, 25])
 async def test_max_wait_regards_the_tokens_of_all(ahead: int) -> None:
     async with (
-        fleet(*opends(), memory=True, quota=[Quota(2), Quota(2)]) as (clients, _),
+        gateway_group(*simulators(), memory=True, quota=[Quota(2), Quota(2)]) as (clients, _),
         anyio.create_task_group() as group,
     ):
-        await swept(clients, codes(4))
+        await sweep_outcomes(clients, codes(4))
         for code in codes(ahead, start=100):
             group.start_soon(clients.capital_distribution, code)
         await until(lambda: clients.quota.waiting == ahead)
@@ -139,19 +149,19 @@ async def test_a_generator_is_drawn_as_tokens_come() -> None:
             drawn.append(code)
             yield code
 
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         outcomes: list[Outcome] = []
         async for outcome in clients.capital_distributions(wanted()):
             outcomes.append(outcome)
             if len(outcomes) == 60:
                 assert len(drawn) == 61, "as many as there are tokens, and one held out"
         assert sorted(outcome.code for outcome in outcomes) == codes(100)
-        check_who_answered(outcomes, gateways)
+        count_by_gateway(outcomes, gateways)
 
 
 async def test_a_generator_that_begins_another_sweep_is_drawn_on() -> None:
     """Inside the drawing for one quota's token, another quota grants its own."""
-    async with fleet(*opends(), memory=True) as (clients, _):
+    async with gateway_group(*simulators(), memory=True) as (clients, _):
         begun: list[object] = []
 
         def wanted() -> Iterator[str]:
@@ -165,22 +175,22 @@ async def test_a_generator_that_begins_another_sweep_is_drawn_on() -> None:
 
 
 async def test_leaving_a_sweep_spends_no_further_token_anywhere() -> None:
-    async with fleet(*opends(), memory=True) as (clients, gateways):
+    async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         async for _ in clients.capital_distributions(codes(300)):
             break
         await trio.sleep(1000.0)
-        assert sum(len(asked(opend)) for opend in gateways.values()) == 60
+        assert sum(len(asked_codes(opend)) for opend in gateways.values()) == 60
         assert clients.quota.available == 60
-        assert left_in_group(clients) == {}
+        assert leftovers_in_group(clients) == {}
 
 
 async def test_a_reserve_is_left_to_single_calls() -> None:
     quotas = [Quota(30, reserve=5), Quota(30, reserve=5)]
     async with (
-        fleet(*opends(), memory=True, quota=quotas) as (clients, _),
+        gateway_group(*simulators(), memory=True, quota=quotas) as (clients, _),
         anyio.create_task_group() as group,
     ):
-        sweep = Call(group, swept, clients, codes(100))
+        sweep = Call(group, sweep_outcomes, clients, codes(100))
         await trio.sleep(1.0)
         assert clients.quota.available == 10
         with anyio.fail_after(0.1):

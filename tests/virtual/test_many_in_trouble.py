@@ -12,9 +12,10 @@ import trio
 from aiocapdist import Quota
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..support.fleets import fleet, left_in_group, swept
+from ..support.gateway_group import gateway_group, sweep_outcomes
+from ..support.internals import leftovers_in_group, tokens
 from ..support.waiting import Call
-from .noting import codes
+from .event_log import codes
 
 pytestmark = pytest.mark.anyio
 TROUBLE = (
@@ -48,11 +49,13 @@ async def test_all_is_answered_once_and_no_window_is_over(seed: int, shared: boo
     ]
     quotas = [Quota(20)] * 3 if shared else [Quota(limit) for limit in (5, 10, 20)]
     async with (
-        fleet(*opends, memory=True, quota=quotas, attempts=99) as (clients, _),
+        gateway_group(*opends, memory=True, quota=quotas, attempts=99) as (clients, _),
         anyio.create_task_group() as group,
     ):
         trouble = Call(group, come_and_go, opends, chance)
-        sweeps = [Call(group, swept, clients, codes(200, start=1 + 200 * n)) for n in range(2)]
+        sweeps = [
+            Call(group, sweep_outcomes, clients, codes(200, start=1 + 200 * n)) for n in range(2)
+        ]
         singles = []
         for code in codes(60, start=5000):
             await trio.sleep(chance.uniform(0.0, 5.0))
@@ -74,9 +77,9 @@ async def test_all_is_answered_once_and_no_window_is_over(seed: int, shared: boo
             await opend.come_back()
         await trio.sleep(200.0)  # a late reply may be expected for 60 s, and cools for 31
         assert [status.state for status in clients.status.values()] == ["ready"] * 3
-        assert left_in_group(clients) == {}
+        assert leftovers_in_group(clients) == {}
         for quota in quotas:
-            assert quota._ledger.free == quota.limit
+            assert tokens(quota).free == quota.limit
         if shared:
             times = sorted(r.time for opend in opends for r in opend.requests if r.proto_id == 3212)
             assert all(b - a > 30.0 for a, b in zip(times, times[20:], strict=False))

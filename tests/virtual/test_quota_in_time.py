@@ -10,7 +10,8 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong
 from aiocapdist.simulator import Simulator
 
-from ..support.worlds import turns
+from ..support.internals import next_token_at
+from ..support.waiting import checkpoints
 
 pytestmark = pytest.mark.anyio
 
@@ -94,8 +95,7 @@ async def test_a_single_call_waits_for_one_token_not_for_the_sweep() -> None:
     ):
         group.start_soon(sweep, client, codes(600))
         await trio.sleep(95.0)
-        next_token = client.quota._ledger.next_back
-        assert next_token is not None
+        next_token = next_token_at(client.quota)
         await client.capital_distribution("US.AAPL")
         sent = next(r for r in opend.requests if r.code == "US.AAPL")
         assert sent.time <= next_token + 0.9
@@ -127,7 +127,7 @@ async def test_leaving_a_sweep_early_spends_no_further_token() -> None:
             break
         spent = sum(r.proto_id == 3212 for r in opend.requests)
         assert spent == 30
-        await turns(3)
+        await checkpoints(3)
         assert client.quota.waiting == 0
         await trio.sleep(1000.0)
         assert sum(r.proto_id == 3212 for r in opend.requests) == spent
@@ -144,7 +144,9 @@ async def test_a_wait_longer_than_max_wait_ends_when_the_line_stands_still() -> 
         with anyio.fail_after(5.1), pytest.raises(QuotaWaitTooLong) as error:
             await client.capital_distribution("HK.00700", max_wait=5.0)
         assert error.value.eta == float("inf")
-        assert str(error.value).startswith("this call waits for the connection to OpenD, but max")
+        assert str(error.value).startswith(
+            "this call waits for the connection to OpenD, but max_wait"
+        )
         assert client.quota.waiting == 0
 
 

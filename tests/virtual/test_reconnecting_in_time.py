@@ -14,7 +14,7 @@ from aiocapdist._transports.memory import MemoryListener, MemoryStream
 from aiocapdist.events import Event
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Peer, Server, refusal, welcome
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, init_reply
 
 pytestmark = pytest.mark.anyio
 Told = list[tuple[float, Event]]
@@ -73,14 +73,14 @@ async def stand(peer: Peer, seconds: float) -> None:
     """Answer keep-alives for so long, then hang up."""
     with anyio.move_on_after(seconds):
         while True:
-            await peer.reply(await peer.next(), refusal(0))
+            await peer.reply(await peer.next(), error_reply(0))
     await peer.hang_up()
 
 
 async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seconds() -> None:
     told: Told = []
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect() as client,
         anyio.create_task_group() as group,
     ):
@@ -104,7 +104,7 @@ async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seco
 async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_told() -> None:
     told: Told = []
     async with (
-        Server(MemoryListener(), greet=False) as server,
+        ScriptedServer(MemoryListener(), handshake=False) as server,
         anyio.create_task_group() as group,
     ):
         group.start_soon(greet_the_first_and_the_fourth, server)
@@ -116,11 +116,11 @@ async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_t
     assert kinds[:6] == [Connected, Disconnected, *[Reconnecting] * 3, Connected]
 
 
-async def greet_the_first_and_the_fourth(server: Server) -> None:
+async def greet_the_first_and_the_fourth(server: ScriptedServer) -> None:
     for number in range(1, 5):
         peer = await server.accept()
         greeting = await peer.next()
         if number in {1, 4}:
-            await peer.reply(greeting, welcome(number))
+            await peer.reply(greeting, init_reply(number))
             await trio.sleep(1.0)
         await peer.hang_up()

@@ -11,7 +11,7 @@ import aiocapdist
 from aiocapdist import Unthrottled
 from aiocapdist.simulator import Simulator
 
-from .noting import Told, codes, noting, now, throttled
+from .event_log import EventLog, codes, events_logged, now, throttled
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +37,8 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
         aiocapdist.connect(opend.memory) as client,
-        noting(client) as told,
-        noting(neighbour) as neighbour_told,
+        events_logged(client) as told,
+        events_logged(neighbour) as neighbour_told,
     ):
         await neighbour.capital_distributions(codes(30)).collect()
         await trio.sleep(ago)
@@ -49,9 +49,9 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         assert refused == expected_refused
         assert client.quota.rejections == len(refused)
         # Each next try ends the waiting, and begins it anew where it is refused too.
-        expected: Told = []
+        expected: EventLog = []
         for at, again in pairwise([*refused, answered]):
-            expected.append((at, throttled(again - at, refused=True)))
+            expected.append((at, throttled(again - at, rejected=True)))
             expected.append((again, Unthrottled()))
         assert told == expected
         assert neighbour_told == [], "its quota is another"
@@ -62,7 +62,7 @@ async def test_refusals_that_come_together_are_told_once() -> None:
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
         aiocapdist.connect(opend.memory) as client,
-        noting(client) as told,
+        events_logged(client) as told,
     ):
         await neighbour.capital_distributions(codes(20, start=5000)).collect()
         began = now()
@@ -72,6 +72,6 @@ async def test_refusals_that_come_together_are_told_once() -> None:
         gone = round(began + 30.05, 6)
         assert min(at for at in sent_at(opend) if at > began) == gone
         assert told == [
-            (began, throttled(30.05, 20, refused=True)),
+            (began, throttled(30.05, 20, rejected=True)),
             (max(sent_at(opend)), Unthrottled()),
         ]

@@ -14,9 +14,9 @@ from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._rate_window import RateWindow
 
-from ..quota.stubs import tokens
-from ..support.misbehaving import Server, figures, refusal
-from ..support.own_call import PROTO_ID, Response, double, question
+from ..support.custom_call import PROTO_ID, Response, double, request_message
+from ..support.internals import tokens
+from ..support.scripted_server import ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ class Counting:
         now = trio.current_time()
         if not self._window.accept(now):
             self.refused.append(now)
-            return refusal(-1, "接口频率太高")
+            return error_reply(-1, "接口频率太高")
         self.answered.append(now)
         return double(body)
 
@@ -54,7 +54,7 @@ async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> Non
     ):
         began = trio.current_time()
         calls = [
-            Call(group, client.request, PROTO_ID, question(n), Response, quota=quota)
+            Call(group, client.request, PROTO_ID, request_message(n), Response, quota=quota)
             for n in range(5)
         ]
         await trio.testing.wait_all_tasks_blocked()
@@ -78,7 +78,7 @@ async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
         anyio.create_task_group() as group,
     ):
         calls = [
-            Call(group, client.request, PROTO_ID, question(n), Response, quota=quota)
+            Call(group, client.request, PROTO_ID, request_message(n), Response, quota=quota)
             for n in range(4)
         ]
         await trio.testing.wait_all_tasks_blocked()
@@ -100,13 +100,13 @@ async def test_the_same_quota_serves_two_clients_and_outlives_the_one_that_kept_
     ):
         began = trio.current_time()
         async with aiocapdist.connect(opend.memory) as goes:
-            await goes.request(PROTO_ID, question(1), Response, quota=quota)
-            late = Call(group, stays.request, PROTO_ID, question(2), Response, quota=quota)
+            await goes.request(PROTO_ID, request_message(1), Response, quota=quota)
+            late = Call(group, stays.request, PROTO_ID, request_message(2), Response, quota=quota)
             await trio.sleep(3.0)
             assert (quota.waiting, quota.available) == (1, 0)
         assert await answers([late]) == [4]
         assert trio.current_time() - began == pytest.approx(10.05)
-        await stays.request(PROTO_ID, question(3), Response, quota=quota)
+        await stays.request(PROTO_ID, request_message(3), Response, quota=quota)
         assert trio.current_time() - began == pytest.approx(20.1)
         assert not counting.refused
 
@@ -116,7 +116,7 @@ async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
     async with Simulator(answers={PROTO_ID: counting}) as opend:
         for _ in range(3):
             async with aiocapdist.connect(opend.memory) as client:
-                await client.request(PROTO_ID, question(), Response, quota=quota)
+                await client.request(PROTO_ID, request_message(), Response, quota=quota)
             await trio.sleep(6.0)
         assert not counting.refused
 
@@ -124,14 +124,14 @@ async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
 async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None:
     quota = Quota(5, 100.0)
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=4.0) as client,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
-        ask = (client.request, PROTO_ID, question(), Response)
+        ask = (client.request, PROTO_ID, request_message(), Response)
         with pytest.raises(RequestTimeout) as late:
-            await client.request(PROTO_ID, question(), Response, quota=quota)
+            await client.request(PROTO_ID, request_message(), Response, quota=quota)
         assert (late.value.proto_id, late.value.code) == (PROTO_ID, None)
         assert tokens(quota) == (4, 1, 0), "OpenD may still count it"
         lost = Call(group, *ask, quota=quota)
@@ -152,15 +152,15 @@ async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None
     message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
     text = "Get Capital Distribution is too frequent, request failed"
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
         began = trio.current_time()
         call = Call(group, client.request, 3212, message, capital_distribution_pb2.Response)
-        await peer.reply(await peer.next(), refusal(-1, text))
-        await peer.reply(await peer.next(), figures(5.0))
+        await peer.reply(await peer.next(), error_reply(-1, text))
+        await peer.reply(await peer.next(), figures_reply(5.0))
         assert (await call.value()).s2c.capitalInBig == 5.0
         # It went again after the pause that a refusal asks for, with the other token.
         assert trio.current_time() - began == pytest.approx(1.0)

@@ -10,8 +10,8 @@ from aiocapdist import Client, ConnectionLost, Quota, RequestTimeout
 from aiocapdist._protocol.frames import Frame
 from aiocapdist._transports.memory import MemoryListener
 
-from ..quota.stubs import tokens
-from ..support.misbehaving import Peer, Server, figures, refusal
+from ..support.internals import next_token_at, recent_answer, tokens
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -27,12 +27,12 @@ async def stay_alive(peer: Peer) -> None:
     while True:
         frame = await peer.next()
         if frame.proto_id == 1004:
-            await peer.reply(frame, refusal(0))
+            await peer.reply(frame, error_reply(0))
 
 
 async def test_each_attempt_has_the_whole_timeout_and_a_token() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=7.0, attempts=3) as client,
         anyio.create_task_group() as group,
     ):
@@ -48,7 +48,7 @@ async def test_each_attempt_has_the_whole_timeout_and_a_token() -> None:
 
 async def test_a_call_that_no_quota_counts_times_out_as_well() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=4.0, attempts=2) as client,
         anyio.create_task_group() as group,
     ):
@@ -64,13 +64,13 @@ async def test_a_call_that_no_quota_counts_times_out_as_well() -> None:
 
 async def test_a_request_timeout_counts_from_its_sending_not_from_its_asking() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=1.5, attempts=1, quota=Quota(1, 30.0)) as client,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
         first = Call(group, client.capital_distribution, "HK.00001")
-        await peer.reply(await peer.next(), figures())
+        await peer.reply(await peer.next(), figures_reply())
         await first.end()
         group.start_soon(stay_alive, peer)
         began = trio.current_time()
@@ -82,7 +82,7 @@ async def test_a_request_timeout_counts_from_its_sending_not_from_its_asking() -
 
 async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period_later() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -92,10 +92,10 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
         assert isinstance(await call.error(), RequestTimeout)
         assert held_and_cooling(client) == (1, 0)
         await trio.sleep(2.0)
-        await peer.reply(late, figures())
+        await peer.reply(late, figures_reply())
         await trio.sleep(0.001)
         assert held_and_cooling(client) == (0, 1)
-        assert client._single_flight.cached("HK.00700", 1000.0) is None
+        assert recent_answer(client, "HK.00700", 1000.0) is None
         group.start_soon(stay_alive, peer)
         await trio.sleep(30.04)
         assert client.quota.available == 29
@@ -107,7 +107,7 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
 async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(how: str) -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -134,7 +134,7 @@ async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(h
 @pytest.mark.parametrize("forgotten", [False, True], ids=["waited for", "forgotten"])
 async def test_a_loss_lets_tokens_cool_a_second_longer(forgotten: bool) -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -150,14 +150,14 @@ async def test_a_loss_lets_tokens_cool_a_second_longer(forgotten: bool) -> None:
         await call.end()
         await trio.sleep(0.001)
         assert held_and_cooling(client) == (0, 1)
-        assert client.quota._ledger.next_back == pytest.approx(lost_at + 31.05)
+        assert next_token_at(client.quota) == pytest.approx(lost_at + 31.05)
         group.cancel_scope.cancel()
 
 
 async def test_a_request_whose_bytes_never_left_times_out_without_spending_a_token() -> None:
     """The pipe holds one write and nobody reads: two are written, the third is not."""
     async with (
-        Server(MemoryListener(buffer=1)) as server,
+        ScriptedServer(MemoryListener(buffer=1)) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -176,7 +176,7 @@ async def test_a_request_whose_bytes_never_left_times_out_without_spending_a_tok
 
 async def test_a_keep_alive_goes_out_after_four_fifths_of_the_interval() -> None:
     async with (
-        Server(MemoryListener(), keep_alive_interval=20) as server,
+        ScriptedServer(MemoryListener(), keep_alive_interval=20) as server,
         server.connect(),
         anyio.create_task_group() as group,
     ):
@@ -186,7 +186,7 @@ async def test_a_keep_alive_goes_out_after_four_fifths_of_the_interval() -> None
         for _ in range(3):
             frame = await peer.next()
             frames.append((trio.current_time() - began, frame))
-            await peer.reply(frame, refusal(0))
+            await peer.reply(frame, error_reply(0))
         assert [at for at, _ in frames] == pytest.approx([16.0, 32.0, 48.0])
         assert {frame.proto_id for _, frame in frames} == {1004}
         group.cancel_scope.cancel()
@@ -194,7 +194,7 @@ async def test_a_keep_alive_goes_out_after_four_fifths_of_the_interval() -> None
 
 async def test_an_opend_that_falls_silent_is_given_up_after_3_3_intervals() -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(reconnect=False, request_timeout=100.0) as client,
         anyio.create_task_group() as group,
     ):

@@ -14,8 +14,8 @@ from aiocapdist._connection.stats import KEPT
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
-from ..support.misbehaving import Peer, Server, figures, refusal
-from ..support.own_call import PROTO_ID, Response, answer, question
+from ..support.custom_call import PROTO_ID, Response, reply_message, request_message
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.anyio
 async def ask(client: Client, peer: Peer, seconds: float) -> None:
     """One call whose reply takes so long."""
     async with anyio.create_task_group() as group:
-        call = Call(group, client.request, PROTO_ID, question(), Response)
+        call = Call(group, client.request, PROTO_ID, request_message(), Response)
         while (frame := await peer.next()).proto_id == 1004:
-            await peer.reply(frame, refusal(0))
+            await peer.reply(frame, error_reply(0))
         await trio.sleep(seconds)
-        await peer.reply(frame, answer(1))
+        await peer.reply(frame, reply_message(1))
         await call.value()
 
 
@@ -57,7 +57,7 @@ async def test_round_trips_are_told_as_they_were() -> None:
     """Of 101 in any order, the median is the 51st, and one in a hundred is longer than p99."""
     milliseconds = list(range(1, 102))
     random.Random(3).shuffle(milliseconds)
-    async with Server(MemoryListener()) as server, server.connect() as client:
+    async with ScriptedServer(MemoryListener()) as server, server.connect() as client:
         peer = await server.accept()
         assert client.status.round_trip is None
         for n in milliseconds:
@@ -83,7 +83,7 @@ async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> Non
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
 async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: str) -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
         anyio.create_task_group() as group,
     ):
@@ -98,8 +98,8 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: st
             else:
                 assert isinstance(await call.error(), RequestTimeout)
             assert client.status.late_replies == n - 1
-            await peer.reply(frame, figures())
-            await peer.reply(frame, figures())  # once more: that one nobody ever asked for
+            await peer.reply(frame, figures_reply())
+            await peer.reply(frame, figures_reply())  # once more: that one nobody ever asked for
             await ask(client, peer, 1.0)
             assert client.status.late_replies == n
         # It took longer than anyone waited: it is no round trip.
@@ -110,12 +110,12 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: st
 @pytest.mark.parametrize("how", ["never comes", "the connection is lost"])
 async def test_a_reply_that_never_comes_is_not_late(how: str) -> None:
     async with (
-        Server(MemoryListener()) as server,
+        ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0) as client,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
-        call = Call(group, client.request, PROTO_ID, question(), Response)
+        call = Call(group, client.request, PROTO_ID, request_message(), Response)
         await peer.next()
         assert isinstance(await call.error(), RequestTimeout)
         if how == "the connection is lost":

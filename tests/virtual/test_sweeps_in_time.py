@@ -13,6 +13,7 @@ import aiocapdist
 from aiocapdist import CapitalDistribution, Client, ClientClosed, Quota
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import callers, stored_answers
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +70,7 @@ async def test_what_a_left_sweep_asked_for_others_too_goes_again_as_theirs() -> 
         sweep = client.capital_distributions(["HK.00700", "HK.00001"])
         reader = aiter(sweep)
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: client._single_flight.pending["HK.00700"].waiters)
+        await until(lambda: callers(client, "HK.00700"))
         opend.disconnect_all()
         await until(lambda: client.status.state == "reconnecting")
         await reader.aclose()
@@ -88,7 +89,7 @@ async def test_what_is_in_flight_for_others_when_a_sweep_is_left_survives_a_loss
     ):
         reader = aiter(client.capital_distributions(["HK.00700"]))
         single = Call(group, client.capital_distribution, "HK.00700")
-        await until(lambda: client._single_flight.pending["HK.00700"].waiters)
+        await until(lambda: callers(client, "HK.00700"))
         await reader.aclose()
         opend.disconnect_all()
         with anyio.move_on_after(60.0):
@@ -184,7 +185,7 @@ async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPat
         assert asked(opend)[6:] == ["HK.2", "HK.3"]
         for n in range(100, 200):
             await client.capital_distribution(f"HK.{n}")
-            assert len(client._single_flight._cache) == 4
+            assert stored_answers(client) == 4
 
 
 async def test_an_iterators_repeat_is_free_while_its_outcome_is_remembered(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import anyio
 import pytest
 import trio
 
 import aiocapdist
 from aiocapdist import ConnectionLost, HandshakeError
+from aiocapdist._client.connect import Connecting
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist._transports.stream import StreamConnector, StreamTransport
 
-from ..support.misbehaving import refusal
-from ..support.misbehaving_websocket import WebSocketPeer, WebSocketServer
+from ..support.scripted_server import error_reply
+from ..support.scripted_websocket import ScriptedWebSocketServer, WebSocketPeer
 from ..support.waiting import Call
 
 pytestmark = pytest.mark.anyio
@@ -40,14 +43,14 @@ def seconds_since(began: float) -> float:
 async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
     pipe: MemoryListener,
 ) -> None:
-    async with WebSocketServer(pipe) as server, server_client(reconnect=False) as client:
+    async with ScriptedWebSocketServer(pipe) as server, server_client(reconnect=False) as client:
         peer = await server.accept()
         began = trio.current_time()
         for n in range(1, 6):
             asked = await peer.next()
             assert asked.proto_id == 1004
             assert seconds_since(began) == pytest.approx(8.0 * n)
-            await peer.reply(asked, refusal(0))
+            await peer.reply(asked, error_reply(0))
         assert client.status.state == "ready"
 
 
@@ -56,7 +59,7 @@ async def test_33_s_without_a_message_are_the_end_and_pings_are_no_messages(
 ) -> None:
     """OpenD must answer the keep-alives: the door before it may live on when it does not."""
     async with (
-        WebSocketServer(pipe) as server,
+        ScriptedWebSocketServer(pipe) as server,
         server_client(reconnect=False, request_timeout=100.0) as client,
         anyio.create_task_group() as group,
     ):
@@ -78,11 +81,11 @@ async def ping(peer: WebSocketPeer) -> None:
         await peer.flush()
 
 
-@pytest.mark.parametrize("greet", [None, "upgrade"])
+@pytest.mark.parametrize("handshake", [None, "upgrade"])
 async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
-    greet: str | None, pipe: MemoryListener
+    handshake: Literal["upgrade"] | None, pipe: MemoryListener
 ) -> None:
-    async with WebSocketServer(pipe, greet=greet):
+    async with ScriptedWebSocketServer(pipe, handshake=handshake):
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
@@ -101,7 +104,7 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
         return await opened(self)
 
     monkeypatch.setattr(StreamConnector, "open", slowly)
-    async with WebSocketServer(pipe, greet="upgrade"):
+    async with ScriptedWebSocketServer(pipe, handshake="upgrade"):
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
@@ -109,5 +112,5 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
         assert seconds_since(began) == pytest.approx(7.0)
 
 
-def server_client(**options: object) -> aiocapdist._client.connect.Connecting:
-    return aiocapdist.connect("ws://127.0.0.1", **options)  # type: ignore[arg-type]
+def server_client(**options: Any) -> Connecting:
+    return aiocapdist.connect("ws://127.0.0.1", **options)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests._protocol.peer import figures
-from tests.support.doors import rsa_pem
+from tests.support.transports import rsa_pem
 
 VECTORS = Path(__file__).parents[2] / "tests" / "_protocol" / "vectors"
 HEAD = 44

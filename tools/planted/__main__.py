@@ -1,8 +1,8 @@
-"""Plants the known bugs of other clients in copies of this one: each must be rejected.
+"""Plant known bugs in copies of the sources, one at a time: tests must reject each.
 
-``python -m tools.planted [NAME…]`` copies sources and tests into a temporary folder, applies
-one patch at a time and runs the tests named for it. Ends with 1 unless each patch makes them
-fail, and they pass without any.
+``python -m tools.planted [NAME…]`` copies sources and tests into a temporary folder, makes one
+bug's edits at a time and runs the tests named for it. Exits with 1 unless they fail with each
+bug, and pass without any.
 """
 
 from __future__ import annotations
@@ -15,37 +15,44 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-PATIENCE = 300.0  # seconds; a test that hangs is told on long before
-KNOWN = "tests/promises/test_known_bugs.py"
+from .bugs import BUGS, OWN_BUGS, Bug
 
-# Which tests must reject each patch.
-REJECTED_BY = {
-    "reply-to-the-next-caller": (KNOWN, "tests/_protocol/test_session_forget.py"),
-    "shielded-wait": (KNOWN,),
-    "serial-guessed": ("tests/_protocol/test_session_replies.py",),
-    "buffer-kept": (KNOWN,),
-    "left-pending": ("tests/_connection/test_losing.py",),
-    "reader-starved": (KNOWN,),
-    "token-free-at-cancel": ("tests/_client/test_cancelling.py",),
-    "token-cools-from-sending": ("tests/virtual/test_quota_in_time.py",),
-}
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 300.0  # seconds; a test that hangs ends sooner
+ALL = BUGS | OWN_BUGS
+
+
+class NotPlanted(Exception):
+    """The sources have changed: an edit's text is not there, or not once."""
 
 
 def main() -> int:
-    chosen = sys.argv[1:] or list(REJECTED_BY)
+    chosen = sys.argv[1:] or list(ALL)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         _copy_to(copy)
-        good = _tell("without a patch", _run(copy, {t for n in chosen for t in REJECTED_BY[n]}), 0)
+        good = _report("no bug", _run(copy, {t for n in chosen for t in ALL[n].rejected_by}), 0)
         caught = 0
         for name in chosen:
-            apply(copy, name)
-            caught += _tell(name, _run(copy, set(REJECTED_BY[name])), 1)
-            apply(copy, name, "--reverse")
+            before = plant(copy, ALL[name])
+            caught += _report(name, _run(copy, set(ALL[name].rejected_by)), 1)
+            for path, text in before.items():
+                path.write_text(text, "utf-8")
     print(f"{caught} of {len(chosen)} caught")
     return 0 if good and caught == len(chosen) else 1
+
+
+def plant(root: Path, bug: Bug) -> dict[Path, str]:
+    """Make a bug's edits in this tree; return the changed files' earlier text."""
+    before: dict[Path, str] = {}
+    for edit in bug.edits:
+        path = root / edit.path
+        text = path.read_text("utf-8")
+        if text.count(edit.old) != 1:
+            raise NotPlanted(f"{edit.path} has this {text.count(edit.old)} times:\n{edit.old}")
+        before.setdefault(path, text)
+        path.write_text(text.replace(edit.old, edit.new), "utf-8")
+    return before
 
 
 def _copy_to(copy: Path) -> None:
@@ -55,18 +62,10 @@ def _copy_to(copy: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", copy)
 
 
-def apply(copy: Path, name: str, *options: str) -> None:
-    """Apply a patch to the sources in this folder. One that does not apply is an error."""
-    # Within a repository git would take the paths for the repository's, and change nothing.
-    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)}
-    command = ["git", "apply", *options, str(HERE / f"{name}.patch")]
-    subprocess.run(command, cwd=copy, env=environment, check=True)
-
-
 def _run(copy: Path, tests: set[str]) -> tuple[int, float, str]:
-    """Pytest's exit code, the seconds it took, and its last lines."""
+    """Return pytest's exit code, the seconds it took, and its last lines."""
     path = f"{copy / 'src'}{os.pathsep}{copy}"
-    # Without files of what was compiled: one second's edits are not told apart by their times.
+    # No compiled files: two edits within one second could not be told apart by their times.
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     options = ["-q", "-x", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=60"]
     begin = perf_counter()
@@ -76,21 +75,21 @@ def _run(copy: Path, tests: set[str]) -> tuple[int, float, str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     return done.returncode, perf_counter() - begin, done.stdout[-3000:]
 
 
-def _tell(name: str, outcome: tuple[int, float, str], wanted: int) -> bool:
-    code, seconds, told = outcome
-    failed = [line for line in told.splitlines() if line.startswith("FAILED")]
+def _report(name: str, outcome: tuple[int, float, str], wanted: int) -> bool:
+    code, seconds, output = outcome
+    failed = [line for line in output.splitlines() if line.startswith("FAILED")]
     by = failed[0].removeprefix("FAILED ").partition(" - ")[0] if failed else ""
-    # 1 is "tests failed"; any other code but 0 is a run that came about in no right way.
+    # 1 is "tests failed"; other codes than 0 and 1 mean that pytest could not run them.
     verdict = {0: "passed", 1: "rejected"}.get(code, f"ended with {code}")
     print(f"{name:26} {verdict:12} {seconds:5.1f} s  {by}", flush=True)
     if code != wanted:
-        print(told)
+        print(output)
     return code == wanted
 
 

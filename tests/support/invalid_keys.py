@@ -1,4 +1,4 @@
-"""Texts that are no RSA private key, or not one that OpenD could use, and what they are."""
+"""Files that hold no RSA private key, or none that OpenD can use, and what is said of each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from .doors import authority, rsa_key, rsa_pem
+from .transports import certificate_authority, rsa_key, rsa_pem
 
 PASSWORD = b"sentinel password"
 
 
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+def pkcs8_pem(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -33,7 +35,7 @@ def public(form: PublicFormat) -> bytes:
 
 @cache
 def small() -> bytes:
-    """A key of 512 bits. No library makes one any more, so this makes it of its primes."""
+    """Return a key of 512 bits, built from its primes: no library generates one any more."""
     p = 2**255 + 2**254 + 79
     q = p + 2**200
     while not _is_prime(p):
@@ -54,7 +56,7 @@ def _is_prime(n: int) -> bool:
 
 
 def certificate() -> bytes:
-    return authority().cert_pem.bytes()
+    return certificate_authority().cert_pem.bytes()
 
 
 NOT_PEM = "it is not in PEM form (no line '-----BEGIN RSA PRIVATE KEY-----')"
@@ -63,7 +65,7 @@ LOCKED = "it is locked with a password; OpenD uses keys without one"
 DAMAGED = "its PEM text is damaged, or of a kind that is not known"
 NOT_RSA = "it is a private key, but not an RSA key"
 
-WRONG = [
+INVALID_KEYS = [
     pytest.param(lambda: b"", NOT_PEM, id="nothing"),
     pytest.param(lambda: b"\x30\x82\x02\x5d" + bytes(range(256)) * 2, NOT_PEM, id="DER"),
     pytest.param(lambda: b"".join(rsa_pem().splitlines()[1:-1]), NOT_PEM, id="base64 alone"),
@@ -80,7 +82,7 @@ WRONG = [
         DAMAGED,
         id="OpenSSH's own form",
     ),
-    pytest.param(lambda: pem(ec.generate_private_key(ec.SECP256R1())), NOT_RSA, id="EC"),
-    pytest.param(lambda: pem(ed25519.Ed25519PrivateKey.generate()), NOT_RSA, id="Ed25519"),
+    pytest.param(lambda: pkcs8_pem(ec.generate_private_key(ec.SECP256R1())), NOT_RSA, id="EC"),
+    pytest.param(lambda: pkcs8_pem(ed25519.Ed25519PrivateKey.generate()), NOT_RSA, id="Ed25519"),
     pytest.param(small, "it has 512 bits, and 1024 are the least", id="512 bits"),
 ]

@@ -1,4 +1,4 @@
-"""Sentinel keys, every way of writing them, and someone who looks for them everywhere."""
+"""Sentinel keys, every way of writing them, and a search for them in all that a user can see."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from functools import cache
 import pytest
 
 from aiocapdist import AiocapdistError
+from aiocapdist.simulator import Simulator
+from aiocapdist.simulator._tcp_codec import TcpCodec
 
 from .._protocol.encrypted import AES_IV, AES_KEY
-from .doors import rsa_key, rsa_pem
+from .transports import rsa_key, rsa_pem
 
 AES_SENTINEL = "SENTINEL-AES-KEY"
 IV_SENTINEL = "SENTINEL--AES-IV"
@@ -24,27 +26,27 @@ WS_SENTINEL = "sentinel websocket key"
 WS_MD5 = hashlib.md5(WS_SENTINEL.encode(), usedforsecurity=False)
 
 
-def forms(secret: bytes) -> Iterator[str]:
-    """How these bytes may be written."""
+def encodings(secret: bytes) -> Iterator[str]:
+    """Return every way in which these bytes may be written."""
     yield secret.decode(errors="replace")
     yield secret.hex()
     yield secret.hex().upper()
     yield secret.hex(" ")
     yield repr(secret)[2:-1]
-    # In base64, a text within another one looks different at each of three places.
+    # In base64, a text within another one looks different at each of three offsets.
     for shift in range(3):
         yield base64.b64encode(bytes(shift) + secret).decode()[4 * (shift > 0) : -4]
 
 
 @cache
 def secrets() -> dict[str, str]:
-    """Every way of writing every secret, and whose it is."""
-    found = {}
+    """Return every way of writing every secret, each with the secret's name."""
+    found: dict[str, str] = {}
     texts = {"AES key": AES_SENTINEL, "iv": IV_SENTINEL, "ws key": WS_SENTINEL}
     for name, text in {**texts, "other AES key": AES_KEY, "other iv": AES_IV}.items():
-        found |= dict.fromkeys(forms(text.encode()), name)
-    found |= dict.fromkeys(forms(WS_MD5.digest()), "ws key's MD5")
-    found |= dict.fromkeys(forms(WS_MD5.hexdigest().encode()), "ws key's MD5 in hex")
+        found |= dict.fromkeys(encodings(text.encode()), name)
+    found |= dict.fromkeys(encodings(WS_MD5.digest()), "ws key's MD5")
+    found |= dict.fromkeys(encodings(WS_MD5.hexdigest().encode()), "ws key's MD5 in hex")
     for number in (0, 1):
         for line in rsa_pem(number=number).decode().splitlines()[1:-1]:
             found |= dict.fromkeys((line, line.encode().hex()), "RSA key's text")
@@ -54,34 +56,47 @@ def secrets() -> dict[str, str]:
     return found
 
 
-def shown_in(text: str) -> set[str]:
-    """Whose secrets can be read there."""
-    return {name for form, name in secrets().items() if form in text}
+def secrets_in(text: str) -> set[str]:
+    """Return the names of the secrets that can be read in the text."""
+    return {name for encoding, name in secrets().items() if encoding in text}
 
 
-class Witness:
-    """Takes down all that can be seen of a client's life."""
+def use_sentinel_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let simulators give out sentinel AES keys, and clients reconnect soon."""
+    monkeypatch.setattr(
+        Simulator,
+        "_tcp_codec",
+        lambda self: TcpCodec(self._handler, self._rsa_key, AES_SENTINEL, IV_SENTINEL),
+    )
+    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
+
+
+class Observer:
+    """Records all that can be seen of a client: values, errors, logs."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.errors: list[BaseException] = []
         self._seen: list[str] = []
         self._caplog = caplog
 
-    def see(self, *things: object) -> None:
+    def record(self, *things: object) -> None:
+        """Record how these are printed."""
         self._seen.extend(f"{thing!r} {thing}" for thing in things)
 
     @asynccontextmanager
     async def expect(self, kind: type[BaseException]) -> AsyncIterator[None]:
+        """Expect this error in the block, and record it."""
         with pytest.raises(kind) as caught:
             yield
         self.errors.append(caught.value)
 
-    def assert_nothing_shown(self) -> None:
+    def assert_no_secret_shown(self) -> None:
+        """Check that no secret can be read in anything recorded or logged."""
         texts = [*self._seen, *self._of_logs()]
         for error in self.errors:
             texts.extend(_of_error(error))
         assert texts
-        assert {text: names for text in texts if (names := shown_in(text))} == {}
+        assert {text: names for text in texts if (names := secrets_in(text))} == {}
 
     def _of_logs(self) -> Iterator[str]:
         formatter = logging.Formatter()

@@ -1,4 +1,4 @@
-"""TCP ports where a test decides what is said, byte for byte."""
+"""TCP servers whose every byte a test decides."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Handler: TypeAlias = Callable[[ByteStream], Awaitable[None]]
 
 
 @asynccontextmanager
-async def listening(handler: Handler) -> AsyncIterator[int]:
-    """A port where ``handler`` talks to each who comes, and hangs up when it is done."""
+async def tcp_server(handler: Handler) -> AsyncIterator[int]:
+    """Listen on a port where ``handler`` serves each connection, closed when it returns."""
 
     async def talk(stream: ByteStream) -> None:
         try:
             await handler(stream)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # the other side was first
+            pass  # the client closed first
         finally:
             await anyio.aclose_forcefully(stream)
 
@@ -31,8 +31,8 @@ async def listening(handler: Handler) -> AsyncIterator[int]:
             group.cancel_scope.cancel()
 
 
-def answering(*pieces: bytes, stay: bool = True) -> Handler:
-    """A handler that hears something, says this, and stays or goes."""
+def replying(*pieces: bytes, stay: bool = True) -> Handler:
+    """Return a handler that reads once, sends these pieces, and stays connected or hangs up."""
 
     async def handle(stream: ByteStream) -> None:
         await stream.receive()
@@ -45,22 +45,21 @@ def answering(*pieces: bytes, stay: bool = True) -> Handler:
 
 
 async def hang_up(stream: ByteStream) -> None:
-    """A handler that says and hears nothing."""
+    """Handle a connection by closing it at once."""
 
 
-async def lead_on(stream: ByteStream, port: int, heard: bytearray | None = None) -> None:
-    """Carry bytes both ways between ``stream`` and a local port, and keep them in ``heard``."""
+async def forward(stream: ByteStream, port: int, sent: bytearray | None = None) -> None:
+    """Carry bytes both ways between ``stream`` and a local port, and copy them to ``sent``."""
 
     async def carry(source: ByteStream, target: ByteStream) -> None:
         try:
             async for data in source:
-                if heard is not None:
-                    heard.extend(data)
+                if sent is not None:
+                    sent.extend(data)
                 await target.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass
-        # Whichever side hangs up, the other one is hung up on.
-        group.cancel_scope.cancel()
+        group.cancel_scope.cancel()  # if either side hangs up, so do both
 
     async with await anyio.connect_tcp("127.0.0.1", port) as onward:
         async with anyio.create_task_group() as group:

@@ -1,12 +1,12 @@
-"""A WebSocket server that does only what a test tells it to: ``misbehaving.py`` for that door.
+"""A WebSocket server that does only what a test tells it to (see ``scripted_server.py``).
 
-It upgrades and lets in by itself, unless told otherwise; all else is up to the test::
+It answers the upgrade and the handshake, unless told otherwise; the rest is up to the test::
 
-    async with WebSocketServer() as server, server.connect() as client:
+    async with ScriptedWebSocketServer() as server, server.connect() as client:
         peer = await server.accept()
         ...                                 # some task calls client.capital_distribution
-        asked = await peer.next()
-        await peer.reply(asked, figures(), error=1)
+        request = await peer.next()
+        await peer.reply(request, figures_reply(), error=1)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 import struct
 from collections import deque
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import anyio
 from anyio.abc import ByteStream, Listener, SocketAttribute
@@ -29,66 +29,73 @@ from aiocapdist._client.connect import Connecting
 from aiocapdist._pb import init_websocket_pb2
 from aiocapdist._transports.memory import MemoryListener
 
+from .scripted_server import GONE
+
 SIGN = b"ft-v1.0\0"
 
 
-class Asked(NamedTuple):
-    """One request: its command, its section and its body."""
+class ReceivedRequest(NamedTuple):
+    """One request of the client."""
 
     proto_id: int
     serial: int
     body: bytes
 
 
-def welcome(conn_id: int) -> Message:
-    """The reply to InitWebSocket that lets a client in."""
+def init_reply(conn_id: int) -> Message:
+    """Return a reply to InitWebSocket that accepts the client."""
     s2c = init_websocket_pb2.S2C(serverTime=1, connID=conn_id)
     return init_websocket_pb2.Response(retType=0, retMsg="", errCode=0, s2c=s2c)
 
 
 class WebSocketPeer:
-    """One connection, seen from OpenD's side."""
+    """The server's end of one connection."""
 
     def __init__(self, stream: ByteStream) -> None:
         self.request: Request | None = None
-        """The request to upgrade, once it has come."""
-        self.others: list[Frame] = []
+        """The HTTP request to upgrade; None before it has come."""
+        self.control_frames: list[Frame] = []
         """Frames that carried no request: pongs, a close."""
-        self._stream = stream
         self.protocol = ServerProtocol(max_size=None)
-        """The server's end, for frames of any other kind; then ``flush``."""
-        self._asked: deque[Asked] = deque()
+        """The protocol state, to send frames of any other kind with; then call ``flush``."""
+        self._stream = stream
+        self._requests: deque[ReceivedRequest] = deque()
 
-    async def agreed(self) -> Response:
-        """Wait for the request to upgrade; what to answer if one agrees."""
+    async def acceptance(self) -> Response:
+        """Wait for the request to upgrade, and return the response that accepts it."""
         while self.request is None:
             await self._read()
         return self.protocol.accept(self.request)
 
     async def upgrade(self) -> None:
-        """Wait for the request to upgrade, and agree."""
-        self.protocol.send_response(await self.agreed())
+        """Wait for the request to upgrade, and accept it."""
+        self.protocol.send_response(await self.acceptance())
         await self.flush()
 
-    async def next(self) -> Asked:
-        """The next request. EndOfStream where the client has hung up."""
-        while not self._asked:
+    async def next(self) -> ReceivedRequest:
+        """Return the next request. Raises EndOfStream if the client has hung up."""
+        while not self._requests:
             await self._read()
-        return self._asked.popleft()
+        return self._requests.popleft()
 
-    async def other(self) -> Frame:
-        """The next frame that carries no request."""
-        while not self.others:
+    async def next_control_frame(self) -> Frame:
+        """Return the next frame that carries no request."""
+        while not self.control_frames:
             await self._read()
-        return self.others.pop(0)
+        return self.control_frames.pop(0)
 
     async def reply(
-        self, to: Asked, message: Message | bytes = b"", *, error: int = 0, text: bytes = b""
+        self,
+        to: ReceivedRequest,
+        message: Message | bytes = b"",
+        *,
+        error: int = 0,
+        text: bytes = b"",
     ) -> None:
         """Answer a request."""
-        await self.say(to.proto_id, to.serial, message, error=error, text=text)
+        await self.send_message(to.proto_id, to.serial, message, error=error, text=text)
 
-    async def say(
+    async def send_message(
         self,
         proto_id: int,
         serial: int,
@@ -97,7 +104,7 @@ class WebSocketPeer:
         error: int = 0,
         text: bytes = b"",
     ) -> None:
-        """One whole message with one envelope in it."""
+        """Send one whole WebSocket message with one envelope in it."""
         self.protocol.send_binary(self.envelope(proto_id, serial, message, error, text))
         await self.flush()
 
@@ -109,19 +116,20 @@ class WebSocketPeer:
         error: int = 0,
         text: bytes = b"",
     ) -> bytes:
+        """Return OpenD's envelope around this reply."""
         body = message if isinstance(message, bytes) else message.SerializePartialToString()
         return SIGN + struct.pack(">IQi20s", proto_id, serial, error, text) + body
 
     async def flush(self) -> None:
-        """Send what the protocol has to send."""
+        """Send what the protocol state wants to send."""
         await self.send(b"".join(self.protocol.data_to_send()))
 
     async def send(self, data: bytes) -> None:
-        """Any bytes at all."""
+        """Send any bytes at all."""
         await self._stream.send(data)
 
     async def hang_up(self) -> None:
-        """As if OpenD had gone."""
+        """Close the connection at once, as if OpenD had gone."""
         await anyio.aclose_forcefully(self._stream)
 
     async def _read(self) -> None:
@@ -133,37 +141,43 @@ class WebSocketPeer:
                 data = bytes(event.data)
                 assert data.startswith(SIGN)
                 assert event.fin
-                self._asked.append(Asked(*struct.unpack_from(">IQ", data, 8), data[20:]))
+                proto_id, serial = struct.unpack_from(">IQ", data, 8)
+                self._requests.append(ReceivedRequest(proto_id, serial, data[20:]))
             elif isinstance(event, Frame):
-                self.others.append(event)
+                self.control_frames.append(event)
 
 
-class WebSocketServer:
-    """Listens on TCP, or at ``door`` in memory.
+class ScriptedWebSocketServer:
+    """Listens on TCP, or at ``listener`` in memory.
 
-    ``greet`` is how far it goes by itself: it lets clients in, or only upgrades
-    (``"upgrade"``), or does nothing at all (``None``).
+    ``handshake`` is how far it goes on its own: to the end of OpenD's handshake, of the
+    WebSocket's upgrade only, or nowhere (None).
     """
 
-    def __init__(self, door: MemoryListener | None = None, *, greet: str | None = "let in") -> None:
+    def __init__(
+        self,
+        listener: MemoryListener | None = None,
+        *,
+        handshake: Literal["complete", "upgrade"] | None = "complete",
+    ) -> None:
         self.port = 0
-        self._door = door
-        self._greet = greet
+        self._memory = listener
+        self._handshake = handshake
         self._count = 0
 
     def connect(self, **options: Any) -> Connecting:
-        """``aiocapdist.connect`` to this server."""
+        """Call ``aiocapdist.connect`` to this server."""
         return aiocapdist.connect(f"ws://127.0.0.1:{self.port}", **options)
 
     async def accept(self) -> WebSocketPeer:
-        """The next connection."""
-        return await self._arrivals.receive()
+        """Return the next connection."""
+        return await self._accepted.receive()
 
     async def __aenter__(self) -> Self:
-        self._arrive, self._arrivals = anyio.create_memory_object_stream[WebSocketPeer](math.inf)
+        self._accept, self._accepted = anyio.create_memory_object_stream[WebSocketPeer](math.inf)
         listener: Listener[Any]
-        if self._door is not None:
-            listener = self._door
+        if self._memory is not None:
+            listener = self._memory
         else:
             listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
             self.port = listener.extra(SocketAttribute.local_port)
@@ -180,25 +194,25 @@ class WebSocketServer:
         traceback: TracebackType | None,
     ) -> None:
         self._group.cancel_scope.cancel()
-        # Told of no exception, so that a test's failed assertion leaves bare.
+        # Given no exception, so that a test's failed assertion is not wrapped in a group.
         await self._group.__aexit__(None, None, None)
         await anyio.aclose_forcefully(self._listener)
-        self._arrive.close()
-        self._arrivals.close()
+        self._accept.close()
+        self._accepted.close()
 
     async def _talk(self, stream: ByteStream) -> None:
         self._count += 1
         peer = WebSocketPeer(stream)
         try:
-            if self._greet is not None:
+            if self._handshake is not None:
                 await peer.upgrade()
-            if self._greet == "let in":
-                greeting = await peer.next()
-                assert greeting.proto_id == 1
-                await peer.reply(greeting, welcome(self._count))
-            self._arrive.send_nowait(peer)
+            if self._handshake == "complete":
+                request = await peer.next()
+                assert request.proto_id == 1
+                await peer.reply(request, init_reply(self._count))
+            self._accept.send_nowait(peer)
             await anyio.sleep_forever()
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # gone before it was let in
+        except GONE:
+            pass  # before the handshake was over
         finally:
             await anyio.aclose_forcefully(stream)

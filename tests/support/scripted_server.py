@@ -2,14 +2,15 @@
 
 The simulator behaves; this one need not::
 
-    async with Server() as server, server.connect() as client:
+    async with ScriptedServer() as server, server.connect() as client:
         peer = await server.accept()
         ...                                 # some task calls client.capital_distribution
         frame = await peer.next()
-        await peer.reply(frame, figures(), digest=bytes(20))
+        await peer.reply(frame, figures_reply(), digest=bytes(20))
 
-It greets by itself, so that ``connect`` can be awaited where the test runs, and after that
-reads only when asked to: what the client wrote stays unread until ``peer.next()``.
+It answers the handshake without being told, so that ``connect`` can be awaited in the test's
+own task. After that it reads only when asked to: what the client wrote stays unread until
+``peer.next()``.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ from aiocapdist._pb import capital_distribution_pb2, init_connect_pb2, keep_aliv
 from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
 from aiocapdist._transports.memory import MemoryListener
 
+GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
+"""What reading or writing raises after the client has hung up."""
 
-def figures(in_big: float = 3.0) -> Message:
-    """A good reply to 3212; ``in_big`` tells one from another."""
+
+def figures_reply(in_big: float = 3.0) -> Message:
+    """Return a valid reply to 3212; ``in_big`` tells one from another."""
     return capital_distribution_pb2.Response(
         retType=0,
         retMsg="",
@@ -48,13 +52,13 @@ def figures(in_big: float = 3.0) -> Message:
     )
 
 
-def refusal(ret_type: int, text: str = "", err_code: int = 0) -> Message:
-    """A reply without success: all calls' replies have this shape in common."""
+def error_reply(ret_type: int, text: str = "", err_code: int = 0) -> Message:
+    """Return a reply without success: its shape is the same for all calls."""
     return keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=err_code)
 
 
-def welcome(conn_id: int, keep_alive_interval: int = 10) -> Message:
-    """The reply to InitConnect that lets a client in."""
+def init_reply(conn_id: int, keep_alive_interval: int = 10) -> Message:
+    """Return a reply to InitConnect that accepts the client."""
     s2c = init_connect_pb2.S2C(
         serverVer=1011,
         loginUserID=7,
@@ -66,13 +70,13 @@ def welcome(conn_id: int, keep_alive_interval: int = 10) -> Message:
 
 
 def code_of(frame: Frame) -> str:
-    """The security that a request of 3212 asks about."""
+    """Return the code that a request of 3212 asks about."""
     asked = capital_distribution_pb2.Request.FromString(frame.body).c2s.security
     return str(Security(aiocapdist.Market(asked.market), asked.code))
 
 
 class Peer:
-    """One connection, seen from OpenD's side."""
+    """The server's end of one connection."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -80,7 +84,7 @@ class Peer:
         self._frames: deque[Frame] = deque()
 
     async def next(self) -> Frame:
-        """The next request, as it came. EndOfStream where the client has hung up."""
+        """Return the next request. Raises EndOfStream if the client has hung up."""
         while not self._frames:
             self._frames.extend(self._decoder.feed(await self._stream.receive()))
         return self._frames.popleft()
@@ -96,45 +100,45 @@ class Peer:
         await self.send(bytes(data))
 
     async def send(self, data: bytes) -> None:
-        """Any bytes at all."""
+        """Send any bytes at all."""
         await self._stream.send(data)
 
     async def hang_up(self) -> None:
-        """As if OpenD had gone."""
+        """Close the connection at once, as if OpenD had gone."""
         await anyio.aclose_forcefully(self._stream)
 
 
-class Server:
-    """Listens on TCP, or at ``door`` in memory; with ``greet=False`` it only listens."""
+class ScriptedServer:
+    """Listens on TCP, or at ``listener`` in memory; with ``handshake=False`` it only listens."""
 
     def __init__(
         self,
-        door: MemoryListener | None = None,
+        listener: MemoryListener | None = None,
         *,
-        greet: bool = True,
+        handshake: bool = True,
         keep_alive_interval: int = 10,
     ) -> None:
         self.port = 0
-        self._door = door
-        self._greet = greet
+        self._memory = listener
+        self._handshake = handshake
         self._keep_alive_interval = keep_alive_interval
         self._count = 0
 
     def connect(self, **options: Any) -> Connecting:
-        """``aiocapdist.connect`` to this server."""
-        if self._door is not None:
-            return aiocapdist.connect(self._door, **options)
+        """Call ``aiocapdist.connect`` to this server."""
+        if self._memory is not None:
+            return aiocapdist.connect(self._memory, **options)
         return aiocapdist.connect(port=self.port, **options)
 
     async def accept(self) -> Peer:
-        """The next connection, greeted if this server greets."""
-        return await self._arrivals.receive()
+        """Return the next connection, after its handshake if this server answers it."""
+        return await self._accepted.receive()
 
     async def __aenter__(self) -> Self:
-        self._arrive, self._arrivals = anyio.create_memory_object_stream[Peer](math.inf)
+        self._accept, self._accepted = anyio.create_memory_object_stream[Peer](math.inf)
         listener: Listener[Any]
-        if self._door is not None:
-            listener = self._door
+        if self._memory is not None:
+            listener = self._memory
         else:
             listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
             self.port = listener.extra(SocketAttribute.local_port)
@@ -151,22 +155,22 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self._group.cancel_scope.cancel()
-        # Told of no exception, so that a test's failed assertion leaves bare.
+        # Given no exception, so that a test's failed assertion is not wrapped in a group.
         await self._group.__aexit__(None, None, None)
         await anyio.aclose_forcefully(self._listener)
-        self._arrive.close()
-        self._arrivals.close()
+        self._accept.close()
+        self._accepted.close()
 
     async def _talk(self, stream: ByteStream) -> None:
         self._count += 1
         peer = Peer(stream)
         try:
-            if self._greet:
-                greeting = await peer.next()
-                await peer.reply(greeting, welcome(self._count, self._keep_alive_interval))
-            self._arrive.send_nowait(peer)
+            if self._handshake:
+                request = await peer.next()
+                await peer.reply(request, init_reply(self._count, self._keep_alive_interval))
+            self._accept.send_nowait(peer)
             await anyio.sleep_forever()
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # gone before it was greeted
+        except GONE:
+            pass  # before the handshake was over
         finally:
             await anyio.aclose_forcefully(stream)

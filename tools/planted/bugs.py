@@ -1,0 +1,204 @@
+"""Known bugs of other clients, each as replacements in this library's sources."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KNOWN = "tests/promises/test_known_bugs.py"
+
+
+class Edit(NamedTuple):
+    """One replacement. ``old`` stands exactly once in the file."""
+
+    path: str
+    old: str
+    new: str
+
+
+class Bug(NamedTuple):
+    """A bug, whose it is, and the tests that must fail with it."""
+
+    story: str
+    edits: tuple[Edit, ...]
+    rejected_by: tuple[str, ...]
+
+
+BUGS = {
+    "buffer-kept": Bug(
+        "The vendor's SDK: the receive buffer outlives the connection, so that half a frame of the "
+        "old connection stands before the first bytes of the new one.",
+        (
+            Edit(
+                "src/aiocapdist/_connection/endpoint.py",
+                "        return Endpoint(connector, make_codec, key is not None)\n",
+                "        codec = make_codec()\n"
+                "        return Endpoint(connector, lambda: codec, key is not None)\n",
+            ),
+        ),
+        (KNOWN,),
+    ),
+    "left-pending": Bug(
+        "FutuApiAsync: when the connection is lost, calls that wait for a reply are not told.",
+        (
+            Edit(
+                "src/aiocapdist/_connection/connection.py",
+                "        for flight in reversed(waiting):\n",
+                "        for flight in reversed(waiting[:0]):\n",
+            ),
+        ),
+        ("tests/_connection/test_losing.py",),
+    ),
+    "reader-starved": Bug(
+        "redis-rs 1955: while a write waits for a peer that does not read, nothing is read either. "
+        "A peer that waits for us to read then waits for ever.",
+        (
+            Edit(
+                "src/aiocapdist/_transports/stream.py",
+                "        self._scope = anyio.CancelScope()\n",
+                "        self._scope = anyio.CancelScope()\n        self._turn = anyio.Lock()\n",
+            ),
+            Edit(
+                "src/aiocapdist/_transports/stream.py",
+                "                receive(await self._stream.receive(READ_SIZE))\n",
+                "                data = await self._stream.receive(READ_SIZE)\n"
+                "                async with self._turn:\n"
+                "                    receive(data)\n",
+            ),
+            Edit(
+                "src/aiocapdist/_transports/stream.py",
+                '                    await self._stream.send(b"".join(data))\n',
+                "                    async with self._turn:\n"
+                '                        await self._stream.send(b"".join(data))\n',
+            ),
+        ),
+        (KNOWN,),
+    ),
+    "reply-to-the-next-caller": Bug(
+        "redis-py 4.5.1 (CVE-2023-28858): a cancelled call left its reply in the connection, and "
+        "the next caller read it. Here, the next request gets the cancelled one's serial.",
+        (
+            Edit(
+                "src/aiocapdist/_protocol/session.py",
+                "        self._add_tombstone(flight)\n        return True\n",
+                "        self._serial = flight.key[1] - 1\n        return True\n",
+            ),
+        ),
+        (KNOWN, "tests/_protocol/test_session_cancel.py"),
+    ),
+    "serial-guessed": Bug(
+        "nats.go: a reply that matched no request was given to the only request in flight.",
+        (
+            Edit(
+                "src/aiocapdist/_protocol/session.py",
+                "            flight = None if key is None else in_flight.get(key)\n",
+                "            flight = None if key is None else in_flight.get(key)\n"
+                "            if flight is None and key is not None and len(in_flight) == 1:\n"
+                "                flight = next(iter(in_flight.values()))\n",
+            ),
+        ),
+        ("tests/_protocol/test_session_replies.py",),
+    ),
+    "shielded-wait": Bug(
+        "redis-py 4.5.3: its first fix of the bug above shielded the call from cancellation, so "
+        "that cancelling hung while the server was silent.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/request.py",
+                "        try:\n            await waiter\n",
+                "        try:\n"
+                "            with anyio.CancelScope(shield=True):\n"
+                "                await waiter\n",
+            ),
+        ),
+        (KNOWN,),
+    ),
+    "token-cools-from-sending": Bug(
+        "Most limiters, aiolimiter among them: a token's period begins when the request is sent, "
+        "though the server may count the request as late as its reply.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/request.py",
+                "            flight.route.quota.replied(at)\n            self._finish()\n",
+                "            flight.route.quota.replied(flight.sent_at)\n"
+                "            self._finish()\n",
+            ),
+        ),
+        ("tests/virtual/test_quota_in_time.py",),
+    ),
+    "token-free-at-cancel": Bug(
+        "Limiters around a call, as `async with limiter:`: a cancelled call gives its token back "
+        "although the request was sent and is counted.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/request.py",
+                "        elif not flight.route.link.cancel(flight):\n"
+                "            flight.route.quota.release()\n",
+                "        else:\n"
+                "            flight.route.link.cancel(flight)\n"
+                "            flight.route.quota.release()\n",
+            ),
+        ),
+        ("tests/_client/test_cancelling.py",),
+    ),
+}
+
+# Mistakes that this library's own queue could make, and that once went unnoticed.
+OWN_BUGS = {
+    "load-ignored": Bug(
+        "A single call goes to the first gateway that is connected, however much it has to do.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/routes.py",
+                "        if best is None or load < least or (load == least and "
+                "route.link.stats.calls < fewest):\n",
+                "        if best is None:\n",
+            ),
+        ),
+        ("tests/_requests/test_queue.py", "tests/_client/test_group.py"),
+    ),
+    "not-put-back": Bug(
+        "If sending raises, the request is dropped instead of put back.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/queue.py",
+                "            self.put_back(request)  # a fault of ours must not cost a caller the "
+                "answer\n            raise\n",
+                "            raise\n",
+            ),
+        ),
+        ("tests/_requests/test_queue.py",),
+    ),
+    "token-kept": Bug(
+        "If sending raises, the token stays held for good.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/queue.py",
+                "            route.quota.release()\n            raise\n",
+                "            raise\n",
+            ),
+        ),
+        ("tests/_requests/test_queue.py",),
+    ),
+    "granted-kept": Bug(
+        "If sending raises, the tokens granted with it stay held for good.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/queue.py",
+                "            place.quota.release(left)\n            raise\n",
+                "            raise\n",
+            ),
+        ),
+        ("tests/_requests/test_queue.py",),
+    ),
+    "places-kept": Bug(
+        "A queue that has become empty stays in the quota's line.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/queue.py",
+                "        if not self._has_pending():\n            self._leave_all()\n",
+                "        return\n",
+            ),
+        ),
+        ("tests/_requests/test_queue.py",),
+    ),
+}
