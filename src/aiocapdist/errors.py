@@ -8,7 +8,7 @@
     ├── ConnectError           (also ConnectionError)   host, port, reason, hint, gateways
     │   └── HandshakeError
     ├── ConnectionLost         (also ConnectionError)   reason, sent
-    ├── RequestTimeout         (also TimeoutError)      proto_id, timeout, code
+    ├── RequestTimeout         (also TimeoutError)      proto_id, timeout, code, waited_for, eta
     ├── ClientClosed
     ├── ProtocolError                                   reason
     ├── OpenDError                                      ret_type, ret_msg, err_code, code
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import copy
 from math import isinf
-from typing import Any
+from typing import Any, Literal
 
 from ._lazy import publish
 
@@ -128,17 +128,37 @@ class ConnectionLost(AiocapdistError, ConnectionError):
 
 
 class RequestTimeout(AiocapdistError, TimeoutError):
-    """Raised when no reply arrives within ``timeout`` seconds of sending, ``attempts`` times.
+    """Raised when a call takes longer than its ``timeout``, or a reply does not come in time.
 
-    ``proto_id`` is OpenD's number of the call, ``code`` the security, or None.
+    ``timeout`` is in seconds: of the whole call if it had a ``timeout`` of its own, else
+    ``request_timeout`` from the last sending, after ``attempts`` times. ``waited_for`` says what
+    did not come: ``connection``, ``quota`` or ``reply``; ``eta`` is the estimate in seconds
+    until the quota would have allowed it, else None. ``proto_id`` is OpenD's number of the
+    call, ``code`` the security, or None.
     """
 
-    def __init__(self, proto_id: int, timeout: float, code: str | None = None) -> None:
-        about = f" about {code}" if code else ""
-        super().__init__(f"no reply to request {proto_id}{about} within {timeout:g} s")
+    def __init__(
+        self,
+        proto_id: int,
+        timeout: float,
+        code: str | None = None,
+        *,
+        waited_for: Literal["connection", "quota", "reply"] = "reply",
+        eta: float | None = None,
+    ) -> None:
+        about = f"{proto_id} about {code}" if code else str(proto_id)
+        if waited_for == "reply":
+            text = f"no reply to request {about} within {timeout:g} s"
+        else:
+            text = f"request {about} was not sent within {timeout:g} s: it waited for the "
+            text += "connection to OpenD" if waited_for == "connection" else "quota"
+            text += "" if eta is None else f", which allows it in about {eta:.1f} s"
+        super().__init__(text)
         self.proto_id = proto_id
         self.timeout = timeout
         self.code = code
+        self.waited_for = waited_for
+        self.eta = eta
 
 
 class ClientClosed(AiocapdistError):

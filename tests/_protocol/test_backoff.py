@@ -29,21 +29,46 @@ def test_after_days_of_failures_it_is_still_half_a_minute() -> None:
     assert delay == 30.0
 
 
-@pytest.mark.parametrize(("stood", "delay"), [(9.9, 2.0), (10.0, 0.2), (3600.0, 0.2)])
-def test_a_connection_that_stood_ten_seconds_begins_the_row_anew(
-    stood: float, delay: float
-) -> None:
+def after_failures(count: int) -> Backoff:
     backoff = Backoff(highest)
-    for _ in range(3):
+    for _ in range(count):
         backoff.next()
-    backoff.lived(stood)
-    assert backoff.next() == delay
+    return backoff
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0, 9.9])
+def test_a_connection_that_answered_was_a_good_one_however_short(seconds: float) -> None:
+    backoff = after_failures(12)
+    backoff.connected(seconds, answered=True)
+    assert [backoff.next(), backoff.next()] == [0.2, 0.5]
+
+
+def test_an_idle_connection_that_was_ready_for_ten_seconds_was_a_good_one() -> None:
+    backoff = after_failures(12)
+    backoff.connected(10.0, answered=False)
+    assert backoff.next() == 0.2
+
+
+def test_after_a_handshake_that_succeeded_the_delay_stays_small() -> None:
+    backoff = after_failures(12)
+    for _ in range(5):
+        backoff.connected(0.0, answered=False)
+        assert backoff.next() == 1.0
+
+
+def test_a_handshake_does_not_make_a_short_delay_longer() -> None:
+    backoff = Backoff(highest)
+    backoff.connected(0.0, answered=False)
+    assert backoff.next() == 0.2
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**32), st.lists(st.floats(0.0, 20.0) | st.none(), max_size=30))
-def test_a_delay_is_never_negative_nor_longer_than_its_place_allows(
-    seed: int, lives: list[float | None]
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.none() | st.tuples(st.floats(0.0, 20.0), st.booleans()), max_size=30),
+)
+def test_a_delay_is_never_negative_nor_longer_than_its_attempt_allows(
+    seed: int, lives: list[tuple[float, bool] | None]
 ) -> None:
     backoff = Backoff(random.Random(seed).uniform)
     failures = 0
@@ -51,8 +76,9 @@ def test_a_delay_is_never_negative_nor_longer_than_its_place_allows(
         failures += 1
         assert 0.0 <= backoff.next() <= (0.2 if failures == 1 else min(30.0, 2.0**failures / 8))
         if lived is not None:
-            backoff.lived(lived)
-            failures = 0 if lived >= 10.0 else failures
+            seconds, answered = lived
+            backoff.connected(seconds, answered=answered)
+            failures = 0 if answered or seconds >= 10.0 else min(failures, 2)
 
 
 def test_clients_of_one_gateway_do_not_all_come_back_at_once() -> None:

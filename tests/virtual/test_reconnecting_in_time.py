@@ -14,7 +14,7 @@ from aiocapdist._transports.memory import MemoryListener, MemoryStream
 from aiocapdist.events import Event
 from aiocapdist.simulator import Simulator
 
-from ..support.scripted_server import Peer, ScriptedServer, error_reply, init_reply
+from ..support.scripted_server import Peer, ScriptedServer, error_reply, figures_reply, init_reply
 
 pytestmark = pytest.mark.anyio
 Told = list[tuple[float, Event]]
@@ -69,15 +69,19 @@ async def test_each_attempt_is_told_with_its_number_and_a_delay_that_holds() -> 
     assert max(shares) > 2 / 3
 
 
-async def stand(peer: Peer, seconds: float) -> None:
-    """Answer keep-alives for so long, then hang up."""
+async def serve(peer: Peer, seconds: float, *, answer: bool = False) -> None:
+    """Answer keep-alives for so long, calls too if told so, then hang up."""
     with anyio.move_on_after(seconds):
         while True:
-            await peer.reply(await peer.next(), error_reply(0))
+            request = await peer.next()
+            if request.proto_id == 3212 and answer:
+                await peer.reply(request, figures_reply())
+            elif request.proto_id == 1004:
+                await peer.reply(request, error_reply(0))
     await peer.hang_up()
 
 
-async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seconds() -> None:
+async def test_a_connection_that_answered_a_call_is_followed_by_a_short_delay() -> None:
     told: Told = []
     async with (
         ScriptedServer(MemoryListener()) as server,
@@ -85,16 +89,35 @@ async def test_attempts_are_counted_on_until_a_connection_has_stood_for_ten_seco
         anyio.create_task_group() as group,
     ):
         group.start_soon(note, client, told)
-        for seconds in (60.0, 0.0, 9.9, 5.0, 10.0, 0.0):
-            await stand(await server.accept(), seconds)
+        for _ in range(12):
+            peer = await server.accept()
+            group.start_soon(client.capital_distribution, "HK.00700")
+            await serve(peer, 3.0, answer=True)
         await server.accept()
         await trio.testing.wait_all_tasks_blocked()
         group.cancel_scope.cancel()
-    # Each loss of a connection is told with its number: what stood short counts on.
+    again = [event for _, event in told if isinstance(event, Reconnecting)]
+    assert [event.attempt for event in again] == [1] * 12
+    assert all(event.delay <= 0.2 for event in again)
+
+
+async def test_without_an_answer_the_delay_grows_to_a_second_after_a_handshake() -> None:
+    told: Told = []
+    async with (
+        ScriptedServer(MemoryListener()) as server,
+        server.connect() as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(note, client, told)
+        for seconds in (60.0, 0.0, 9.9, 5.0, 1.0, 10.0, 0.0):
+            await serve(await server.accept(), seconds)
+        await server.accept()
+        await trio.testing.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
     attempts = [event.attempt for _, event in told if isinstance(event, Reconnecting)]
-    assert attempts == [1, 2, 3, 4, 1, 2]
+    assert attempts == [1, 2, 3, 3, 3, 1, 2]
     kinds = [type(event) for _, event in told]
-    assert kinds == [Connected, *[Disconnected, Reconnecting, Connected] * 6]
+    assert kinds == [Connected, *[Disconnected, Reconnecting, Connected] * 7]
     for (at, event), (back_at, _) in pairwise(told):
         if isinstance(event, Reconnecting):
             assert event.delay <= longest(event.attempt)

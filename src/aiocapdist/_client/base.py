@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 
-import anyio
 from google.protobuf.message import Message
 
 from .._connection.event_stream import EventStream
@@ -20,10 +18,10 @@ from .._requests.request import Request, T
 from .._requests.routes import Route
 from .._requests.single_flight import SingleFlight
 from .._requests.sweep_source import SweepSource
-from ..errors import QuotaWaitTooLong
 from ..models import CapitalDistribution, GlobalState, Security
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of
+from .deadlines import check_seconds, wait_for
 from .sweep import Sweep
 
 
@@ -46,18 +44,29 @@ class BaseClient:
         self._queues: dict[Quota, RequestQueue] = {}
 
     async def capital_distribution(
-        self, code: str, *, max_wait: float | None = None, max_age: float = 0.0
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        max_wait: float | None = None,
+        max_age: float = 0.0,
     ) -> CapitalDistribution:
         """Return the figures of one security, in currency units of its market.
 
         An equal call that is queued or in flight is joined: it costs one request for all.
         With ``max_age`` the latest answer is returned if it came within that many seconds.
-        ``max_wait`` limits the wait for the quota, in seconds; without it there is no limit.
+        ``timeout`` limits the whole call, in seconds: the wait for OpenD, for the quota and for
+        the reply. ``max_wait`` limits the wait for the quota alone. Without them there is no
+        limit but ``reconnect_timeout`` while OpenD is away.
 
         Raises InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError,
         QuotaWaitTooLong, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe at any time. Source: proto 3212.
         """
+        if timeout is not None or max_wait is not None or max_age != 0.0:
+            check_seconds("timeout", timeout)
+            check_seconds("max_wait", max_wait)
+            check_seconds("max_age", max_age)
         security = Security.parse(code)
         single_flight = self._single_flight
         if max_age > 0 and (answer := single_flight.cached(code, max_age)) is not None:
@@ -72,8 +81,8 @@ class BaseClient:
                 raise
         if request.done:
             return request.result()
-        if max_wait is not None and request.flight is None:
-            return await self._wait_at_most(request, max_wait)
+        if timeout is not None or max_wait is not None:
+            return await wait_for(request, timeout, max_wait)
         return await request.wait()
 
     def capital_distributions(self, codes: Iterable[str], *, max_age: float = 0.0) -> Sweep:
@@ -94,13 +103,16 @@ class BaseClient:
             lambda codes: SweepSource(codes, self._singles, self._single_flight, max_age=max_age),
         )
 
-    async def global_state(self) -> GlobalState:
+    async def global_state(self, *, timeout: float | None = None) -> GlobalState:
         """Return market phases, log-ins and clocks. Costs no token.
+
+        ``timeout`` limits the whole call, in seconds.
 
         Raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe. Source: proto 1002.
         """
-        return await _ask(GlobalStateRequest(self._free, self._attempts), self._free)
+        check_seconds("timeout", timeout)
+        return await _ask(GlobalStateRequest(self._free, self._attempts), self._free, timeout)
 
     async def request(
         self,
@@ -110,6 +122,7 @@ class BaseClient:
         *,
         quota: Quota | None = None,
         idempotent: bool = False,
+        timeout: float | None = None,
     ) -> M:
         """Send any other call of OpenD over the same connection, in any protobuf classes.
 
@@ -118,7 +131,7 @@ class BaseClient:
         quota, and goes back there if OpenD rejects it for frequency. Without one it is sent at
         once, except calls that the client's own quota counts (3212). If its fate is unknown
         (the connection was lost, no reply came) it is sent again only if ``idempotent``: safe
-        for calls that only read.
+        for calls that only read. ``timeout`` limits the whole call, in seconds.
 
         Raises OpenDError or one of its kinds if the reply's ``retType`` is not 0 (the
         reply's other fields are lost then), ProtocolError if it cannot be read as
@@ -128,6 +141,7 @@ class BaseClient:
         switches on are dropped.
         """
         check_askable(proto_id)
+        check_seconds("timeout", timeout)
         if not isinstance(message, Message):
             raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
         if not message.IsInitialized():
@@ -141,7 +155,7 @@ class BaseClient:
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
         )
-        return await _ask(request, queue)
+        return await _ask(request, queue, timeout)
 
     def events(self) -> EventStream:
         """Return what happens from now on: ``async for event in client.events()``.
@@ -191,24 +205,14 @@ class BaseClient:
         self._hub.use(scheduler)
         return self._open_queue(dict.fromkeys(own or gateways, scheduler))
 
-    async def _wait_at_most(self, request: Request[T], max_wait: float) -> T:
-        """Wait for a request that is queued, but leave the queue after ``max_wait`` seconds."""
-        eta = request.queue.eta(request)
-        if math.isfinite(eta) and eta > max_wait:
-            request.cancel_if_unwanted()
-            raise QuotaWaitTooLong(eta, max_wait)
-        with anyio.CancelScope(deadline=self._hub.clock() + max_wait) as scope:
-            return await request.wait(while_queued=scope)
-        raise QuotaWaitTooLong(eta, max_wait)
 
-
-async def _ask(request: Request[T], queue: RequestQueue) -> T:
+async def _ask(request: Request[T], queue: RequestQueue, timeout: float | None) -> T:
     try:
         queue.submit(request)
     except BaseException:
         request.cancel_if_unwanted()
         raise
-    return request.result() if request.done else await request.wait()
+    return request.result() if request.done else await wait_for(request, timeout)
 
 
 def check_askable(proto_id: int) -> None:

@@ -34,6 +34,7 @@ def connect(
     connect_timeout: float = 10.0,
     attempts: int = 3,
     reconnect: bool = True,
+    reconnect_timeout: float | None = 60.0,
     max_frame: int = 2**20,
 ) -> Connecting:
     """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
@@ -51,6 +52,8 @@ def connect(
     ``request_timeout`` seconds count from a request's sending. ``attempts`` is how often a
     read is sent at most when its connection breaks, its reply does not come or is damaged,
     or the vendor's servers fail. With ``reconnect=False`` the first loss ends the client.
+    While OpenD is away, calls wait for ``reconnect_timeout`` seconds from the loss, then end
+    with ConnectionLost, and new ones at once, until it is back; None waits for ever.
     Replies longer than ``max_frame`` bytes end the connection.
 
     Connecting raises ConnectError within ``connect_timeout`` seconds where OpenD is not
@@ -63,6 +66,8 @@ def connect(
     """
     _check_positive("request_timeout", request_timeout)
     _check_positive("connect_timeout", connect_timeout)
+    if reconnect_timeout is not None:
+        _check_positive("reconnect_timeout", reconnect_timeout)
     _check_whole("attempts", attempts)
     _check_whole("max_frame", max_frame)
     _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
@@ -89,6 +94,7 @@ def connect(
             request_timeout=request_timeout,
             connect_timeout=connect_timeout,
             reconnect=reconnect,
+            reconnect_timeout=reconnect_timeout,
         )
         return Gateway(supervisor, shared, attempts, security_firm)
 

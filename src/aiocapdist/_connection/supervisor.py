@@ -28,6 +28,7 @@ from ..errors import (
 from ..events import Connected, Disconnected, Reconnecting
 from ..models.state import ConnectionState, version_text
 from ..quota._core.scheduler import Scheduler
+from .absence import Absence
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
 from .endpoint import Endpoint
@@ -60,6 +61,7 @@ class Supervisor(Hub):
         request_timeout: float,
         connect_timeout: float,
         reconnect: bool,
+        reconnect_timeout: float | None = None,
     ) -> None:
         super().__init__(clock)
         self.connector: Connector = endpoint.connector
@@ -78,6 +80,7 @@ class Supervisor(Hub):
         self._endpoint = endpoint
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
+        self._absence = Absence(clock, reconnect_timeout, self._overdue)
         self._first_failure: AiocapdistError | None = None
         self._schedulers: list[Scheduler] = []
         self._group: TaskGroup | None = None
@@ -85,6 +88,7 @@ class Supervisor(Hub):
         self._started = anyio.Event()
         self._final: AiocapdistError | None = None
         self._was_ready_at: float | None = None
+        self._answered = False
         self._backoff = Backoff(random.uniform)
 
     # ---- called by the client
@@ -123,10 +127,12 @@ class Supervisor(Hub):
         return self.connection is None or self.connection.cancel(flight)
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
-        final = self._final
-        if isinstance(final, ConnectionLost):
-            return self.loss(final.__cause__ or final, sent=sent)
-        return final
+        final = self._final or self._absence.error
+        if not isinstance(final, ConnectionLost):
+            return final
+        error = ConnectionLost(final.reason, sent=sent)
+        error.__cause__ = final.__cause__
+        return error
 
     def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
         error = ConnectionLost(reason_of(cause), sent=sent)
@@ -146,6 +152,7 @@ class Supervisor(Hub):
                     self._group = group
                     for scheduler in self._schedulers:
                         group.start_soon(scheduler.run)
+                    group.start_soon(self._absence.run)
                     await self._stay_connected()
                     group.cancel_scope.cancel()
         except Exception as error:
@@ -170,7 +177,8 @@ class Supervisor(Hub):
             self._was_ready_at = None
             cause = await self._one_connection()
             if self._was_ready_at is not None:
-                self._backoff.lived(self.clock() - self._was_ready_at)
+                lived = self.clock() - self._was_ready_at
+                self._backoff.connected(lived, answered=self._answered)
             elif not self._started.is_set():
                 self._not_reached(cause)
             if not self._reconnect:
@@ -178,17 +186,16 @@ class Supervisor(Hub):
             if self._final is not None:
                 return
             self.state = LinkState.RECONNECTING
+            self._absence.failed(cause)
             delay = self._backoff.next()
-            log.info("connection to OpenD lost (%s); again in %.2f s", cause, delay)
+            log.info("reconnecting to OpenD in %.2f s", delay)
             self.publisher.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
             await anyio.sleep(delay)
 
     def _not_reached(self, cause: AiocapdistError) -> None:
         """The first attempt has failed."""
         self._first_failure = cause
-        if self.keep_trying:
-            log.warning("one gateway of several was not reached: %s", cause)
-        else:
+        if not self.keep_trying:
             self._end(cause)
         self._started.set()
 
@@ -212,6 +219,7 @@ class Supervisor(Hub):
             after_read=self._pump,
         )
         cause = await connection.run(handshake_by)
+        self._answered = connection.answered
         if self._was_ready_at is None:
             return explain_handshake(cause, self._endpoint)
         return self.loss(cause, sent=True)
@@ -228,6 +236,7 @@ class Supervisor(Hub):
         self.handshake = handshake
         self.state = LinkState.READY
         self._was_ready_at = self.ready_since = self.clock()
+        self._absence.end()
         self._started.set()
         self.publisher.publish(connected(handshake))
         self._refresh()
@@ -277,6 +286,10 @@ class Supervisor(Hub):
     def _refresh(self) -> None:
         self.refresh_all()
         self._pump()
+
+    def _overdue(self, error: ConnectionLost) -> None:
+        """Calls have waited for ``reconnect_timeout``: end them; reconnecting goes on."""
+        self.fail_all(error)
 
     def _end(self, error: AiocapdistError) -> None:
         """No call has hope from now on: the first reason stays."""

@@ -23,7 +23,7 @@ class Supervisors(Hub):
         self.gateways = gateways
         self._all = {name: gateway.supervisor for name, gateway in gateways.items()}
         super().__init__(next(iter(self._all.values())).clock)
-        self._ended: list[Supervisor] = []
+        self._away: list[Supervisor] = []  # in the order in which they went
         self._pump_asked = False
         self._relays = [Relay(self.publisher, name) for name in gateways]  # held: feeds do not
         for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
@@ -75,9 +75,12 @@ class Supervisors(Hub):
     # ---- called by queues
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
-        if len(self._ended) < len(self._all):
+        if any(one.final_error(sent=sent) is None for one in self._all.values()):
             return None
-        errors = [supervisor.final_error(sent=sent) for supervisor in reversed(self._ended)]
+        errors = [
+            supervisor.final_error(sent=sent)
+            for supervisor in reversed(self._away or list(self._all.values()))
+        ]
         # A gateway that was connected and lost says more than one that never was.
         return next((error for error in errors if not isinstance(error, ConnectError)), errors[0])
 
@@ -104,10 +107,10 @@ class Supervisors(Hub):
         self._pump_asked = True
 
     def fail(self, error: AiocapdistError) -> None:
-        """One of the supervisors has ended."""
-        for supervisor in self._all.values():
-            if supervisor not in self._ended and supervisor.final_error(sent=False) is not None:
-                self._ended.append(supervisor)
+        """One of the supervisors has ended, or its gateway has been away for too long."""
+        away = [one for one in self._all.values() if one.final_error(sent=False) is not None]
+        self._away = [one for one in self._away if one in away]
+        self._away += [one for one in away if one not in self._away]
         final = self.final_error(sent=False)
         if final is None:
             self.refresh_all()

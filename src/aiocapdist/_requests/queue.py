@@ -82,6 +82,11 @@ class RequestQueue:
         return len(self._waiting) + (source is not None and source.ready)
 
     @property
+    def is_offline(self) -> bool:
+        """True if no gateway is connected."""
+        return not self.routes.open
+
+    @property
     def queued(self) -> bool:
         """True if it waits for tokens of any quota."""
         return any(place.queued for place in self._places)

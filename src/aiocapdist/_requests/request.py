@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import anyio
 
@@ -53,6 +53,27 @@ class Queue(Protocol):
     def put_back(self, request: Any, *, anywhere: bool = False) -> None: ...
     def withdraw(self, request: Any) -> None: ...
     def eta(self, request: Any) -> float: ...
+
+    @property
+    def is_offline(self) -> bool: ...
+
+
+class Interruption:
+    """What a request waited for when a caller stopped waiting, and until when."""
+
+    def __init__(self) -> None:
+        self.waited_for: Literal["connection", "quota", "reply"] = "reply"
+        self.eta: float | None = None
+
+    def note(self, request: Request[Any]) -> None:
+        """Note the state of a request, before it is cancelled."""
+        if request.done or request.flight is not None:
+            return
+        eta = request.queue.eta(request)
+        if math.isfinite(eta):
+            self.waited_for, self.eta = "quota", eta
+        else:
+            self.waited_for = "connection" if request.queue.is_offline else "quota"
 
 
 class Request(ABC, Generic[T]):
@@ -104,10 +125,15 @@ class Request(ABC, Generic[T]):
 
     # ---- waiting for it
 
-    async def wait(self, while_queued: anyio.CancelScope | None = None) -> T:
+    async def wait(
+        self,
+        while_queued: anyio.CancelScope | None = None,
+        interruption: Interruption | None = None,
+    ) -> T:
         """Return the value. Cancelling the last caller that waits cancels the request.
 
         The deadline of ``while_queued`` applies until the request is sent, no longer.
+        ``interruption`` is filled in if this caller is cancelled.
         """
         if while_queued is not None:
             self._add_scope(while_queued)
@@ -118,6 +144,8 @@ class Request(ABC, Generic[T]):
         except BaseException:
             if while_queued is not None and self.scopes is not None:
                 self.scopes.pop(while_queued, None)  # else kept for as long as others wait
+            if interruption is not None:
+                interruption.note(self)
             if not self.done:
                 del self.waiters[waiter]
                 self.cancel_if_unwanted()

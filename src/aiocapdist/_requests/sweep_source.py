@@ -65,10 +65,7 @@ class SweepSource:
 
     def start(self) -> None:
         """Begin to draw codes."""
-        hub = self.queue.hub
-        hub.add(self.queue)
-        self._final = hub.final_error(sent=False)
-        self._simple = self._simple and self._final is None
+        self.queue.hub.add(self.queue)
         self._resume()
 
     def outcomes_read(self) -> None:
@@ -136,12 +133,12 @@ class SweepSource:
 
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
-        self._simple = False
         self.look_ahead()
 
     # ---- codes
 
     def _resume(self) -> None:
+        self._final = self.queue.hub.final_error(sent=False)
         self.look_ahead()
         self.queue.update_places()
         self.queue.pump()
@@ -162,7 +159,9 @@ class SweepSource:
             except InvalidCode as error:
                 self._put_invalid(code, error)
                 continue
-            simple = self._simple and code not in self._single_flight.pending
+            simple = (
+                self._simple and self._final is None and code not in self._single_flight.pending
+            )
             if simple or not self._answer_without_token(code):
                 self._next = (code, security)
                 return None

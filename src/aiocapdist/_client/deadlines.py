@@ -1,0 +1,59 @@
+"""Bounds on how long a call may wait."""
+
+from __future__ import annotations
+
+import math
+
+import anyio
+
+from .._requests.request import Interruption, Request, T
+from ..errors import QuotaWaitTooLong, RequestTimeout
+
+
+async def wait_for(request: Request[T], timeout: float | None, max_wait: float | None = None) -> T:
+    """Wait for a request that is not done, for ``timeout`` seconds at most.
+
+    ``max_wait`` limits the time that it is queued. Raises RequestTimeout, QuotaWaitTooLong.
+    """
+    if max_wait is not None and request.flight is None:
+        return await _wait_queued(request, timeout, max_wait)
+    if timeout is None:
+        return await request.wait()
+    return await _wait(request, timeout, None)
+
+
+async def _wait_queued(request: Request[T], timeout: float | None, max_wait: float) -> T:
+    eta = request.queue.eta(request)
+    if math.isfinite(eta) and eta > max_wait:
+        request.cancel_if_unwanted()
+        raise QuotaWaitTooLong(eta, max_wait)
+    with anyio.CancelScope(deadline=request.queue.hub.clock() + max_wait) as scope:
+        return await _wait(request, timeout, scope)
+    raise QuotaWaitTooLong(eta, max_wait)
+
+
+async def _wait(
+    request: Request[T], timeout: float | None, while_queued: anyio.CancelScope | None
+) -> T:
+    if timeout is None:
+        return await request.wait(while_queued)
+    interruption = Interruption()
+    with anyio.CancelScope(deadline=request.queue.hub.clock() + timeout):
+        return await request.wait(while_queued, interruption)
+    raise RequestTimeout(
+        request.proto_id,
+        timeout,
+        request.code,
+        waited_for=interruption.waited_for,
+        eta=interruption.eta,
+    )
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Raise TypeError or ValueError unless ``value`` is None or a number of seconds from 0 on."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
+    if not value >= 0:
+        raise ValueError(f"{name} must be 0 seconds or more, not {value!r}")
