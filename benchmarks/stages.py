@@ -10,7 +10,9 @@ import asyncio
 import time
 import timeit
 from collections.abc import Callable
+from typing import Any
 
+from aiocapdist._connection.stats import ConnectionStats
 from aiocapdist._loop import new_waiter, wake
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol import catalog
@@ -20,9 +22,11 @@ from aiocapdist._protocol.frames import digest_of, encode_frame
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._requests.queue import RequestQueue
+from aiocapdist._requests.routes import Route
 from aiocapdist._requests.single_flight import SingleFlight
 from aiocapdist.models import Security
 from aiocapdist.quota import Quota
+from aiocapdist.quota._core.quota import scheduler_of
 
 from .gateway import capital_distribution_body, welcome_body
 
@@ -47,30 +51,33 @@ def ready_session() -> Session[object]:
 
 
 class _Link:
-    """What a lane needs of a supervisor, and nothing behind it: sends into the void."""
+    """What a queue needs of its hub, a gateway and a connection; sends nothing."""
 
     request_timeout = 10.0
     clock = staticmethod(time.monotonic)
+    flights = ()
+    stats = ConnectionStats()
 
     @property
     def connection(self) -> _Link:
         return self
 
-    def send(self, request: object, now: float) -> object:
+    def send(self, request: object, route: object, now: float) -> object:
         return self
 
 
 def queue_stage() -> float:
-    """Into the line, a token, out of it, and the token back: without the sending."""
-    quota = Quota(10 * BATCH, 0.001)
-    lane = RequestQueue(_Link(), quota)  # type: ignore[arg-type]
-    desk = SingleFlight(time.monotonic, CapitalDistributionEncoder(), 3)
+    """Make a request, take a token, and settle it: everything but the sending."""
+    link: Any = _Link()
+    scheduler = scheduler_of(Quota(10 * BATCH, 0.001))
+    queue = RequestQueue(link, [Route(None, link, scheduler, CapitalDistributionEncoder())])
+    single_flight = SingleFlight(time.monotonic, 3)
     security = Security.parse(CODE)
 
     def stage() -> None:
-        request = desk.ask(CODE, security, lane)
-        lane.submit(request)
-        quota.replied(0.0)
+        request = single_flight.start(CODE, security, queue)
+        queue.submit(request)
+        scheduler.replied(0.0)
 
     return microseconds(stage)
 

@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 import pytest
 
-import aiocapdist
 from aiocapdist import (
     ClientClosed,
     ClientGroup,
@@ -21,6 +20,7 @@ from aiocapdist import (
     connect,
     connect_many,
 )
+from aiocapdist._client import lifecycle
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
@@ -243,7 +243,7 @@ def test_cancelled_in_the_first_moment_of_its_task_it_leaves_nothing() -> None:
             many = connect_many([connect(port=opend.port, quota=quota) for _ in range(2)])
             clients, fleet = await many._make()
             many._client = clients
-            task = aiocapdist._client.lifecycle._start_task(fleet)
+            task = lifecycle._start_task(fleet)
             task.cancel()
             await asyncio.wait([task])
             await asyncio.sleep(0)

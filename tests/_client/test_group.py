@@ -15,6 +15,7 @@ from aiocapdist import (
     Connected,
     Disconnected,
     InvalidCode,
+    Outcome,
     Quota,
     SecurityFirm,
     Throttled,
@@ -101,7 +102,7 @@ async def test_one_is_killed_in_the_middle_and_all_are_answered(after: int) -> N
             quota=[Quota(30, 0.5), Quota(30, 0.5)],
         ) as (clients, gateways):
             killed = next(iter(gateways.values()))
-            outcomes = []
+            outcomes: list[Outcome] = []
             async for outcome in clients.capital_distributions(codes(120)):
                 if len(outcomes) == after:
                     await killed.go_away()

@@ -61,7 +61,19 @@ async def test_a_code_of_a_kind_of_string_is_a_code() -> None:
 
 
 async def test_a_list_may_have_everything_in_it() -> None:
-    odd = [None, 5, 5, 5.0, b"HK.00700", ["HK.00700"], {}, "", "hk.00700", float("nan"), object]
+    odd: list[Any] = [
+        None,
+        5,
+        5,
+        5.0,
+        b"HK.00700",
+        ["HK.00700"],
+        {},
+        "",
+        "hk.00700",
+        float("nan"),
+        object,
+    ]
     outcomes, requests = await swept([*odd, "HK.00700", *odd])
     assert outcomes.total() == 2 * len(odd) + 1
     assert outcomes["HK.00700"] == 1

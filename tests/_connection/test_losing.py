@@ -102,17 +102,19 @@ async def test_an_overlong_reply_ends_the_connection_before_it_is_read() -> None
 async def test_a_welcome_with_nonsense_at_its_heels_is_none_and_what_waits_waits_on() -> None:
     with anyio.fail_after(5):
         async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
+            peers: list[Peer] = []
 
             async def opend() -> None:
                 for n, rest in enumerate((b"", b"XX", b"")):
                     peer = await server.accept()
+                    peers.append(peer)
                     greeting = await peer.next()
                     body = init_reply(n).SerializeToString()
                     await peer.send(encode_frame(1001, greeting.serial, body) + rest)
                     if not n:
                         await peer.next()
                         await peer.hang_up()
-                await peer.reply(await peer.next(), figures_reply())
+                await peers[-1].reply(await peers[-1].next(), figures_reply())
 
             group.start_soon(opend)
             async with server.connect() as client:

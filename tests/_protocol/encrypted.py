@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiocapdist._protocol.ciphers import CLEAR, AesCbc, Algorithm, Cipher, FtAesEcb, Rsa
 from aiocapdist._protocol.frames import Frame, digest_of, encode_frame
@@ -54,7 +54,7 @@ def greeting(
     return Sealed(session, CLEAR if rsa is None else Rsa(rsa), CIPHERS[algorithm])
 
 
-def ready(algorithm: Algorithm, **options: bool) -> Sealed:
+def ready(algorithm: Algorithm, **options: Any) -> Sealed:
     """A session that was let in."""
     made = greeting(algorithm, **options)
     made.session.data_to_send()

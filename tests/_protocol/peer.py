@@ -116,6 +116,11 @@ def ready(
     return session
 
 
+def state_of(session: Session[str]) -> State:
+    """Return the state. A call, since mypy does not see that other calls change it."""
+    return session.state
+
+
 def sent(session: Session[str]) -> list[Frame]:
     """What the session has to send, as OpenD reads it: each message is one frame."""
     return [frame for message in session.data_to_send() for frame in one(message)]

@@ -69,8 +69,13 @@ def test_byte_by_byte_each_frame_comes_out_with_its_last_byte() -> None:
 
 
 def test_a_long_body_in_small_pieces_is_not_gone_over_again_with_each_piece() -> None:
-    looks = []
-    reader = FrameDecoder(lambda proto_id: looks.append(proto_id) or CAP)
+    looks: list[int] = []
+
+    def cap_of(proto_id: int) -> int:
+        looks.append(proto_id)
+        return CAP
+
+    reader = FrameDecoder(cap_of)
     long = encode_frame(3212, 1, bytes(CAP))
     frames = [frame for n in range(len(long)) for frame in reader.feed(long[n : n + 1])]
     assert [frame.body for frame in frames] == [bytes(CAP)]

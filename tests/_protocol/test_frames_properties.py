@@ -26,7 +26,7 @@ def read_slowly(data: bytes) -> tuple[list[Frame], bytes | None]:
 
     None is left where the stream is broken.
     """
-    frames = []
+    frames: list[Frame] = []
     while data[:1] == b"F" and data[1:2] in (b"T", b""):
         if len(data) < 44:
             return frames, data

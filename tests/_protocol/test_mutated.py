@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import pytest
@@ -97,7 +97,7 @@ def altered(draw: random.Random, sealed: bytes, digest: bytes) -> tuple[bytes, b
     return draw.choice(KINDS)(draw, sealed), digest
 
 
-def assert_ended(made: Sealed, events: list[object]) -> None:
+def assert_ended(made: Sealed, events: Sequence[object]) -> None:
     assert events == []
     assert made.session.state is State.CLOSED
     assert type(made.session.cause) is ProtocolError

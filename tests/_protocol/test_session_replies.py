@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -32,7 +33,7 @@ from .peer import (
 LAST = 2**32 - 1
 
 
-def whose(events: list[object]) -> list[tuple[str, bytes]]:
+def whose(events: Sequence[object]) -> list[tuple[str, bytes]]:
     """Refs and bodies of replies; there must be nothing else."""
     assert all(isinstance(event, ReplyReceived) for event in events)
     return [(event.flight.ref, event.body) for event in events]  # type: ignore[attr-defined]

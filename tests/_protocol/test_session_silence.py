@@ -10,7 +10,7 @@ from aiocapdist._protocol.session_events import ReplyOverdue
 from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
-from .peer import alive, answer, notice, ready, sent
+from .peer import alive, answer, notice, ready, sent, state_of
 
 UTC = 1_760_000_000.0
 
@@ -27,10 +27,10 @@ def keep_time(session: Session[str], until: float) -> list[object]:
 def assert_it_ends_at(session: Session[str], end: float) -> None:
     """Not a moment sooner."""
     keep_time(session, end - 1e-6)
-    assert session.state is State.READY
+    assert state_of(session) is State.READY
     assert session.get_timer() == end
     assert session.handle_timer(end, UTC) == []
-    assert session.state is State.CLOSED
+    assert state_of(session) is State.CLOSED
 
 
 def test_silent_for_3_3_intervals_it_is_dead_however_much_patience_there_is() -> None:

@@ -10,7 +10,17 @@ from aiocapdist._protocol.session_events import ReplyOverdue, ReplyReceived, Req
 from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
-from .peer import alive, answer, fresh, handshake_reply, notice, ready, sent, with_bad_digest
+from .peer import (
+    alive,
+    answer,
+    fresh,
+    handshake_reply,
+    notice,
+    ready,
+    sent,
+    state_of,
+    with_bad_digest,
+)
 
 UTC = 1_760_000_000.75
 
@@ -48,6 +58,7 @@ def test_a_keep_alive_goes_out_each_four_fifths_of_an_interval(interval: int) ->
     session = ready(now=100.0, interval=interval)
     for n in (1, 2, 3):
         due = session.get_timer()
+        assert due is not None
         assert due == pytest.approx(100.0 + n * 0.8 * interval)
         assert session.handle_timer(due - 0.01, UTC) == []
         assert sent(session) == []
@@ -64,9 +75,9 @@ def test_where_opend_tells_no_interval_ten_seconds_hold() -> None:
     session.handle_timer(8.0, UTC)
     session.handle_timer(16.0, UTC)
     session.handle_timer(32.9, UTC)
-    assert session.state is State.READY
+    assert state_of(session) is State.READY
     session.handle_timer(33.0, UTC)
-    assert session.state is State.CLOSED
+    assert state_of(session) is State.CLOSED
 
 
 def test_even_a_damaged_or_unanswered_keep_alive_concerns_nobody() -> None:

@@ -6,6 +6,7 @@ Promise 22: whoever changes a word here, or drops a number, is told by a test.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from ..support.transports import rsa_key
 from .peer import MAX_FRAME, handshake_reply
 
 NOTHING_TOLD = "OpenD let us in, but told nothing of the connection"
-DOORS = {
+DOORS: dict[str, tuple[Any, Any]] = {
     "tcp": (TcpCodec(client_id="tests", max_frame=MAX_FRAME), init_connect_pb2.Response),
     "ws": (WebSocketCodec(client_id="tests", max_frame=MAX_FRAME), init_websocket_pb2.Response),
 }

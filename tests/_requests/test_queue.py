@@ -229,6 +229,7 @@ def test_one_that_cannot_be_sent_costs_no_token_and_no_request() -> None:
     waiting = setup.submit(3)
     for flight in setup.connection().flights:
         setup.schedulers[0].replied(0.0)
+        assert flight.ref is not None
         flight.ref.flight = None
     setup.hub.now = 30.0
     setup.connection().broken.add(waiting[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 
@@ -75,8 +77,9 @@ async def test_what_had_not_left_when_the_connection_broke_goes_with_the_next() 
             calls = []
             for n in range(3):
                 calls.append(Call(group, client.request, PROTO_ID, request_message(n), Response))
-                await until(lambda n=n: len(session.in_flight) == n + 1)
-                await until(lambda n=n: n == 2 or list(session.in_flight.values())[n].written)
+                await until(partial(lambda n: len(session.in_flight) == n + 1, n))
+                if n < 2:
+                    await until(partial(lambda n: list(session.in_flight.values())[n].written, n))
             assert [flight.written for flight in session.in_flight.values()] == [True, True, False]
             await peer.hang_up()
             for call in calls[:2]:

@@ -54,7 +54,7 @@ async def test_a_chunk_may_be_read_in_pieces_and_none_is_lost() -> None:
 async def test_what_is_sent_is_kept_even_if_its_buffer_is_reused() -> None:
     left, right = MemoryStream.pair()
     buffer = bytearray(b"before")
-    await left.send(buffer)
+    await left.send(buffer)  # type: ignore[arg-type]
     buffer[:] = b"after."
     assert await right.receive() == b"before"
     await close(left, right)

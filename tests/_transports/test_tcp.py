@@ -82,7 +82,7 @@ def squeeze(transport: Transport) -> None:
 
 async def fill(carried: Carried, size: int = 5000) -> list[bytes]:
     """Send until nothing more is fetched; all messages, the unfetched one among them."""
-    messages = []
+    messages: list[bytes] = []
     while not carried.waiting:
         messages.append(b"%09d" % len(messages) * (size // 9))
         carried.send(messages[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime
+from typing import Any
 
 import anyio
 import pytest
@@ -29,7 +30,7 @@ def secure(server: ssl.SSLContext | None = None) -> Simulator:
 
 
 async def refused(
-    address: str, context: ssl.SSLContext | None = None, **options: float
+    address: str, context: ssl.SSLContext | None = None, **options: Any
 ) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
         async with aiocapdist.connect(

@@ -88,7 +88,7 @@ def test_without_super_orders_the_main_net_says_so() -> None:
 
 
 def test_if_no_money_moved_there_is_no_share() -> None:
-    nothing = {name: 0.0 for name in FIGURES if name.startswith("capital_")}
+    nothing: dict[str, Any] = {name: 0.0 for name in FIGURES if name.startswith("capital_")}
     text = rendered(**nothing)
     assert "main net 0 HKD, no money moved  (super + big, in less out)" in text
     assert "█" not in text

@@ -94,11 +94,11 @@ def test_the_nets_add_up(amounts: list[float]) -> None:
     names = [f"capital_{way}_{size}" for way in ("in", "out") for size in SIZES]
     got = made(**dict(zip(names, amounts, strict=True)))
     assert got.net_super is not None
-    near = {"abs": 1e-12 * max(amounts, default=0.0) + 1e-12}
+    near = 1e-12 * max(amounts, default=0.0) + 1e-12
     sizes = got.net_super + got.net_big + got.net_mid + got.net_small
-    assert got.net == pytest.approx(sizes, **near)
-    assert got.net == pytest.approx(math.fsum(amounts[:4]) - math.fsum(amounts[4:]), **near)
-    assert got.main_net + got.net_mid + got.net_small == pytest.approx(got.net, **near)
+    assert got.net == pytest.approx(sizes, abs=near)
+    assert got.net == pytest.approx(math.fsum(amounts[:4]) - math.fsum(amounts[4:]), abs=near)
+    assert got.main_net + got.net_mid + got.net_small == pytest.approx(got.net, abs=near)
     if got.main_ratio is not None:
         assert -1.0 <= got.main_ratio <= 1.0
 
@@ -106,7 +106,7 @@ def test_the_nets_add_up(amounts: list[float]) -> None:
 def test_figures_cannot_be_changed() -> None:
     got = made()
     with pytest.raises(ValidationError, match="frozen"):
-        got.capital_in_big = 1.0  # type: ignore[misc]
+        got.capital_in_big = 1.0
     assert hash(got) == hash(made())
     assert got == made()
     assert got != made(capital_in_mid=31.0)
@@ -206,7 +206,9 @@ def test_version_numbers_are_written_as_people_do(number: int, text: str) -> Non
 def test_a_phase_without_a_name_stays_its_number() -> None:
     assert known(MarketState, 3) is MarketState.MORNING
     assert known(MarketState, 77) == 77
-    phases = {f"market_{market}": 77 for market in ("hk", "us", "sh", "sz", "hk_future")}
+    phases: dict[str, Any] = {
+        f"market_{market}": 77 for market in ("hk", "us", "sh", "sz", "hk_future")
+    }
     state = GlobalState(
         **{**phases, "market_us": MarketState.CLOSED},
         quote_logged_in=True,
@@ -219,7 +221,7 @@ def test_a_phase_without_a_name_stays_its_number() -> None:
     assert state.market_us is MarketState.CLOSED
     assert state.market_us_future is None
     with pytest.raises(ValidationError, match="frozen"):
-        state.market_hk = 1  # type: ignore[misc]
+        state.market_hk = 1
 
 
 RESTING = [

@@ -51,6 +51,7 @@ class Swallowing(ByteStream):
         except anyio.EndOfStream:
             if not self.dead:
                 raise
+            data = b""
         if self.dead:
             await trio.sleep_forever()  # OpenD hangs up at last, and that is not carried either
         self.heard_at = trio.current_time()

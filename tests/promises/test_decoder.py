@@ -37,7 +37,7 @@ def read_slowly(
     data: bytes, cap: Callable[[int], int]
 ) -> tuple[list[tuple[int, int, int, bytes, bytes]], bytes | None]:
     """Field after field: the frames, and what is left unfinished; None where nothing can be."""
-    frames = []
+    frames: list[tuple[int, int, int, bytes, bytes]] = []
     while data[:1] == b"F" and data[1:2] in {b"T", b""}:
         if len(data) < 44:
             return frames, data

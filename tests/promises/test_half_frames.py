@@ -13,7 +13,7 @@ import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any, Self
 
 import anyio
@@ -30,6 +30,7 @@ from aiocapdist._transports.stream import StreamConnector
 from aiocapdist.simulator import Simulator
 
 from .._protocol.peer import notice
+from ..support.internals import serve_websocket, set_next_conn_id
 from ..support.proxy import Direction, LinkOptions, Proxy
 from ..support.transports import (
     NOW,
@@ -102,7 +103,7 @@ class House:
     def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kind = kind
         self._key = rsa_pem() if kind == "aes-cbc" else None
-        self._options = {"seed": SEED, "now": lambda: NOW, "rsa_key": self._key}
+        self._options: dict[str, Any] = {"seed": SEED, "now": lambda: NOW, "rsa_key": self._key}
         self._monkeypatch = monkeypatch
         monkeypatch.setattr("aiocapdist._connection.endpoint.load_key", cache(load_key))
 
@@ -113,16 +114,14 @@ class House:
             self._memory = opend.memory
             if self.kind == "ws":
                 self._memory = MemoryListener()
-                assert opend._group is not None
-                talk = partial(opend._talk, opend._speak_websocket)
-                opend._group.start_soon(self._memory.serve, talk)
+                serve_websocket(opend, self._memory)
             yield self
             await self._memory.aclose()
 
     @asynccontextmanager
     async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CutDoor]]:
         """A client whose n-th connection lets the n-th number of bytes through."""
-        self.opend._next_conn_id = 1  # a larger one would be longer
+        set_next_conn_id(self.opend, 1)  # a larger one would be longer
         transport = CutDoor(self._memory, *cuts)
         address: Any = transport
         if self.kind == "ws":

@@ -38,7 +38,9 @@ GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 def state() -> Any:
-    phases = {f"market{market}": 6 for market in ("HK", "US", "SH", "SZ", "HKFuture")}
+    phases: dict[str, Any] = {
+        f"market{market}": 6 for market in ("HK", "US", "SH", "SZ", "HKFuture")
+    }
     s2c = global_state_pb2.S2C(
         **phases, qotLogined=True, trdLogined=True, serverVer=1011, serverBuildNo=1, time=1
     )

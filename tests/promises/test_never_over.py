@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from operator import sub
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +34,7 @@ HOURS_OF_THE_STACK = min(24.0, SCALE / 2)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The loop's clock; the machine's, on which a quota without a client runs, goes with it."""
     clock = Clock()
     machine = SimpleNamespace(monotonic=lambda: clock.now + 12_345.678)

@@ -10,6 +10,7 @@ floods of notices.
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import anyio
 import pytest
@@ -50,7 +51,7 @@ class SlowOpend:
 
     async def serve(self, peer: Peer | WebSocketPeer) -> None:
         answered = 0
-        unanswered = []
+        unanswered: list[Any] = []
         while answered < CALLS:
             match self._draw.randrange(4):
                 case 0:
@@ -63,7 +64,7 @@ class SlowOpend:
                     unanswered.append(await peer.next())
                 case _ if unanswered:
                     asked = unanswered.pop(self._draw.randrange(len(unanswered)))
-                    await peer.reply(asked, figures_reply(number_of(code_of(asked))))  # type: ignore[arg-type]
+                    await peer.reply(asked, figures_reply(number_of(code_of(asked))))
                     answered += 1
 
     async def _speak(self, peer: Peer | WebSocketPeer) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiocapdist import Client, ClientGroup, Quota
 from aiocapdist._connection import endpoint
+from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Faults, Simulator
 
@@ -205,6 +207,18 @@ def faults_of(opend: Simulator) -> Faults:
     faults = opend._faults
     assert faults is not None
     return faults
+
+
+def serve_websocket(opend: Simulator, listener: MemoryListener) -> None:
+    """Serve OpenD's WebSocket transport at a listener in memory, until the simulator ends."""
+    assert opend._group is not None
+    serve = partial(opend._serve_client, opend._websocket_codec)
+    opend._group.start_soon(listener.serve, serve)
+
+
+def set_next_conn_id(opend: Simulator, number: int) -> None:
+    """Set the id of the simulator's next connection."""
+    opend._next_conn_id = number
 
 
 def stop_reading(opend: Simulator, receive: Callable[..., Any]) -> None:

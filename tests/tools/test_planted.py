@@ -29,10 +29,10 @@ def test_each_bug_can_be_planted(name: str, tmp_path: Path) -> None:
         (tmp_path / path).write_bytes((ROOT / path).read_bytes())
     before = plant(tmp_path, ALL[name])
     assert set(before) == {tmp_path / path for path in paths}
-    for path, text in before.items():
-        changed = path.read_text("utf-8")
+    for file, text in before.items():
+        changed = file.read_text("utf-8")
         assert changed != text
-        compile(changed, str(path), "exec")
+        compile(changed, str(file), "exec")
 
 
 @pytest.mark.parametrize("text", ["", "old\nold\n"], ids=["absent", "twice"])
