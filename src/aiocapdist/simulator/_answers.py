@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 
 from .._pb import (
     capital_distribution_pb2,
+    capital_flow_pb2,
     common_pb2,
     global_state_pb2,
     init_connect_pb2,
@@ -16,6 +17,7 @@ from .._pb import (
 )
 from .._protocol import catalog
 from ..models import Market
+from ._capital_flow import capital_flow
 from ._figures import figures, phase
 from ._window import Window
 
@@ -40,26 +42,33 @@ class Texts(NamedTuple):
     """OpenD's words in one language; ``{}`` is what they speak of."""
 
     too_frequent: str
+    flow_too_frequent: str
     unknown: str
     unsupported: str
     invalid: str
+    wrong_arguments: str
     no_such_call: str
 
 
 _TEXTS = {
     "zh": Texts(
         "获取资金分布频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
+        "获取资金流向频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
         "未知股票 {code}",
         "暂不支持该类型的股票 {code}",
         "包内容非法",
+        "参数错误",
         "未知协议 {proto_id}",
     ),
     "en": Texts(
         "Get Capital Distribution is too frequent, request failed, "
         "no more than {limit} times every {period:g} seconds.",
+        "Get Capital Flow is too frequent, request failed, "
+        "no more than {limit} times every {period:g} seconds.",
         "unknown stock {code}",
         "not supported for this type of security: {code}",
         "invalid content",
+        "wrong arguments",
         "unknown protocol {proto_id}",
     ),
 }
@@ -74,6 +83,7 @@ class Gateway:
         self,
         *,
         window: Window | None,
+        flow_window: Window | None,
         seed: int,
         language: str,
         super_fields: bool,
@@ -83,6 +93,7 @@ class Gateway:
         answers: Mapping[int, Answerer],
     ) -> None:
         self.window = window
+        self.flow_window = flow_window
         self._seed = seed
         self._texts = _TEXTS[language]
         self._super_fields = super_fields
@@ -115,6 +126,8 @@ class Gateway:
             match proto_id:
                 case catalog.CAPITAL_DISTRIBUTION:
                     return self._capital_distribution(body, clock)
+                case catalog.CAPITAL_FLOW:
+                    return self._capital_flow(body, clock)
                 case catalog.GLOBAL_STATE:
                     return self._global_state(body, conn_id)
                 case catalog.KEEP_ALIVE:
@@ -123,10 +136,14 @@ class Gateway:
             return self._invalid()
         return self._refusal(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
 
-    def too_frequent(self) -> Answer:
-        """A refusal for frequency."""
-        limit, period = (self.window.limit, self.window.period) if self.window else (30, 30.0)
-        text = self._texts.too_frequent.format(limit=limit, period=period)
+    def too_frequent(self, window: Window | None = None) -> Answer:
+        """A refusal for frequency, by the window of capital distribution or by another."""
+        window = window or self.window
+        limit, period = (window.limit, window.period) if window else (30, 30.0)
+        texts = self._texts
+        about_flow = window is not None and window is self.flow_window
+        text = texts.flow_too_frequent if about_flow else texts.too_frequent
+        text = text.format(limit=limit, period=period)
         return self._refusal(FAILED, text, "refused")
 
     def failed(self) -> Answer:
@@ -174,19 +191,45 @@ class Gateway:
         request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self._invalid()
-        market, symbol = request.c2s.security.market, request.c2s.security.code
+        code, refusal = self._check(request.c2s.security, self.window, clock)
+        if refusal is not None:
+            return refusal
+        return Answer(self._figures(code), "answered", code)
+
+    def _capital_flow(self, body: bytes, clock: float) -> Answer:
+        request = capital_flow_pb2.Request.FromString(body)
+        if not request.IsInitialized():
+            return self._invalid()
+        code, refusal = self._check(request.c2s.security, self.flow_window, clock)
+        if refusal is not None:
+            return refusal
+        s2c = capital_flow(
+            request.c2s,
+            lambda at: figures(code, self._seed, at),
+            self._now(),
+            super_fields=self._super_fields,
+        )
+        if s2c is None:
+            return self._refusal(FAILED, self._texts.wrong_arguments, "invalid", code)
+        response = capital_flow_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Answer(response.SerializeToString(), "answered", code)
+
+    def _check(
+        self, security: common_pb2.Security, window: Window | None, clock: float
+    ) -> tuple[str, Answer | None]:
+        """Count a request; return its code, and the refusal if it cannot be answered."""
+        market, symbol = security.market, security.code
         name = Market(market).name if market in _MARKETS else str(market)
         code = f"{name}.{symbol}"
         texts = self._texts
-        window = self.window
         if window is not None and not window.accept(clock):
-            return self.too_frequent()._replace(code=code)
+            return code, self.too_frequent(window)._replace(code=code)
         if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
-            return self._refusal(FAILED, texts.unknown.format(code=code), "unknown", code)
+            return code, self._refusal(FAILED, texts.unknown.format(code=code), "unknown", code)
         if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
             text = texts.unsupported.format(code=code)
-            return self._refusal(FAILED, text, "unsupported", code)
-        return Answer(self._figures(code), "answered", code)
+            return code, self._refusal(FAILED, text, "unsupported", code)
+        return code, None
 
     def _figures(self, code: str) -> bytes:
         made = figures(code, self._seed, self._now())

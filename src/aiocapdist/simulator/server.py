@@ -34,13 +34,13 @@ class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections; None counts nothing. ``latency`` is seconds for each reply, or a
-    (low, high) pair to draw from, which lets replies overtake each other; a request is
-    counted at some moment on its way. ``seed`` decides figures and draws; figures depend
-    on code, seed and ``now`` (a Unix clock) alone. ``language`` is ``zh`` or ``en``;
-    ``super_fields=False`` is an old OpenD. ``answers`` maps further proto ids to functions
-    from a request's body to the message to answer with: any protobuf message will do, the
-    vendor's own too.
+    all connections, and again for proto 3211; None counts nothing. ``latency`` is seconds
+    for each reply, or a (low, high) pair to draw from, which lets replies overtake each
+    other; a request is counted at some moment on its way. ``seed`` decides figures and draws;
+    figures depend on code, seed and ``now`` (a Unix clock) alone. ``language`` is ``zh`` or
+    ``en``; ``super_fields=False`` is an old OpenD. ``answers`` maps further proto ids to
+    functions from a request's body to the message to answer with: any protobuf message will
+    do, the vendor's own too.
 
     ``rsa_key`` (a PEM file's path, or its bytes) lets only clients in that have the same
     key, and encrypts as they ask. ``websocket=True`` opens a WebSocket door as well, at
@@ -83,8 +83,10 @@ class Simulator:
         """Where the WebSocket door is; 0 while there is none."""
         self.requests: list[LoggedRequest] = []
         self._window = Window(*quota, count_refused=count_refused) if quota else None
+        self._flow_window = Window(*quota, count_refused=count_refused) if quota else None
         self._gateway = Gateway(
             window=self._window,
+            flow_window=self._flow_window,
             seed=seed,
             language=language,
             super_fields=super_fields,
@@ -127,6 +129,11 @@ class Simulator:
     def largest_window(self) -> int:
         """The most requests of 3212 accepted in any closed window so far."""
         return self._window.largest if self._window is not None else 0
+
+    @property
+    def largest_flow_window(self) -> int:
+        """The most requests of 3211 accepted in any closed window so far."""
+        return self._flow_window.largest if self._flow_window is not None else 0
 
     # ---- what tests do
 
