@@ -12,7 +12,7 @@ import pytest
 
 from aiocapdist._pb import capital_flow_pb2 as pb
 from aiocapdist._protocol.capital_flow import decode_capital_flow
-from aiocapdist._protocol.replies import read_capital_distribution
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.models import CapitalDistribution, CapitalFlow, FlowPoint, Period, Security
 from aiocapdist.simulator import Simulator
 
@@ -39,7 +39,7 @@ async def flow_and_figures(
             figures = await client.ask(3212, 3, about(*security))
     return (
         decode_capital_flow(flow.body, code, security, period),
-        read_capital_distribution(figures.body, code, security),
+        decode_capital_distribution(figures.body, code, security),
     )
 
 
