@@ -73,7 +73,7 @@ THEIRS = """
 import futu
 from futu.common.pb import (
     Common_pb2, GetGlobalState_pb2, InitConnect_pb2, KeepAlive_pb2, Notify_pb2,
-    Qot_Common_pb2, Qot_GetCapitalDistribution_pb2,
+    Qot_Common_pb2, Qot_GetCapitalDistribution_pb2, Qot_GetCapitalFlow_pb2,
 )
 """
 BOTH_WORK = """
@@ -97,5 +97,5 @@ print(ours.c2s.security.market, ours.c2s.security.code)
     ],
 )
 def test_it_gets_on_with_the_vendors_client(program: str, tmp_path: Path) -> None:
-    assert len(GENERATED) == 7
+    assert len(GENERATED) == 8
     assert python(program, tmp_path).splitlines()[-1] == "11 AAPL"

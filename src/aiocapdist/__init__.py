@@ -57,10 +57,13 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .events import Throttled as Throttled
     from .events import Unthrottled as Unthrottled
     from .models import CapitalDistribution as CapitalDistribution
+    from .models import CapitalFlow as CapitalFlow
+    from .models import FlowPoint as FlowPoint
     from .models import GlobalState as GlobalState
     from .models import Market as Market
     from .models import MarketState as MarketState
     from .models import Outcome as Outcome
+    from .models import Period as Period
     from .models import RoundTrip as RoundTrip
     from .models import Security as Security
     from .models import SecurityFirm as SecurityFirm

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiocapdist._pb import (
     capital_distribution_pb2,
+    capital_flow_pb2,
     global_state_pb2,
     init_connect_pb2,
     init_websocket_pb2,
@@ -18,6 +19,7 @@ REQUESTS: dict[int, Any] = {
     1001: init_connect_pb2.Request,
     1002: global_state_pb2.Request,
     1004: keep_alive_pb2.Request,
+    3211: capital_flow_pb2.Request,
     3212: capital_distribution_pb2.Request,
 }
 RESPONSES: dict[int, Any] = {
@@ -26,5 +28,6 @@ RESPONSES: dict[int, Any] = {
     1002: global_state_pb2.Response,
     1003: notify_pb2.Response,
     1004: keep_alive_pb2.Response,
+    3211: capital_flow_pb2.Response,
     3212: capital_distribution_pb2.Response,
 }

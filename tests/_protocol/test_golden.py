@@ -18,6 +18,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from aiocapdist._protocol.capital_flow import decode_capital_flow, encode_capital_flow
 from aiocapdist._protocol.catalog import MAX_BODY, PUSHES
 from aiocapdist._protocol.decoders import decode_capital_distribution, decode_global_state
 from aiocapdist._protocol.encoders import (
@@ -31,7 +32,7 @@ from aiocapdist._protocol.session_events import HandshakeCompleted, PushReceived
 from aiocapdist._protocol.state import State
 from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist.errors import BackendError, OpenDError, QuotaExceeded, UnknownSecurity
-from aiocapdist.models import Security
+from aiocapdist.models import Period, Security
 
 from .messages import REQUESTS, RESPONSES
 from .peer import fresh, ready, sent
@@ -77,7 +78,9 @@ def named(vectors: dict[tuple[int, str, str], Vector]) -> dict[str, Any]:
 def test_there_are_vectors_both_ways_for_each_call() -> None:
     ways = {(proto_id, direction) for proto_id, direction, _ in VECTORS}
     both = {
-        (proto_id, way) for proto_id in (1001, 1002, 1004, 3212) for way in ("request", "reply")
+        (proto_id, way)
+        for proto_id in (1001, 1002, 1004, 3211, 3212)
+        for way in ("request", "reply")
     }
     assert ways == both | {(1003, "push")}
 
@@ -113,10 +116,17 @@ def test_our_questions_are_the_vendors_byte_for_byte() -> None:
     def question(code: str, firm: int | None = None) -> bytes:
         return CapitalDistributionEncoder(firm).encode(Security.parse(code))
 
+    def flow_question(code: str, *arguments: Any) -> bytes:
+        return encode_capital_flow(Security.parse(code), *arguments)
+
     wanted = {
         (1001, "as this library greets"): greeting_of("aiocapdist"),
         (1002, "user 0"): encode_global_state(),
         (1004, "a sign of life"): encode_keep_alive(1_760_000_000.5),
+        (3211, "today by the minute"): flow_question("HK.00700", Period.INTRADAY),
+        (3211, "days, a broker named"): flow_question(
+            "US.BRK.B", Period.DAY, "2025-01-02", "2025-10-09", 2
+        ),
         (3212, "a stock"): question("HK.00700"),
         (3212, "an index"): question("US..DJI"),
         (3212, "a broker named"): question("US.BRK.B", 2),
@@ -205,6 +215,24 @@ def test_capital_distributions_are_read() -> None:
         with pytest.raises(OpenDError) as caught:
             read(shows)
         assert type(caught.value) is kind
+
+
+def test_capital_flows_are_read() -> None:
+    def read(shows: str, period: Period = Period.DAY) -> Any:
+        body = VECTORS[3211, "reply", shows].body
+        return decode_capital_flow(body, "HK.00700", Security.parse("HK.00700"), period)
+
+    first, second = read("minutes", Period.INTRADAY).points
+    assert (first.in_flow, first.super_in_flow, first.mid_in_flow) == (-0.375, -2.0, 0.0)
+    assert (first.main_in_flow, second.super_in_flow) == (None, None)
+    assert first.at == datetime(2025, 10, 9, 1, 30, tzinfo=UTC)
+    days = read("days, every field")
+    assert (days.points[0].main_in_flow, days.points[0].sml_in_flow) == (7.25, 1.0)
+    assert days.last_valid_at == datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
+    for shows, last in {"no rows": "2025-10-09 16:53:20", "not a word": None}.items():
+        assert (read(shows).points, read(shows).last_valid_time) == ((), last)
+    with pytest.raises(UnknownSecurity):
+        read("no such code")
 
 
 def test_global_states_are_read() -> None:

@@ -8,6 +8,9 @@ import anyio
 import pytest
 
 import aiocapdist
+from aiocapdist import CapitalFlow, Period, Security
+from aiocapdist._pb import capital_flow_pb2
+from aiocapdist._protocol.capital_flow import decode_capital_flow, encode_capital_flow
 from aiocapdist.simulator import Simulator
 
 from .vendor import needs_vendor, vendor
@@ -44,6 +47,41 @@ async def test_an_old_opend_looks_old_to_both(tmp_path: Path) -> None:
         async with Simulator(super_fields=False) as opend:
             theirs = await vendor(script, opend.port, tmp_path)
     assert theirs["data"][0]["capital_in_super"] == "N/A"
+
+
+@pytest.mark.parametrize("period", Period)
+async def test_both_clients_get_the_same_capital_flow(tmp_path: Path, period: Period) -> None:
+    dates = "" if period is Period.INTRADAY else ', start="2023-06-01", end="2023-11-14"'
+    script = f"""
+result = [figures(*context.get_capital_flow(code, PeriodType.{period.name}{dates}))
+          for code in ("HK.00700", "US.AAPL")]
+"""
+    with anyio.fail_after(60):
+        async with Simulator(now=lambda: 1_700_000_000.0, seed=2) as opend:
+            theirs = await vendor(script, opend.port, tmp_path)
+            asked = [r.code for r in opend.requests if r.proto_id == 3211]
+            async with aiocapdist.connect(port=opend.port) as client:
+                ours = [await ask_flow(client, code, period) for code in asked if code]
+    assert asked == ["HK.00700", "US.AAPL"]
+    for reply, flow in zip(theirs, ours, strict=True):
+        assert reply["ret"] == 0, reply
+        assert len(reply["data"]) == len(flow.points) > 4
+        for row, point in zip(reply["data"], flow.points, strict=True):
+            for name in ("in_flow", "super_in_flow", "big_in_flow", "mid_in_flow", "sml_in_flow"):
+                assert row[name] == getattr(point, name)
+            assert row["main_in_flow"] == (point.main_in_flow or "N/A")
+            assert row["capital_flow_item_time"] == point.time
+            assert row["last_valid_time"] == flow.last_valid_time
+
+
+async def ask_flow(client: aiocapdist.Client, code: str, period: Period) -> CapitalFlow:
+    """Ask in our own messages, and read the reply."""
+    security = Security.parse(code)
+    dates = (None, None) if period is Period.INTRADAY else ("2023-06-01", "2023-11-14")
+    body = encode_capital_flow(security, period, *dates)
+    message = capital_flow_pb2.Request.FromString(body)
+    reply = await client.request(3211, message, capital_flow_pb2.Response)
+    return decode_capital_flow(reply.SerializeToString(), code, security, period)
 
 
 async def test_global_state_works(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from aiocapdist import (
     Status,
 )
 from aiocapdist.models._base import known
-from aiocapdist.models.figures import moment
+from aiocapdist.models._times import moment
 from aiocapdist.models.state import version_text
 
 SIZES = ("super", "big", "mid", "small")

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from aiocapdist._pb import (
     capital_distribution_pb2,
+    capital_flow_pb2,
     global_state_pb2,
     init_connect_pb2,
     keep_alive_pb2,
@@ -131,3 +132,9 @@ def distribution_request(market: int, code: str) -> Message:
     """A request of proto 3212."""
     security = {"market": market, "code": code}
     return capital_distribution_pb2.Request(c2s={"security": security})
+
+
+def about_flow(market: int, code: str, period: int = 1, **dates: str) -> Message:
+    """A request of 3211."""
+    security = {"market": market, "code": code}
+    return capital_flow_pb2.Request(c2s={"security": security, "periodType": period, **dates})

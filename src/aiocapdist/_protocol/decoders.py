@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..models import CapitalDistribution, GlobalState, MarketState, Security
 from ..models._base import known
-from ..models.figures import moment
+from ..models._times import moment
 from ..models.state import version_text
 
 _M = TypeVar("_M", bound=Message)

@@ -3,6 +3,9 @@
 from .._lazy import publish
 from .figures import CapitalDistribution as CapitalDistribution
 from .figures import Outcome as Outcome
+from .flow import CapitalFlow as CapitalFlow
+from .flow import FlowPoint as FlowPoint
+from .flow import Period as Period
 from .securities import Market as Market
 from .securities import Security as Security
 from .securities import SecurityFirm as SecurityFirm

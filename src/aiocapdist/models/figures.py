@@ -5,7 +5,7 @@ and SZ), as OpenD sends them: those of US securities have up to three decimals, 
 is rounded. Times are aware and in UTC.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, computed_field
@@ -133,27 +133,3 @@ class Outcome(NamedTuple):
             assert self.error is not None
             raise self.error
         return self.value
-
-
-_BEIJING = timezone(timedelta(hours=8))
-_BEIJING_MARKETS = frozenset({Market.HK, Market.SH, Market.SZ})
-
-
-def moment(market: Market, timestamp: float | None, text: str | None) -> datetime | None:
-    """Return the time of figures in UTC: from the timestamp, else from the text.
-
-    The text is used for HK, SH and SZ only, where it is UTC+8. None if there is neither, or
-    if it is not a time.
-    """
-    if timestamp:
-        try:
-            return datetime.fromtimestamp(timestamp, UTC)
-        except (OverflowError, OSError, ValueError):
-            return None
-    if text and market in _BEIJING_MARKETS:
-        try:
-            naive = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
-            return naive.replace(tzinfo=_BEIJING).astimezone(UTC)
-        except (OverflowError, ValueError):
-            return None  # such as "0001-01-01 00:00:00", which is before year 1 in UTC
-    return None

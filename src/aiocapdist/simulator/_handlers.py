@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 
 from .._pb import (
     capital_distribution_pb2,
+    capital_flow_pb2,
     common_pb2,
     global_state_pb2,
     init_connect_pb2,
@@ -16,6 +17,7 @@ from .._pb import (
 )
 from .._protocol import catalog
 from ..models import Market
+from ._capital_flow import capital_flow
 from ._market_data import figures, market_state
 from ._rate_window import RateWindow
 
@@ -40,26 +42,33 @@ class Texts(NamedTuple):
     """OpenD's error texts in one language, as format strings."""
 
     too_frequent: str
+    flow_too_frequent: str
     unknown: str
     unsupported: str
     invalid: str
+    wrong_arguments: str
     no_such_call: str
 
 
 _TEXTS = {
     "zh": Texts(
         "获取资金分布频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
+        "获取资金流向频率太高，请求失败，每{period:g}秒最多{limit}次。",  # noqa: RUF001
         "未知股票 {code}",
         "暂不支持该类型的股票 {code}",
         "包内容非法",
+        "参数错误",
         "未知协议 {proto_id}",
     ),
     "en": Texts(
         "Get Capital Distribution is too frequent, request failed, "
         "no more than {limit} times every {period:g} seconds.",
+        "Get Capital Flow is too frequent, request failed, "
+        "no more than {limit} times every {period:g} seconds.",
         "unknown stock {code}",
         "not supported for this type of security: {code}",
         "invalid content",
+        "wrong arguments",
         "unknown protocol {proto_id}",
     ),
 }
@@ -74,6 +83,7 @@ class RequestHandler:
         self,
         *,
         window: RateWindow | None,
+        flow_window: RateWindow | None,
         seed: int,
         language: str,
         super_fields: bool,
@@ -83,6 +93,7 @@ class RequestHandler:
         user_handlers: Mapping[int, Handler],
     ) -> None:
         self.window = window
+        self.flow_window = flow_window
         self._seed = seed
         self._texts = _TEXTS[language]
         self._super_fields = super_fields
@@ -118,6 +129,8 @@ class RequestHandler:
             match proto_id:
                 case catalog.CAPITAL_DISTRIBUTION:
                     return self._capital_distribution(body, clock)
+                case catalog.CAPITAL_FLOW:
+                    return self._capital_flow(body, clock)
                 case catalog.GLOBAL_STATE:
                     return self._global_state(body, conn_id)
                 case catalog.KEEP_ALIVE:
@@ -126,10 +139,14 @@ class RequestHandler:
             return self.invalid()
         return self._error(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
 
-    def too_frequent(self) -> Reply:
-        """Return the error for too many requests."""
-        limit, period = (self.window.limit, self.window.period) if self.window else (30, 30.0)
-        text = self._texts.too_frequent.format(limit=limit, period=period)
+    def too_frequent(self, window: RateWindow | None = None) -> Reply:
+        """Return the error for too many requests in this window; None is that of 3212."""
+        window = window or self.window
+        limit, period = (window.limit, window.period) if window else (30, 30.0)
+        texts = self._texts
+        about_flow = window is not None and window is self.flow_window
+        text = texts.flow_too_frequent if about_flow else texts.too_frequent
+        text = text.format(limit=limit, period=period)
         return self._error(FAILED, text, "refused")
 
     def backend_failed(self) -> Reply:
@@ -177,19 +194,45 @@ class RequestHandler:
         request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self.invalid()
-        market, symbol = request.c2s.security.market, request.c2s.security.code
+        code, error = self._check(request.c2s.security, self.window, clock)
+        if error is not None:
+            return error
+        return Reply(self._figures(code), "answered", code)
+
+    def _capital_flow(self, body: bytes, clock: float) -> Reply:
+        request = capital_flow_pb2.Request.FromString(body)
+        if not request.IsInitialized():
+            return self.invalid()
+        code, error = self._check(request.c2s.security, self.flow_window, clock)
+        if error is not None:
+            return error
+        s2c = capital_flow(
+            request.c2s,
+            lambda at: figures(code, self._seed, at),
+            self._now(),
+            super_fields=self._super_fields,
+        )
+        if s2c is None:
+            return self._error(FAILED, self._texts.wrong_arguments, "invalid", code)
+        response = capital_flow_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Reply(response.SerializeToString(), "answered", code)
+
+    def _check(
+        self, security: common_pb2.Security, window: RateWindow | None, clock: float
+    ) -> tuple[str, Reply | None]:
+        """Count a request; return its code, and the error if it cannot be answered."""
+        market, symbol = security.market, security.code
         name = Market(market).name if market in _MARKETS else str(market)
         code = f"{name}.{symbol}"
         texts = self._texts
-        window = self.window
         if window is not None and not window.accept(clock):
-            return self.too_frequent()._replace(code=code)
+            return code, self.too_frequent(window)._replace(code=code)
         if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
-            return self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
+            return code, self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
         if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
             text = texts.unsupported.format(code=code)
-            return self._error(FAILED, text, "unsupported", code)
-        return Reply(self._figures(code), "answered", code)
+            return code, self._error(FAILED, text, "unsupported", code)
+        return code, None
 
     def _figures(self, code: str) -> bytes:
         made = figures(code, self._seed, self._now())

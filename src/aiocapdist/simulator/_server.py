@@ -35,7 +35,7 @@ class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections; None sets no limit. With ``count_refused``, rejected requests count
+    all connections, and again for proto 3211; None sets no limit. With ``count_refused``, rejected requests count
     too. ``latency`` is the seconds from request to reply, or a (low, high) pair to draw
     from, with which replies overtake each other; a request is counted somewhere on the
     way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
@@ -89,8 +89,10 @@ class Simulator:
         """Port of the WebSocket listener; 0 if there is none."""
         self.requests: list[LoggedRequest] = []
         self._window = RateWindow(*quota, count_refused=count_refused) if quota else None
+        self._flow_window = RateWindow(*quota, count_refused=count_refused) if quota else None
         self._handler = RequestHandler(
             window=self._window,
+            flow_window=self._flow_window,
             seed=seed,
             language=language,
             super_fields=super_fields,
@@ -133,6 +135,11 @@ class Simulator:
     def largest_window(self) -> int:
         """Largest number of 3212 requests accepted in any closed window so far."""
         return self._window.largest if self._window is not None else 0
+
+    @property
+    def largest_flow_window(self) -> int:
+        """Largest number of requests of 3211 accepted in any closed window so far."""
+        return self._flow_window.largest if self._flow_window is not None else 0
 
     # ---- What tests do
 

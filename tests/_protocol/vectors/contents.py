@@ -33,6 +33,17 @@ GREETING = {
 }
 ASKED = "GetCapitalDistributionQuery"
 BROKER = {**security(11, "BRK.B"), "header": {"securityFirm": 2}}
+FLOW_ASKED = "GetCapitalFlowQuery"
+TODAY = {**security(1, "00700"), "periodType": 1}
+DAYS = {
+    **security(11, "BRK.B"),
+    "periodType": 2,
+    "beginTime": "2025-01-02",
+    "endTime": "2025-10-09",
+    "header": {"securityFirm": 2},
+}
+TODAY_ARGS = ("HK.00700", 0, None, None, "INTRADAY", None)
+DAYS_ARGS = ("US.BRK.B", 0, "2025-01-02", "2025-10-09", "DAY", "FUTUINC")
 
 REQUESTS = [
     Row(
@@ -46,6 +57,8 @@ REQUESTS = [
     Row(1001, "as this library greets", 77, {"c2s": GREETING}),
     Row(1002, "user 0", 2**32 - 2, {"c2s": {"userID": 0}}, "GlobalStateQuery", (0, 0)),
     Row(1004, "a sign of life", 9, {"c2s": {"time": UTC}}, "KeepAlive", (0,)),
+    Row(3211, "today by the minute", 42, {"c2s": TODAY}, FLOW_ASKED, TODAY_ARGS),
+    Row(3211, "days, a broker named", 43, {"c2s": DAYS}, FLOW_ASKED, DAYS_ARGS),
     Row(3212, "a stock", 42, {"c2s": security(1, "00700")}, ASKED, ("HK.00700", 0, None)),
     Row(3212, "an index", 43, {"c2s": security(11, ".DJI")}, ASKED, ("US..DJI", 0, None)),
     Row(3212, "a broker named", 44, {"c2s": BROKER}, ASKED, ("US.BRK.B", 0, "FUTUINC")),
@@ -113,6 +126,31 @@ FLOW = {
 SUPER = {"capitalInSuper": 3.5e9, "capitalOutSuper": -0.0}
 TEXT = {"updateTime": "2025-10-09 16:53:20"}
 STAMP = {"updateTimestamp": float(UTC)}
+MINUTES = [
+    {
+        "inFlow": -0.375,
+        "time": "2025-10-09 09:30:00",
+        "timestamp": float(UTC - 26_600),
+        "superInFlow": -2.0,
+        "bigInFlow": 1.5,
+        "midInFlow": 0.0,
+        "smlInFlow": 0.125,
+    },
+    {"inFlow": 1e12, "time": "2025-10-09 09:31:00"},
+]
+DAY_ROWS = [
+    {
+        "inFlow": 10.5,
+        "time": "2025-10-08 00:00:00",
+        "timestamp": 1_759_852_800.0,
+        "mainInFlow": 7.25,
+        "superInFlow": 3.0,
+        "bigInFlow": 4.25,
+        "midInFlow": 2.25,
+        "smlInFlow": 1.0,
+    }
+]
+LAST = {"lastValidTime": "2025-10-09 16:53:20", "lastValidTimestamp": float(UTC)}
 ZERO = dict.fromkeys({**FLOW, **SUPER, **STAMP}, 0.0)
 CHINESE = "获取资金分布频率太高，请求失败，每30秒最多30次。"  # noqa: RUF001
 ENGLISH = (
@@ -127,6 +165,11 @@ REPLIES = [
     Row(1002, "every field", 2**32 - 1, answered(STATE, MORE_STATE)),
     Row(1002, "only what is required", 1000, answered(STATE)),
     Row(1004, "a sign of life", 2**31, answered({"time": UTC})),
+    Row(3211, "minutes", 42, answered({"flowItemList": MINUTES}, LAST)),
+    Row(3211, "days, every field", 43, answered({"flowItemList": DAY_ROWS}, LAST)),
+    Row(3211, "no rows", 44, answered(LAST)),
+    Row(3211, "not a word", 45, answered({"flowItemList": []})),
+    Row(3211, "no such code", 46, refused("未知股票 00000")),
     Row(3212, "every field", 42, answered(FLOW, TEXT, STAMP, SUPER)),
     Row(3212, "an old OpenD: no super, no timestamp", 43, answered(FLOW, TEXT)),
     Row(3212, "off hours: all zero, empty time", 44, answered(ZERO, {"updateTime": ""})),

@@ -27,6 +27,7 @@ PAGES = {
     1002: "GetGlobalState",
     1003: "Notify",
     1004: "KeepAlive",
+    3211: "Qot_GetCapitalFlow",
     3212: "Qot_GetCapitalDistribution",
 }
 
