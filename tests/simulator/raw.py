@@ -134,7 +134,7 @@ def distribution_request(market: int, code: str) -> Message:
     return capital_distribution_pb2.Request(c2s={"security": security})
 
 
-def about_flow(market: int, code: str, period: int = 1, **dates: str) -> Message:
+def flow_request(market: int, code: str, period: int = 1, **dates: str) -> Message:
     """A request of 3211."""
     security = {"market": market, "code": code}
     return capital_flow_pb2.Request(c2s={"security": security, "periodType": period, **dates})

@@ -16,7 +16,7 @@ from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.models import CapitalDistribution, CapitalFlow, FlowPoint, Period, Security
 from aiocapdist.simulator import Simulator
 
-from .raw import about, about_flow, raw_client
+from .raw import distribution_request, flow_request, raw_client
 
 pytestmark = pytest.mark.anyio
 TIERS = ("super", "big", "mid", "sml")
@@ -35,8 +35,8 @@ async def flow_and_figures(
     security = Security.parse(code)
     with anyio.fail_after(5):
         async with Simulator(now=lambda: now, **options) as opend, raw_client(opend) as client:
-            flow = await client.ask(3211, 2, about_flow(*security, period, **dates))
-            figures = await client.ask(3212, 3, about(*security))
+            flow = await client.ask(3211, 2, flow_request(*security, period, **dates))
+            figures = await client.ask(3212, 3, distribution_request(*security))
     return (
         decode_capital_flow(flow.body, code, security, period),
         decode_capital_distribution(figures.body, code, security),
@@ -174,11 +174,11 @@ async def test_flows_have_a_window_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("request_", "result", "outcome"),
     [
-        (about_flow(1, "99999"), -1, "unknown"),
-        (about_flow(11, ".DJI"), -1, "unsupported"),
-        (about_flow(1, "00700", 0), -1, "invalid"),
-        (about_flow(1, "00700", 2, beginTime="tomorrow"), -1, "invalid"),
-        (about_flow(1, "00700", 2, endTime="0001-01-01"), -1, "invalid"),
+        (flow_request(1, "99999"), -1, "unknown"),
+        (flow_request(11, ".DJI"), -1, "unsupported"),
+        (flow_request(1, "00700", 0), -1, "invalid"),
+        (flow_request(1, "00700", 2, beginTime="tomorrow"), -1, "invalid"),
+        (flow_request(1, "00700", 2, endTime="0001-01-01"), -1, "invalid"),
         (b"\xff", -500, "invalid"),
         (pb.Request(c2s={}).SerializePartialToString(), -500, "invalid"),
     ],
