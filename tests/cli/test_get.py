@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import sys
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -148,27 +147,6 @@ def test_without_opend_the_simulator_is_suggested(
     error, offer = capsys.readouterr().err.splitlines()
     assert error.startswith(f"aiocapdist: cannot connect to OpenD at 127.0.0.1:{opend.port}: ")
     assert offer == "aiocapdist: to see made-up figures without OpenD, add --simulate"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
-@pytest.mark.parametrize("kind", ["table", "jsonl", "csv", "json"])
-def test_a_closed_pipe_ends_the_command(kind: str) -> None:
-    read, write = os.pipe()
-    os.close(read)
-    with os.fdopen(write, "wb") as nobody:
-        code, _, err = run_command("get", "HK.00700", "--simulate", "--format", kind, stdout=nobody)
-    assert (code, err) == (0, "")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
-def test_answers_are_printed_if_stderr_is_a_broken_pipe() -> None:
-    read, write = os.pipe()
-    os.close(read)
-    codes = ("hk.1", "HK.99999", "HK.00700")
-    with os.fdopen(write, "wb") as nobody:
-        code, out, _ = run_command("get", *codes, "--simulate", "--format", "json", stderr=nobody)
-    assert code == 1
-    assert [record["code"] for record in json.loads(out)] == list(codes)
 
 
 def test_an_ascii_stream_gets_ascii_alone() -> None:

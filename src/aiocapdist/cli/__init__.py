@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import sys
 
-from .exit_codes import USAGE
-from .streams import report
+from .exit_codes import NOT_WRITTEN, OK, USAGE
+from .interrupt import exit_on_signal
+from .streams import OutputError, replace_standard_streams, report, write
 
 
 def main() -> None:
     """Run the command given in ``sys.argv`` and exit with its code."""
-    if sys.argv[1:] == ["--version"]:  # without loading the parser
-        print(version())
-        return
+    try:
+        replace_standard_streams()
+        exit_on_signal()
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except OutputError as error:
+        report(f"cannot write the output: {error}")
+        code = NOT_WRITTEN
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:  # without loading the parser
+        write(f"{version()}\n")
+        return OK
     try:
         from .app import run
 
-        sys.exit(run(sys.argv[1:]))
+        return run(arguments)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("cyclopts", "rich"):
             raise
         report("the command line needs two more packages: pip install 'aiocapdist[cli]'")
-        sys.exit(USAGE)
+        return USAGE
 
 
 def version() -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import cyclopts
 
 from . import version
 from .codes import STANDARD_INPUT
-from .exit_codes import INTERRUPTED, OK, USAGE
-from .streams import discard, report
+from .exit_codes import OK, USAGE
+from .streams import report
 
 # Here and not in the commands' docstrings, so that `--help` imports no command.
 _HELP = {
@@ -19,7 +18,8 @@ _HELP = {
         "For example: aiocapdist get HK.00700 US.AAPL --simulate",
         (
             "Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD or the "
-            "shared quota not reached, 130 interrupted (the answers so far are printed)."
+            "shared quota not reached, 4 the output could not be written, 130 interrupted (the "
+            "answers so far are printed)."
         ),
     ),
     "quota": (
@@ -42,7 +42,7 @@ app = cyclopts.App(
     help_format="plaintext",
     version=version,
     result_action="return_value",
-    # Ctrl-C is handled in `run`, with one line instead of a traceback.
+    # See interrupt.py.
     suppress_keyboard_interrupt=False,
 )
 for _name, _paragraphs in _HELP.items():
@@ -64,10 +64,4 @@ def run(arguments: Sequence[str]) -> int:
         command = " ".join(("aiocapdist", *(error.command_chain or ())))
         report(f"{error} See: {command} --help")
         return USAGE
-    except KeyboardInterrupt:
-        report("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        discard(sys.stdout)
-        return OK
     return result if isinstance(result, int) else OK

@@ -8,4 +8,5 @@ OK: Final = 0
 SOME_FAILED: Final = 1
 USAGE: Final = 2
 NOT_REACHED: Final = 3
+NOT_WRITTEN: Final = 4
 INTERRUPTED: Final = 130

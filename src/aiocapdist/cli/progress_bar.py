@@ -19,7 +19,11 @@ from rich.table import Column
 from rich.text import Text
 
 from ..quota import Quota
+from .interrupt import written_on_exit
 from .progress import SweepProgress, format_duration
+
+SHOW_CURSOR = b"\r\x1b[?25h"
+"""Ends the bar's line, and shows the cursor that the bar hides."""
 
 
 def can_animate() -> bool:
@@ -44,7 +48,7 @@ def show_bar(progress: SweepProgress, quota: Quota) -> Iterator[Callable[[], Non
         MofNCompleteColumn(),
         TimeLeftColumn(Column(no_wrap=True)),
     )
-    with Progress(
+    bar = Progress(
         *columns,
         console=Console(stderr=True),
         transient=True,
@@ -52,7 +56,8 @@ def show_bar(progress: SweepProgress, quota: Quota) -> Iterator[Callable[[], Non
         # Answers go above the bar if both are on a terminal. A file or a pipe must get
         # them directly: rich would write them to the terminal instead.
         redirect_stdout=sys.stdout.isatty(),
-    ) as bar:
+    )
+    with written_on_exit(SHOW_CURSOR), bar:
 
         def until() -> float:
             return bar.get_time() + progress.seconds_left(quota)

@@ -1,12 +1,81 @@
-"""Writing to standard output (answers) and standard error (everything else)."""
+"""Standard output (answers) and standard error (everything else), full or closed ones too."""
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
-from typing import TextIO
+from typing import NoReturn
 
 from .escape import one_line
+
+
+class OutputError(Exception):
+    """Raised when standard output cannot be written. The text says why."""
+
+
+class CheckedOutput(io.TextIOWrapper):
+    """Standard output that raises OutputError, whoever writes to it."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._fail(error)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> NoReturn:
+        redirect_to_null(self.fileno())
+        raise OutputError(_reason(error)) from None
+
+
+class LossyOutput(io.TextIOWrapper):
+    """Standard error that drops what cannot be written: messages must not cost answers."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            redirect_to_null(self.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            redirect_to_null(self.fileno())
+
+
+def replace_standard_streams() -> None:
+    """Replace standard output and error by streams that handle errors.
+
+    Raises OutputError if standard output is closed.
+    """
+    # Free descriptors below 3 would be taken by the next file or socket, and messages of
+    # libraries would then be written into it.
+    closed = [number for number in range(3) if not _is_open(number)]
+    for _ in closed:
+        os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the exit
+    else:
+        sys.stderr = LossyOutput(
+            sys.stderr.buffer,
+            encoding=sys.stderr.encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+    if sys.stdout is None:
+        raise OutputError("it is closed")
+    sys.stdout = CheckedOutput(
+        sys.stdout.buffer, encoding=sys.stdout.encoding, errors="backslashreplace"
+    )
 
 
 def write(text: str) -> None:
@@ -17,15 +86,28 @@ def write(text: str) -> None:
 
 def report(text: str) -> None:
     """Write one escaped line to standard error."""
-    try:
-        print(f"aiocapdist: {one_line(text)}", file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        discard(sys.stderr)  # answers are still written
+    print(f"aiocapdist: {one_line(text)}", file=sys.stderr, flush=True)
 
 
-def discard(stream: TextIO) -> None:
-    """Send what the stream still holds to the null device.
+def redirect_to_null(descriptor: int) -> None:
+    """Let a descriptor write to the null device, what is still buffered included.
 
-    Without this, the interpreter would report the broken pipe when it exits.
+    Without this, the interpreter would report the same error again when it exits.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EPIPE:
+        return "its reader closed the pipe"
+    return error.strerror or str(error)

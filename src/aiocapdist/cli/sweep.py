@@ -17,7 +17,7 @@ from .formats import Format
 from .interrupt import cancel_on_signal
 from .output import Output, make_output
 from .progress import SweepProgress, show_progress
-from .streams import report
+from .streams import OutputError, report
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting
@@ -54,8 +54,12 @@ async def _print_figures(opend: Connecting | None, codes: list[str], format: For
                 output = make_output(format, codes)
                 try:
                     await run_sweep(client, progress, output)
-                finally:
+                except OutputError:
+                    raise
+                except BaseException:
                     output.finish()  # the answers so far are printed, however the sweep ended
+                    raise
+                output.finish()
     if scope.cancelled_caught:
         report(f"interrupted; {progress.answered} of {progress.total} codes were answered")
         return INTERRUPTED
