@@ -160,7 +160,7 @@ async def test_flows_have_a_window_of_their_own() -> None:
             results = [
                 (await client.ask(proto_id, n, message(1, "00700"))).refusal
                 for n in range(3)
-                for proto_id, message in ((3211, about_flow), (3212, about))
+                for proto_id, message in ((3211, flow_request), (3212, distribution_request))
             ]
             assert results[:4] == [(0, "")] * 4
             told = "Get Capital Flow is too frequent, request failed, no more than 2 times"
