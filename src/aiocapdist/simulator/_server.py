@@ -37,8 +37,8 @@ class Simulator:
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
     all connections, and again for proto 3211; None sets no limit. With
     ``count_refused``, rejected requests count too. ``latency`` is the seconds from request
-    to reply, or a (low, high) pair to draw from, with which replies overtake each other; a request is counted somewhere on the
-    way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
+    to reply, or a (low, high) pair to draw from, with which replies overtake each other; a
+    request is counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
     decides what is drawn. ``language``, of error texts, is ``zh`` or ``en``.
     ``super_fields=False`` simulates an OpenD too old to report super orders. ``answers``
     maps further proto ids to functions that take a request's body and return the reply as
