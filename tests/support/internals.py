@@ -1,0 +1,277 @@
+"""What tests see and change of a client's and a quota's private state: here and nowhere else.
+
+A change of the sources' private names is followed up in this file alone. Everything here is
+for assertions and for bringing about rare states; tests prefer what users can see.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from aiocapdist import Client, ClientGroup, Quota
+from aiocapdist.simulator import Faults, Simulator
+
+# ---- a quota
+
+
+class Tokens(NamedTuple):
+    """A quota's tokens, by what they are doing."""
+
+    free: int
+    held: int
+    cooling: int
+
+
+def tokens(quota: Any) -> Tokens:
+    """The quota's tokens, after settling the replies that were seen. Their sum is the limit."""
+    quota._settle()
+    ledger = quota._ledger
+    assert ledger.free + ledger.held + ledger.cooling == quota.limit
+    return Tokens(ledger.free, ledger.held, ledger.cooling)
+
+
+def tokens_as_they_stand(quota: Any) -> tuple[Tokens, int]:
+    """The tokens, and how many of those held belong to replies seen and not yet settled."""
+    ledger = quota._ledger
+    assert ledger.limit == quota.limit
+    return Tokens(ledger.free, ledger.held, ledger.cooling), quota._seen
+
+
+def next_token_at(quota: Any) -> float:
+    """When the next cooling token is free, by the loop's clock; ``inf`` if none cools."""
+    return float(quota._ledger.next_back)
+
+
+def next_grant_at(quota: Any) -> float | None:
+    """When the quota's timer next has something to do; None if it has nothing."""
+    due: float | None = quota._due()
+    return due
+
+
+def effective_limit(quota: Any) -> int:
+    """The limit that the quota now keeps to, after refusals."""
+    return int(quota._ceiling.value)
+
+
+def pause_grants(quota: Any) -> None:
+    """Grant no token until :func:`resume_grants`, however many are free."""
+    quota._ceiling.paused_until = math.inf
+
+
+def resume_grants(quota: Any) -> None:
+    """Undo :func:`pause_grants`, and grant what can be granted."""
+    quota._ceiling.paused_until = -math.inf
+    quota.pump()
+
+
+def offer_one_more_token(quota: Any) -> None:
+    """Let a cooling token be free for one round of grants, and take it back."""
+    ledger = quota._ledger
+    ledger.free, ledger.cooling = ledger.free + 1, ledger.cooling - 1
+    quota.pump()
+    ledger.free, ledger.cooling = ledger.free - 1, ledger.cooling + 1
+
+
+def users(quota: Any) -> int:
+    """Number of clients that use the quota."""
+    return int(quota._users)
+
+
+def listeners(quota: Any) -> list[Any]:
+    """Callbacks that the quota tells of its events."""
+    return list(quota._watchers)
+
+
+def attach(quota: Any, clock: Callable[[], float], listener: Callable[[Any], None]) -> None:
+    """Use the quota as a client does."""
+    quota.attach(clock, listener)
+
+
+def detach(quota: Any, listener: Callable[[Any], None]) -> None:
+    """Stop using the quota."""
+    quota.detach(listener)
+
+
+# ---- a client, or a group of clients
+
+
+def requests(client: Client | ClientGroup) -> dict[str, Any]:
+    """Capital-distribution requests that have no answer yet, by code."""
+    return dict(client._desk.asked)
+
+
+def flight_of(client: Client | ClientGroup, code: str) -> Any:
+    """The flight of the request for this code; None if there is none, or it is queued."""
+    request = client._desk.asked.get(code)
+    return request and request.flight
+
+
+def is_queued(client: Client | ClientGroup, code: str) -> bool:
+    """True if a request for this code waits for a token or the connection."""
+    request = client._desk.asked.get(code)
+    return request is not None and request.flight is None
+
+
+def is_written(client: Client | ClientGroup, code: str) -> bool:
+    """True if the bytes of the request for this code were fetched for sending."""
+    flight = flight_of(client, code)
+    return flight is not None and flight.written
+
+
+def callers(client: Client | ClientGroup, code: str) -> int:
+    """Number of calls that wait for the request for this code."""
+    request = client._desk.asked.get(code)
+    return 0 if request is None else len(request.waiters)
+
+
+def deadlines(client: Client | ClientGroup, code: str) -> int:
+    """Number of calls that leave the request for this code if it is queued for too long."""
+    request = client._desk.asked.get(code)
+    return 0 if request is None else len(request.scopes)
+
+
+def recent_answer(client: Client | ClientGroup, code: str, max_age: float) -> Any:
+    """The stored answer for this code if it is no older than ``max_age`` seconds, else None."""
+    return client._desk.recent(code, max_age)
+
+
+def stored_answers(client: Client | ClientGroup) -> int:
+    """Number of answers kept for ``max_age``."""
+    return len(client._desk._answered) + len(client._desk._before)
+
+
+def connection(client: Client) -> Any:
+    """The connection that requests are sent on; None while there is none."""
+    return client._supervisor.connection
+
+
+def session(client: Client) -> Any:
+    """The protocol session of that connection; None while there is none."""
+    found = connection(client)
+    return found and found._session
+
+
+def in_flight(client: Client) -> list[Any]:
+    """Flights that somebody waits for, the connection's own (keep-alive) left out."""
+    found = session(client)
+    return [] if found is None else [f for f in found.waiting.values() if f.ref is not None]
+
+
+def tombstones(client: Client) -> list[Any]:
+    """Flights that nobody waits for, kept until a late reply can no longer come."""
+    found = session(client)
+    return [] if found is None else list(found._forgotten.values())
+
+
+def takes_tokens_of(flight: Any, quota: Quota) -> bool:
+    """True if this flight holds one of the quota's tokens."""
+    return flight.ref.lane.quota is quota
+
+
+def is_finished(client: Client | ClientGroup) -> bool:
+    """True if the task behind the client has ended."""
+    owner = client._supervisor if isinstance(client, Client) else client._fleet
+    return bool(owner.finished.is_set())
+
+
+async def wait_finished(client: Client | ClientGroup) -> None:
+    """Wait until the task behind the client has ended."""
+    owner = client._supervisor if isinstance(client, Client) else client._fleet
+    await owner.finished.wait()
+
+
+def begin_to_close(client: Client) -> None:
+    """What ``aclose`` does before it first waits."""
+    client._supervisor.stop()
+
+
+def client_of(connecting: Any) -> Any:
+    """The client that ``connect()`` made and that is not ready yet; None before it is made."""
+    return connecting._client
+
+
+# ---- a simulator
+
+
+def faults_of(opend: Simulator) -> Faults:
+    """The faults that it was given, which count what was played."""
+    faults: Faults = opend._faults  # type: ignore[assignment]
+    return faults
+
+
+def stop_reading(opend: Simulator, receive: Callable[..., Any]) -> None:
+    """Replace ``receive`` of every open connection's stream."""
+    for conversation in opend._conversations.values():
+        conversation._stream.receive = receive
+
+
+# ---- what is left behind
+
+
+def leftovers_in_quota(quota: Any) -> dict[str, Any]:
+    """Who waits for tokens, and tokens held, by table: empty when no call is pending."""
+    assert quota.available >= 0  # reading it settles what was seen
+    line = quota._line
+    return _filled(
+        {
+            "queues that wait for the quota": line.lanes,
+            "turns in the quota's queue": [*line._eager, *line._patient],
+            "tokens held": range(tokens(quota).held),
+        }
+    )
+
+
+def leftovers_in_client(client: Client) -> dict[str, Any]:
+    """Entries of the client's tables, by table: empty when no call is pending."""
+    supervisor = client._supervisor
+    queues = {*client._lanes.values(), client._free}
+    found = session(client)
+    left = _filled(
+        {
+            "requests to join": client._desk.asked,
+            "queued requests": _queued(queues),
+            "queues": supervisor._lanes - queues,
+            "event streams with a waiter": supervisor.feed._awaited,
+            "in flight": in_flight(client),
+            "tombstones": tombstones(client),
+            "to be written": [] if found is None else found._outgoing,
+        }
+    )
+    return left | leftovers_in_quota(client.quota) | _in_unlimited(supervisor.unmetered)
+
+
+def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
+    """Entries of the group's tables and of its clients', by table."""
+    fleet = clients._fleet
+    queues = {clients._singles, clients._free, *clients._lanes.values()}
+    left = _filled(
+        {
+            "requests to join": clients._desk.asked,
+            "queued requests": _queued(queues),
+            "queues": fleet.lanes - queues,
+            "event streams with a waiter": fleet.feed._awaited,
+        }
+    )
+    for quota in fleet._quotas:
+        left |= leftovers_in_quota(quota)
+    left |= _in_unlimited(fleet.unmetered)
+    for client in clients.clients.values():
+        mine = leftovers_in_client(client)
+        if mine.get("queues") == {fleet}:
+            del mine["queues"]
+        left |= mine
+    return left
+
+
+def _queued(queues: Collection[Any]) -> list[Any]:
+    return [request for queue in queues for request in queue._waiting]
+
+
+def _in_unlimited(unlimited: Any) -> dict[str, Any]:
+    return _filled({"queues that wait for no quota": unlimited._lanes})
+
+
+def _filled(tables: dict[str, Any]) -> dict[str, Any]:
+    return {name: table for name, table in tables.items() if len(table)}
