@@ -6,9 +6,7 @@ from __future__ import annotations
 import heapq
 import random
 
-from aiocapdist import Quota
-
-from ..quota.stubs import Asking, Clock, Watched
+from ..quota.stubs import Asking, Clock, Watched, scheduler
 
 DAY = 86_400.0
 LIMIT, PERIOD = 30, 30.0
@@ -22,7 +20,7 @@ class Day:
     def __init__(self, seed: int, clock: Clock) -> None:
         self.drawn = random.Random(seed)
         self.clock = clock
-        self.quota = Quota(LIMIT, PERIOD)
+        self.quota = scheduler(LIMIT, PERIOD)
         self.watched = Watched()
         self.quota.attach(clock, self.watched)
         self.lane = Asking(self.quota)
@@ -41,7 +39,7 @@ class Day:
     def run(self) -> None:
         quota, clock, events = self.quota, self.clock, self.events
         while clock.now < DAY:
-            due = quota._due() if quota._users else None
+            due = quota.next_due() if quota.listeners else None
             at = events[0][0]
             if due is not None and due < at:
                 clock.now = max(clock.now, due)
@@ -50,7 +48,7 @@ class Day:
                 while events[0][0] <= clock.now:
                     _, number, kind = heapq.heappop(events)
                     getattr(self, kind)(number)
-            if self.asking and quota._users:
+            if self.asking and quota.listeners:
                 self.lane.ask(max(0, self.eager - self.lane.waiting))
             quota.pump()
             for _ in range(self.lane.granted - self.granted):
@@ -63,7 +61,7 @@ class Day:
     def sent(self) -> None:
         draw, now = self.drawn.random(), self.clock.now
         if draw < self.unsent_share:
-            self.quota.unsent()  # cancelled before its bytes were fetched
+            self.quota.release()  # cancelled before its bytes were fetched
             return
         seconds = LATE if draw > 1 - self.silent_share else self.drawn.uniform(*self.round_trip)
         self.number += 1
@@ -104,7 +102,7 @@ class Day:
     def restart(self, number: int) -> None:
         """The client ends, and another comes later; the quota object stays, on no clock of a
         loop meanwhile."""
-        if self.quota._users:
+        if self.quota.listeners:
             self.quota.lost(len(self.under_way))
             self.counted += [min(c, self.clock.now + GRACE) for c in self.under_way.values()]
             self.under_way.clear()

@@ -15,6 +15,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong, Throttled, Unthrottled
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ..support.leftovers import Room
@@ -152,7 +153,9 @@ async def test_it_tells_where_it_stands(make_quota: Maker) -> None:
             await client.capital_distribution("HK.00003")
             call = Call(group, client.capital_distribution, "HK.00004")
             await until(lambda: quota.waiting == 1)
-            assert re.match(r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 rejections", repr(quota))
+            assert re.match(
+                r"<\w*Quota 3 per 60 s: 0 available, 1 waiting, 0 rejections", repr(quota)
+            )
             assert quota.limit == 3
             assert quota.period == 60.0
             with pytest.raises(QuotaWaitTooLong) as caught:
@@ -222,7 +225,7 @@ async def test_what_a_lost_connection_left_open_stays_counted(
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, client.capital_distribution, code) for code in codes(3)]
-            await until(lambda: quota._ledger.held == 3)
+            await until(lambda: scheduler_of(quota).store.held == 3)
             opend.disconnect_all()
             for call in calls:
                 assert (await call.value()).code in codes(3)

@@ -13,10 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist import Quota
 from aiocapdist.quota._core.store import GRACE
 
-from .stubs import Asking, Clock, Watched
+from .stubs import Asking, Clock, Watched, scheduler
 
 PERIOD = 30.0
 SHARE = st.floats(0, 1)
@@ -29,7 +28,7 @@ class Account(RuleBasedStateMachine):
         limit=st.integers(1, 6), reserve=st.integers(0, 5), margin=st.sampled_from([0.05, 1.0])
     )
     def begin(self, limit: int, reserve: int, margin: float) -> None:
-        self.quota = Quota(limit, PERIOD, reserve=min(reserve, limit - 1), margin=margin)
+        self.quota = scheduler(limit, PERIOD, reserve=min(reserve, limit - 1), margin=margin)
         self.clock = Clock(1000.0)
         self.quota.attach(self.clock, Watched())
         self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
@@ -63,10 +62,10 @@ class Account(RuleBasedStateMachine):
         self.clock.now += seconds
         self.pump()
 
-    @precondition(lambda self: self.quota._due() is not None)
+    @precondition(lambda self: self.quota.next_due() is not None)
     @rule()
     def the_next_token_comes(self) -> None:
-        due = self.quota._due()
+        due = self.quota.next_due()
         assert due is not None
         self.clock.now = max(self.clock.now, due)
         self.pump()
@@ -84,7 +83,7 @@ class Account(RuleBasedStateMachine):
     def a_single_call_comes(self) -> None:
         """It waits in no line where a token is free and nobody waits."""
         waiting = self.quota.waiting
-        if self.quota.take_at_once(self.clock.now):
+        if self.quota.try_acquire(self.clock.now):
             assert waiting == 0
             self.under_way.append(self.clock.now)
 
@@ -106,7 +105,7 @@ class Account(RuleBasedStateMachine):
     def one_is_refused(self, data: st.DataObject) -> None:
         """OpenD did not count it: someone else had spent the account's."""
         sent = data.draw(st.sampled_from(self.under_way))
-        self.quota.refuse()
+        self.quota.reject()
         self.under_way.remove(sent)
         self.lanes[0].ask(1)
         self.pump()
@@ -115,7 +114,7 @@ class Account(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_was_never_written(self, data: st.DataObject) -> None:
         sent = data.draw(st.sampled_from(self.under_way))
-        self.quota.unsent()
+        self.quota.release()
         self.under_way.remove(sent)
         self.pump()
 
@@ -130,11 +129,11 @@ class Account(RuleBasedStateMachine):
 
     @invariant()
     def tokens_are_conserved(self) -> None:
-        ledger = self.quota._ledger
+        ledger = self.quota.store
         assert ledger.free + ledger.held + ledger.cooling == ledger.limit
         assert min(ledger.free, ledger.held, ledger.cooling) >= 0
         # Replies that were seen are settled when next someone needs to know.
-        assert ledger.held - self.quota._seen == len(self.under_way)
+        assert ledger.held - self.quota.unsettled == len(self.under_way)
 
     @invariant()
     def no_closed_window_holds_more_than_the_limit(self) -> None:

@@ -38,7 +38,7 @@ def test_all_that_asks_is_granted_at_once() -> None:
         unmetered.join(lane)
     unmetered.pump()
     assert [lane.granted for lane in lanes] == [1000, 3, 1]
-    assert not any(lane.seated for lane in lanes)
+    assert not any(lane.queued for lane in lanes)
 
 
 def test_pumping_with_nobody_there_does_nothing() -> None:
@@ -74,27 +74,27 @@ def test_a_lane_that_cannot_send_holds_up_nobody() -> None:
     stuck.able = True
     unmetered.pump()
     assert stuck.granted == 2, "as soon as it can"
-    assert not stuck.seated
+    assert not stuck.queued
 
 
 def test_whoever_is_refused_without_a_quota_is_told() -> None:
-    assert Unlimited(Clock()).refuse() is False
+    assert Unlimited(Clock()).reject() is False
 
 
 @pytest.mark.parametrize("position", [1, 50_000])
 def test_nobody_waits_for_a_token(position: int) -> None:
     unmetered = Unlimited(Clock())
-    assert unmetered.eta_in(Asking(unmetered, position), position) == 0.0
+    assert unmetered.eta_of(Asking(unmetered, position), position) == 0.0
 
 
 def test_nothing_is_held_so_nothing_comes_back() -> None:
     """Whatever becomes of a request, the next one goes as before."""
     unmetered = Unlimited(Clock())
     lane = Asking(unmetered, 1)
-    for happened in (lambda: unmetered.replied(0.0), unmetered.unsent, lambda: unmetered.lost(3)):
+    for happened in (lambda: unmetered.replied(0.0), unmetered.release, lambda: unmetered.lost(3)):
         lane.waiting = 1
         unmetered.join(lane)
         unmetered.pump()
         happened()
-        assert unmetered.take_at_once(0.0), "and a single call need not even ask"
+        assert unmetered.try_acquire(0.0), "and a single call need not even ask"
     assert lane.granted == 3

@@ -11,6 +11,8 @@ from typing import Any
 import anyio
 
 from aiocapdist import Client, Quota
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.simulator import Simulator
 
 from ..embedding.elsewhere import open_sockets, tasks_of_this_loop
@@ -56,11 +58,12 @@ def task_names() -> Counter[str]:
 
 def left_in_quota(quota: Quota) -> dict[str, Any]:
     """Entries of those who wait for tokens, and tokens held: none, when nobody calls."""
-    ledger, line = quota._ledger, quota._line
+    scheduler = quota if isinstance(quota, Scheduler) else scheduler_of(quota)
+    ledger, line = scheduler.store, scheduler.queue
     assert quota.available >= 0  # reading it settles what was seen
     assert ledger.free + ledger.held + ledger.cooling == quota.limit
     tables = {
-        "lanes in the quota's line": line.lanes,
+        "lanes in the quota's line": line.places,
         "turns in the quota's line": [*line._eager, *line._patient],
         "tokens held": range(ledger.held),
     }
@@ -89,7 +92,7 @@ def left_in(client: Client) -> dict[str, Any]:
 
 
 def left_in_line(unmetered: Any) -> dict[str, Any]:
-    lanes = unmetered._lanes
+    lanes = unmetered._places
     return {"lanes with no quota": lanes} if lanes else {}
 
 

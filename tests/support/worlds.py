@@ -10,6 +10,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from aiocapdist import Client, Quota
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from .cancelling import Operation
@@ -60,9 +61,9 @@ class World:
 
 def hold_back(quota: Quota) -> None:
     """Grant no token until :func:`let_go`, however many there are."""
-    quota._ceiling.paused_until = math.inf
+    scheduler_of(quota).ceiling.paused_until = math.inf
 
 
 def let_go(quota: Quota) -> None:
-    quota._ceiling.paused_until = -math.inf
-    quota.pump()
+    scheduler_of(quota).ceiling.paused_until = -math.inf
+    scheduler_of(quota).pump()

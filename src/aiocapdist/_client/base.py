@@ -19,6 +19,7 @@ from .._requests.sweep_source import SweepSource
 from ..errors import QuotaWaitTooLong
 from ..models import CapitalDistribution, GlobalState, Security
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from .sweep import Sweep
 
 
@@ -137,7 +138,7 @@ class Asking(ABC):
     async def _lane(self, quota: Quota) -> RequestQueue:
         """The lane of single calls in this quota's line."""
         if quota not in self._lanes:
-            await quota.prepare()
+            await scheduler_of(quota).prepare()
         lane = self._lanes.get(quota)  # another call may have been quicker
         if lane is None:
             lane = self._lanes[quota] = self._new_lane(quota)

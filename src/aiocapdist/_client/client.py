@@ -13,6 +13,7 @@ from .._requests.single_flight import SingleFlight
 from .._requests.sweep_source import SweepSource
 from ..models import Status
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from .base import Asking
 
 
@@ -32,7 +33,7 @@ class Client(Asking):
             supervisor.clock,
             SingleFlight(supervisor.clock, question, gateway.attempts),
             gateway.attempts,
-            RequestQueue(supervisor, quota),
+            RequestQueue(supervisor, scheduler_of(quota)),
             RequestQueue(supervisor, supervisor.unmetered),
         )
         self._lanes[quota] = self._singles
@@ -86,6 +87,6 @@ class Client(Asking):
 
     def _new_lane(self, quota: Quota) -> RequestQueue:
         self._supervisor.use(quota)
-        lane = RequestQueue(self._supervisor, quota)
+        lane = RequestQueue(self._supervisor, scheduler_of(quota))
         self._supervisor.add(lane)
         return lane

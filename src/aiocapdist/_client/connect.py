@@ -14,6 +14,7 @@ from .._connection.supervisor import Supervisor
 from .._loop import current_clock
 from ..models import SecurityFirm
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from .client import Client
 from .lifecycle import Lifecycle
 
@@ -81,7 +82,7 @@ def connect(
 
     async def make_gateway() -> Gateway:
         endpoint = await plan.prepare()
-        await shared.prepare()
+        await scheduler_of(shared).prepare()
         supervisor = Supervisor(
             endpoint,
             clock=current_clock(),

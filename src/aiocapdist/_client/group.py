@@ -14,6 +14,7 @@ from .._requests.sweep_source import SweepSource
 from .._requests.ways import GroupWay
 from ..models import Status
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from .base import Asking
 from .client import Client
 
@@ -49,7 +50,7 @@ class ClientGroup(Asking):
         question = next(iter(self._questions.values()))
         singles = self._open_lane(
             {
-                quota: [name for name in gateways if gateways[name].quota is quota]
+                scheduler_of(quota): [name for name in gateways if gateways[name].quota is quota]
                 for quota in self._accounts
             }
         )
@@ -108,7 +109,7 @@ class ClientGroup(Asking):
         # An account's quota is good at its own gateways; one of the user's own at any.
         own = [name for name in gateways if gateways[name].quota is quota]
         self._fleet.use(quota)
-        return self._open_lane({quota: own or list(gateways)})
+        return self._open_lane({scheduler_of(quota): own or list(gateways)})
 
     def _open_lane(self, names: Mapping[Tokens, Sequence[str]]) -> GroupLane:
         routes: Routes = {
@@ -152,7 +153,7 @@ class GroupQuota:
             for lane in self._fleet.lanes
             if isinstance(lane, GroupLane)
             and lane.seats.routes is self._singles.seats.routes
-            and lane.seats.seated
+            and lane.seats.queued
         )
 
     @property
@@ -168,4 +169,4 @@ class GroupQuota:
         if n < 1:
             raise ValueError(f"n is the number of requests from now, at least 1, not {n}")
         singles = self._singles
-        return singles.quota.eta_in(singles, singles.length + n)
+        return singles.quota.eta_of(singles, singles.length + n)

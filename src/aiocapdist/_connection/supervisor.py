@@ -28,6 +28,8 @@ from ..errors import (
 from ..events import Connected, Disconnected, Reconnecting
 from ..models.state import version_text
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
+from ..quota._core.scheduler import Scheduler
 from ..quota._core.unlimited import Unlimited
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
@@ -91,7 +93,7 @@ class Supervisor:
         """Whether it goes on where even the first attempt to connect fails."""
         self._first_failure: AiocapdistError | None = None
         self._lanes: set[ConnectionListener] = set()
-        self._quotas: list[Quota] = []
+        self._quotas: list[Scheduler] = []
         self._pumps: list[Callable[[], None]] = [self.unmetered.pump]
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
@@ -122,15 +124,16 @@ class Supervisor:
 
     def use(self, quota: Quota) -> None:
         """Grant this quota's tokens while this client lives."""
-        if quota in self._quotas or self.finished.is_set():
+        scheduler = scheduler_of(quota)
+        if scheduler in self._quotas or self.finished.is_set():
             return
         if self.welcome is not None:
-            quota.welcomed(self.welcome.login_user_id)
-        quota.attach(self.clock, self.feed.publish)
-        self._quotas.append(quota)
-        self._pumps.append(quota.pump)
+            scheduler.bind_account(self.welcome.login_user_id)
+        scheduler.attach(self.clock, self.feed.publish)
+        self._quotas.append(scheduler)
+        self._pumps.append(scheduler.pump)
         if self._group is not None:
-            self._group.start_soon(quota.keep_time)
+            self._group.start_soon(scheduler.run)
 
     def listen(self) -> EventStream:
         """Events from now on, after one that tells where we stand, if connected."""
@@ -176,7 +179,7 @@ class Supervisor:
                 async with anyio.create_task_group() as group:
                     self._group = group
                     for quota in self._quotas:
-                        group.start_soon(quota.keep_time)
+                        group.start_soon(quota.run)
                     await self._stay_connected()
                     group.cancel_scope.cancel()
         except Exception as error:
@@ -267,7 +270,7 @@ class Supervisor:
         """Tell the quotas whose account this is. One that cannot count for it is the end."""
         try:
             for quota in self._quotas:
-                quota.welcomed(welcome.login_user_id)
+                quota.bind_account(welcome.login_user_id)
         except QuotaUnavailable as error:
             self._end(error)
             self._scope.cancel()

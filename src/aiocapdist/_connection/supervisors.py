@@ -10,6 +10,7 @@ from .._loop import Clock, Waiter, wait_shielded, waiter_kind
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from ..quota._core.unlimited import Unlimited
 from .connect_errors import explain_none_reached
 from .event_stream import EventPublisher, EventStream
@@ -34,7 +35,7 @@ class Supervisors:
         self.finished: anyio.Event = anyio.Event()
         self.task: object = None  # held, since a loop holds its tasks weakly
         self._ended: list[Supervisor] = []
-        self._quotas = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))
+        self._quotas = list(dict.fromkeys(scheduler_of(g.quota) for g in gateways.values()))
         self._relays = [Relay(self.feed, name) for name in gateways]
         for supervisor, relay in zip(self.supervisors.values(), self._relays, strict=True):
             supervisor.keep_trying = True
@@ -99,8 +100,8 @@ class Supervisors:
         """Grant this quota's tokens too, over any gateway."""
         for supervisor in self.supervisors.values():
             supervisor.use(quota)
-        if quota not in self._quotas:
-            self._quotas.append(quota)
+        if scheduler_of(quota) not in self._quotas:
+            self._quotas.append(scheduler_of(quota))
 
     def pump(self) -> None:
         """What one gateway leaves undone, or its coming back, may let others go."""

@@ -35,7 +35,7 @@ class GroupLane(RequestQueue):
         super().put_back(request)
 
     def refuse(self, request: AnyRequest) -> bool:
-        refused = request.way.quota.refuse()
+        refused = request.way.quota.reject()
         if refused:
             self._forgive(request)  # its quota knows when that gateway may be asked again
             super().put_back(request)

@@ -59,15 +59,15 @@ class Link(Protocol):
 class Tokens(Protocol):
     """What lanes need of a quota: :class:`aiocapdist.quota.Quota` says what each does."""
 
-    def join(self, lane: Place) -> None: ...
-    def leave(self, lane: Place) -> None: ...
-    def take_at_once(self, now: float) -> bool: ...
+    def join(self, place: Place) -> None: ...
+    def leave(self, place: Place) -> None: ...
+    def try_acquire(self, now: float) -> bool: ...
     def pump(self) -> None: ...
     def replied(self, at: float) -> None: ...
-    def refuse(self) -> bool: ...
+    def reject(self) -> bool: ...
     def lost(self, count: int) -> None: ...
-    def unsent(self, count: int = 1) -> None: ...
-    def eta_in(self, lane: Place, position: int) -> float: ...
+    def release(self, count: int = 1) -> None: ...
+    def eta_of(self, place: Place, position: int) -> float: ...
 
 
 class Way(Protocol):
@@ -117,7 +117,7 @@ class RequestQueue(Place):
                 return
         elif not self._waiting:
             now = link.clock()
-            if self.quota.take_at_once(now):
+            if self.quota.try_acquire(now):
                 request.flight = connection.send(request, now)
                 if request.scopes:
                     request.departed()
@@ -134,7 +134,7 @@ class RequestQueue(Place):
 
     def refuse(self, request: AnyRequest) -> bool:
         """OpenD refused it for frequency. True: it goes again, when the quota says."""
-        if not request.way.quota.refuse():
+        if not request.way.quota.reject():
             return False
         self.put_back(request)
         return True
@@ -153,7 +153,7 @@ class RequestQueue(Place):
             position = len(waiting)
         else:
             position = next(n for n, other in enumerate(waiting, 1) if other is request)
-        return self.quota.eta_in(self, position)
+        return self.quota.eta_of(self, position)
 
     def grant(self, count: int, now: float) -> int:
         waiting, connection = self._waiting, self.link.connection
@@ -164,6 +164,7 @@ class RequestQueue(Place):
             try:
                 request.flight = connection.send(request, now)
             except BaseException:
+                self.quota.release(count - used)
                 self.put_back(request)  # a fault of our own: it shall cost nobody an answer
                 raise
             if request.scopes:

@@ -146,7 +146,7 @@ class Request(ABC, Generic[T]):
         if flight is None:
             self.lane.withdraw(self)
         elif not way.link.forget(flight):
-            way.quota.unsent()
+            way.quota.release()
             way.quota.pump()
         if self.home is not None:
             self.home.ended(self)
@@ -187,7 +187,7 @@ class Request(ABC, Generic[T]):
     def timed_out(self, *, sent: bool) -> None:
         self.flight = None
         if not sent:
-            self.way.quota.unsent()
+            self.way.quota.release()
         self._again_or_fail(
             RequestTimeout(self.proto_id, self.way.link.request_timeout, self.about)
         )
@@ -199,7 +199,7 @@ class Request(ABC, Generic[T]):
         if sent:
             self.way.quota.lost(1)
         else:
-            self.way.quota.unsent()
+            self.way.quota.release()
         if forgotten or self.done:
             return
         self.flight = None

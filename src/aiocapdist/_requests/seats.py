@@ -18,8 +18,8 @@ from .._connection.supervisors import Supervisors
 from .._loop import Clock, Waiter
 from .._protocol.flights import Flight
 from ..errors import AiocapdistError
-from ..quota import Quota
 from ..quota._core.fair_queue import Place
+from ..quota._core.scheduler import Scheduler
 from .queue import AnyRequest, Tokens
 from .ways import GroupWay
 
@@ -55,9 +55,9 @@ class Seats:
         return sum(len(seat.open) for seat in self._all)
 
     @property
-    def seated(self) -> bool:
+    def queued(self) -> bool:
         """Whether the lane waits for tokens of any quota."""
-        return any(seat.seated for seat in self._all)
+        return any(seat.queued for seat in self._all)
 
     # ---- as a link
 
@@ -92,9 +92,9 @@ class Seats:
         for seat in self._all:
             seat.quota.leave(seat)
 
-    def take_at_once(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         for seat in self._by_busyness():
-            if seat.quota.take_at_once(now):
+            if seat.quota.try_acquire(now):
                 self.sender = seat
                 return True
         return False
@@ -120,13 +120,13 @@ class Seats:
         self.lane.refresh()
         return used
 
-    def eta_in(self, lane: GroupLane, position: int) -> float:
+    def eta_of(self, lane: GroupLane, position: int) -> float:
         """As a quota's, with all seats serving the lane together."""
         seats = [seat for seat in self._all if seat.open]
         if not seats:
             return math.inf
         # After a round of all their tokens it goes on like that one, near enough.
-        quotas = [cast("Quota", seat.quota) for seat in seats]  # nobody asks without a quota
+        quotas = [cast("Scheduler", seat.quota) for seat in seats]  # nobody asks without a quota
         span = max(quota.period for quota in quotas)
         in_a_round = sum(int(quota.limit * span / quota.period) for quota in quotas)
         rounds, index = divmod(position - 1, in_a_round)
@@ -180,4 +180,4 @@ class Seat(Place):
 
     def etas(self) -> Iterator[float]:
         """Seconds until each further grant here, were this the only seat."""
-        return (self.quota.eta_in(self, n) for n in count(1))
+        return (self.quota.eta_of(self, n) for n in count(1))

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from ..quota._core.snapshot import Holding, QuotaSnapshot
+from ..quota._core.snapshot import OwnerTokens, QuotaSnapshot
 from ._output import Format
 from ._print import as_json, write
 from ._say import printable
@@ -29,7 +29,7 @@ def show(overview: QuotaSnapshot, kind: Format) -> None:
             console.print(_table(overview))
         write(captured.get())
     elif kind == "csv":
-        del record["holders"]
+        del record["owners"]
         rows = io.StringIO()
         writer = csv.DictWriter(rows, record, lineterminator="\n")
         writer.writeheader()
@@ -42,9 +42,9 @@ def show(overview: QuotaSnapshot, kind: Format) -> None:
 def _table(overview: QuotaSnapshot) -> Group:
     title = f"{printable(overview.where)}: {overview.limit} calls in {overview.period:g} s"
     tokens = f"{overview.free} free, {overview.held} held, {overview.cooling} cooling"
-    others = f"{overview.waiting} waiting; {overview.refused} refused so far"
+    others = f"{overview.waiting} waiting; {overview.rejections} rejected so far"
     lines = Group(title, f"{tokens}; {others}", _when(overview))
-    return Group(lines, "", _holders(overview.holders)) if overview.holders else lines
+    return Group(lines, "", _owners(overview.owners)) if overview.owners else lines
 
 
 def _when(overview: QuotaSnapshot) -> str:
@@ -56,15 +56,15 @@ def _when(overview: QuotaSnapshot) -> str:
     return f"{token}, all free in {overview.all_back_in:.1f} s"
 
 
-def _holders(holders: list[Holding]) -> Table:
+def _owners(owners: list[OwnerTokens]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-    for name in ("holder", "program", "is"):
+    for name in ("owner", "program", "is"):
         table.add_column(name, no_wrap=True)
     for name in ("held", "cooling", "all back in"):
         table.add_column(name, justify="right", no_wrap=True)
-    for each in holders:
+    for each in owners:
         table.add_row(
-            printable(each.holder or "not known"),
+            printable(each.owner or "not known"),
             printable(each.program or "-"),
             each.presence or "-",
             *(str(each.held), str(each.cooling), f"{each.all_back_in:.1f} s"),

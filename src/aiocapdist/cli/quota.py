@@ -39,7 +39,7 @@ def quota(
     key
         Its key there; not needed where there is but one of those made of user ids.
     format
-        table for people; json, jsonl (on one line), csv (a head and a row, without holders).
+        table for people; json, jsonl (on one line), csv (a head and a row, without owners).
     """
     try:
         redis = chosen(file, redis, key)
@@ -59,10 +59,10 @@ def quota(
 def _look(file: Path | None, redis: str | None, key: str | None) -> QuotaSnapshot:
     if file is not None:
         refuse_windows(file)
-        from ..quota._file.snapshot import overview_of_file
+        from ..quota._file.snapshot import snapshot_of_file
 
-        return overview_of_file(file)
+        return snapshot_of_file(file)
     assert redis is not None
-    from ..quota._redis.snapshot import overview_of_server
+    from ..quota._redis.snapshot import snapshot_of_server
 
-    return anyio.run(overview_of_server, redis, key)
+    return anyio.run(snapshot_of_server, redis, key)

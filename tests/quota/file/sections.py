@@ -1,40 +1,55 @@
-"""Pages, holders and moments for tests of the ledger file."""
+"""Sections, owners and moments for tests of the ledger file."""
 
 from __future__ import annotations
 
 import os
 
-from aiocapdist.quota._file.holder import boot_clock, boot_id
-from aiocapdist.quota._file.page import Page
-from aiocapdist.quota._file.slots import Holder
+from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
+from aiocapdist.quota._file.format import Contents
+from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
+from aiocapdist.quota._file.section import Section
 from aiocapdist.quota._file.store import LEASE
 
 PERIOD, MARGIN = 30.0, 0.05
 SPAN = PERIOD + MARGIN
 LEASED = LEASE + SPAN
 
-ONE, OTHER, THIRD = (Holder(100 + n, 7, 1, n) for n in (1, 2, 3))
+ONE, OTHER, THIRD = (Owner(100 + n, 7, 1, n) for n in (1, 2, 3))
 BOOT = bytes(range(16))
+CALL = CAPITAL_DISTRIBUTION
 
 
-def blank(limit: int = 3, *, number: int = 9, epoch: float = 1.7e9) -> Page:
-    """A page on which all is free, of a machine that exists here only."""
-    return Page(limit, PERIOD, number=number, boot=BOOT, epoch=epoch)
+def blank(limit: int = 3) -> Section:
+    """Return a section on which all is free."""
+    return Section(limit, PERIOD)
 
 
-def tally(page: Page, holder: Holder, now: float) -> tuple[int, int, int, int]:
-    """Free, held by the holder, held by others, cooling."""
-    sight = page.sight(holder, now)
-    return sight.free, sight.mine, sight.others, len(sight.counted) + len(sight.refused)
+def tally(section: Section, owner: Owner, now: float) -> tuple[int, int, int, int]:
+    """Return how many are free, held by the owner, held by others, cooling."""
+    view = section.view(owner, now)
+    return view.free, view.mine, view.others, len(view.counted) + len(view.rejected)
 
 
-def page_at(path: str | os.PathLike[str]) -> Page:
-    """What is in the file."""
+def contents_at(path: str | os.PathLike[str]) -> Contents:
+    """Return what is in the file."""
     with open(path, "rb") as file:
-        return Page.parse(file.read())
+        return Contents.unpack(file.read())
 
 
-def here(limit: int, now: float | None = None) -> Page:
-    """A page of this machine's present."""
-    clock = boot_clock() if now is None else now
-    return Page(limit, PERIOD, number=1, boot=boot_id(), epoch=1.7e9 - clock)
+def section_at(path: str | os.PathLike[str], call: str = CALL) -> Section:
+    """Return the tokens of a call in the file."""
+    section = contents_at(path).section(call)
+    assert section is not None
+    return section
+
+
+def contents_of(section: Section, *, boot: bytes = BOOT, epoch: float = 1.7e9) -> Contents:
+    """Return a file's contents with this one section."""
+    contents = Contents(number=9, boot=boot, epoch=epoch)
+    contents.add(CALL, section)
+    return contents
+
+
+def present(section: Section) -> Contents:
+    """Return the same for this machine, as it runs now."""
+    return contents_of(section, boot=boot_id(), epoch=1.7e9 - boot_clock())

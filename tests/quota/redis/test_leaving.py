@@ -14,6 +14,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ...conftest import LOOPS
@@ -26,9 +27,10 @@ from ...support.cancelling import (
     cancel_task,
     everywhere,
 )
-from ...support.leftovers import Room, left_in_quota
+from ...support.internals import leftovers_in_quota
+from ...support.leftovers import Room
 from ...support.waiting import Call, until
-from .servers import Server, needs_redis
+from .servers import Server, needs_redis, store_of
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 STRIKES = [
@@ -79,8 +81,8 @@ async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
 
             async def check(run: Run) -> None:
                 await is_even(redis_server, quota, opend)
-                await until(lambda: not left_in_quota(quota))
-                assert quota._borrower.leases.pocket == 0
+                await until(lambda: not leftovers_in_quota(quota))
+                assert store_of(quota).unspent == 0
 
             with anyio.fail_after(60):
                 assert await everywhere(scene, when, strike, check) > 0
@@ -107,7 +109,7 @@ async def test_a_client_cancelled_anywhere_in_its_life_leaves_nothing_open(
 
         async def check(run: Run) -> None:
             await room.until_as_before()
-            assert (quota._users, quota._watchers, left_in_quota(quota)) == (0, [], {})
+            assert (scheduler_of(quota).listeners, leftovers_in_quota(quota)) == ([], {})
 
         with anyio.fail_after(100):
             count = await everywhere(scene, when, strike, check, stride=1 + 4 * (when is When.STEP))
@@ -131,7 +133,7 @@ async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
         ):
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                 Call(group, client.capital_distributions(["HK.1", "HK.2"]).collect)
-                await until(lambda: quota._ledger.held == 2)
+                await until(lambda: scheduler_of(quota).store.held == 2)
                 await until(lambda: all(asked.flight.written for asked in flying(client)))
             await until(lambda: redis_server.leases(str(quota.key)) == {"cooling": 3})
 

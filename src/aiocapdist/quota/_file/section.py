@@ -1,235 +1,159 @@
-"""What a ledger file holds: who has which token, until when. Pure: bytes to slots and back.
+"""The tokens of one call in a ledger file: who has which, until when. Pure.
 
-One slot for each token. A slot is free once its time has come, so freeing a token writes
-nothing, and a file that nobody touches any more is all free in the end. Times count from the
-machine's start (see :mod:`.holder`).
+A token is free once its time has come, so freeing one writes nothing, and a file that nobody
+uses any more is all free in the end. Times count from the machine's start (see :mod:`.owner`).
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections import Counter
-from functools import lru_cache
 from math import inf
 
-from .slots import COOLING, EMPTY, FREE, HELD, NOBODY, REFUSED, Holder, Sight, Slot
+from .owner import NOBODY, Owner
+from .tokens import COOLING, FREE, FREE_TOKEN, HELD, REJECTED, Token, View
 
-MAGIC = b"aiocapdist quota"
-VERSION = 1
-LARGEST = 2**20  # bytes that are looked at: the ledger of some 25,000 tokens
-WAITERS = 8  # that are remembered: so many suffice to tell a taker to share
-
-# Magic, version, limit, period, the ledger's number, the machine's boot, wall clock less boot
-# clock, refusals so far; who waits, and until when that may be believed.
-_HEAD = struct.Struct("<16sHxxIdQ16sdQ" + "Qd" * WAITERS)
-_SLOT = struct.Struct("<BxxxIQQQd")
-_SUM = struct.Struct("<I")
+WAITERS = 8  # that are remembered: enough to tell others to share
 
 
-class Torn(ValueError):
-    """It is a ledger, but not whole, or not as it was written."""
+class Section:
+    """All tokens of one call of one account, and which owners wait for one."""
 
-
-class Foreign(ValueError):
-    """It is no ledger of ours, or of a kind that this version does not know."""
-
-
-class Page:
-    """All tokens of one account, and what else its processes tell each other.
-
-    ``number`` is drawn for each new ledger: another one at the same path has another.
-    """
-
-    def __init__(
-        self, limit: int, period: float, *, number: int = 0, boot: bytes, epoch: float
-    ) -> None:
+    def __init__(self, limit: int, period: float) -> None:
         self.limit = limit
         self.period = period
-        self.number = number
-        self.boot = boot
-        self.epoch = epoch
-        self.refused = 0
+        self.rejections: int = 0
+        """Number of requests that OpenD rejected for frequency."""
         self.waiting: dict[int, float] = {}
-        """Instances of holders, who waits longest first, and until when that is so."""
-        self.slots: list[Slot] = [EMPTY] * limit
+        """Instances of owners that wait, the longest waiting first, and until when."""
+        self.tokens: list[Token] = [FREE_TOKEN] * limit
 
-    # ---- bytes
+    # ---- what an owner does
 
-    def pack(self) -> bytes:
-        """As it is written."""
-        waiting = [number for entry in self.waiting.items() for number in entry]
-        head = _HEAD.pack(
-            *(MAGIC, VERSION, self.limit, self.period, self.number),
-            *(self.boot, self.epoch, self.refused),
-            *waiting,
-            *(0, 0.0) * (WAITERS - len(self.waiting)),
-        )
-        body = head + b"".join(map(_packed, self.slots))
-        return body + _SUM.pack(zlib.crc32(body))
-
-    @classmethod
-    def parse(cls, data: bytes) -> Page:
-        """The page in these bytes. Raises Foreign or Torn."""
-        if data[: len(MAGIC)] != MAGIC[: len(data)]:
-            raise Foreign("it holds something else")
-        if len(data) < _HEAD.size + _SUM.size:
-            raise Torn(f"only {len(data)} bytes are left of it")
-        _, version, limit, period, number, boot, epoch, refused, *waiting = _HEAD.unpack_from(data)
-        if version != VERSION:
-            raise Foreign(f"it is of version {version}, and this program knows {VERSION}")
-        body = data[: -_SUM.size]
-        if len(data) != size_of(limit) or _SUM.unpack_from(data, len(body))[0] != zlib.crc32(body):
-            raise Torn("its checksum does not fit")
-        page = cls(limit, period, number=number, boot=boot, epoch=epoch)
-        page.refused = refused
-        pairs = zip(waiting[::2], waiting[1::2], strict=True)
-        page.waiting = {instance: until for instance, until in pairs if instance}
-        starts = range(_HEAD.size, len(body), _SLOT.size)
-        page.slots = [_slot(body[start : start + _SLOT.size]) for start in starts]
-        return page
-
-    # ---- what a holder does
-
-    def take(self, count: int, holder: Holder, now: float, until: float) -> None:
-        """The holder has so many more; ``until`` is when they are free should it never say."""
-        self.waiting.pop(holder.instance, None)
+    def acquire(self, count: int, owner: Owner, now: float, until: float) -> None:
+        """Give ``count`` free tokens to the owner, which has them until then."""
+        self.waiting.pop(owner.instance, None)
         for index in self._free(now)[:count]:
-            self.slots[index] = Slot(HELD, holder, until)
+            self.tokens[index] = Token(HELD, owner, until)
 
-    def put_back(self, count: int, holder: Holder) -> None:
-        """So many of the holder's are free again."""
-        for index in self._held(holder)[:count]:
-            self.slots[index] = EMPTY
+    def release(self, count: int, owner: Owner) -> None:
+        """Free ``count`` tokens that the owner holds."""
+        for index in self._held(owner)[:count]:
+            self.tokens[index] = FREE_TOKEN
 
     def settle(
-        self, count: int, holder: Holder, now: float, until: float, *, refused: bool = False
+        self, count: int, owner: Owner, now: float, until: float, *, rejected: bool = False
     ) -> None:
-        """So many of the holder's are free at that time."""
-        self.refused += count if refused else 0
-        for index in self._own(count, holder, now):
-            self.slots[index] = Slot(REFUSED if refused else COOLING, holder, until)
+        """Let ``count`` of the owner's tokens cool until then."""
+        self.rejections += count if rejected else 0
+        for index in self._own(count, owner, now):
+            self.tokens[index] = Token(REJECTED if rejected else COOLING, owner, until)
 
-    def renew(self, count: int, holder: Holder, now: float, until: float) -> None:
-        """The holder lives, and has so many."""
-        for index in self._own(count, holder, now):
-            self.slots[index] = Slot(HELD, holder, until)
+    def renew(self, count: int, owner: Owner, now: float, until: float) -> None:
+        """Renew the owner's lease on ``count`` tokens."""
+        for index in self._own(count, owner, now):
+            self.tokens[index] = Token(HELD, owner, until)
 
-    def sight(self, holder: Holder, now: float) -> Sight:
-        """How things stand for this holder."""
+    def view(self, owner: Owner, now: float) -> View:
+        """Return the tokens as this owner sees them."""
         free = mine = others = 0
         counted: list[float] = []
-        refused: list[float] = []
+        rejected: list[float] = []
         lease_ends = inf
-        for state, whose, until in self.slots:
+        for state, holder, until in self.tokens:
             if state == FREE or until <= now:
                 free += 1
-            elif state == HELD and whose == holder:
+            elif state == HELD and holder == owner:
                 mine += 1
                 lease_ends = min(lease_ends, until)
             elif state == HELD:
                 others += 1
             else:
-                (refused if state == REFUSED else counted).append(until)
-        return Sight(free, mine, others, counted, refused, lease_ends)
+                (rejected if state == REJECTED else counted).append(until)
+        return View(free, mine, others, counted, rejected, lease_ends)
 
     # ---- what others do for it
 
-    def others_holding(self, holder: Holder, now: float) -> set[Holder]:
-        """Who else has tokens."""
-        held = [slot for slot in self.slots if slot.state == HELD and slot.until > now]
-        return {slot.holder for slot in held if slot.holder != holder}
+    def other_owners(self, owner: Owner, now: float) -> set[Owner]:
+        """Return the other owners that hold tokens."""
+        held = [token for token in self.tokens if token.state == HELD and token.until > now]
+        return {token.owner for token in held if token.owner != owner}
 
-    def bury(self, holder: Holder, until: float) -> None:
-        """The holder is dead: what it held is free at that time at the latest."""
-        for index in self._held(holder):
-            slot = self.slots[index]
-            self.slots[index] = Slot(COOLING, holder, min(until, slot.until))
+    def reclaim(self, owner: Owner, until: float) -> None:
+        """Let all tokens of a dead owner cool, until then at the latest."""
+        for index in self._held(owner):
+            token = self.tokens[index]
+            self.tokens[index] = Token(COOLING, owner, min(until, token.until))
 
     def cool_all(self, until: float) -> None:
-        """Nobody knows what was spent: nothing is free before that time."""
-        self.slots = [Slot(COOLING, NOBODY, until)] * self.limit
+        """Let all tokens cool until then: it is not known what was spent."""
+        self.tokens = [Token(COOLING, NOBODY, until)] * self.limit
 
-    def merge(self, other: Page) -> None:
-        """Take over what another page of the same account knew.
+    def merge(self, other: Section) -> None:
+        """Take over what another section of the same call knew.
 
-        A token of which each tells something else counts as two: rather one too few.
+        A token of which each tells something else counts as two: one too few is the lesser harm.
         """
-        both = Counter(self.slots) | Counter(other.slots)
-        self.slots = sorted(both.elements(), key=_until)[-self.limit :]
-        self.refused = max(self.refused, other.refused)
+        both = Counter(self.tokens) | Counter(other.tokens)
+        self.tokens = sorted(both.elements(), key=_free_at)[-self.limit :]
+        self.rejections = max(self.rejections, other.rejections)
 
-    def started_anew(self, boot: bytes, now: float, epoch: float, span: float) -> None:
-        """The machine was started again since this was written; ``epoch`` is the new one's.
+    def restarted(self, now: float, epoch: float, new_epoch: float, span: float) -> None:
+        """Carry the tokens over a restart of the machine.
 
-        What was spent before that start is free a ``span`` after it. The wall clocks are asked
-        as well, should the file come from another machine, but believed for one span at most.
+        The epochs are the wall clock's time at each start. What was spent before the restart
+        is free a ``span`` after it. The wall clock counts as well, should the file come from
+        another machine, but for one span at most.
         """
-        wall = now + epoch
+        wall = now + new_epoch
 
-        def over(slot: Slot) -> Slot:
-            if slot.state == FREE:
-                return EMPTY
-            left = min(max(0.0, slot.until + self.epoch - wall), span)
-            return Slot(COOLING, NOBODY, max(now + left, span))
+        def carried(token: Token) -> Token:
+            if token.state == FREE:
+                return FREE_TOKEN
+            left = min(max(0.0, token.until + epoch - wall), span)
+            return Token(COOLING, NOBODY, max(now + left, span))
 
-        self.slots = [over(slot) for slot in self.slots]
-        self.boot, self.epoch = boot, epoch
+        self.tokens = [carried(token) for token in self.tokens]
         self.waiting = {}
 
-    # ---- who waits
+    # ---- owners that wait
 
-    def wait(self, holder: Holder, now: float, until: float) -> None:
-        """The holder waits for a token; who takes some meanwhile shall leave it a share."""
-        me = holder.instance
+    def wait(self, owner: Owner, now: float, until: float) -> None:
+        """Note that the owner waits for a token: others are to leave it a share until then."""
+        me = owner.instance
         self.waiting = {who: end for who, end in self.waiting.items() if end > now or who == me}
         if me in self.waiting or len(self.waiting) < WAITERS:
             self.waiting[me] = until
 
-    def others_waiting(self, holder: Holder, now: float) -> tuple[int, int]:
-        """How many others wait as far as is known, and how many of them for longer."""
+    def others_waiting(self, owner: Owner, now: float) -> tuple[int, int]:
+        """Return how many other owners wait, and how many of them longer than this one."""
         instances = [instance for instance, until in self.waiting.items() if until > now]
-        if holder.instance not in instances:
+        if owner.instance not in instances:
             return len(instances), len(instances)
-        return len(instances) - 1, instances.index(holder.instance)
+        return len(instances) - 1, instances.index(owner.instance)
 
-    # ---- inside
+    # ---- internals
 
     def _free(self, now: float) -> list[int]:
-        slots = enumerate(self.slots)
-        return [index for index, slot in slots if slot.state == FREE or slot.until <= now]
+        tokens = enumerate(self.tokens)
+        return [index for index, token in tokens if token.state == FREE or token.until <= now]
 
-    def _held(self, holder: Holder) -> list[int]:
-        slots = enumerate(self.slots)
-        held = [index for index, slot in slots if slot.state == HELD and slot.holder == holder]
+    def _held(self, owner: Owner) -> list[int]:
+        tokens = enumerate(self.tokens)
+        held = [index for index, token in tokens if token.state == HELD and token.owner == owner]
         # Those whose leases have ended come last: they count as free.
-        return sorted(held, key=lambda index: -self.slots[index].until)
+        return sorted(held, key=lambda index: -self.tokens[index].until)
 
-    def _own(self, count: int, holder: Holder, now: float) -> list[int]:
-        """So many of the holder's; where some were lost, or given away when its leases had
-        ended, it has others for them."""
-        own = self._held(holder)[:count]
+    def _own(self, count: int, owner: Owner, now: float) -> list[int]:
+        """Return ``count`` of the owner's tokens, and free ones in place of lost ones.
+
+        They are lost if the leases ended and others took them, or the file was replaced.
+        """
+        own = self._held(owner)[:count]
         if len(own) < count:
             others = [index for index in self._free(now) if index not in own]
             own += others[: count - len(own)]
         return own
 
 
-def size_of(limit: int) -> int:
-    """How many bytes the page of so many tokens takes."""
-    return _HEAD.size + limit * _SLOT.size + _SUM.size
-
-
-def _until(slot: Slot) -> float:
-    return 0.0 if slot.state == FREE else slot.until
-
-
-@lru_cache(4096)  # from one writing to the next, most slots are the same
-def _packed(slot: Slot) -> bytes:
-    return _SLOT.pack(slot.state, *slot.holder, slot.until)
-
-
-@lru_cache(4096)
-def _slot(packed: bytes) -> Slot:
-    state, pid, started, space, instance, until = _SLOT.unpack(packed)
-    return Slot(state, Holder(pid, started, space, instance), until)
+def _free_at(token: Token) -> float:
+    return 0.0 if token.state == FREE else token.until

@@ -1,52 +1,58 @@
-"""One token in a ledger file, and who has it; how all of them stand for one holder. Pure."""
+"""One token in a ledger file, and how all of them look to one owner. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from heapq import merge
 from typing import NamedTuple
 
-FREE, HELD, COOLING, REFUSED = range(4)
+from .._core.store import Row
+from .owner import NOBODY, Owner
+
+FREE, HELD, COOLING, REJECTED = range(4)
 
 
-class Holder(NamedTuple):
-    """One quota object in one process."""
-
-    pid: int
-    started: int
-    """When the process did, in the kernel's ticks: process ids are used again."""
-    space: int
-    """The namespace in which ``pid`` means something."""
-    instance: int
-    """Random: a process may have several."""
-
-
-class Slot(NamedTuple):
-    """One token."""
+class Token(NamedTuple):
+    """One token. Whatever its state, it is free once ``until`` has come."""
 
     state: int
-    holder: Holder
+    owner: Owner
     until: float
 
 
-NOBODY = Holder(0, 0, 0, 0)
-EMPTY = Slot(FREE, NOBODY, 0.0)
+FREE_TOKEN = Token(FREE, NOBODY, 0.0)
 
 
-class Sight(NamedTuple):
-    """How things stand for one holder, at one moment. Times are the machine's."""
+class View(NamedTuple):
+    """All tokens as one owner sees them at one moment. Times are of the machine's clock."""
 
     free: int
     mine: int
     others: int
-    """Held by other holders."""
+    """Number of tokens held by other owners."""
     counted: list[float]
-    """When the tokens that cool are free."""
-    refused: list[float]
-    """The same of those whose requests OpenD refused."""
+    """When each cooling token is free."""
+    rejected: list[float]
+    """The same of tokens whose requests OpenD rejected."""
     lease_ends: float
-    """When the first of mine is free, should I never say a word again; ``inf`` without any."""
+    """When the first of mine is free if it is not renewed; ``inf`` if there are none."""
 
-    def having_taken(self, count: int, until: float) -> Sight:
-        """The same once so many more are mine."""
+    def usable(self, ceiling: int) -> int:
+        """Return the number of free tokens that a limit of ``ceiling`` allows to use."""
+        spent = self.mine + self.others + len(self.counted)
+        return max(0, min(self.free, ceiling - spent))
+
+    def rows(self, now: float, span: float) -> Iterator[Row]:
+        """Yield when tokens are free, the earliest first; held ones a ``span`` from now."""
+        yield now, self.free, False
+        yield from merge(
+            ((back_at, 1, False) for back_at in sorted(self.counted)),
+            ((back_at, 1, True) for back_at in sorted(self.rejected)),
+            [(now + span, self.mine + self.others, False)],
+        )
+
+    def having_acquired(self, count: int, until: float) -> View:
+        """Return the view once ``count`` free tokens are mine."""
         return self._replace(
             free=self.free - count,
             mine=self.mine + count,

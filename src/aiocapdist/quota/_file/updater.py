@@ -1,9 +1,8 @@
-"""A way to the ledger file that is kept open: what cannot be done now is done soon, and it is
-known whether that is for a moment or for longer.
-"""
+"""Changes to the ledger file: what cannot be written now is retried, and trouble is noted."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from math import inf
@@ -11,122 +10,125 @@ from typing import TypeAlias
 
 from ..._loop import Clock
 from ...errors import QuotaUnavailable
-from .holder import boot_clock
 from .ledger_file import LedgerFile
-from .page import Page
+from .owner import boot_clock
+from .section import Section
 
-Change: TypeAlias = Callable[[Page, float], None]
-"""Of the page, at a time of the machine's clock."""
+log = logging.getLogger("aiocapdist")
+
+Change: TypeAlias = Callable[[Section, float], None]
+"""A change of the section, at a time of the machine's clock."""
 
 RETRY_AFTER = 0.002
-"""Seconds until the next try where another process had the file."""
+"""Seconds until the next try if another process has the file locked."""
 LOCKED_AT_MOST = 5.0
-"""Seconds that another program which uses the file may need to let go of it."""
-IN_TROUBLE = 1.0
-"""Seconds until the next try where the file cannot be used."""
-ATTEMPTS_AT_LAST = 100
-"""To write what is owed, when nobody may come again to do it: half a millisecond's worth."""
+"""Seconds that another process may keep the file locked before that is trouble."""
+RETRY_IN_TROUBLE = 1.0
+"""Seconds until the next try if the file cannot be used."""
+LAST_ATTEMPTS = 100
+"""Tries to write what is pending before the file is closed: half a millisecond's worth."""
 
 
-class FileAccess:
-    """The file as one quota uses it: times are of the quota's clock."""
+class Updater:
+    """Updates of one file by one quota. Times are of the quota's clock."""
 
     def __init__(self, new_file: Callable[[], LedgerFile], clock: Clock) -> None:
         self.trouble: QuotaUnavailable | None = None
         """Why the file cannot be used; None while it can."""
-        self.pause_ends: float = inf
-        """When to try again; ``inf`` while there is nothing to try."""
+        self.retry_at: float = inf
+        """When to try again; ``inf`` if nothing is to be retried."""
+        self.file = new_file()
+        self.clock = clock
         self._new_file = new_file
-        self._file = new_file()
-        self._clock = clock
-        self._owed: list[Change] = []
+        self._pending: list[Change] = []
         self._locked_since: float | None = None
 
     @property
     def paused(self) -> bool:
-        """Whether something is to be tried again: until then nothing else is."""
-        return self.pause_ends < inf
+        """True while something is to be retried: until then nothing else is tried."""
+        return self.retry_at < inf
 
     @property
-    def owes(self) -> bool:
-        """Whether something is yet to be written."""
-        return bool(self._owed)
+    def has_pending(self) -> bool:
+        """True if a change is yet to be written."""
+        return bool(self._pending)
 
     def pause(self, seconds: float) -> None:
-        """Try nothing before that."""
-        self.pause_ends = self._clock() + seconds
+        """Try nothing for so long."""
+        self.retry_at = self.clock() + seconds
 
     def resume(self, now: float) -> None:
         """End a pause that is over."""
-        # No other: who only looks would keep those who wait from trying again.
-        if now >= self.pause_ends:
-            self.pause_ends = inf
+        # Not an earlier one: a mere look would keep those that wait from being retried.
+        if now >= self.retry_at:
+            self.retry_at = inf
 
     def shift(self, seconds: float) -> None:
-        """The clock was replaced by one that runs this far ahead."""
-        self.pause_ends += seconds
+        """Move all times: the clock was replaced by one that is this far ahead."""
+        self.retry_at += seconds
         if self._locked_since is not None:
             self._locked_since += seconds
 
-    def owe(self, change: Change) -> None:
+    def add_pending(self, change: Change) -> None:
         """Make this change with the next update that succeeds, before it."""
-        self._owed.append(change)
+        self._pending.append(change)
 
-    def forget(self) -> None:
-        """What is owed is another's, before a fork."""
-        self._owed.clear()
+    def drop_pending(self) -> None:
+        """Drop all pending changes: they are another process's, before a fork."""
+        self._pending.clear()
 
     def update(self, change: Change) -> bool:
-        """See and change the page. False: not now, but soon again."""
-        owed = len(self._owed)
+        """Make all pending changes and this one. False if not now; retry soon."""
+        count = len(self._pending)
 
-        def pay_and_change(page: Page) -> None:
+        def make_all(section: Section) -> None:
             now = boot_clock()
-            for due in self._owed[:owed]:
-                due(page, now)
-            change(page, now)
+            for pending in self._pending[:count]:
+                pending(section, now)
+            change(section, now)
 
         try:
-            done = self._file.update(pay_and_change)
+            done = self.file.update(make_all)
         except QuotaUnavailable as error:
-            self.trouble = error
-            self.pause(IN_TROUBLE)
+            self._note_trouble(error)
             return False
         if done:
-            del self._owed[:owed]
+            del self._pending[:count]
             self.trouble = self._locked_since = None
         else:
-            self._locked(self._clock())
+            self._note_locked(self.clock())
         return done
 
-    def check(self) -> bool:
-        """Look at the file more closely than each time, beside whatever is done with it here:
-        in a thread, say. False: another process has it just now.
+    def check(self) -> LedgerFile | None:
+        """Validate the file fully, and make it if there is none.
 
-        Raises QuotaUnavailable where it cannot be used.
+        Returns what :meth:`LedgerFile.adopt` takes, None if another process has the file locked
+        just now. Uses nothing of this object, and may run in a thread beside it. Raises
+        QuotaUnavailable if the file cannot be used.
         """
         with closing(self._new_file()) as file:
             file.check()
-            return file.update(lambda page: None)
+            return file if file.update(lambda section: None) else None
 
-    def locked(self) -> QuotaUnavailable:
-        """The error that says that somebody keeps the file locked."""
-        return self._file.locked()
-
-    def close(self, look: Change) -> None:
-        """Let go of the file until it is needed again; with nothing owed, if that can be."""
-        for _ in range(ATTEMPTS_AT_LAST):
-            if not self._owed:
+    def close(self, change: Change) -> None:
+        """Close the file until it is next used, after writing what is pending if possible."""
+        for _ in range(LAST_ATTEMPTS):
+            if not self._pending:
                 break
-            self.update(look)
-        self._file.close()
+            self.update(change)
+        self.file.close()
 
-    def _locked(self, now: float) -> None:
-        """Another process has the file: that is nothing, unless it keeps it."""
+    def _note_locked(self, now: float) -> None:
+        """Retry soon; only a lock that is kept is trouble."""
         if self._locked_since is None:
             self._locked_since = now
         if now - self._locked_since < LOCKED_AT_MOST:
             self.pause(RETRY_AFTER)
         else:
-            self.pause(IN_TROUBLE)
-            self.trouble = self.locked()
+            self._note_trouble(self.file.locked())
+
+    def _note_trouble(self, error: QuotaUnavailable) -> None:
+        self.pause(RETRY_IN_TROUBLE)
+        if self.trouble is None or self.trouble.reason != error.reason:
+            log.warning("%s; calls wait", error)
+        self.trouble = error

@@ -1,28 +1,22 @@
-"""What a holder tells and asks the book of leases in one exchange, and what it is told. Pure."""
+"""One exchange of an owner with the book of leases: its report, and what is granted. Pure."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .._core.store import GRACE
 
-RECHECK = 1 / 15  # of a period: how long at most until asking again, as tokens may come early
-
-
-class Settled(NamedTuple):
-    """A lease whose request OpenD can no longer count from now on."""
-
-    name: str
-    back_at: float  # on the holder's own clock
-    refused: bool
+RECHECK = 1 / 15  # of a period: longest wait before asking again, as tokens may be free early
+_TERMS = re.compile(r"limit=(\d+), period=(.+), margin=(.+), lease=(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all who share a book must agree on; ``lease`` as in RedisQuota."""
+    """What all owners that share a book must agree on; ``lease`` as in RedisQuota."""
 
     limit: int
     period: float
@@ -36,7 +30,7 @@ class Terms:
 
     @property
     def longest(self) -> float:
-        """Seconds until the token of a holder that has just died is back."""
+        """Seconds until the token of an owner that has just died is free."""
         return self.lease + GRACE + self.cooldown
 
     def __str__(self) -> str:
@@ -45,10 +39,27 @@ class Terms:
             f"margin={self.margin:g}, lease={self.lease:g}"
         )
 
+    @classmethod
+    def parse(cls, text: str) -> Terms:
+        """Return the terms in this text. Raises ValueError."""
+        match = _TERMS.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} are no terms")
+        limit, period, margin, lease = match.groups()
+        return cls(int(limit), float(period), float(margin), float(lease))
+
+
+class Settled(NamedTuple):
+    """A lease whose request OpenD can no longer count from now on."""
+
+    name: str
+    back_at: float  # on the owner's own clock
+    rejected: bool
+
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How many tokens are wanted: by calls that take the last one too, and in all."""
+class TokenRequest:
+    """Number of tokens wanted: by calls that may use the reserve, and in all."""
 
     eager: int = 0
     total: int = 0
@@ -57,19 +68,20 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One exchange, begun at ``at``."""
+class Report:
+    """What an owner sends in one exchange, begun at ``at``."""
 
     at: float
-    holder: str
+    owner: str
     settled: tuple[Settled, ...] = ()
     unused: tuple[str, ...] = ()
     renewed: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    wish: Wish = Wish()
+    """For the leases that may be granted."""
+    wanted: TokenRequest = TokenRequest()
 
-    def written(self, terms: Terms) -> str:
-        """It, as the script reads it."""
+    def dump(self, terms: Terms) -> str:
+        """Return the JSON that the script reads."""
         fields = {
             "terms": str(terms),
             "limit": terms.limit,
@@ -77,48 +89,50 @@ class Errand:
             "cooldown": _milliseconds(terms.cooldown),
             "recheck": _milliseconds(terms.period * RECHECK),
             "settled": [
-                [lease.name, _milliseconds(lease.back_at - self.at), lease.refused]
+                [lease.name, _milliseconds(lease.back_at - self.at), lease.rejected]
                 for lease in self.settled
             ],
             "unused": self.unused,
             "renewed": self.renewed,
-            "holder": self.holder,
+            "owner": self.owner,
             "names": self.names,
-            "eager": self.wish.eager,
-            "ceiling": self.wish.ceiling,
-            "leave": self.wish.leave,
+            "eager": self.wanted.eager,
+            "ceiling": self.wanted.ceiling,
+            "leave": self.wanted.leave,
         }
         return json.dumps(fields, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the book said. Times are seconds from then on."""
+class Grant:
+    """What the server replied. Times are seconds from then on."""
 
     granted: int
     wait: float
     """Until it is worth asking again."""
     cold: float
     """Until anything at all is granted."""
-    refusals: int
-    """That all holders had, ever."""
+    rejections: int
+    """Rejections that all owners have reported, ever."""
     counted: tuple[float, ...]
-    refused: tuple[float, ...]
+    """Until each lease is free that OpenD may have counted."""
+    rejected: tuple[float, ...]
+    """The same of leases whose requests OpenD rejected."""
 
     @classmethod
-    def read(cls, raw: Any) -> Answer:
-        """The script's answer."""
-        granted, wait, cold, refusals, counted, refused = raw
+    def load(cls, reply: Any) -> Grant:
+        """Return what the script's reply says."""
+        granted, wait, cold, rejections, counted, rejected = reply
         return cls(
             granted=granted,
             wait=wait / 1000,
             cold=cold / 1000,
-            refusals=refusals,
+            rejections=rejections,
             counted=tuple(milliseconds / 1000 for milliseconds in counted),
-            refused=tuple(milliseconds / 1000 for milliseconds in refused),
+            rejected=tuple(milliseconds / 1000 for milliseconds in rejected),
         )
 
 
 def _milliseconds(seconds: float) -> int:
-    """Never too few: one more, since the server's own are cut off."""
+    """Return the seconds in whole milliseconds: one more, as the server's own are cut off."""
     return math.ceil(seconds * 1000) + 1

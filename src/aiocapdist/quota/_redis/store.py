@@ -1,77 +1,65 @@
-"""Keeps a holder's leases and the server's book in step: one exchange after the other."""
+"""The store of tokens that a Redis server lends: keeps the leases and its book in step."""
 
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import random
+import secrets
 from collections.abc import Callable
 from math import inf
-from typing import Protocol
 
 import anyio
 import anyio.lowlevel
 
-from ..._loop import Clock
+from ..._loop import on_asyncio
 from ..._protocol.backoff import Backoff
 from ...errors import QuotaUnavailable
-from ...events import QuotaDegraded, QuotaEvent, QuotaRestored
-from .errand import Answer, Errand, Terms, Wish
+from ...events import QuotaDegraded
+from .._core.quota import CAPITAL_DISTRIBUTION
+from .._core.store import Demand, KeepTime
+from .connection import RedisConnection
+from .exchange import Grant, Report, Terms, TokenRequest
 from .leases import Leases
-from .server import RedisServer
 
 log = logging.getLogger("aiocapdist")
 
-JITTER = 1 / 1000  # of a period, added to each wait: who waits for the same moment asks in turn
-COLD = "what was spent of late is not known there: it is new, or was started anew"
+JITTER = 1 / 1000  # of a period, added to each wait: those that wait together ask one by one
+COLD = "what was spent of late is not known there: it is new, or was restarted"
 
 
-class Owner(Protocol):
-    """The quota, as far as exchanges concern it."""
+class RedisStore(Leases):
+    """Exchanges with the server whenever there is something to report or to ask for.
 
-    def _wish(self) -> Wish:
-        """What is wanted now."""
-        ...
-
-    def _heard(self, refusals: int) -> None:
-        """An exchange succeeded; others had so many refusals since the last."""
-        ...
-
-    def _tell(self, event: QuotaEvent) -> None:
-        """Let users know."""
-        ...
-
-    def pump(self) -> None:
-        """Tokens, or the time when there may be some, have changed."""
-        ...
-
-    def _is_over(self) -> bool:
-        """Whether its last user goes."""
-        ...
-
-
-class Borrower:
-    """Exchanges as soon as there is something to tell or to ask, never without.
-
-    ``key`` says where the book is; nothing happens while it is None. Raises as RedisServer.
+    ``key`` names the book, None until :meth:`bind_account`; nothing happens before. Raises as
+    RedisConnection does.
     """
 
     def __init__(
         self,
-        new_server: Callable[[], RedisServer],
+        new_connection: Callable[[], RedisConnection],
+        key: str | None,
+        call: str,
         terms: Terms,
         fallback: int,
-        owner: Owner,
     ) -> None:
-        self.key: str | None = None
-        self.where: str = new_server().where
-        self.leases = Leases(terms, fallback, self.poke)
-        self._new_server = new_server
-        self._terms = terms
-        self._fallback = fallback
-        self._owner = owner
+        super().__init__(terms, fallback, self.poke)
+        self.where: str = new_connection().where
+        self.key: str | None = key
+        if key is not None and call != CAPITAL_DISTRIBUTION:
+            self.key = f"{key}:{call}"
+        self._call = call
+        self._key_is_given = key is not None
+        self._new_connection = new_connection
+        self._connection: RedisConnection | None = None
+        self._on_change: Callable[[], None] = self.poke
         self._poked = anyio.Event()
-        self._trouble: str | None = None  # what users were told last
-        self._refusals: int | None = None
+        self._demand = Demand()
+        self._stride = 1
+        self._rejections: int | None = None
+        self._fresh_rejections = 0
+        self._trouble: str | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -82,45 +70,95 @@ class Borrower:
         self._backoff: Backoff | None = None  # while the server is away
         self._retry_at = -inf
 
-    def poke(self) -> None:
-        """Something changed."""
-        self._poked.set()
+    # ---- what the scheduler calls
 
-    async def visit(self, clock: Clock) -> None:
-        """See once how things stand, over a connection of its own."""
-        server = self._new_server()
+    @property
+    def degraded(self) -> QuotaDegraded | None:
+        if self._trouble is None:
+            return None
+        fallback = 0 if self._backoff is None else self._fallback
+        return QuotaDegraded(reason=self._trouble, fallback=fallback)
+
+    def demand(self, demand: Demand) -> None:
+        self._demand = demand
+        self.poke()
+
+    def fresh_rejections(self) -> int:
+        fresh, self._fresh_rejections = self._fresh_rejections, 0
+        return fresh
+
+    async def check(self) -> None:
+        if not on_asyncio():
+            raise QuotaUnavailable(
+                self.where,
+                "redis-py speaks to it on asyncio only, and this is trio",
+                "run on asyncio, or use FileQuota",
+            )
+        connection = self._new_connection()
         try:
             if self.key is None:
-                await server.ask("PING")
+                await connection.command("PING")
                 return
-            look = Errand(clock(), holder="")
-            answer = await server.exchange(self.key, look.written(self._terms))
-            self.leases.succeeded(look, Answer.read(answer), clock())
+            report = Report(self.clock(), owner="")
+            reply = await connection.exchange(self.key, report.dump(self._terms))
+            self.succeeded(report, Grant.load(reply), self.clock())
         finally:
-            await server.close()
+            await connection.close()
 
-    async def run(self, clock: Clock) -> None:
-        """Until cancelled: then, unless others go on, the last is told and no answer awaited."""
-        server = self._new_server()
+    def bind_account(self, login_user_id: int | None) -> None:
+        if self._key_is_given:
+            return
+        if login_user_id is None:
+            raise QuotaUnavailable(
+                self.where,
+                "OpenD did not tell who is logged in, so the quota has no key",
+                "give RedisQuota a key, the same for all of the account",
+            )
+        key = f"aiocapdist:{{{login_user_id}}}:{self._call}"
+        if self.key not in {None, key}:
+            raise QuotaUnavailable(
+                self.where,
+                f"it counts for another account: its key is {self.key}",
+                "make one RedisQuota for each account",
+            )
+        self.key = key
+        self.poke()
+
+    def open(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        # Another owner for each loop. The machine and process are for people who look.
+        self.owner = f"{platform.node()}.{os.getpid()}.{secrets.token_hex(4)}"
+
+    async def run(self, keep_time: KeepTime) -> None:
+        self._connection = self._new_connection()
         self._begin()
-        try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(keep_time)
             while True:
-                await self._until_due(clock)
-                await self._exchange(server, clock)
-        finally:
-            if self.key is not None and self._owner._is_over():
-                errand = self.leases.last_errand(clock())
-                await server.leave(self.key, errand.written(self._terms))
-            await server.close()
+                await self._until_due()
+                await self._exchange(self._connection)
 
-    # ---- when
+    async def stop(self, *, last: bool) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if last and self.key is not None:
+            report = self.final_report(self.clock())
+            await connection.leave(self.key, report.dump(self._terms))
+        await connection.close()
 
-    async def _until_due(self, clock: Clock) -> None:
+    # ---- when to exchange
+
+    def poke(self) -> None:
+        """Look again whether an exchange is due: something changed."""
+        self._poked.set()
+
+    async def _until_due(self) -> None:
         await anyio.lowlevel.checkpoint()  # what comes at the same time goes together
         while True:
             self._poked = anyio.Event()
             due = self._due()
-            if due <= clock():
+            if due <= self.clock():
                 return
             with anyio.CancelScope(deadline=due):
                 await self._poked.wait()
@@ -130,66 +168,81 @@ class Borrower:
             return inf
         if self._backoff is not None:
             return self._retry_at
-        wanted = self._owner._wish().total > 0
-        if not self._heard or self.leases.has_news or (self._asking and not wanted):
+        wanted = self._wanted().total > 0
+        if not self._heard or self.has_news or (self._asking and not wanted):
             return -inf
-        due = min(self.leases.renew_at, self._cold_until)
+        due = min(self.renew_at, self._cold_until)
         return min(due, self._ask_at) if wanted else due
 
-    # ---- what
+    def _wanted(self) -> TokenRequest:
+        """Return what is asked for: for sweeps, which show one code each, twice as much as
+        they used last time."""
+        eager, patient, ceiling, leave = self._demand
+        if patient:
+            patient = max(patient, self._stride)
+        return TokenRequest(
+            eager=min(eager, self.limit),
+            total=min(eager + patient, self.limit),
+            ceiling=ceiling,
+            leave=leave,
+        )
 
-    async def _exchange(self, server: RedisServer, clock: Clock) -> None:
+    # ---- the exchange
+
+    async def _exchange(self, connection: RedisConnection) -> None:
         assert self.key is not None
-        wish = Wish() if self._backoff is not None else self._owner._wish()
-        errand = self.leases.errand(clock(), wish)
+        wanted = TokenRequest() if self._backoff is not None else self._wanted()
+        report = self.report(self.clock(), wanted)
         try:
-            raw = await server.exchange(self.key, errand.written(self._terms))
+            reply = await connection.exchange(self.key, report.dump(self._terms))
         except QuotaUnavailable as error:
-            self.leases.failed(errand)
-            self._lost(error, clock())
+            self.failed(report)
+            self._server_lost(error, self.clock())
         except BaseException:
-            self.leases.failed(errand)
+            self.failed(report)
             raise
         else:
-            self._answered(errand, Answer.read(raw), clock())
+            self._granted(report, Grant.load(reply), self.clock())
 
-    def _answered(self, errand: Errand, answer: Answer, now: float) -> None:
+    def _granted(self, report: Report, grant: Grant, now: float) -> None:
         self._heard = True
         self._backoff = None
-        self._asking = answer.granted < errand.wish.total
+        self._asking = grant.granted < report.wanted.total
         jitter = random.uniform(0.0, JITTER * self._terms.period)  # noqa: S311
-        self._ask_at = now + answer.wait + jitter if self._asking else -inf
-        self._cold_until = now + answer.cold if answer.cold else inf
-        self.leases.succeeded(errand, answer, now)
-        self._found(answer.cold)
-        self._owner._heard(self._refusals_of_others(errand, answer))
+        self._ask_at = now + grant.wait + jitter if self._asking else -inf
+        self._cold_until = now + grant.cold if grant.cold else inf
+        self.succeeded(report, grant, now)
+        self._note_cold(grant.cold)
+        self._fresh_rejections += self._others_rejections(report, grant)
+        unspent = self.unspent
+        self._on_change()
+        if unspent:
+            self._stride = 1 if self.unspent else min(2 * self._stride, self.limit)
 
-    def _refusals_of_others(self, errand: Errand, answer: Answer) -> int:
-        known, self._refusals = self._refusals, answer.refusals
+    def _others_rejections(self, report: Report, grant: Grant) -> int:
+        """Return how many requests of others were rejected since the last exchange."""
+        known, self._rejections = self._rejections, grant.rejections
         if known is None:
             return 0  # they were before our time
-        mine = sum(lease.refused for lease in errand.settled)
-        return max(0, answer.refusals - known - mine)
+        mine = sum(lease.rejected for lease in report.settled)
+        return max(0, grant.rejections - known - mine)
 
-    # ---- what users are told
-
-    def _lost(self, error: QuotaUnavailable, now: float) -> None:
+    def _server_lost(self, error: QuotaUnavailable, now: float) -> None:
         if self._backoff is None:
             self._backoff = Backoff(random.uniform)
-            self.leases.lose_sight(now)
+            self.lose_server(now)
             log.warning("%s", error)
-            self._trouble = "away"
-            self._owner._tell(QuotaDegraded(reason=error.reason, fallback=self._fallback))
-            self._owner.pump()  # what may be used alone has a time from which on
+            self._trouble = error.reason
+            self._on_change()  # the fallback may be used from a known time on
         self._retry_at = now + min(self._backoff.next(), self._terms.lease / 2)
 
-    def _found(self, cold: float) -> None:
-        before, self._trouble = self._trouble, "cold" if cold else None
-        if self._trouble == before:
-            return
-        if cold:
-            log.warning("the quota at %s grants nothing for %.1f s: %s", self.where, cold, COLD)
-            self._owner._tell(QuotaDegraded(reason=COLD, fallback=0))
-        else:
+    def _note_cold(self, cold: float) -> None:
+        """Log that the server grants nothing for ``cold`` seconds, or that it does again."""
+        before = self._trouble
+        if not cold:
+            self._trouble = None
+        elif before is None or not before.startswith(COLD):
+            self._trouble = f"{COLD}; nothing is granted for {cold:.0f} s"
+            log.warning("the quota at %s: %s", self.where, self._trouble)
+        if before is not None and self._trouble is None:
             log.info("the quota at %s grants tokens again", self.where)
-            self._owner._tell(QuotaRestored())
