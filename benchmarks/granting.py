@@ -6,6 +6,7 @@ import time
 
 from aiocapdist._requests.queue import RequestQueue
 from aiocapdist.quota import Quota
+from aiocapdist.quota._core.quota import scheduler_of
 
 FEW, MANY = 3_000, 50_000
 GRANTS = 2_000
@@ -39,7 +40,7 @@ def microseconds_per_grant(waiting: int) -> float:
 
 def _run(waiting: int) -> float:
     now = 0.0
-    quota = Quota(1, 1.0, margin=0.0)
+    quota = scheduler_of(Quota(1, 1.0, margin=0.0))
     quota.attach(lambda: now, lambda event: None)
     lane = RequestQueue(_Link(), quota)  # type: ignore[arg-type]
     for _ in range(waiting + GRANTS + 1):

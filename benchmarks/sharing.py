@@ -23,6 +23,8 @@ from typing import Any
 
 from aiocapdist.quota import FileQuota, Quota
 from aiocapdist.quota._core.fair_queue import Place
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
 
 PROCESSES = (1, 2, 4, 8, 16, 32, 64)
 SECONDS = 0.4
@@ -122,7 +124,9 @@ def _meet(barriers: dict[int, Any]) -> None:
 
 
 def _work(kept: str, where: str, token: str, count: int, seconds: float) -> dict[str, Any]:
-    return asyncio.run(_use(_quota(kept, where), token, seconds, _meeting[count].wait))
+    return asyncio.run(
+        _use(scheduler_of(_quota(kept, where)), token, seconds, _meeting[count].wait)
+    )
 
 
 def _quota(kept: str, where: str) -> Quota:
@@ -142,7 +146,7 @@ def _quota(kept: str, where: str) -> Quota:
 class Asker(Place):
     """A caller who wants one token at a time."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Scheduler) -> None:
         super().__init__()
         self._quota = quota
         self._granted: asyncio.Future[None] | None = None
@@ -169,7 +173,7 @@ class Asker(Place):
 
 
 async def _use(
-    quota: Quota, token: str, seconds: float, wait: Callable[[], object]
+    quota: Scheduler, token: str, seconds: float, wait: Callable[[], object]
 ) -> dict[str, Any]:
     """Take and return for so long, after ``wait`` has found all processes ready."""
 

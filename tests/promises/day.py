@@ -6,10 +6,7 @@ from __future__ import annotations
 import heapq
 import random
 
-from aiocapdist import Quota
-
-from ..quota.stubs import Asking, Clock, Watched
-from ..support.internals import next_grant_at, users
+from ..quota.stubs import Asking, Clock, Watched, scheduler
 
 DAY = 86_400.0
 LIMIT, PERIOD = 30, 30.0
@@ -23,7 +20,7 @@ class Day:
     def __init__(self, seed: int, clock: Clock) -> None:
         self.drawn = random.Random(seed)
         self.clock = clock
-        self.quota = Quota(LIMIT, PERIOD)
+        self.quota = scheduler(LIMIT, PERIOD)
         self.watched = Watched()
         self.quota.attach(clock, self.watched)
         self.lane = Asking(self.quota)
@@ -42,7 +39,7 @@ class Day:
     def run(self) -> None:
         quota, clock, events = self.quota, self.clock, self.events
         while clock.now < DAY:
-            due = next_grant_at(quota) if users(quota) else None
+            due = quota.next_due() if quota.listeners else None
             at = events[0][0]
             if due is not None and due < at:
                 clock.now = max(clock.now, due)
@@ -51,7 +48,7 @@ class Day:
                 while events[0][0] <= clock.now:
                     _, number, kind = heapq.heappop(events)
                     getattr(self, kind)(number)
-            if self.asking and users(quota):
+            if self.asking and quota.listeners:
                 self.lane.ask(max(0, self.eager - self.lane.waiting))
             quota.pump()
             for _ in range(self.lane.granted - self.granted):
@@ -105,7 +102,7 @@ class Day:
     def restart(self, number: int) -> None:
         """The client ends, and another comes later; the quota object stays, on no clock of a
         loop meanwhile."""
-        if users(self.quota):
+        if self.quota.listeners:
             self.quota.lost(len(self.under_way))
             self.counted += [min(c, self.clock.now + GRACE) for c in self.under_way.values()]
             self.under_way.clear()

@@ -20,7 +20,8 @@ import pytest
 
 import aiocapdist
 from aiocapdist import AiocapdistError, ClientClosed, Quota
-from aiocapdist.quota._core import quota as local
+from aiocapdist.quota._core import scheduler, store
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.stubs import Clock, Watched
@@ -38,7 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The loop's clock; the machine's, on which a quota without a client runs, goes with it."""
     clock = Clock()
     machine = SimpleNamespace(monotonic=lambda: clock.now + 12_345.678)
-    monkeypatch.setattr(local, "time", machine)
+    for module in (scheduler, store):
+        monkeypatch.setattr(module, "time", machine)
     return clock
 
 
@@ -97,7 +99,7 @@ async def run_account(hours: float, seed: int) -> tuple[int, int, int, int]:
         anyio.create_task_group() as group,
     ):
         # Kept in use by us too: with no client it would go over to the machine's own clock.
-        quota.attach(anyio.current_time, Watched())
+        scheduler_of(quota).attach(anyio.current_time, Watched())
         end = anyio.current_time() + hours * 3600.0
         restarts = 0
         while anyio.current_time() < end:

@@ -24,13 +24,15 @@ if sys.platform == "win32":
 
 import aiocapdist
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._core import quota as local
-from aiocapdist.quota._file import holder
+from aiocapdist.quota._core import scheduler, store
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._file import owner
 from aiocapdist.quota._file import store as file_store
-from aiocapdist.quota._file.slots import Holder
-from aiocapdist.quota._file.store import GRACE, LOOK_EVERY
+from aiocapdist.quota._file.owner import Owner
+from aiocapdist.quota._file.store import GRACE, LOOK_EVERY, FileStore
 from aiocapdist.simulator import Simulator
 
+from ..quota.file.machine import store_of
 from ..quota.siblings import siblings
 from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure, scaled
@@ -75,10 +77,11 @@ class Machine:
         self.now = 0.0
         self.dead: set[int] = set()
         its_time = SimpleNamespace(clock_gettime=self.read, time=lambda: 1.7e9 + self.read())
-        patch.setattr(holder, "time", its_time)
-        patch.setattr(local, "time", SimpleNamespace(monotonic=self.read))
+        patch.setattr(owner, "time", its_time)
+        for module in (scheduler, store):
+            patch.setattr(module, "time", SimpleNamespace(monotonic=self.read))
         patch.setattr(file_store, "is_alive", self.is_alive)
-        patch.setattr(FileQuota, "prepare", self.prepare)
+        patch.setattr(FileStore, "check", self.check)
 
     def read(self, _: object = None) -> float:
         try:
@@ -87,18 +90,18 @@ class Machine:
             pass  # outside of any loop
         return 5000.0 + self.now
 
-    def is_alive(self, asked: Holder) -> bool:
+    def is_alive(self, asked: Owner) -> bool:
         return asked.instance not in self.dead
 
-    async def prepare(self) -> None:
+    async def check(self) -> None:
         """A thread would take no virtual time."""
         await anyio.lowlevel.checkpoint()
 
     def kill(self, quota: FileQuota) -> int:
         """Nothing more is heard of it in the file. Returns how many tokens it held."""
-        store = quota._store
-        self.dead.add(store._me.instance)
-        store.access._file.update = lambda change: True  # type: ignore[method-assign, assignment]
+        store = store_of(scheduler_of(quota))
+        self.dead.add(store.owner.instance)
+        store.updater.file.update = lambda change: True  # type: ignore[method-assign]
         return store._mine
 
 
@@ -125,7 +128,7 @@ async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int
         while True:
             await anyio.sleep(drawn.uniform(0.0, 0.05))
             for place, (quota, _) in running.items():
-                if quota._store._mine:
+                if store_of(scheduler_of(quota))._mine:
                     return place
 
     async with (

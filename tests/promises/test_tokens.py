@@ -10,10 +10,9 @@ import random
 
 import pytest
 
-from aiocapdist import Quota
 from aiocapdist.quota._core.ledger import Ledger
 
-from ..quota.stubs import Asking, Clock, Watched
+from ..quota.stubs import Asking, Clock, Watched, scheduler
 from .scale import figure, scaled
 
 LEDGER_STEPS = scaled(150_000)
@@ -23,7 +22,7 @@ PERIOD, MARGIN = 30.0, 0.05
 
 class Model:
     """What a ledger should hold: when each cooling token comes back, and whether it was
-    refused. A plain list, gone through each time."""
+    rejected. A plain list, gone through each time."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -38,14 +37,13 @@ class Model:
         return self.limit - self.held - len(self.cooling)
 
     def agrees_with(self, ledger: Ledger) -> bool:
-        refused = sum(was_refused for _, was_refused in self.cooling)
+        rejected = sum(was_rejected for _, was_rejected in self.cooling)
         next_back = min((back for back, _ in self.cooling), default=float("inf"))
         return (
-            (self.free, self.held, len(self.cooling), refused)
-            == (ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused)
+            (self.free, self.held, len(self.cooling), rejected)
+            == (ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected)
             and ledger.free + ledger.held + ledger.cooling == ledger.limit == self.limit
             and next_back == ledger.next_back
-            and ledger.spent == self.held + len(self.cooling) - refused
         )
 
 
@@ -57,21 +55,21 @@ def test_a_ledger_neither_mints_nor_leaks_a_token(limit: int) -> None:
     for _ in range(LEDGER_STEPS // 3):
         choice, n = drawn.random(), drawn.randint(1, 4)
         if choice < 0.35 and n <= ledger.free:
-            ledger.take(n)
+            ledger.acquire(n)
             model.held += n
         elif choice < 0.45 and n <= ledger.held:
-            ledger.put_back(n)
+            ledger.release(n)
             model.held -= n
         elif choice < 0.75 and n <= ledger.held:
-            refused, grace = drawn.random() < 0.2, drawn.choice([0.0, 0.0, 1.0])
-            ledger.settle(n, now, grace=grace, refused=refused)
+            rejected, grace = drawn.random() < 0.2, drawn.choice([0.0, 0.0, 1.0])
+            ledger.settle(n, now, grace=grace, rejected=rejected)
             model.held -= n
-            model.cooling += [(now + grace + PERIOD + MARGIN, refused)] * n
+            model.cooling += [(now + grace + PERIOD + MARGIN, rejected)] * n
         elif choice < 0.76:
             before, now = now, drawn.uniform(0.0, 1e5)  # another loop's clock
             ahead = now - before
             ledger.shift(ahead)
-            model.cooling = [(back + ahead, refused) for back, refused in model.cooling]
+            model.cooling = [(back + ahead, rejected) for back, rejected in model.cooling]
         else:
             now += drawn.choice([0.0, 0.01, 1.0, drawn.uniform(0.0, 40.0)])
             ledger.advance(now)
@@ -87,7 +85,7 @@ class Account:
 
     def __init__(self, seed: int) -> None:
         self.drawn = random.Random(seed)
-        self.quota, self.clock, self.watched = Quota(30, PERIOD, reserve=3), Clock(), Watched()
+        self.quota, self.clock, self.watched = scheduler(30, PERIOD, reserve=3), Clock(), Watched()
         self.quota.attach(self.clock, self.watched)
         self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
         self.under_way = 0
@@ -98,7 +96,7 @@ class Account:
             self.ask_at_once: 3,
             self.replies_come: 22,
             self.one_was_unsent: 5,
-            self.one_is_refused: 3,
+            self.one_is_rejected: 3,
             self.all_are_lost: 1,
             self.a_client_comes_and_one_goes: 1,
             self.time_passes: 30,
@@ -139,7 +137,7 @@ class Account:
             self.quota.release()
             self.under_way -= 1
 
-    def one_is_refused(self) -> None:
+    def one_is_rejected(self) -> None:
         if self.under_way:
             assert self.quota.reject()
             self.under_way -= 1
@@ -160,12 +158,12 @@ class Account:
 def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
     """Lanes that come and go, replies, refusals, losses, giving up, clients that change."""
     account = Account(seed=5)
-    quota, ledger = account.quota, account.quota._ledger
+    quota, ledger = account.quota, account.quota.store
     for _ in range(QUOTA_STEPS):
         account.step()
         assert ledger.free >= 0 <= ledger.cooling
         assert ledger.free + ledger.held + ledger.cooling == 30
-        assert ledger.held == account.under_way + quota._seen
+        assert ledger.held == account.under_way + quota.unsettled
     assert account.granted > QUOTA_STEPS / 20
     figure(5, steps=LEDGER_STEPS + QUOTA_STEPS, granted=account.granted, leaked_or_minted=0)
     account.all_are_lost()
@@ -173,4 +171,5 @@ def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
         lane.ask(-lane.waiting)
     account.clock.now += 2000.0
     assert quota.available == 30
-    assert (ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused) == (30, 0, 0, 0)
+    ledger.advance(account.clock.now)
+    assert (ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected) == (30, 0, 0, 0)

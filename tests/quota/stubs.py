@@ -1,12 +1,20 @@
-"""A quota without a loop: a clock that is moved by hand, and lanes that send nothing."""
+"""A quota without a loop: a clock that is moved by hand, and places that send nothing."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from aiocapdist import Quota
-from aiocapdist.events import Throttled, Unthrottled
+from aiocapdist.events import QuotaEvent
 from aiocapdist.quota._core.fair_queue import Place
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
+
+
+def scheduler(*args: Any, **options: Any) -> Scheduler:
+    """Return the scheduler of a new quota of this process."""
+    return scheduler_of(Quota(*args, **options))
 
 
 class Clock:
@@ -22,10 +30,10 @@ class Clock:
 
 
 class Asking(Place):
-    """A lane in the quota's line while it has something to ask; it counts what was granted,
-    in ``bursts`` as it was handed out."""
+    """A place that is queued while it has requests; it counts what was granted, in ``bursts``
+    as it was handed out."""
 
-    def __init__(self, quota: Quota, waiting: int = 0, *, patient: bool = False) -> None:
+    def __init__(self, quota: Scheduler, waiting: int = 0, *, patient: bool = False) -> None:
         super().__init__(patient=patient)
         self.quota = quota
         self.waiting = 0
@@ -38,7 +46,7 @@ class Asking(Place):
         return self.waiting
 
     def ask(self, n: int) -> None:
-        """``n`` more wait."""
+        """Queue ``n`` more requests."""
         self.waiting += n
         self._refresh()
 
@@ -58,33 +66,33 @@ class Asking(Place):
 
 
 class Watched:
-    """What a quota told its watcher."""
+    """A listener that keeps the events of a quota."""
 
     def __init__(self) -> None:
-        self.events: list[Throttled | Unthrottled] = []
+        self.events: list[QuotaEvent] = []
 
-    def __call__(self, event: Throttled | Unthrottled) -> None:
+    def __call__(self, event: QuotaEvent) -> None:
         self.events.append(event)
 
 
-def running(quota: Quota, now: float = 0.0) -> Clock:
-    """The clock by which this quota runs from now on."""
+def running(quota: Scheduler, now: float = 0.0) -> Clock:
+    """Return the clock by which this quota runs from now on."""
     clock = Clock(now)
     quota.attach(clock, Watched())
     return clock
 
 
-def run_out(quota: Quota, clock: Clock) -> None:
-    """Let time pass, as the quota's keeper does, until nothing waits that time can help."""
-    while (due := quota._due()) is not None:
+def run_out(quota: Scheduler, clock: Clock) -> None:
+    """Let time pass, as the quota's task does, until nothing waits that time can help."""
+    while (due := quota.next_due()) is not None:
         assert due < math.inf
         clock.now = max(clock.now, due)
         quota.pump()
 
 
-def tokens(quota: Quota) -> tuple[int, int, int]:
-    """Free, held and cooling; a reply that was seen is settled at the latest now."""
+def tokens(quota: Scheduler) -> tuple[int, int, int]:
+    """Return the free, held and cooling tokens, after settling replies that were seen."""
     quota._settle()
-    ledger = quota._ledger
-    assert ledger.free + ledger.held + ledger.cooling == quota.limit
-    return ledger.free, ledger.held, ledger.cooling
+    store = quota.store
+    assert store.free + store.held + store.cooling == quota.limit
+    return store.free, store.held, store.cooling

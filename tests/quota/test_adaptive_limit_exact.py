@@ -20,23 +20,22 @@ from .test_fair_queue import Named
 @pytest.mark.parametrize(("ceiling", "usable"), [(5, 3), (4, 2), (3, 1), (2, 0), (1, 0)])
 def test_a_lower_ceiling_leaves_so_many_fewer_to_use(ceiling: int, usable: int) -> None:
     ledger = Ledger(5, 30.0, 0.0)
-    ledger.take(2)
+    ledger.acquire(2)
     assert ledger.usable(ceiling) == usable
 
 
 def test_what_opend_refused_was_not_counted_and_leaves_room_under_the_ceiling() -> None:
     ledger = Ledger(5, 30.0, 0.0)
-    ledger.take(3)
-    ledger.settle(2, 0.0, refused=True)
+    ledger.acquire(3)
+    ledger.settle(2, 0.0, rejected=True)
     ledger.settle(1, 0.0)
-    assert ledger.spent == 1
     assert ledger.usable(2) == 1
     assert ledger.usable(4) == 2, "never more than are free"
 
 
 def test_eta_counts_the_margin_with_the_period() -> None:
     ledger = Ledger(1, 30.0, 0.5)
-    ledger.take()
+    ledger.acquire()
     assert ledger.eta(1, 0.0, 1) == 30.5
     assert ledger.eta(2, 0.0, 1) == 61.0
 
@@ -44,9 +43,9 @@ def test_eta_counts_the_margin_with_the_period() -> None:
 def test_with_a_period_over_to_the_moment_the_next_fall_begins() -> None:
     ceiling = AdaptiveLimit(8, 30.0)
     for _ in range(9):
-        ceiling.refuse(0.0)
+        ceiling.reject(0.0)
     assert ceiling.value == 4
-    ceiling.refuse(30.0)
+    ceiling.reject(30.0)
     assert ceiling.value == 3
 
 
@@ -56,12 +55,12 @@ def test_with_another_clock_it_does_what_it_would_have_done(seconds: float) -> N
     here, there = AdaptiveLimit(8, 30.0), AdaptiveLimit(8, 30.0)
     for ceiling in (here, there):
         for _ in range(9):
-            ceiling.refuse(1000.0)
+            ceiling.reject(1000.0)
     there.shift(seconds)
     # Within the fall's period, at its end, and then clean periods until all is as it was.
     for refused in (1029.0, 1030.0):
-        here.refuse(refused)
-        there.refuse(refused + seconds)
+        here.reject(refused)
+        there.reject(refused + seconds)
         assert there.value == here.value
         assert there.paused_until == here.paused_until + seconds
     for now in (1030.0 + 7.5 * n for n in range(150)):

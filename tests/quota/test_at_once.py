@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from aiocapdist import Quota
 from aiocapdist.events import Throttled
+from aiocapdist.quota._core.scheduler import Scheduler
 
-from .stubs import Asking, Clock, Watched, run_out, running, tokens
+from .stubs import Asking, Clock, Watched, run_out, running, scheduler, tokens
 
 
-def answer(quota: Quota, clock: Clock, n: int) -> None:
+def answer(quota: Scheduler, clock: Clock, n: int) -> None:
     for _ in range(n):
         quota.replied(clock())
 
@@ -19,7 +19,7 @@ def answer(quota: Quota, clock: Clock, n: int) -> None:
 
 
 def test_a_lane_alone_is_given_all_that_is_free_at_once() -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     running(quota)
     lane = Asking(quota, 100)
     quota.pump()
@@ -27,7 +27,7 @@ def test_a_lane_alone_is_given_all_that_is_free_at_once() -> None:
 
 
 def test_what_it_does_not_use_of_them_stays_free() -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     running(quota)
     lane = Asking(quota, 7)
     quota.pump()
@@ -36,7 +36,7 @@ def test_what_it_does_not_use_of_them_stays_free() -> None:
 
 
 def test_a_sweep_alone_is_given_what_is_beyond_the_reserve() -> None:
-    quota = Quota(30, 30.0, reserve=10)
+    quota = scheduler(30, 30.0, reserve=10)
     running(quota)
     sweep = Asking(quota, 100, patient=True)
     quota.pump()
@@ -44,7 +44,7 @@ def test_a_sweep_alone_is_given_what_is_beyond_the_reserve() -> None:
 
 
 def test_no_more_at_once_than_the_ceiling_allows() -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     clock = running(quota)
     lane = Asking(quota, 1)
     quota.pump()
@@ -57,7 +57,7 @@ def test_no_more_at_once_than_the_ceiling_allows() -> None:
 
 
 def test_who_joins_between_two_bursts_takes_turns_from_then_on() -> None:
-    quota = Quota(10, 30.0)
+    quota = scheduler(10, 30.0)
     clock = running(quota)
     first = Asking(quota, 100)
     quota.pump()
@@ -79,7 +79,7 @@ def test_who_joins_within_a_turn_has_the_next_one() -> None:
                 others.append(Asking(self.quota, 100))
             return super().grant(min(count, 1), now)
 
-    quota = Quota(9, 30.0)
+    quota = scheduler(9, 30.0)
     running(quota)
     first = Beginning(quota, 100)
     quota.pump()
@@ -88,7 +88,7 @@ def test_who_joins_within_a_turn_has_the_next_one() -> None:
 
 
 def test_who_is_left_alone_is_given_the_rest_at_once() -> None:
-    quota = Quota(10, 30.0)
+    quota = scheduler(10, 30.0)
     running(quota)
     short, long = Asking(quota, 2), Asking(quota, 100)
     quota.pump()
@@ -101,7 +101,7 @@ def test_who_is_left_alone_is_given_the_rest_at_once() -> None:
 
 
 def test_a_single_call_takes_a_free_token_where_nobody_waits() -> None:
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     clock, watched = Clock(), Watched()
     quota.attach(clock, watched)
     assert [quota.try_acquire(clock()) for _ in range(3)] == [True, True, False]
@@ -115,7 +115,7 @@ def test_a_single_call_takes_a_free_token_where_nobody_waits() -> None:
 
 @pytest.mark.parametrize("patient", [False, True], ids=["a call", "a sweep"])
 def test_it_never_overtakes_someone_who_waits(patient: bool) -> None:
-    quota = Quota(2, 30.0)
+    quota = scheduler(2, 30.0)
     clock = running(quota)
     lane = Asking(quota, 1, patient=patient)
     assert quota.available == 2
@@ -126,7 +126,7 @@ def test_it_never_overtakes_someone_who_waits(patient: bool) -> None:
 
 
 def test_not_even_a_sweep_that_only_the_reserve_keeps_waiting() -> None:
-    quota = Quota(3, 30.0, reserve=2)
+    quota = scheduler(3, 30.0, reserve=2)
     clock = running(quota)
     sweep = Asking(quota, 5, patient=True)
     quota.pump()
@@ -146,7 +146,7 @@ def test_nor_anyone_in_the_middle_of_a_grant() -> None:
             taken.append(self.quota.try_acquire(now))
             return super().grant(count, now)
 
-    quota = Quota(3, 30.0)
+    quota = scheduler(3, 30.0)
     running(quota)
     lane = Asks(quota, 3)
     quota.pump()
@@ -154,7 +154,7 @@ def test_nor_anyone_in_the_middle_of_a_grant() -> None:
 
 
 def test_after_a_refusal_it_waits_out_the_pause_and_minds_the_ceiling() -> None:
-    quota = Quota(3, 30.0)
+    quota = scheduler(3, 30.0)
     clock = running(quota)
     assert quota.try_acquire(clock())
     quota.reject()
@@ -172,7 +172,7 @@ def test_after_a_refusal_it_waits_out_the_pause_and_minds_the_ceiling() -> None:
 
 
 def test_each_reply_counts_from_its_own_time_though_nobody_waited() -> None:
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     clock = running(quota)
     assert all(quota.try_acquire(clock()) for _ in range(2))
     for clock.now in (1.0, 4.0):
@@ -187,19 +187,19 @@ def test_each_reply_counts_from_its_own_time_though_nobody_waited() -> None:
 
 
 def test_replies_of_one_read_are_settled_together() -> None:
-    quota = Quota(30, 30.0, margin=0.0)
+    quota = scheduler(30, 30.0, margin=0.0)
     clock = running(quota)
     assert all(quota.try_acquire(clock()) for _ in range(30))
     for clock.now in (1.0, 2.0):
         answer(quota, clock, 15)
     assert tokens(quota) == (0, 0, 30)
-    assert len(quota._ledger._rows) == 2
+    assert len(quota.store._rows) == 2
     for clock.now, available in ((31.0, 15), (32.0, 30)):
         assert quota.available == available
 
 
 def test_a_reply_of_the_same_moment_as_an_earlier_ones_is_another() -> None:
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     clock = running(quota)
     assert all(quota.try_acquire(clock()) for _ in range(2))
     for held in (1, 0):
@@ -208,7 +208,7 @@ def test_a_reply_of_the_same_moment_as_an_earlier_ones_is_another() -> None:
 
 
 def test_a_lane_that_comes_after_unsettled_replies_is_told_how_long_it_waits() -> None:
-    quota = Quota(1, 30.0, margin=0.0)
+    quota = scheduler(1, 30.0, margin=0.0)
     clock, watched = Clock(), Watched()
     quota.attach(clock, watched)
     assert quota.try_acquire(clock())

@@ -13,9 +13,11 @@ import trio
 
 import aiocapdist
 from aiocapdist import ConnectError, Quota
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.simulator import Simulator
 
-from .stubs import Asking, Clock, Watched, tokens
+from .stubs import Asking, Clock, Watched, scheduler, tokens
 
 WAYS = ["asyncio then asyncio", "trio then trio", "asyncio then trio", "trio then asyncio"]
 
@@ -28,7 +30,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def spend(quota: Quota, clock: Clock, n: int) -> None:
+def spend(quota: Scheduler, clock: Clock, n: int) -> None:
     """A client comes, is answered ``n`` times, and goes."""
     watcher = Watched()
     quota.attach(clock, watcher)
@@ -41,7 +43,7 @@ def spend(quota: Quota, clock: Clock, n: int) -> None:
 
 
 def test_on_the_next_loop_tokens_come_back_when_they_would_have(now: Clock) -> None:
-    quota = Quota(3, 30.0, margin=0.0)
+    quota = scheduler(3, 30.0, margin=0.0)
     spend(quota, Clock(100.0), 2)
     now.now += 10.0
     later = Clock(77_000.0)
@@ -55,7 +57,7 @@ def test_on_the_next_loop_tokens_come_back_when_they_would_have(now: Clock) -> N
 
 
 def test_between_loops_time_goes_on(now: Clock) -> None:
-    quota = Quota(3, 30.0, margin=0.0)
+    quota = scheduler(3, 30.0, margin=0.0)
     spend(quota, Clock(100.0), 2)
     now.now += 25.0
     assert quota.eta(2) == pytest.approx(5.0)
@@ -65,7 +67,7 @@ def test_between_loops_time_goes_on(now: Clock) -> None:
 
 def test_a_client_that_only_came_and_went_changes_nothing(now: Clock) -> None:
     """It never pumped: it did not even connect."""
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     spend(quota, Clock(100.0), 2)
     for start in (9e6, -4e3, 12.0):
         watcher = Watched()
@@ -78,7 +80,7 @@ def test_a_client_that_only_came_and_went_changes_nothing(now: Clock) -> None:
 
 def test_while_a_loop_runs_its_clock_decides_not_the_machines(now: Clock) -> None:
     """Virtual time: hours pass there within a second here, and both counts hold."""
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     virtual, watcher = Clock(0.0), Watched()
     quota.attach(virtual, watcher)
     Asking(quota, 2)
@@ -96,7 +98,7 @@ def test_while_a_loop_runs_its_clock_decides_not_the_machines(now: Clock) -> Non
 
 
 def test_the_ceiling_moves_with_the_clock(now: Clock) -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     clock, watcher = Clock(100.0), Watched()
     quota.attach(clock, watcher)
     Asking(quota, 1)
@@ -130,12 +132,12 @@ def test_the_same_quota_on_two_loops_one_after_the_other(ways: str) -> None:
     first, second = ways.split(" then ")
     run(first, lambda: ask("HK.00001", "HK.00002", "HK.00003"))
     assert quota.available == 2
-    assert tokens(quota) == (2, 0, 3)
+    assert tokens(scheduler_of(quota)) == (2, 0, 3)
     eta = quota.eta(3)
     assert 50.0 < eta <= 60.05
     run(second, lambda: ask("HK.00004", "HK.00005"))
     assert quota.available == 0
-    assert tokens(quota) == (0, 0, 5)
+    assert tokens(scheduler_of(quota)) == (0, 0, 5)
     assert eta - 5.0 < quota.eta() <= eta
     assert repr(quota) == "<Quota 5 per 60 s: 0 available, 0 waiting, 0 rejections>"
 
@@ -152,5 +154,5 @@ def test_a_client_that_could_not_connect_hands_the_quota_back(backend: str) -> N
                 raise AssertionError("nobody is there")
 
     run(backend, fail)
-    assert quota._users == 0
+    assert scheduler_of(quota).listeners == []
     assert quota.available == 5

@@ -15,6 +15,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import Client, Quota, QuotaWaitTooLong, Throttled, Unthrottled
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ..support.leaks import Baseline
@@ -224,7 +225,7 @@ async def test_what_a_lost_connection_left_open_stays_counted(
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, client.capital_distribution, code) for code in codes(3)]
-            await until(lambda: quota._ledger.held == 3)
+            await until(lambda: scheduler_of(quota).store.held == 3)
             opend.disconnect_all()
             for call in calls:
                 assert (await call.value()).code in codes(3)

@@ -12,8 +12,9 @@ from aiocapdist import AiocapdistError, Quota
 from aiocapdist._loop import EventWaiter
 from aiocapdist._requests.queue import RequestQueue
 from aiocapdist._requests.request import Request
+from aiocapdist.quota._core.scheduler import Scheduler
 
-from .stubs import Asking, Clock, running
+from .stubs import Asking, Clock, running, scheduler
 
 MANY, FEW = 50_000, 50
 
@@ -80,7 +81,7 @@ class Silent(Request[None]):
 
 def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestQueue, list[Silent]]:
     """A quota whose tokens are spent, and ``n`` requests of one lane in its line."""
-    quota = Quota(limit, 30.0)
+    quota = scheduler(limit, 30.0)
     clock = running(quota)
     Asking(quota, limit)
     quota.pump()
@@ -97,26 +98,26 @@ def cost(n: int, work: Callable[[Quota, RequestQueue, list[Silent]], Any]) -> in
     return operations(lambda: work(quota, lane, requests))
 
 
-def grant_all(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
+def grant_all(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
     quota.release(30)
     quota.pump()
     assert quota.waiting == len(requests) - 30
 
 
-def ask_one_more(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
+def ask_one_more(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
     lane.submit(Silent(lane, 3))
 
 
-def cancel_from_the_middle(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
+def cancel_from_the_middle(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
     for request in requests[10:40]:
         request.give_up()
 
 
-def put_back(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
+def put_back(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
     lane.put_back(Silent(lane, 3))
 
 
-def look(quota: Quota, lane: RequestQueue, requests: list[Silent]) -> None:
+def look(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
     assert quota.available == 0
     assert quota.waiting == len(requests)
     assert quota.eta() > 0.0
@@ -151,7 +152,7 @@ def test_many_lanes_come_and_go_without_slowing_each_other() -> None:
     """A lane more costs a place in a heap: its depth, not its length."""
 
     def serve(lanes: int) -> int:
-        quota = Quota(30, 30.0)
+        quota = scheduler(30, 30.0)
         running(quota)
         for _ in range(lanes):
             Asking(quota, 2)

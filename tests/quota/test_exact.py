@@ -13,10 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist import Quota
 from aiocapdist.quota._core.store import GRACE
 
-from .stubs import Asking, Clock, Watched
+from .stubs import Asking, Clock, Watched, scheduler
 
 PERIOD = 30.0
 SHARE = st.floats(0, 1)
@@ -29,7 +28,7 @@ class Account(RuleBasedStateMachine):
         limit=st.integers(1, 6), reserve=st.integers(0, 5), margin=st.sampled_from([0.05, 1.0])
     )
     def begin(self, limit: int, reserve: int, margin: float) -> None:
-        self.quota = Quota(limit, PERIOD, reserve=min(reserve, limit - 1), margin=margin)
+        self.quota = scheduler(limit, PERIOD, reserve=min(reserve, limit - 1), margin=margin)
         self.clock = Clock(1000.0)
         self.quota.attach(self.clock, Watched())
         self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
@@ -63,10 +62,10 @@ class Account(RuleBasedStateMachine):
         self.clock.now += seconds
         self.pump()
 
-    @precondition(lambda self: self.quota._due() is not None)
+    @precondition(lambda self: self.quota.next_due() is not None)
     @rule()
     def the_next_token_comes(self) -> None:
-        due = self.quota._due()
+        due = self.quota.next_due()
         assert due is not None
         self.clock.now = max(self.clock.now, due)
         self.pump()
@@ -130,11 +129,11 @@ class Account(RuleBasedStateMachine):
 
     @invariant()
     def tokens_are_conserved(self) -> None:
-        ledger = self.quota._ledger
+        ledger = self.quota.store
         assert ledger.free + ledger.held + ledger.cooling == ledger.limit
         assert min(ledger.free, ledger.held, ledger.cooling) >= 0
         # Replies that were seen are settled when next someone needs to know.
-        assert ledger.held - self.quota._seen == len(self.under_way)
+        assert ledger.held - self.quota.unsettled == len(self.under_way)
 
     @invariant()
     def no_closed_window_holds_more_than_the_limit(self) -> None:

@@ -41,7 +41,7 @@ def test_lanes_take_turns() -> None:
     for name in "abc":
         line.join(Named(line, name, 3))
     assert serve(line, 9) == "abcabcabc"
-    assert not line.lanes
+    assert not line.places
 
 
 def test_a_newcomer_goes_before_those_that_were_served() -> None:

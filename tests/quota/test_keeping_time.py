@@ -12,9 +12,9 @@ import pytest
 import trio
 import trio.testing
 
-from aiocapdist import Quota
+from aiocapdist.quota._core.scheduler import Scheduler
 
-from .stubs import Asking, Watched
+from .stubs import Asking, Watched, scheduler
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ def anyio_backend() -> Any:
 class Noting(Asking):
     """Notes when it was granted."""
 
-    def __init__(self, quota: Quota, waiting: int) -> None:
+    def __init__(self, quota: Scheduler, waiting: int) -> None:
         self.times: list[float] = []
         super().__init__(quota, waiting)
 
@@ -37,11 +37,11 @@ class Noting(Asking):
 
 
 async def test_each_token_is_granted_in_the_moment_it_comes_back() -> None:
-    quota, watcher = Quota(2, 30.0, margin=0.0), Watched()
+    quota, watcher = scheduler(2, 30.0, margin=0.0), Watched()
     quota.attach(trio.current_time, watcher)
     began = trio.current_time()
     async with anyio.create_task_group() as group:
-        group.start_soon(quota.keep_time)
+        group.start_soon(quota.run)
         await trio.testing.wait_all_tasks_blocked()  # it sleeps, and knows of nothing due
         lane = Noting(quota, 4)
         quota.pump()

@@ -15,7 +15,7 @@ from aiocapdist.quota._core.ledger import Ledger
 
 def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:
     ledger = Ledger(1, 30.0, 0.05)
-    ledger.take()
+    ledger.acquire()
     assert (ledger.free, ledger.held, ledger.cooling) == (0, 1, 0)
     ledger.settle(1, 100.0)
     assert ledger.next_back == pytest.approx(130.05)
@@ -28,7 +28,7 @@ def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:
 
 def test_a_lost_connection_adds_its_grace() -> None:
     ledger = Ledger(2, 30.0, 0.0)
-    ledger.take()
+    ledger.acquire()
     ledger.settle(1, 0.0, grace=1.0)
     ledger.advance(30.9)
     assert ledger.free == 1
@@ -38,26 +38,26 @@ def test_a_lost_connection_adds_its_grace() -> None:
 
 def test_what_was_never_written_is_free_at_once() -> None:
     ledger = Ledger(1, 30.0, 0.05)
-    ledger.take()
-    ledger.put_back()
+    ledger.acquire()
+    ledger.release()
     assert (ledger.free, ledger.held) == (1, 0)
 
 
 def test_refused_ones_cool_but_do_not_count_as_spent() -> None:
     ledger = Ledger(3, 30.0, 0.0)
     for _ in range(3):
-        ledger.take()
-    ledger.settle(1, 0.0, refused=True)
+        ledger.acquire()
+    ledger.settle(1, 0.0, rejected=True)
     ledger.settle(1, 0.0)
-    assert ledger.spent == 2
+    assert (ledger.cooling, ledger.cooling_rejected) == (2, 1)
     ledger.advance(30.0)
-    assert (ledger.spent, ledger.free, ledger.cooling_refused) == (1, 2, 0)
+    assert (ledger.held, ledger.free, ledger.cooling_rejected) == (1, 2, 0)
 
 
 def test_rows_come_back_in_the_order_of_their_times() -> None:
     ledger = Ledger(2, 10.0, 0.0)
-    ledger.take()
-    ledger.take()
+    ledger.acquire()
+    ledger.acquire()
     ledger.settle(1, 0.0, grace=5.0)
     ledger.settle(1, 0.0)
     assert ledger.next_back == 10.0
@@ -71,15 +71,15 @@ def test_rows_come_back_in_the_order_of_their_times() -> None:
 )
 def test_eta_walks_through_free_cooling_and_held_tokens(n: int, seconds: float) -> None:
     ledger = Ledger(4, 30.0, 0.0)
-    ledger.take()
+    ledger.acquire()
     ledger.settle(1, -10.0)  # back at 20
-    ledger.take()  # held: at best back at 30
+    ledger.acquire()  # held: at best back at 30
     assert ledger.eta(n, 0.0, 4) == seconds
 
 
 def test_eta_with_a_lower_ceiling_uses_the_last_tokens_back() -> None:
     ledger = Ledger(3, 30.0, 0.0)
-    ledger.take()
+    ledger.acquire()
     ledger.settle(1, -10.0)
     assert ledger.eta(1, 0.0, 1) == 20.0
     assert ledger.eta(2, 0.0, 1) == 50.0
@@ -93,7 +93,7 @@ def granted_after(ledger: Ledger, n: int, now: float, ceiling: int) -> float:
     while True:
         ledger.advance(now)
         for _ in range(ledger.usable(ceiling)):
-            ledger.take()
+            ledger.acquire()
             ledger.settle(1, now)
             n -= 1
             if not n:
@@ -111,9 +111,9 @@ def test_eta_is_when_it_goes_whatever_cools_and_whatever_was_refused(
     limit = max(1, len(cooling) + held + free)
     ledger = Ledger(limit, 32.0, 0.0)
     for ago, refused in cooling:
-        ledger.take()
-        ledger.settle(1, -float(ago), refused=refused)
-    ledger.take(held)
+        ledger.acquire()
+        ledger.settle(1, -float(ago), rejected=refused)
+    ledger.acquire(held)
     ceiling = min(ceiling, limit)
     assert ledger.eta(n, 0.0, ceiling) == granted_after(ledger, n, 0.0, ceiling)
 
@@ -133,15 +133,15 @@ def test_what_was_refused_is_no_token_yet_but_makes_no_other_wait(
     """Two counted ones, back at 20 and 25; one refused, back at 28; one that is free."""
     ledger = Ledger(4, 30.0, 0.0)
     for at, refused in ((-10.0, False), (-5.0, False), (-2.0, True)):
-        ledger.take()
-        ledger.settle(1, at, refused=refused)
+        ledger.acquire()
+        ledger.settle(1, at, rejected=refused)
     assert ledger.eta(n, 0.0, ceiling) == seconds
 
 
 def test_another_clock_changes_no_distance() -> None:
     ledger = Ledger(2, 30.0, 0.0)
     for _ in range(2):
-        ledger.take()
+        ledger.acquire()
     ledger.settle(1, 0.0)
     ledger.settle(1, 5.0)
     ledger.shift(1000.0)
@@ -169,25 +169,25 @@ class Conservation(RuleBasedStateMachine):
     @precondition(lambda self: self.ledger.free)
     @rule()
     def take(self) -> None:
-        self.ledger.take()
+        self.ledger.acquire()
 
     @precondition(lambda self: self.ledger.held)
-    @rule(refused=st.booleans(), grace=st.sampled_from([0.0, 1.0]))
-    def settle(self, refused: bool, grace: float) -> None:
-        self.ledger.settle(1, self.now, grace=grace, refused=refused)
+    @rule(rejected=st.booleans(), grace=st.sampled_from([0.0, 1.0]))
+    def settle(self, rejected: bool, grace: float) -> None:
+        self.ledger.settle(1, self.now, grace=grace, rejected=rejected)
         self.settled.append(self.now + grace)
 
     @precondition(lambda self: self.ledger.held)
     @rule()
     def put_back(self) -> None:
-        self.ledger.put_back()
+        self.ledger.release()
 
     @invariant()
     def conserved(self) -> None:
         ledger = self.ledger
         assert ledger.free + ledger.held + ledger.cooling == ledger.limit
-        assert min(ledger.free, ledger.held, ledger.cooling, ledger.cooling_refused) >= 0
-        assert ledger.cooling_refused <= ledger.cooling
+        assert min(ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected) >= 0
+        assert ledger.cooling_rejected <= ledger.cooling
 
     @invariant()
     def none_is_early(self) -> None:
@@ -202,6 +202,6 @@ TestConservation = Conservation.TestCase
 def test_eta_never_falls_with_n(limit: int, n: int) -> None:
     ledger = Ledger(limit, 30.0, 0.05)
     for i in range(limit // 2):
-        ledger.take()
+        ledger.acquire()
         ledger.settle(1, -float(i))
     assert ledger.eta(n, 5.0, limit) <= ledger.eta(n + 1, 5.0, limit)

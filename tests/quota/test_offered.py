@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aiocapdist import Quota
 from aiocapdist.quota import FileQuota
+from aiocapdist.quota._core.quota import scheduler_of
 
-from .stubs import Asking, Clock, Watched, run_out, running
+from .stubs import Asking, Clock, Watched, run_out, running, scheduler
 
 
 class Passing(Clock):
@@ -25,7 +25,7 @@ class Passing(Clock):
 
 @pytest.mark.parametrize("early", [0.0, 0.1, 0.3, 0.6, 0.9, 1.1, 1.6])
 def test_one_that_cools_out_between_the_grant_and_the_estimate(early: float) -> None:
-    quota = Quota(1, 30.0, margin=0.0)
+    quota = scheduler(1, 30.0, margin=0.0)
     clock = Passing()
     quota.attach(clock, Watched())
     assert quota.try_acquire(0.0)
@@ -42,25 +42,27 @@ def test_one_that_cools_out_between_the_grant_and_the_estimate(early: float) -> 
 def test_one_in_a_file_that_was_locked_only_at_the_grant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: float
 ) -> None:
-    quota = FileQuota(tmp_path / "ledger")
+    path = tmp_path / "ledger"
+    quota = scheduler_of(FileQuota(path))
     clock = running(quota)
-    take = quota._store.take
+    take = quota.store.acquire
 
     def take_while_locked(*wanted: int) -> int:
         monkeypatch.undo()
-        with quota.path.open() as locked:
+        with path.open() as locked:
             fcntl.flock(locked, fcntl.LOCK_EX)
             taken = take(*wanted)
         clock.now += passes
         return taken
 
-    assert quota.available == 30
-    monkeypatch.setattr(quota._store, "take", take_while_locked)
+    assert quota.try_acquire(clock.now)
+    quota.release()
+    monkeypatch.setattr(quota.store, "acquire", take_while_locked)
     lane = Asking(quota, 1)
     quota.pump()
     assert lane.granted == 0
     for _ in range(3):  # a file's keeper never runs out of duties
-        due = quota._due()
+        due = quota.next_due()
         assert due is not None
         if due <= 1.0:
             clock.now = max(clock.now, due)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from aiocapdist import Quota
-
-from .stubs import Asking, run_out, running, tokens
+from .stubs import Asking, run_out, running, scheduler, tokens
 
 
 def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     clock = running(quota)
     lane = Asking(quota, 2)
     quota.pump()
@@ -26,7 +24,7 @@ def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
 
 
 def test_a_refused_token_is_not_counted_as_ours_but_does_not_serve_again_in_its_period() -> None:
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     clock = running(quota)
     lane = Asking(quota, 2)
     quota.pump()
@@ -50,7 +48,7 @@ def test_a_grant_that_asks_for_grants_itself_changes_no_order() -> None:
             self.quota.pump()
             return super().grant(count, now)
 
-    quota = Quota(3, 30.0)
+    quota = scheduler(3, 30.0)
     running(quota)
     lanes = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
     quota.pump()
@@ -59,7 +57,7 @@ def test_a_grant_that_asks_for_grants_itself_changes_no_order() -> None:
 
 
 def test_what_was_never_written_frees_its_token_at_once() -> None:
-    quota = Quota(2, 30.0)
+    quota = scheduler(2, 30.0)
     running(quota)
     lane = Asking(quota, 3)
     quota.pump()
@@ -72,7 +70,7 @@ def test_what_was_never_written_frees_its_token_at_once() -> None:
 
 
 def test_what_a_loss_left_open_cools_a_second_longer() -> None:
-    quota = Quota(3, 30.0)
+    quota = scheduler(3, 30.0)
     clock = running(quota)
     Asking(quota, 3)
     quota.pump()
@@ -88,7 +86,7 @@ def test_what_a_loss_left_open_cools_a_second_longer() -> None:
 
 
 def test_sweeps_leave_the_reserve_to_single_calls() -> None:
-    quota = Quota(5, 30.0, reserve=2)
+    quota = scheduler(5, 30.0, reserve=2)
     clock = running(quota)
     sweep = Asking(quota, 10, patient=True)
     quota.pump()
@@ -104,7 +102,7 @@ def test_sweeps_leave_the_reserve_to_single_calls() -> None:
 
 
 def test_two_sweeps_and_single_calls_take_turns_whatever_their_length() -> None:
-    quota = Quota(30, 30.0)
+    quota = scheduler(30, 30.0)
     clock = running(quota)
     long, short = Asking(quota, 1000, patient=True), Asking(quota, 20, patient=True)
     singles = Asking(quota, 100)

@@ -12,59 +12,69 @@ from pathlib import Path
 import pytest
 
 from aiocapdist import QuotaUnavailable
-from aiocapdist.quota._core.snapshot import Owner, Token, overview
+from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION as CALL
+from aiocapdist.quota._core.snapshot import OwnerInfo, TokenInfo, take_snapshot
 
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
 
-from aiocapdist.quota._file import snapshot as file_overview
-from aiocapdist.quota._file.holder import boot_clock, boot_id
-from aiocapdist.quota._file.page import Page
-from aiocapdist.quota._file.slots import HELD, Holder, Slot
-from aiocapdist.quota._file.snapshot import overview_of_file, program_of
+from aiocapdist.quota._core.store import Demand
+from aiocapdist.quota._file import snapshot as file_snapshot
+from aiocapdist.quota._file.format import Contents
+from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
+from aiocapdist.quota._file.section import Section
+from aiocapdist.quota._file.snapshot import program_of, snapshot_of_file
 from aiocapdist.quota._file.store import LEASE, FileStore
+from aiocapdist.quota._file.tokens import HELD, Token
 
 ME = f"process {os.getpid()}"
 
 
 def store_at(path: Path, limit: int = 30, period: float = 30.0) -> FileStore:
-    return FileStore(path, limit, period, 0.05, time.monotonic)
+    return FileStore(path, CALL, limit, period, 0.05)
 
 
 # ---- sums
 
 
 def test_sums_and_who_has_most_comes_first() -> None:
-    one, other = Owner("one", "sweep", "alive"), Owner("other", None, "dead")
-    tokens = [Token(one, True, 30.0), Token(other, False, 3.0), Token(other, False, 9.0)]
-    seen = overview("here", 5, 30.0, tokens=tokens, refused=7, waiting=1)
+    one, other = OwnerInfo("one", "sweep", "alive"), OwnerInfo("other", None, "dead")
+    tokens = [
+        TokenInfo(owner, held, back_in)
+        for owner, held, back_in in ((one, True, 30.0), (other, False, 3.0), (other, False, 9.0))
+    ]
+    seen = take_snapshot("here", 5, 30.0, tokens=tokens, rejections=7, waiting=1)
     assert (seen.free, seen.held, seen.cooling) == (2, 1, 2)
     assert (seen.next_in, seen.all_back_in, seen.unknown_for) == (0.0, 30.0, 0.0)
-    assert (seen.refused, seen.waiting) == (7, 1)
-    first, second = seen.holders
-    assert (first.holder, first.held, first.cooling, first.all_back_in) == ("other", 0, 2, 9.0)
-    assert (second.holder, second.program, second.presence) == ("one", "sweep", "alive")
+    assert (seen.rejections, seen.waiting) == (7, 1)
+    first, second = seen.owners
+    assert (first.owner, first.held, first.cooling, first.all_back_in) == ("other", 0, 2, 9.0)
+    assert (second.owner, second.program, second.presence) == ("one", "sweep", "alive")
 
 
 def test_where_all_is_spent_the_next_token_is_the_first_that_comes_back() -> None:
-    tokens = [Token(Owner("one", None, "alive"), False, 9.0), Token(None, False, 4.0)]
-    seen = overview("here", 2, 30.0, tokens=tokens, refused=0, waiting=0)
+    tokens = [TokenInfo(OwnerInfo("one", None, "alive"), False, 9.0), TokenInfo(None, False, 4.0)]
+    seen = take_snapshot("here", 2, 30.0, tokens=tokens, rejections=0, waiting=0)
     assert (seen.next_in, seen.all_back_in, seen.unknown_for) == (4.0, 9.0, 0.0)
 
 
 def test_what_nobody_is_known_to_have_spent_is_a_row_without_a_name() -> None:
-    seen = overview(
-        "here", 2, 30.0, tokens=[Token(None, False, 4.0)] * 2, refused=0, waiting=0, unknown_for=4.0
+    seen = take_snapshot(
+        *("here", 2, 30.0),
+        tokens=[TokenInfo(None, False, 4.0)] * 2,
+        rejections=0,
+        waiting=0,
+        unknown_for=4.0,
     )
     assert seen.unknown_for == seen.next_in == 4.0
-    (nobody,) = seen.holders
-    assert (nobody.holder, nobody.presence, nobody.cooling) == (None, None, 2)
+    (nobody,) = seen.owners
+    assert (nobody.owner, nobody.presence, nobody.cooling) == (None, None, 2)
 
 
 def test_where_all_is_free_there_is_no_wait_and_nobody() -> None:
-    seen = overview("here", 2, 30.0, tokens=[], refused=0, waiting=0)
+    seen = take_snapshot("here", 2, 30.0, tokens=[], rejections=0, waiting=0)
     assert (seen.free, seen.next_in, seen.all_back_in) == (2, 0.0, 0.0)
-    assert seen.holders == []
+    assert seen.owners == []
 
 
 # ---- a ledger file
@@ -73,14 +83,14 @@ def test_where_all_is_free_there_is_no_wait_and_nobody() -> None:
 def test_held_and_cooling_tokens_of_this_process(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     store = store_at(path)
-    store.take(5)
+    store.acquire(5)
     store.settle(2, time.monotonic())
-    store.settle(1, time.monotonic(), refused=True)
-    seen = overview_of_file(path)
+    store.settle(1, time.monotonic(), rejected=True)
+    seen = snapshot_of_file(path)
     assert (seen.where, seen.limit, seen.period) == (str(path), 30, 30.0)
-    assert (seen.free, seen.held, seen.cooling, seen.refused) == (25, 2, 3, 1)
-    (mine,) = seen.holders
-    assert (mine.holder, mine.presence, mine.held, mine.cooling) == (ME, "alive", 2, 3)
+    assert (seen.free, seen.held, seen.cooling, seen.rejections) == (25, 2, 3, 1)
+    (mine,) = seen.owners
+    assert (mine.owner, mine.presence, mine.held, mine.cooling) == (ME, "alive", 2, 3)
     assert mine.program is not None
     assert seen.next_in == 0.0
     assert 29.0 < seen.all_back_in <= 30.05, "what is held is taken to be answered now"
@@ -88,27 +98,27 @@ def test_held_and_cooling_tokens_of_this_process(tmp_path: Path) -> None:
 
 def test_two_quotas_of_one_process_are_one_holder(tmp_path: Path) -> None:
     one, other = store_at(tmp_path / "ledger"), store_at(tmp_path / "ledger")
-    one.take()
-    other.take()
-    (mine,) = overview_of_file(tmp_path / "ledger").holders
-    assert (mine.holder, mine.held) == (ME, 2)
+    one.acquire()
+    other.acquire()
+    (mine,) = snapshot_of_file(tmp_path / "ledger").owners
+    assert (mine.owner, mine.held) == (ME, 2)
 
 
 def test_who_waits_is_counted(tmp_path: Path) -> None:
     store = store_at(tmp_path / "ledger")
-    store.wait()
-    assert overview_of_file(tmp_path / "ledger").waiting == 1
+    store.demand(Demand(eager=1))
+    assert snapshot_of_file(tmp_path / "ledger").waiting == 1
 
 
 def test_looking_changes_nothing_and_needs_no_lock(tmp_path: Path) -> None:
     import fcntl
 
     path = tmp_path / "ledger"
-    store_at(path).take(3)
+    store_at(path).acquire(3)
     before = (path.read_bytes(), path.stat().st_mtime_ns, os.listdir(tmp_path))
     with path.open("rb") as locked:
         fcntl.flock(locked, fcntl.LOCK_EX)  # by somebody who stopped in the middle
-        assert overview_of_file(path).held == 3
+        assert snapshot_of_file(path).held == 3
     assert (path.read_bytes(), path.stat().st_mtime_ns, os.listdir(tmp_path)) == before
 
 
@@ -116,28 +126,34 @@ def test_a_read_that_meets_a_write_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger"
-    store_at(path).take(3)
+    store_at(path).acquire(3)
     half = [path.read_bytes()[:100]]
     pread = os.pread
     monkeypatch.setattr(
-        file_overview.os, "pread", lambda *asked: half.pop() if half else pread(*asked)
+        file_snapshot.os, "pread", lambda *asked: half.pop() if half else pread(*asked)
     )
-    assert overview_of_file(path).held == 3
+    assert snapshot_of_file(path).held == 3
     assert half == []
 
 
-def changed(path: Path, change: Callable[[Page], None]) -> None:
-    page = Page.parse(path.read_bytes())
-    change(page)
-    path.write_bytes(page.pack())
+def changed(path: Path, change: Callable[[Contents], None]) -> None:
+    contents = Contents.unpack(path.read_bytes())
+    change(contents)
+    path.write_bytes(contents.pack())
+
+
+def section_of(contents: Contents) -> Section:
+    section = contents.section(CALL)
+    assert section is not None
+    return section
 
 
 def test_a_holder_of_another_namespace_is_out_of_sight(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     store_at(path).advance(0.0)
-    elsewhere = Slot(HELD, Holder(os.getpid(), 1, 1, 1), boot_clock() + LEASE)
-    changed(path, lambda page: page.slots.__setitem__(0, elsewhere))
-    (holder,) = overview_of_file(path).holders
+    elsewhere = Token(HELD, Owner(os.getpid(), 1, 1, 1), boot_clock() + LEASE)
+    changed(path, lambda contents: section_of(contents).tokens.__setitem__(0, elsewhere))
+    (holder,) = snapshot_of_file(path).owners
     assert (holder.presence, holder.program) == ("out of sight", None)
 
 
@@ -145,27 +161,27 @@ def test_what_was_spent_before_a_restart_is_nobodys_and_a_period_old_at_most(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ledger"
-    store_at(path).take(3)
+    store_at(path).acquire(3)
 
-    def as_before_a_restart(page: Page) -> None:
-        page.boot = bytes(16)
-        assert page.boot != boot_id()
+    def as_before_a_restart(contents: Contents) -> None:
+        contents.boot = bytes(16)
+        assert contents.boot != boot_id()
 
     changed(path, as_before_a_restart)
     before = path.read_bytes()
-    seen = overview_of_file(path)
+    seen = snapshot_of_file(path)
     assert seen.held == 0
     assert seen.all_back_in <= 31.0
-    assert all(each.holder is None for each in seen.holders)
+    assert all(each.owner is None for each in seen.owners)
     assert path.read_bytes() == before
 
 
 def test_after_damage_it_is_told_how_long_nothing_is_granted(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
-    store_at(path).take(3)
+    store_at(path).acquire(3)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     store_at(path).advance(0.0)
-    seen = overview_of_file(path)
+    seen = snapshot_of_file(path)
     assert (seen.free, seen.cooling) == (0, 30)
     assert seen.unknown_for == seen.next_in
     assert 140.0 < seen.unknown_for <= LEASE + 31.05
@@ -176,7 +192,7 @@ def test_after_damage_it_is_told_how_long_nothing_is_granted(tmp_path: Path) -> 
 
 def refusal(path: Path) -> str:
     with pytest.raises(QuotaUnavailable) as raised:
-        overview_of_file(path)
+        snapshot_of_file(path)
     assert raised.value.where == str(path)
     return f"{raised.value.reason}; {raised.value.hint}"
 
@@ -197,10 +213,10 @@ def test_a_damaged_ledger_is_told_and_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger"
-    store_at(path).take(3)
+    store_at(path).acquire(3)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     before = path.read_bytes()
-    monkeypatch.setattr(file_overview, "BETWEEN_READS", 0.0)
+    monkeypatch.setattr(file_snapshot, "BETWEEN_READS", 0.0)
     assert refusal(path).startswith("it is damaged: its checksum does not fit; the next program")
     assert path.read_bytes() == before
 
@@ -245,7 +261,7 @@ def test_a_program_is_told_by_its_name_and_not_by_what_may_be_secret(
 def test_a_process_that_has_just_ended_has_no_name() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert file_overview._program(process.pid) is None
+    assert file_snapshot._program(process.pid) is None
 
 
 @needs_proc
@@ -255,7 +271,7 @@ def test_a_killed_holder_is_dead(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from aiocapdist.quota._file.store import FileStore
-FileStore(Path({str(path)!r}), 30, 30.0, 0.05, time.monotonic).take(4)
+FileStore(Path({str(path)!r}), {CALL!r}, 30, 30.0, 0.05).acquire(4)
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -263,10 +279,10 @@ sys.stdin.read()
     with subprocess.Popen([sys.executable, "-c", program], **pipes, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "taken\n"
-        (living,) = overview_of_file(path).holders
+        (living,) = snapshot_of_file(path).owners
         process.kill()
         process.wait()
-        (dead,) = overview_of_file(path).holders
+        (dead,) = snapshot_of_file(path).owners
     assert (living.presence, living.held) == ("alive", 4)
-    assert (dead.holder, dead.presence, dead.program) == (living.holder, "dead", None)
+    assert (dead.owner, dead.presence, dead.program) == (living.owner, "dead", None)
     assert dead.held == 4, "until another notices"

@@ -9,9 +9,9 @@ import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._core.snapshot import QuotaSnapshot
-from aiocapdist.quota._redis.errand import Errand, Terms, Wish
-from aiocapdist.quota._redis.server import RedisServer
-from aiocapdist.quota._redis.snapshot import overview_of_server, read
+from aiocapdist.quota._redis.connection import RedisConnection
+from aiocapdist.quota._redis.exchange import Report, Terms, TokenRequest
+from aiocapdist.quota._redis.snapshot import read_book, snapshot_of_server
 
 from .redis.servers import Server, needs_redis
 
@@ -24,9 +24,9 @@ def at(seconds: float) -> str:
     return str(round((NOW + seconds) * 1000))
 
 
-def seen(*, started_anew: bool = False, **fields: str) -> QuotaSnapshot:
+def seen(*, restarted: bool = False, **fields: str) -> QuotaSnapshot:
     book = {field.replace("__", ":"): value for field, value in fields.items()}
-    return read("here", {"terms": str(TERMS), **book}, NOW, started_anew=started_anew)
+    return read_book("here", {"terms": str(TERMS), **book}, NOW, restarted=restarted)
 
 
 # ---- the book
@@ -35,30 +35,30 @@ def seen(*, started_anew: bool = False, **fields: str) -> QuotaSnapshot:
 def test_a_holder_that_was_heard_of_within_its_lease_is_alive() -> None:
     told = seen(**{"held__nas.7.ab.0": at(35.0), "cooling__nas.7.ab.1": at(12.0)})
     assert (told.free, told.held, told.cooling) == (1, 1, 1)
-    (holder,) = told.holders
-    assert (holder.holder, holder.presence) == ("nas.7.ab", "alive")
+    (holder,) = told.owners
+    assert (holder.owner, holder.presence) == ("nas.7.ab", "alive")
     assert told.all_back_in == TERMS.cooldown, "what is held is taken to be answered now"
 
 
 def test_one_whose_lease_has_ended_is_dead_and_its_tokens_have_their_time() -> None:
-    (holder,) = seen(**{"held__nas.7.ab.0": at(31.0)}).holders
+    (holder,) = seen(**{"held__nas.7.ab.0": at(31.0)}).owners
     assert (holder.presence, holder.all_back_in) == ("dead", pytest.approx(31.0, abs=0.01))
 
 
 def test_of_one_whose_tokens_only_cool_nothing_is_known() -> None:
-    told = seen(**{"refused__nas.7.ab.0": at(5.0)}, refusals="4")
-    (holder,) = told.holders
-    assert (holder.presence, holder.cooling, told.refused) == ("out of sight", 1, 4)
+    told = seen(**{"rejected__nas.7.ab.0": at(5.0)}, rejections="4")
+    (holder,) = told.owners
+    assert (holder.presence, holder.cooling, told.rejections) == ("out of sight", 1, 4)
 
 
 def test_what_is_over_is_free_though_nobody_has_cleared_it_away() -> None:
-    told = seen(**{"cooling__a.1.b.0": at(-1.0), "asking__a.1.b": f"{at(-1.0)} 0 0"})
+    told = seen(**{"cooling__a.1.b.0": at(-1.0), "waiting__a.1.b": f"{at(-1.0)} 0 0"})
     assert (told.free, told.waiting) == (3, 0)
-    assert told.holders == []
+    assert told.owners == []
 
 
 def test_who_asks_is_counted() -> None:
-    assert seen(**{"asking__a.1.b": f"{at(2.0)} 0 0"}).waiting == 1
+    assert seen(**{"waiting__a.1.b": f"{at(2.0)} 0 0"}).waiting == 1
 
 
 def test_while_it_is_cold_nothing_is_free_and_nothing_is_back_earlier() -> None:
@@ -67,8 +67,8 @@ def test_while_it_is_cold_nothing_is_free_and_nothing_is_back_earlier() -> None:
     assert told.unknown_for == told.next_in == pytest.approx(20.0, abs=0.01)
 
 
-def test_on_a_server_that_was_started_anew_the_cold_wait_is_yet_to_come() -> None:
-    told = seen(started_anew=True)
+def test_on_a_server_that_was_restarted_the_cold_wait_is_yet_to_come() -> None:
+    told = seen(restarted=True)
     assert told.unknown_for == told.next_in == TERMS.longest == 41.05
 
 
@@ -86,11 +86,11 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def write(server: Server) -> Callable[..., None]:
     """Do one command on the server."""
-    exchange_with = RedisServer(server.url, 5.0)
+    exchange_with = RedisConnection(server.url, 5.0)
 
     def write(*words: str) -> None:
         async def do() -> None:
-            await exchange_with.ask(*words)
+            await exchange_with.command(*words)
             await exchange_with.close()
 
         anyio.run(do)
@@ -100,7 +100,7 @@ def write(server: Server) -> Callable[..., None]:
 
 
 def look(server: Server, key: str | None = None) -> QuotaSnapshot:
-    return anyio.run(overview_of_server, server.url, key)
+    return anyio.run(snapshot_of_server, server.url, key)
 
 
 def refusal(server: Server, key: str | None = None) -> str:
@@ -114,10 +114,10 @@ def test_the_book_that_an_exchange_leaves_is_read(
     server: Server, write: Callable[..., None]
 ) -> None:
     async def exchange() -> None:
-        lending = RedisServer(server.url, 5.0)
-        wish = Wish(eager=2, total=2, ceiling=3)
-        errand = Errand(0.0, "nas.7.ab", names=("nas.7.ab.0", "nas.7.ab.1"), wish=wish)
-        await lending.exchange("{mine}", errand.written(TERMS))
+        lending = RedisConnection(server.url, 5.0)
+        wanted = TokenRequest(eager=2, total=2, ceiling=3)
+        report = Report(0.0, "nas.7.ab", names=("nas.7.ab.0", "nas.7.ab.1"), wanted=wanted)
+        await lending.exchange("{mine}", report.dump(TERMS))
         await lending.close()
 
     anyio.run(exchange)
@@ -130,21 +130,21 @@ def test_the_book_that_an_exchange_leaves_is_read(
 
 @needs_redis
 def test_without_a_key_the_only_one_is_taken(server: Server, write: Callable[..., None]) -> None:
-    assert refusal(server).startswith("there is none whose key is aiocapdist:*; give its key")
-    write("HSET", "aiocapdist:{1:3212}", "run", "0", "terms", str(TERMS))
-    assert look(server).where.endswith("key aiocapdist:{1:3212}")
-    write("HSET", "aiocapdist:{2:3212}", "run", "0", "terms", str(TERMS))
-    several = "there are several: aiocapdist:{1:3212}, aiocapdist:{2:3212}; give the key of one"
+    assert refusal(server).startswith("there is none whose key is aiocapdist:*:3212; give its key")
+    write("HSET", "aiocapdist:{1}:3212", "run", "0", "terms", str(TERMS))
+    assert look(server).where.endswith("key aiocapdist:{1}:3212")
+    write("HSET", "aiocapdist:{2}:3212", "run", "0", "terms", str(TERMS))
+    several = "there are several: aiocapdist:{1}:3212, aiocapdist:{2}:3212; give the key of one"
     assert refusal(server) == several
-    assert look(server, "aiocapdist:{2:3212}").unknown_for == TERMS.longest
+    assert look(server, "aiocapdist:{2}:3212").unknown_for == TERMS.longest
 
 
 @needs_redis
 def test_it_is_found_among_many_other_keys(server: Server, write: Callable[..., None]) -> None:
     others = [word for n in range(5000) for word in (f"other:{n}", "")]
     write("MSET", *others)
-    write("HSET", "aiocapdist:{1:3212}", "run", "0", "terms", str(TERMS))
-    assert look(server).where.endswith("key aiocapdist:{1:3212}")
+    write("HSET", "aiocapdist:{1}:3212", "run", "0", "terms", str(TERMS))
+    assert look(server).where.endswith("key aiocapdist:{1}:3212")
 
 
 @needs_redis
@@ -158,12 +158,12 @@ def test_a_key_of_something_else_is_told(server: Server, write: Callable[..., No
 
 @needs_redis
 def test_looking_changes_nothing(server: Server, write: Callable[..., None]) -> None:
-    write("HSET", "aiocapdist:{1:3212}", "run", "0", "terms", str(TERMS), "held:a.1.b.0", at(0))
+    write("HSET", "aiocapdist:{1}:3212", "run", "0", "terms", str(TERMS), "held:a.1.b.0", at(0))
 
     async def dump() -> object:
-        reading = RedisServer(server.url, 5.0)
+        reading = RedisConnection(server.url, 5.0)
         try:
-            return await reading.ask("HGETALL", "aiocapdist:{1:3212}")
+            return await reading.command("HGETALL", "aiocapdist:{1}:3212")
         finally:
             await reading.close()
 

@@ -9,8 +9,9 @@ import pytest
 
 from aiocapdist import Quota
 from aiocapdist.events import Throttled, Unthrottled
+from aiocapdist.quota._core.quota import scheduler_of
 
-from .stubs import Asking, Clock, Watched, run_out, running, tokens
+from .stubs import Asking, Clock, Watched, run_out, running, scheduler, tokens
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, 30.0, "30", None, True])
@@ -46,9 +47,9 @@ def test_what_it_was_made_with_can_be_read() -> None:
 
 def test_its_repr_tells_where_it_stands() -> None:
     quota = Quota(3, 30.0)
-    running(quota)
-    Asking(quota, 5)
-    quota.pump()
+    running(scheduler_of(quota))
+    Asking(scheduler_of(quota), 5)
+    scheduler_of(quota).pump()
     assert repr(quota) == "<Quota 3 per 30 s: 0 available, 2 waiting, 0 rejections>"
 
 
@@ -59,19 +60,20 @@ def test_it_can_be_read_before_and_after_anyone_uses_it() -> None:
     assert repr(quota).endswith("3 available, 0 waiting, 0 rejections>")
     clock = Clock(1000.0)
     watcher = Watched()
-    quota.attach(clock, watcher)
-    Asking(quota, 1)
-    quota.pump()
-    quota.replied(clock())
-    quota.pump()
-    quota.detach(watcher)
+    scheduler = scheduler_of(quota)
+    scheduler.attach(clock, watcher)
+    Asking(scheduler, 1)
+    scheduler.pump()
+    scheduler.replied(clock())
+    scheduler.pump()
+    scheduler.detach(watcher)
     clock.ended = True
     assert quota.available == 2
     assert 29.0 < quota.eta(3) <= 30.05
 
 
 def test_available_waiting_and_eta_are_live() -> None:
-    quota = Quota(2, 30.0, margin=0.0)
+    quota = scheduler(2, 30.0, margin=0.0)
     clock = running(quota)
     assert (quota.available, quota.waiting, quota.eta()) == (2, 0, 0.0)
     Asking(quota, 3)
@@ -100,7 +102,7 @@ def test_an_eta_is_of_the_first_further_request_or_a_later_one(n: int) -> None:
 
 
 def test_its_watchers_are_told_when_waiting_begins_and_ends() -> None:
-    quota = Quota(1, 30.0, margin=0.0)
+    quota = scheduler(1, 30.0, margin=0.0)
     clock, watched, other = Clock(), Watched(), Watched()
     quota.attach(clock, watched)
     quota.attach(clock, other)

@@ -78,7 +78,7 @@ def test_a_lane_that_cannot_send_holds_up_nobody() -> None:
 
 
 def test_whoever_is_refused_without_a_quota_is_told() -> None:
-    assert Unlimited(Clock()).refuse() is False
+    assert Unlimited(Clock()).reject() is False
 
 
 @pytest.mark.parametrize("position", [1, 50_000])
@@ -91,7 +91,7 @@ def test_nothing_is_held_so_nothing_comes_back() -> None:
     """Whatever becomes of a request, the next one goes as before."""
     unmetered = Unlimited(Clock())
     lane = Asking(unmetered, 1)
-    for happened in (lambda: unmetered.replied(0.0), unmetered.unsent, lambda: unmetered.lost(3)):
+    for happened in (lambda: unmetered.replied(0.0), unmetered.release, lambda: unmetered.lost(3)):
         lane.waiting = 1
         unmetered.join(lane)
         unmetered.pump()

@@ -15,6 +15,7 @@ from aiocapdist import Client, ClientGroup, Quota
 from aiocapdist._connection import endpoint
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.simulator import Faults, Simulator
 
 # ---- a quota
@@ -30,72 +31,77 @@ class Tokens(NamedTuple):
 
 def tokens(quota: Any) -> Tokens:
     """The quota's tokens, after settling the replies that were seen. Their sum is the limit."""
-    quota._settle()
-    ledger = quota._ledger
-    assert ledger.free + ledger.held + ledger.cooling == quota.limit
-    return Tokens(ledger.free, ledger.held, ledger.cooling)
+    scheduler = _scheduler(quota)
+    scheduler._settle()
+    store = scheduler.store
+    assert store.free + store.held + store.cooling == quota.limit
+    return Tokens(store.free, store.held, store.cooling)
 
 
 def tokens_as_they_stand(quota: Any) -> tuple[Tokens, int]:
     """The tokens, and how many of those held belong to replies seen and not yet settled."""
-    ledger = quota._ledger
-    assert ledger.limit == quota.limit
-    return Tokens(ledger.free, ledger.held, ledger.cooling), quota._seen
+    scheduler = _scheduler(quota)
+    store = scheduler.store
+    assert scheduler.limit == quota.limit
+    return Tokens(store.free, store.held, store.cooling), scheduler.unsettled
 
 
 def next_token_at(quota: Any) -> float:
     """When the next cooling token is free, by the loop's clock; ``inf`` if none cools."""
-    return float(quota._ledger.next_back)
+    return _scheduler(quota).store.next_back
 
 
 def next_grant_at(quota: Any) -> float | None:
     """When the quota's timer next has something to do; None if it has nothing."""
-    due: float | None = quota._due()
-    return due
+    return _scheduler(quota).next_due()
 
 
 def effective_limit(quota: Any) -> int:
     """The limit that the quota now keeps to, after refusals."""
-    return int(quota._ceiling.value)
+    return _scheduler(quota).ceiling.value
 
 
 def pause_grants(quota: Any) -> None:
     """Grant no token until :func:`resume_grants`, however many are free."""
-    quota._ceiling.paused_until = math.inf
+    _scheduler(quota).ceiling.paused_until = math.inf
 
 
 def resume_grants(quota: Any) -> None:
     """Undo :func:`pause_grants`, and grant what can be granted."""
-    quota._ceiling.paused_until = -math.inf
-    quota.pump()
+    _scheduler(quota).ceiling.paused_until = -math.inf
+    _scheduler(quota).pump()
 
 
 def offer_one_more_token(quota: Any) -> None:
     """Let a cooling token be free for one round of grants, and take it back."""
-    ledger = quota._ledger
-    ledger.free, ledger.cooling = ledger.free + 1, ledger.cooling - 1
-    quota.pump()
-    ledger.free, ledger.cooling = ledger.free - 1, ledger.cooling + 1
+    store: Any = _scheduler(quota).store
+    store.free, store.cooling = store.free + 1, store.cooling - 1
+    _scheduler(quota).pump()
+    store.free, store.cooling = store.free - 1, store.cooling + 1
 
 
 def users(quota: Any) -> int:
     """Number of clients that use the quota."""
-    return int(quota._users)
+    return len(_scheduler(quota).listeners)
 
 
 def listeners(quota: Any) -> list[Any]:
     """Callbacks that the quota tells of its events."""
-    return list(quota._watchers)
+    return list(_scheduler(quota).listeners)
 
 
 def attach(quota: Any, clock: Callable[[], float], listener: Callable[[Any], None]) -> None:
     """Use the quota as a client does."""
-    quota.attach(clock, listener)
+    _scheduler(quota).attach(clock, listener)
 
 
 def detach(quota: Any, listener: Callable[[Any], None]) -> None:
     """Stop using the quota."""
-    quota.detach(listener)
+    _scheduler(quota).detach(listener)
+
+
+def _scheduler(quota: Any) -> Scheduler:
+    return quota if isinstance(quota, Scheduler) else scheduler_of(quota)
 
 
 # ---- a client, or a group of clients
@@ -171,7 +177,7 @@ def tombstones(client: Client) -> list[Any]:
 
 def takes_tokens_of(flight: Any, quota: Quota) -> bool:
     """True if this flight holds one of the quota's tokens."""
-    return flight.route is not None and flight.route.quota is scheduler_of(quota)
+    return flight.route is not None and flight.route.quota is _scheduler(quota)
 
 
 def is_finished(client: Client | ClientGroup) -> bool:
@@ -233,11 +239,11 @@ def stop_reading(opend: Simulator, receive: Callable[..., Any]) -> None:
 def leftovers_in_quota(quota: Any) -> dict[str, Any]:
     """Who waits for tokens, and tokens held, by table: empty when no call is pending."""
     assert quota.available >= 0  # reading it settles what was seen
-    line = quota._line
+    queue = _scheduler(quota).queue
     return _filled(
         {
-            "queues that wait for the quota": line.lanes,
-            "turns in the quota's queue": [*line._eager, *line._patient],
+            "queues that wait for the quota": queue.places,
+            "turns in the quota's queue": [*queue._eager, *queue._patient],
             "tokens held": range(tokens(quota).held),
         }
     )
@@ -284,7 +290,7 @@ def _in_hub(client: Client | ClientGroup) -> dict[str, Any]:
 
 
 def _in_unlimited(unlimited: Any) -> dict[str, Any]:
-    return _filled({"queues that wait for no quota": unlimited._lanes})
+    return _filled({"queues that wait for no quota": unlimited._places})
 
 
 def _filled(tables: dict[str, Any]) -> dict[str, Any]:

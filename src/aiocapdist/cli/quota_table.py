@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from ..quota._core.snapshot import Holding, QuotaSnapshot
+from ..quota._core.snapshot import OwnerTokens, QuotaSnapshot
 from .escape import one_line
 
 
@@ -24,9 +24,9 @@ def render_snapshot(snapshot: QuotaSnapshot) -> str:
 def _table(snapshot: QuotaSnapshot) -> Group:
     title = f"{one_line(snapshot.where)}: {snapshot.limit} calls in {snapshot.period:g} s"
     tokens = f"{snapshot.free} free, {snapshot.held} held, {snapshot.cooling} cooling"
-    others = f"{snapshot.waiting} waiting; {snapshot.refused} refused so far"
+    others = f"{snapshot.waiting} waiting; {snapshot.rejections} rejected so far"
     summary = Group(title, f"{tokens}; {others}", _next_token(snapshot))
-    return Group(summary, "", _holders(snapshot.holders)) if snapshot.holders else summary
+    return Group(summary, "", _owners(snapshot.owners)) if snapshot.owners else summary
 
 
 def _next_token(snapshot: QuotaSnapshot) -> str:
@@ -38,19 +38,19 @@ def _next_token(snapshot: QuotaSnapshot) -> str:
     return f"{token}, all free in {snapshot.all_back_in:.1f} s"
 
 
-def _holders(holders: list[Holding]) -> Table:
+def _owners(owners: list[OwnerTokens]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-    for name in ("holder", "program", "state"):
+    for name in ("owner", "program", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("held", "cooling", "all back in"):
         table.add_column(name, justify="right", no_wrap=True)
-    for holding in holders:
+    for each in owners:
         table.add_row(
-            one_line(holding.holder or "not known"),
-            one_line(holding.program or "-"),
-            holding.presence or "-",
-            str(holding.held),
-            str(holding.cooling),
-            f"{holding.all_back_in:.1f} s",
+            one_line(each.owner or "not known"),
+            one_line(each.program or "-"),
+            each.presence or "-",
+            str(each.held),
+            str(each.cooling),
+            f"{each.all_back_in:.1f} s",
         )
     return table

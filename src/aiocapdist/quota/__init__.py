@@ -1,25 +1,10 @@
-"""Quotas: how many requests the account may make, and who goes next."""
+"""Quotas: how many requests the account may make, and which is sent next."""
 
-from __future__ import annotations
+from .._lazy import load_lazily
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
 
-from ._core.quota import Quota
-
-if TYPE_CHECKING:
+if TYPE_CHECKING or not load_lazily(globals()):
+    from ._core.quota import Quota as Quota
     from ._file.quota import FileQuota as FileQuota
     from ._redis.quota import RedisQuota as RedisQuota
-
-__all__ = ["FileQuota", "Quota", "RedisQuota"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "FileQuota":
-        from ._file.quota import FileQuota
-
-        return FileQuota
-    if name == "RedisQuota":
-        from ._redis.quota import RedisQuota
-
-        return RedisQuota
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

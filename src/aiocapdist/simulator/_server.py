@@ -35,14 +35,14 @@ class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections, and again for proto 3211; None sets no limit. With
-    ``count_refused``, rejected requests count too. ``latency`` is the seconds from request
-    to reply, or a (low, high) pair to draw from, with which replies overtake each other; a
-    request is counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a Unix clock) alone; ``seed`` also
-    decides what is drawn. ``language``, of error texts, is ``zh`` or ``en``.
-    ``super_fields=False`` simulates an OpenD too old to report super orders. ``answers``
-    maps further proto ids to functions that take a request's body and return the reply as
-    a protobuf message, which may be one of the vendor's own.
+    all connections, and again for proto 3211; None sets no limit. With ``count_refused``,
+    rejected requests count too. ``latency`` is the seconds from request to reply, or a
+    (low, high) pair to draw from, with which replies overtake each other; a request is
+    counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a Unix
+    clock) alone; ``seed`` also decides what is drawn. ``language``, of error texts, is
+    ``zh`` or ``en``. ``super_fields=False`` simulates an OpenD too old to report super
+    orders. ``answers`` maps further proto ids to functions that take a request's body and
+    return the reply as a protobuf message, which may be one of the vendor's own.
 
     With ``rsa_key`` (a PEM file's path, or its bytes), clients need the same key, and
     connections are encrypted as the client asks. ``websocket=True`` listens for WebSockets

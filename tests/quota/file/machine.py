@@ -9,18 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._core import quota as local
-from aiocapdist.quota._file import holder
+from aiocapdist.quota._core import scheduler, store
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.scheduler import Scheduler
+from aiocapdist.quota._file import owner
 from aiocapdist.quota._file import store as file_store
-from aiocapdist.quota._file.page import Page
-from aiocapdist.quota._file.slots import Holder
+from aiocapdist.quota._file.owner import Owner
+from aiocapdist.quota._file.section import Section
+from aiocapdist.quota._file.store import FileStore
 
 from ..stubs import Clock, Watched
-from .pages import page_at
+from .sections import CALL, MARGIN, section_at
 
 UPTIME = 5000.0
 
@@ -36,8 +40,9 @@ class Machine:
         its_time = SimpleNamespace(
             clock_gettime=lambda _: self.uptime, time=lambda: wall + self.clock.now
         )
-        patch.setattr(holder, "time", its_time)
-        patch.setattr(local, "time", SimpleNamespace(monotonic=lambda: self.clock.now - 77.0))
+        patch.setattr(owner, "time", its_time)
+        for module in (scheduler, store):
+            patch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.clock.now - 77.0))
         patch.setattr(file_store, "is_alive", self.is_alive)
 
     @property
@@ -52,28 +57,35 @@ class Machine:
     def uptime(self) -> float:
         return UPTIME + self.clock.now
 
-    def is_alive(self, asked: Holder) -> bool:
+    def is_alive(self, asked: Owner) -> bool:
         return asked.instance not in self.dead
 
-    def quota(self, limit: int = 3, period: float = 30.0, **options: float) -> FileQuota:
-        """One of a new process, which a client uses."""
-        quota = FileQuota(self.path, limit, period, **options)  # type: ignore[arg-type]
+    def quota(self, limit: int = 3, period: float = 30.0, **options: Any) -> Scheduler:
+        """Return the scheduler of a new process's quota, which a client uses."""
+        quota = scheduler_of(FileQuota(self.path, limit, period, **options))
+        prepare(store_of(quota))
         quota.attach(self.clock, Watched())
         return quota
 
-    def kill(self, quota: FileQuota) -> None:
-        """Nothing more is heard of its process."""
-        self.dead.add(quota._store._me.instance)
-        quota._store.access._file.close()
+    def store(self, limit: int = 3, period: float = 30.0, path: Path | None = None) -> FileStore:
+        """Return the store of a new process's quota."""
+        made = FileStore(path or self.path, CALL, limit, period, MARGIN)
+        made.change_clock(self.clock)
+        return made
+
+    def kill(self, quota: Scheduler) -> None:
+        """Let a quota's process die: nothing more is heard of it."""
+        self.dead.add(store_of(quota).owner.instance)
+        store_of(quota).updater.file.close()
 
     @property
-    def page(self) -> Page:
+    def section(self) -> Section:
         """What is in the file now."""
-        return page_at(self.path)
+        return section_at(self.path)
 
     @property
     def free(self) -> int:
-        return self.page.sight(holder.this_process(), self.uptime).free
+        return self.section.view(owner.new_owner(), self.uptime).free
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -84,3 +96,16 @@ class Machine:
             yield
         finally:
             os.close(descriptor)
+
+
+def prepare(store: FileStore) -> None:
+    """Do what a client does before it attaches, without a loop."""
+    checked = store.updater.check()
+    assert checked is not None
+    store.adopt(checked)
+
+
+def store_of(quota: Scheduler) -> FileStore:
+    """Return the store behind a FileQuota."""
+    assert isinstance(quota.store, FileStore)
+    return quota.store

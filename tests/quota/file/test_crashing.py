@@ -18,19 +18,21 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from aiocapdist.quota._file import access as file_access
-from aiocapdist.quota._file import holder, ledger_file, page
+from aiocapdist.quota._core.store import Demand
+from aiocapdist.quota._file import format as file_format
+from aiocapdist.quota._file import ledger_file, owner, section, tokens
 from aiocapdist.quota._file import store as file_store
-from aiocapdist.quota._file.holder import boot_clock
-from aiocapdist.quota._file.page import Torn
-from aiocapdist.quota._file.slots import NOBODY
+from aiocapdist.quota._file import updater as file_updater
+from aiocapdist.quota._file.format import Damaged
+from aiocapdist.quota._file.owner import NOBODY, boot_clock
 from aiocapdist.quota._file.store import GRACE, LEASE, FileStore
 
 from ...promises.scale import SCALE, figure
 from .forks import in_a_fork
-from .pages import MARGIN, PERIOD, SPAN, page_at, tally
+from .sections import CALL, MARGIN, PERIOD, SPAN, section_at, tally
 
-OURS = {module.__file__ for module in (file_access, file_store, holder, ledger_file, page)}
+MODULES = (file_updater, file_store, file_format, ledger_file, owner, section, tokens)
+OURS = {module.__file__ for module in MODULES}
 EVENT = "opcode" if SCALE >= 10 else "line"
 LIMIT = 3
 Say: TypeAlias = Callable[[int], object]
@@ -61,27 +63,27 @@ def killed_at(k: int, deeds: Callable[[], object]) -> Callable[[], bool]:
 
 
 def store_at(path: Path) -> FileStore:
-    return FileStore(path, LIMIT, PERIOD, MARGIN, time.monotonic)
+    return FileStore(path, CALL, LIMIT, PERIOD, MARGIN)
 
 
 def a_quotas_life(path: Path, say: Say) -> None:
     store = store_at(path)
-    store.wait()
-    assert store.take(2) == 2
+    store.demand(Demand(eager=1))
+    assert store.acquire(2) == 2
     say(2)
     store.advance(time.monotonic())
     say(1)  # one was never written
-    store.put_back()
+    store.release()
     store.settle(1, time.monotonic())
-    assert store.take() == 1
+    assert store.acquire() == 1
     say(2)
-    store.settle(1, time.monotonic(), refused=True)
+    store.settle(1, time.monotonic(), rejected=True)
     store.close()
 
 
 def a_life_in_which_the_file_is_deleted(path: Path, say: Say) -> None:
     store = store_at(path)
-    assert store.take(2) == 2
+    assert store.acquire(2) == 2
     say(2)
     store.settle(1, time.monotonic())
     # It says when there is none, so that nobody is told off for that.
@@ -89,7 +91,7 @@ def a_life_in_which_the_file_is_deleted(path: Path, say: Say) -> None:
     path.unlink()
     store.advance(time.monotonic())
     say(2)
-    assert store.take() == 1
+    assert store.acquire() == 1
     say(3)
     store.settle(2, time.monotonic())
 
@@ -120,15 +122,15 @@ def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
         began = boot_clock()
         ended, spent = left_by(path, k, life)
         if path.exists():
-            free, mine, others, cooling = tally(page_at(path), NOBODY, boot_clock())
+            free, mine, others, cooling = tally(section_at(path), NOBODY, boot_clock())
             assert (free + others + cooling, mine) == (LIMIT, 0)
             assert LIMIT - free >= spent
         store = store_at(path)
         store.advance(time.monotonic())
-        seen, now = page_at(path), boot_clock()
-        assert seen.others_holding(store._me, now) == set(), "nobody is alive"
-        assert tally(seen, store._me, began + SPAN - 0.001)[0] <= LIMIT - spent, "free early"
-        assert tally(seen, store._me, now + GRACE + SPAN)[0] == LIMIT, "lost"
+        seen, now = section_at(path), boot_clock()
+        assert seen.other_owners(store.owner, now) == set(), "nobody is alive"
+        assert tally(seen, store.owner, began + SPAN - 0.001)[0] <= LIMIT - spent, "free early"
+        assert tally(seen, store.owner, now + GRACE + SPAN)[0] == LIMIT, "lost"
         path.unlink()
         if ended == 0:
             figure(7, life=life.__name__, killed_at=f"{EVENT}s up to {k - 1}")
@@ -142,7 +144,7 @@ def test_killed_anywhere_while_it_mends_a_torn_file_it_never_leaves_one_all_free
     tmp_path: Path,
 ) -> None:
     whole = store_at(tmp_path / "whole")
-    whole.take(3)
+    whole.acquire(3)
     torn = (tmp_path / "whole").read_bytes()[:-7]
 
     def mend(path: Path, say: Say) -> None:
@@ -154,8 +156,8 @@ def test_killed_anywhere_while_it_mends_a_torn_file_it_never_leaves_one_all_free
         began = boot_clock()
         ended, _ = left_by(path, k, mend)
         try:
-            left = page_at(path)
-        except Torn:
+            left = section_at(path)
+        except Damaged:
             assert ended == -signal.SIGKILL
             continue
         cold = LEASE + SPAN + GRACE

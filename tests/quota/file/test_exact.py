@@ -19,12 +19,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist.quota import FileQuota
+from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.quota._core.store import GRACE
 from aiocapdist.quota._file.store import LEASE
 
 from ..stubs import Asking
-from .machine import Machine
+from .machine import Machine, store_of
 
 PERIOD, MARGIN = 30.0, 0.05
 SHARE = st.floats(0, 1)
@@ -35,7 +35,7 @@ MOST = 4  # processes at a time
 class Process:
     """One that shares the account: its quota, its lanes, and when each of its requests left."""
 
-    quota: FileQuota
+    quota: Scheduler
     under_way: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -152,16 +152,16 @@ class Account(RuleBasedStateMachine):
         """Everyone is awake, and does what is due."""
         end = self.machine.now + seconds
         for _ in range(100):
-            due = [at for p in self.processes if (at := p.quota._due()) is not None]
+            due = [at for p in self.processes if (at := p.quota.next_due()) is not None]
             self.machine.now = min(end, max(self.machine.now + 1e-3, min(due, default=inf)))
             self.pump_all()
             if self.machine.now == end:
                 return
 
-    @precondition(lambda self: any(p.quota._due() is not None for p in self.processes))
+    @precondition(lambda self: any(p.quota.next_due() is not None for p in self.processes))
     @rule()
     def something_is_due(self) -> None:
-        due = min(at for p in self.processes if (at := p.quota._due()) is not None)
+        due = min(at for p in self.processes if (at := p.quota.next_due()) is not None)
         self.machine.now = max(self.machine.now, due)
         self.pump_all()
 
@@ -214,16 +214,16 @@ class Account(RuleBasedStateMachine):
     @invariant()
     def tokens_are_conserved(self) -> None:
         for process in self.processes:
-            store = process.quota._store
+            store = store_of(process.quota)
             assert store.free + store.held + store.cooling == self.limit
-            assert store._mine - process.quota._seen == len(process.under_way)
+            assert store._mine - process.quota.unsettled == len(process.under_way)
 
     @invariant()
     def nobody_is_to_wake_in_the_past_again_and_again(self) -> None:
         for process in self.processes:
             for _ in range(2):  # what was looked at since is offered to who waits
                 self.pump(process)
-            due = process.quota._due()
+            due = process.quota.next_due()
             assert due is None or due > self.machine.now
 
 

@@ -22,29 +22,25 @@ import aiocapdist
 from aiocapdist import Client, Quota, QuotaUnavailable, events
 from aiocapdist._loop import on_asyncio
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._file import access as file_access
-from aiocapdist.quota._file import quota as file
-from aiocapdist.quota._file.slots import FREE
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._file import store as file_store
+from aiocapdist.quota._file import updater as file_updater
+from aiocapdist.quota._file.owner import NOBODY, boot_clock
+from aiocapdist.quota._file.tokens import FREE
 from aiocapdist.simulator import Simulator
 
-from ...support.cancelling import (
-    Operation,
-    Point,
-    Run,
-    cancel_scope,
-    cancel_task,
-    interrupt_everywhere,
-)
-from ...support.environment import Environment
+from ...support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
+from ...support.doors import DOORS, opend_at
 from ...support.internals import leftovers_in_quota
-from ...support.leaks import Baseline, check_next_calls, wait_no_leftovers
+from ...support.leftovers import Room, answers_the_next, until_nothing_is_left
 from ...support.operations import SCENES
-from ...support.transports import TRANSPORTS, fixed_simulator
 from ...support.waiting import Call, until
-from .pages import page_at
+from ...support.worlds import World
+from .machine import store_of
+from .sections import section_at, tally
 
 ROOT = Path(__file__).parents[3]
-MEMORY = TRANSPORTS[-1]
+MEMORY = DOORS[-1]
 
 
 @pytest.fixture
@@ -69,6 +65,12 @@ def move_away(path: Path) -> None:
 
 def bring_back(path: Path) -> None:
     path.with_name("kept").rename(path)
+
+
+def stands(path: Path) -> tuple[int, int, int]:
+    """Return how many tokens in the file are free, held, cooling."""
+    free, mine, others, cooling = tally(section_at(path), NOBODY, boot_clock())
+    return free, mine + others, cooling
 
 
 def codes(count: int, first: int = 1) -> list[str]:
@@ -96,7 +98,6 @@ def test_it_is_a_quota_with_a_path(path: Path) -> None:
     default = FileQuota(str(path))
     assert (default.limit, default.period, default.reserve, default.margin) == (30, 30.0, 0, 0.05)
     assert repr(default) == "<FileQuota 30 per 30 s: 30 available, 0 waiting, 0 rejections>"
-    assert path.exists()
 
 
 def test_a_path_may_be_relative_and_of_the_users_home(
@@ -170,7 +171,7 @@ async def test_a_process_that_starts_finds_what_others_spent(
                 await client.capital_distributions(codes(2, 10)).collect()
                 assert quota.available == 0
             assert opend.largest_window == 5
-    assert {slot.state for slot in page_at(path).slots} != {FREE}
+    assert {token.state for token in section_at(path).tokens} != {FREE}
 
 
 @pytest.mark.parametrize("first", ["asyncio", "trio"])
@@ -206,15 +207,15 @@ async def test_connecting_with_a_file_that_is_something_else_says_so_and_leaves_
     with anyio.fail_after(5):
         async with Simulator() as opend:
             await anyio.wait_all_tasks_blocked()
-            room = Baseline(opend)
+            room = Room(opend)
             quota = FileQuota(path)
             with pytest.raises(QuotaUnavailable, match="it holds something else") as caught:
                 async with aiocapdist.connect(port=opend.port, quota=quota):
                     raise AssertionError("it connected")
             assert caught.value.where == str(path)
-            assert quota._users == 0
+            assert scheduler_of(quota).listeners == []
             del caught
-            await room.wait_restored()
+            await room.until_as_before()
             assert opend.requests == []
     assert holds_diary(path)
 
@@ -236,17 +237,19 @@ def stopped_with_the_lock(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
         assert process.stdout.readline() == b"locked\n"
         process.send_signal(signal.SIGSTOP)
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.anyio
 async def test_connecting_while_a_stopped_process_has_the_file_locked_ends_soon(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert pytest.approx(5.0) == file.CHECKS * file.BETWEEN_CHECKS
-    monkeypatch.setattr(file, "BETWEEN_CHECKS", 0.001)
-    assert FileQuota(path).available == 30
+    assert pytest.approx(5.0) == file_store.CHECKS * file_store.BETWEEN_CHECKS
+    monkeypatch.setattr(file_store, "BETWEEN_CHECKS", 0.001)
+    await scheduler_of(FileQuota(path)).prepare()
     with stopped_with_the_lock(path), anyio.fail_after(10):
         async with Simulator(quota=None) as opend:
             with pytest.raises(QuotaUnavailable, match="has had it locked for seconds"):
@@ -268,7 +271,7 @@ async def test_calls_go_on_when_a_stopped_process_lets_go(path: Path) -> None:
                 await until(lambda: quota.waiting == 1)
                 assert (await client.global_state()).conn_id == 1, "nothing else waits"
                 for _ in range(20):
-                    await anyio.sleep(file_access.RETRY_AFTER)
+                    await anyio.sleep(file_updater.RETRY_AFTER)
                 assert (quota.waiting, quota.available) == (1, 0)
                 process.kill()
             assert (await call.value()).code == "HK.00001"
@@ -278,7 +281,7 @@ async def test_calls_go_on_when_a_stopped_process_lets_go(path: Path) -> None:
 async def test_losing_the_file_and_having_it_again_is_told_and_calls_wait(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(file_access, "IN_TROUBLE", 0.02)
+    monkeypatch.setattr(file_updater, "RETRY_IN_TROUBLE", 0.02)
     quota = FileQuota(path, 3, 60.0)
     with anyio.fail_after(10), caplog.at_level(logging.WARNING, "aiocapdist"):
         async with opend_and_client(quota) as (opend, client), anyio.create_task_group() as group:
@@ -308,26 +311,26 @@ async def test_losing_the_file_and_having_it_again_is_told_and_calls_wait(
 async def test_a_reply_that_comes_while_the_file_is_away_is_written_when_it_is_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_access, "IN_TROUBLE", 0.02)
+    monkeypatch.setattr(file_updater, "RETRY_IN_TROUBLE", 0.02)
     quota = FileQuota(path, 3, 60.0)
     with anyio.fail_after(10):
         async with opend_and_client(quota, latency=0.05) as (_, client):
             async with anyio.create_task_group() as group:
                 call = Call(group, client.capital_distribution, "HK.00001")
-                await until(lambda: quota._ledger.held == 1)
+                await until(lambda: store_of(scheduler_of(quota)).held == 1)
                 move_away(path)
                 os.mkdir(path)
                 assert (await call.value()).code == "HK.00001"
-                await until(lambda: quota._store.access.trouble)
-                assert FREE in {s.state for s in page_at(path.with_name("kept")).slots}
+                await until(lambda: store_of(scheduler_of(quota)).updater.trouble)
+                assert FREE in {s.state for s in section_at(path.with_name("kept")).tokens}
                 os.rmdir(path)
                 bring_back(path)
                 # Nobody asks: it is written all the same.
-                await until(lambda: not quota._store.access.trouble)
-            assert FileQuota(path, 3, 60.0)._ledger.held == 0
+                await until(lambda: not store_of(scheduler_of(quota)).updater.trouble)
+            assert stands(path)[1] == 0
             other = FileQuota(path, 3, 60.0)
             assert other.available == 2
-            assert other._ledger.cooling == 1
+            assert stands(path) == (2, 0, 1)
 
 
 @pytest.mark.anyio
@@ -339,8 +342,8 @@ async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing
         async with opend_and_client(quota, latency=30.0) as (_, client):
             async with anyio.create_task_group() as group:
                 call = Call(group, client.capital_distribution, "HK.00001")
-                await until(lambda: quota._ledger.held == 1)
-                await until(lambda: client._single_flight.pending["HK.00001"].flight.written)  # type: ignore[union-attr]
+                await until(lambda: store_of(scheduler_of(quota)).held == 1)
+                await until(lambda: client._desk.asked["HK.00001"].flight.written)  # type: ignore[union-attr]
                 call.cancel()
             keeps = path.open("rb")
             fcntl.flock(keeps, fcntl.LOCK_EX)
@@ -356,7 +359,7 @@ async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing
     monkeypatch.undo()
     seen = FileQuota(path, 3, 60.0)
     assert seen.available == 2
-    assert (seen._ledger.held, seen._ledger.cooling) == (0, 1)
+    assert stands(path) == (2, 0, 1)
 
 
 @pytest.mark.anyio
@@ -366,7 +369,9 @@ async def test_a_second_client_of_one_quota_does_not_look_at_the_file_again(
     quota = FileQuota(path)
     with anyio.fail_after(5):
         async with opend_and_client(quota) as (opend, _):
-            monkeypatch.setattr(quota._store.access, "check", lambda: pytest.fail("it looked"))
+            monkeypatch.setattr(
+                store_of(scheduler_of(quota)).updater, "check", lambda: pytest.fail("it looked")
+            )
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                 await client.capital_distribution("HK.00001")
 
@@ -394,12 +399,12 @@ async def test_nothing_is_left_of_a_client_no_descriptor_either(path: Path) -> N
     with anyio.fail_after(10):
         async with Simulator(quota=None) as opend:
             await anyio.wait_all_tasks_blocked()
-            room, files = Baseline(opend), None
+            room, files = Room(opend), None
             for _ in range(3):
                 async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                     with anyio.move_on_after(0.01):
                         await client.capital_distributions(codes(5)).collect()
-                await room.wait_restored()
+                await room.until_as_before()
                 assert leftovers_in_quota(quota) == {}
                 ledgers = [name for name in os.listdir("/proc/self/fd") if leads_to(name, path)]
                 assert ledgers == []
@@ -414,10 +419,10 @@ def leads_to(descriptor: str, path: Path) -> bool:
         return False
 
 
-def ways() -> list[tuple[Point, Any]]:
+def ways() -> list[tuple[When, Any]]:
     if not on_asyncio():
-        return [(Point.BEGINS, cancel_scope)]
-    return [(Point.BEGINS, cancel_task), (Point.ENDS, cancel_task), (Point.BEGINS, cancel_scope)]
+        return [(When.BEGINS, cancel_scope)]
+    return [(When.BEGINS, cancel_task), (When.ENDS, cancel_task), (When.BEGINS, cancel_scope)]
 
 
 @pytest.mark.anyio
@@ -438,23 +443,23 @@ async def test_a_call_cancelled_at_any_of_its_awaits_leaves_nothing(
     quota = FileQuota(path, 100, 0.01, margin=0.0)
     with anyio.fail_after(60):
         async with (
-            fixed_simulator(MEMORY, quota=None) as opend,
+            opend_at(MEMORY, quota=None) as opend,
             MEMORY.connect(opend, quota=quota) as client,
             anyio.create_task_group() as group,
         ):
-            world = Environment(opend, client, group)
+            world = World(opend, client, group)
 
             async def check(_: Run) -> None:
-                await wait_no_leftovers(client)
-                await check_next_calls(client, 1)
-                await wait_no_leftovers(client)
+                await until_nothing_is_left(client)
+                await answers_the_next(client, 1)
+                await until_nothing_is_left(client)
 
             for when, strike in ways():
-                count = await interrupt_everywhere(lambda: SCENES[name](world), when, strike, check)
+                count = await everywhere(lambda: SCENES[name](world), when, strike, check)
                 assert count > 0
-            await check_next_calls(client)
+            await answers_the_next(client)
             group.cancel_scope.cancel()
-    assert {s.state for s in page_at(path).slots if s.until > time.monotonic() + 5.0} <= {FREE}
+    assert {s.state for s in section_at(path).tokens if s.until > time.monotonic() + 5.0} <= {FREE}
     gc.collect()
 
 
@@ -464,8 +469,8 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
     quota = FileQuota(path, 100, 0.01, margin=0.0)
     with anyio.fail_after(60):
         async with Simulator(quota=None) as opend:
-            await quota.prepare()  # anyio's thread is there from now on
-            room = Baseline(opend)
+            await scheduler_of(quota).prepare()  # anyio's thread is there from now on
+            room = Room(opend)
 
             async def connect_and_ask() -> None:
                 async with aiocapdist.connect(opend.memory, quota=quota) as client:
@@ -476,10 +481,10 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
                 yield connect_and_ask
 
             async def check(_: Run) -> None:
-                await room.wait_restored()
-                assert quota._users == 0
+                await room.until_as_before()
+                assert scheduler_of(quota).listeners == []
                 assert leftovers_in_quota(quota) == {}
 
             for when, strike in ways():
-                assert await interrupt_everywhere(scene, when, strike, check) > 0
+                assert await everywhere(scene, when, strike, check) > 0
     gc.collect()

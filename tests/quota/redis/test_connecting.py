@@ -16,9 +16,10 @@ import trio
 import aiocapdist
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
-from ...support.leaks import Baseline
+from ...support.leftovers import Room
 from .servers import Server, needs_redis, running
 
 pytestmark = [needs_redis, pytest.mark.anyio]
@@ -28,14 +29,14 @@ USER = 10_000_000  # the simulator's, and its seed
 async def failure(url: str, key: str | None = "key", **options: Any) -> QuotaUnavailable:
     """What connecting with such a quota raises, in time, leaving nothing."""
     quota = RedisQuota(url, key, lease=1.0, **options)
-    room = Baseline()
+    room = Room()
     with anyio.fail_after(5), pytest.raises(QuotaUnavailable) as caught:
         began = anyio.current_time()
         async with aiocapdist.connect(port=1, quota=quota):
             raise AssertionError("it let us in")
     assert anyio.current_time() - began < 2.0, "half a lease, and what a busy machine takes"
-    await room.wait_restored()
-    assert quota._users == 0
+    await room.until_as_before()
+    assert scheduler_of(quota).listeners == []
     return caught.value
 
 
@@ -47,7 +48,7 @@ async def test_its_key_is_made_of_the_user_and_the_call(redis_server: Server) ->
     assert quota.key is None
     assert quota.available == 0, "nothing is granted before it is known whose the tokens are"
     seed = int(uuid4().hex[:6], 16)
-    key = f"aiocapdist:{{{USER + seed}:3212}}"
+    key = f"aiocapdist:{{{USER + seed}}}:3212"
     redis_server.warm(key)
     with anyio.fail_after(5):
         async with (
@@ -83,7 +84,7 @@ async def test_two_accounts_need_a_quota_each(redis_server: Server) -> None:
                     async with aiocapdist.connect(port=other.port, quota=quota):
                         raise AssertionError("it let us in")
                 assert client.status.state == "ready"
-    assert quota._users == 0
+    assert scheduler_of(quota).listeners == []
 
 
 async def test_the_websocket_door_tells_no_user(redis_server: Server) -> None:
@@ -124,10 +125,10 @@ async def test_where_the_password_is_wrong_or_missing() -> None:
         for secret in (":wrongword@", "", "someone:rightword@"):
             for key in ("key", None):
                 error = await failure(server.url.replace("//", f"//{secret}"), key)
-                assert error.reason == "it does not let us in"
+                assert error.reason == "it rejects the user or the password"
                 assert "word@" not in "".join(traceback.format_exception(error))
         quota = RedisQuota(server.url.replace("//", "//:rightword@"), "key")
-        await quota.prepare()
+        await scheduler_of(quota).prepare()
         assert "rightword" not in repr(quota)
 
 
@@ -140,7 +141,8 @@ async def test_where_the_user_may_not(redis_server: Server) -> None:
     assert "+hgetall" in error.hint
     allowed = ["+time", "+info", "+hgetall", "+hset", "+hdel", "+hincrby"]
     redis_server.say("ACL", "SETUSER", "mayless", *allowed)
-    await RedisQuota(redis_server.url.replace("//", "//mayless:word@"), "key").prepare()
+    quota = RedisQuota(redis_server.url.replace("//", "//mayless:word@"), "key")
+    await scheduler_of(quota).prepare()
     redis_server.say("DEL", "key")
 
 
@@ -163,7 +165,7 @@ async def test_where_others_agreed_on_other_terms(redis_server: Server) -> None:
         ):
             await client.capital_distribution("HK.00700")
             error = await failure(redis_server.url, key)
-    assert error.reason == "others use the same key by other terms"
+    assert error.reason == "others use the same key with other terms"
 
 
 async def test_a_replica_is_none() -> None:

@@ -1,8 +1,8 @@
-"""Never one too many over all holders: whoever dies, whatever is lost, and in what order.
+"""Never one too many over all owners: whoever dies, whatever is lost, and in what order.
 
-Real leases and the real script on a real server; the clocks are a test's. Each holder reads a
+Real leases and the real script on a real server; the clocks are a test's. Each owner reads a
 clock of its own, which began anywhere. OpenD counts a request at some moment between its
-sending and its reply, or until a second after its holder died. Nobody knows the moment, so each
+sending and its reply, or until a second after its owner died. Nobody knows the moment, so each
 request is taken to be counted wherever that is worst.
 """
 
@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist.quota._redis.errand import GRACE, Errand, Terms, Wish
+from aiocapdist.quota._redis.exchange import GRACE, Report, Terms, TokenRequest
 from aiocapdist.quota._redis.leases import Leases
 
 from .books import START, Book
@@ -26,12 +26,12 @@ LEASE = 10.0
 WHO = st.integers(0, 1)
 
 
-class Holder:
+class Owner:
     """One program: its leases, when each request under way was sent, and its own clock."""
 
     def __init__(self, name: str, terms: Terms, ahead: float) -> None:
         self.leases = Leases(terms, 0, lambda: None)
-        self.leases.holder = name
+        self.leases.owner = name
         self.ahead = ahead
         self.sent: list[float] = []
 
@@ -46,88 +46,88 @@ class Machines(RuleBasedStateMachine):
         self.book = Book(self.server, Terms(limit, PERIOD, margin, LEASE))
         self.spans: list[tuple[float, float]] = []  # from its sending until when it was over
         self.born = 0
-        self.holders = [self.new_holder(ahead) for ahead in (1e6, -START)]
+        self.owners = [self.new_owner(ahead) for ahead in (1e6, -START)]
 
-    def new_holder(self, ahead: float) -> Holder:
+    def new_owner(self, ahead: float) -> Owner:
         self.born += 1
-        return Holder(f"holder{self.born}", self.book.terms, ahead)
+        return Owner(f"owner{self.born}", self.book.terms, ahead)
 
     # ---- what happens
 
-    def errand(self, holder: Holder, want: int = 0) -> Errand:
-        wish = Wish(want, want, self.book.terms.limit)
-        return holder.leases.errand(self.book.now + holder.ahead, wish)
+    def report(self, owner: Owner, want: int = 0) -> Report:
+        wanted = TokenRequest(want, want, self.book.terms.limit)
+        return owner.leases.report(self.book.now + owner.ahead, wanted)
 
-    def exchange(self, holder: Holder, want: int = 0) -> None:
-        self.finish(holder, self.errand(holder, want))
+    def exchange(self, owner: Owner, want: int = 0) -> None:
+        self.finish(owner, self.report(owner, want))
 
-    def finish(self, holder: Holder, errand: Errand) -> None:
-        holder.leases.succeeded(errand, self.book.do(errand), self.book.now + holder.ahead)
+    def finish(self, owner: Owner, report: Report) -> None:
+        owner.leases.succeeded(report, self.book.do(report), self.book.now + owner.ahead)
 
-    def send(self, holder: Holder) -> None:
+    def send(self, owner: Owner) -> None:
         """Whatever it has in its pocket."""
-        holder.leases.advance(self.book.now + holder.ahead)
-        holder.sent += [self.book.now] * holder.leases.take(holder.leases.pocket)
+        owner.leases.advance(self.book.now + owner.ahead)
+        owner.sent += [self.book.now] * owner.leases.acquire(owner.leases.unspent)
 
-    def end(self, holder: Holder, until: float) -> None:
+    def end(self, owner: Owner, until: float) -> None:
         """All that it has under way can have been counted until then."""
-        self.spans += [(sent, until) for sent in holder.sent]
-        holder.sent.clear()
+        self.spans += [(sent, until) for sent in owner.sent]
+        owner.sent.clear()
 
     @rule(who=WHO, want=st.integers(1, 6))
     def ask(self, who: int, want: int) -> None:
-        self.exchange(self.holders[who], want)
-        self.send(self.holders[who])
+        self.exchange(self.owners[who], want)
+        self.send(self.owners[who])
 
     @rule(who=WHO, want=st.integers(1, 6), done=st.booleans())
     def an_exchange_fails(self, who: int, want: int, done: bool) -> None:
         """``done``: only its answer is lost."""
-        errand = self.errand(self.holders[who], want)
+        report = self.report(self.owners[who], want)
         if done:
-            self.book.do(errand)
-        self.holders[who].leases.failed(errand)
+            self.book.do(report)
+        self.owners[who].leases.failed(report)
 
     @rule(who=WHO)
     def nothing_is_wanted(self, who: int) -> None:
-        self.exchange(self.holders[who])
+        self.exchange(self.owners[who])
 
-    @rule(who=WHO, refused=st.booleans(), told=st.sampled_from(["now", "later", "after that"]))
-    def a_reply_comes(self, who: int, refused: bool, told: str) -> None:
+    @rule(who=WHO, rejected=st.booleans(), told=st.sampled_from(["now", "later", "after that"]))
+    def a_reply_comes(self, who: int, rejected: bool, told: str) -> None:
         """A refusal: OpenD did not count it. "After that": while an exchange is under way."""
-        holder = self.holders[who]
-        if not holder.sent:
+        owner = self.owners[who]
+        if not owner.sent:
             return
-        under_way = self.errand(holder)
-        holder.leases.settle(1, self.book.now + holder.ahead, refused=refused)
-        sent = holder.sent.pop()
-        if not refused:
+        under_way = self.report(owner)
+        owner.leases.settle(1, self.book.now + owner.ahead, rejected=rejected)
+        sent = owner.sent.pop()
+        if not rejected:
             self.spans.append((sent, self.book.now))
         if told == "after that":
-            self.finish(holder, under_way)
+            self.finish(owner, under_way)
         elif told == "now":
-            self.exchange(holder)
+            self.exchange(owner)
 
     @rule(who=WHO)
     def a_connection_is_lost(self, who: int) -> None:
-        holder, now = self.holders[who], self.book.now
-        holder.leases.settle(len(holder.sent), now + holder.ahead, grace=1.0)
-        self.end(holder, now + 1.0)
+        owner, now = self.owners[who], self.book.now
+        owner.leases.settle(len(owner.sent), now + owner.ahead, grace=1.0)
+        self.end(owner, now + 1.0)
 
     @rule(who=WHO)
     def one_was_never_written(self, who: int) -> None:
-        holder = self.holders[who]
-        if holder.sent:
-            holder.sent.pop()
-            holder.leases.put_back()
+        owner = self.owners[who]
+        if owner.sent:
+            owner.sent.pop()
+            owner.leases.release()
 
     @rule(who=WHO, says_so=st.booleans())
     def one_ends(self, who: int, says_so: bool) -> None:
         """What it had just sent may be counted a second later; another takes its place."""
-        holder, now = self.holders[who], self.book.now
+        owner, now = self.owners[who], self.book.now
         if says_so:
-            self.book.do(holder.leases.last_errand(now + holder.ahead))
-        self.end(holder, now + GRACE)
-        self.holders[who] = self.new_holder(holder.ahead)
+            self.book.do(owner.leases.final_report(now + owner.ahead))
+        self.end(owner, now + GRACE)
+        self.owners[who] = self.new_owner(owner.ahead)
         self.the_next_token_comes(1 - who)
 
     @rule(seconds=st.one_of(st.floats(0, 0.2), st.floats(0, 60)))
@@ -135,12 +135,12 @@ class Machines(RuleBasedStateMachine):
         """Who holds something renews it in time."""
         end = self.book.now + seconds
         while True:
-            due = [(h.leases.renew_at - h.ahead, n) for n, h in enumerate(self.holders)]
+            due = [(h.leases.renew_at - h.ahead, n) for n, h in enumerate(self.owners)]
             renew_at, n = min(due)
             if renew_at > end:
                 break
             self.book.now = max(self.book.now, renew_at)
-            self.exchange(self.holders[n])
+            self.exchange(self.owners[n])
         self.book.now = end
 
     @rule(who=WHO)
@@ -149,13 +149,13 @@ class Machines(RuleBasedStateMachine):
         time = self.next_token()
         if time < inf:
             self.time_passes(time - self.book.now)
-            self.exchange(self.holders[who], self.book.terms.limit)
-            self.send(self.holders[who])
+            self.exchange(self.owners[who], self.book.terms.limit)
+            self.send(self.owners[who])
 
     def next_token(self) -> float:
         """When the next one comes by itself."""
         fields = self.book.fields()
-        kinds = ("held:", "cooling:", "refused:")
+        kinds = ("held:", "cooling:", "rejected:")
         times = [int(time) for name, time in fields.items() if name.startswith(kinds)]
         times.append(int(fields.get("cold", 0)))
         later = [time / 1000 for time in times if time / 1000 > self.book.now]
@@ -164,12 +164,12 @@ class Machines(RuleBasedStateMachine):
     @rule(who=WHO, seconds=st.sampled_from([LEASE - MILLISECOND, 12.5, 45.0]), dies=st.booleans())
     def one_sleeps_before_it_sends(self, who: int, seconds: float, dies: bool) -> None:
         """As a machine that is stopped for a while; the other one goes on."""
-        self.exchange(self.holders[who], self.book.terms.limit)
+        self.exchange(self.owners[who], self.book.terms.limit)
         end = self.book.now + seconds
         while self.next_token() < end:
             self.the_next_token_comes(1 - who)
         self.time_passes(max(0.0, end - self.book.now))
-        self.send(self.holders[who])
+        self.send(self.owners[who])
         if dies:
             self.one_ends(who, says_so=False)
 
@@ -178,17 +178,17 @@ class Machines(RuleBasedStateMachine):
     @invariant()
     def no_closed_window_holds_more_than_the_limit(self) -> None:
         now = self.book.now
-        under_way = [(sent, now) for holder in self.holders for sent in holder.sent]
+        under_way = [(sent, now) for owner in self.owners for sent in owner.sent]
         spans = [*self.spans, *under_way]
         for _, begin in spans:
             worst = sum(begin <= end and sent <= begin + PERIOD for sent, end in spans)
             assert worst <= self.book.terms.limit
 
     @invariant()
-    def each_holder_knows_what_it_has(self) -> None:
-        for holder in self.holders:
-            leases = holder.leases
-            assert leases.held == len(holder.sent)
+    def each_owner_knows_what_it_has(self) -> None:
+        for owner in self.owners:
+            leases = owner.leases
+            assert leases.held == len(owner.sent)
             assert leases.free + leases.held + leases.cooling == leases.limit
             assert leases.free >= 0
 
@@ -196,9 +196,9 @@ class Machines(RuleBasedStateMachine):
         """In the end all are free again."""
         if not hasattr(self, "book"):
             return
-        for holder in self.holders:
-            holder.leases.settle(len(holder.sent), self.book.now + holder.ahead)
-            self.exchange(holder)
+        for owner in self.owners:
+            owner.leases.settle(len(owner.sent), self.book.now + owner.ahead)
+            self.exchange(owner)
         self.book.look()
         self.book.now += self.book.terms.longest + MILLISECOND
         assert self.book.free() == self.book.terms.limit

@@ -14,30 +14,31 @@ import pytest
 
 import aiocapdist
 from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ...conftest import LOOPS
 from ...support.cancelling import (
-    Interrupt,
     Operation,
-    Point,
     Run,
+    Strike,
+    When,
     cancel_scope,
     cancel_task,
-    interrupt_everywhere,
+    everywhere,
 )
 from ...support.internals import leftovers_in_quota
-from ...support.leaks import Baseline
+from ...support.leftovers import Room
 from ...support.waiting import Call, until
-from .servers import Server, needs_redis
+from .servers import Server, needs_redis, store_of
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 STRIKES = [
-    (Point.BEGINS, cancel_scope),
-    (Point.BEGINS, cancel_task),
-    (Point.ENDS, cancel_task),
-    (Point.STEP, cancel_task),
-    (Point.STEP, cancel_scope),
+    (When.BEGINS, cancel_scope),
+    (When.BEGINS, cancel_task),
+    (When.ENDS, cancel_task),
+    (When.STEP, cancel_task),
+    (When.STEP, cancel_scope),
 ]
 # uvloop's steps cannot be counted.
 PLAIN = [loop for loop in LOOPS if loop.id == "asyncio"]
@@ -53,7 +54,7 @@ def quota_at(server: Server, key: str = "", **options: Any) -> RedisQuota:
 
 
 def flying(client: aiocapdist.Client) -> Any:
-    return client._single_flight.pending.values()
+    return client._desk.asked.values()
 
 
 async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
@@ -67,7 +68,7 @@ async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
 @pytest.mark.parametrize("anyio_backend", PLAIN)
 @pytest.mark.parametrize(("when", "strike"), STRIKES)
 async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
-    redis_server: Server, when: Point, strike: Interrupt
+    redis_server: Server, when: When, strike: Strike
 ) -> None:
     async with Simulator(quota=None) as opend:
         quota = quota_at(redis_server)
@@ -75,27 +76,27 @@ async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
 
             @asynccontextmanager
             async def scene() -> AsyncIterator[Operation]:
-                await until(lambda: not client._single_flight.pending)
+                await until(lambda: not client._desk.asked)
                 yield lambda: client.capital_distribution("HK.00700")
 
             async def check(run: Run) -> None:
                 await is_even(redis_server, quota, opend)
                 await until(lambda: not leftovers_in_quota(quota))
-                assert quota._borrower.leases.pocket == 0
+                assert store_of(quota).unspent == 0
 
             with anyio.fail_after(60):
-                assert await interrupt_everywhere(scene, when, strike, check) > 0
+                assert await everywhere(scene, when, strike, check) > 0
 
 
 @pytest.mark.parametrize("anyio_backend", PLAIN)
 @pytest.mark.parametrize(("when", "strike"), STRIKES)
 async def test_a_client_cancelled_anywhere_in_its_life_leaves_nothing_open(
-    redis_server: Server, when: Point, strike: Interrupt
+    redis_server: Server, when: When, strike: Strike
 ) -> None:
     quota = quota_at(redis_server)
     async with Simulator(quota=None) as opend:
         await anyio.wait_all_tasks_blocked()
-        room = Baseline(opend)
+        room = Room(opend)
 
         @asynccontextmanager
         async def scene() -> AsyncIterator[Operation]:
@@ -107,15 +108,13 @@ async def test_a_client_cancelled_anywhere_in_its_life_leaves_nothing_open(
             yield operation
 
         async def check(run: Run) -> None:
-            await room.wait_restored()
-            assert (quota._users, quota._watchers, leftovers_in_quota(quota)) == (0, [], {})
+            await room.until_as_before()
+            assert (scheduler_of(quota).listeners, leftovers_in_quota(quota)) == ([], {})
 
         with anyio.fail_after(100):
-            count = await interrupt_everywhere(
-                scene, when, strike, check, stride=1 + 4 * (when is Point.STEP)
-            )
+            count = await everywhere(scene, when, strike, check, stride=1 + 4 * (when is When.STEP))
         assert count > 0
-        await room.wait_restored()
+        await room.until_as_before()
 
 
 async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
@@ -134,7 +133,7 @@ async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
         ):
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                 Call(group, client.capital_distributions(["HK.1", "HK.2"]).collect)
-                await until(lambda: quota._ledger.held == 2)
+                await until(lambda: scheduler_of(quota).store.held == 2)
                 await until(lambda: all(asked.flight.written for asked in flying(client)))
             await until(lambda: redis_server.leases(str(quota.key)) == {"cooling": 3})
 

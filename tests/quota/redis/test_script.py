@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from aiocapdist.quota._redis.errand import GRACE, Terms
+from aiocapdist.quota._redis.exchange import GRACE, Terms
 
 from .books import TERMS, Book
 from .servers import Server, needs_redis
@@ -66,7 +66,7 @@ def test_one_told_so_late_that_it_has_cooled_is_free(book: Book) -> None:
 
 def test_what_was_not_used_is_free_at_once(book: Book) -> None:
     book.ask("a", *"1234")
-    book.put_back("2", "3", "unheard of")
+    book.release("2", "3", "unheard of")
     assert book.free() == 2
 
 
@@ -90,7 +90,7 @@ def test_who_renews_keeps_them(book: Book) -> None:
 def test_a_late_renewal_does_not_hold_what_was_settled(book: Book) -> None:
     book.ask("a", *"1234")
     book.settle("1")
-    book.settle("2", refused=True)
+    book.settle("2", rejected=True)
     book.renew("1", "2")
     book.now += 30.05 + MILLISECONDS
     assert book.free() == 2
@@ -149,7 +149,7 @@ def test_what_is_held_through_a_loss_is_counted_after_it(book: Book) -> None:
     assert book.free() == 2
 
 
-def test_a_clock_that_is_set_back_holds_nothing_for_longer_than_a_dead_holders(
+def test_a_clock_that_is_set_back_holds_nothing_for_longer_than_a_dead_owners(
     book: Book,
 ) -> None:
     book.ask("a", *"1234")
@@ -163,7 +163,7 @@ def test_nor_is_anything_kept_for_who_asked_before_it_was(book: Book) -> None:
     book.ask("a", *"1234")
     book.ask("dies", "d1")
     book.now -= 3600.0
-    book.put_back("1")
+    book.release("1")
     assert book.ask("b", "b1").granted == 1
 
 
@@ -185,15 +185,15 @@ def test_an_exchange_whose_answer_was_lost_is_made_again(book: Book) -> None:
 
 def test_a_refusal_that_is_told_twice_is_one(book: Book) -> None:
     book.ask("a", "1")
-    assert book.settle("1", refused=True).refusals == 1
-    assert book.settle("1", refused=True).refusals == 1
+    assert book.settle("1", rejected=True).rejections == 1
+    assert book.settle("1", rejected=True).rejections == 1
     assert book.free() == 3
 
 
 # ---- the ceiling and the reserve
 
 
-def test_no_more_than_the_ceiling_are_spent_of_all_holders_together(book: Book) -> None:
+def test_no_more_than_the_ceiling_are_spent_of_all_owners_together(book: Book) -> None:
     book.ask("a", "a1", "a2")
     assert book.ask("b", "b1", "b2", ceiling=3).granted == 1
     answer = book.ask("b", "b3", ceiling=3)
@@ -201,11 +201,11 @@ def test_no_more_than_the_ceiling_are_spent_of_all_holders_together(book: Book) 
     assert answer.wait > 0
 
 
-def test_a_refused_one_is_not_spent_but_not_free_either(book: Book) -> None:
+def test_a_rejected_one_is_not_spent_but_not_free_either(book: Book) -> None:
     book.ask("a", *"1234")
-    book.settle("1", refused=True)
+    book.settle("1", rejected=True)
     answer = book.look()
-    assert (len(answer.counted), len(answer.refused)) == (3, 1)
+    assert (len(answer.counted), len(answer.rejected)) == (3, 1)
     assert book.ask("b", "b1").granted == 0
 
 
@@ -244,13 +244,13 @@ def test_who_is_served_goes_behind(book: Book) -> None:
         book.now += 0.1
     order = []
     book.now += 0.5
-    for holder in "ab":
-        book.ask(holder, *(f"{holder}{n}" for n in range(9)))
+    for owner in "ab":
+        book.ask(owner, *(f"{owner}{n}" for n in range(9)))
     book.now += 29.05
     for n in range(10, 50):
-        for holder in "ba":
-            names = [f"{holder}{n}.{m}" for m in range(9)]
-            order += [holder] * book.ask(holder, *names).granted
+        for owner in "ba":
+            names = [f"{owner}{n}.{m}" for m in range(9)]
+            order += [owner] * book.ask(owner, *names).granted
         book.now += 0.02
     assert order == ["a", "b", "a", "b"]
 
@@ -258,9 +258,9 @@ def test_who_is_served_goes_behind(book: Book) -> None:
 def test_of_many_free_ones_nobody_takes_all_while_others_wait(redis_server: Server) -> None:
     book = Book(redis_server, Terms(30, 30.0, 0.05, 10.0))
     book.ask("a", *(f"a{n}" for n in range(30)))
-    for holder in "bc":
-        assert book.ask(holder, *(f"{holder}{n}" for n in range(30))).granted == 0
-    book.put_back(*(f"a{n}" for n in range(30)))
+    for owner in "bc":
+        assert book.ask(owner, *(f"{owner}{n}" for n in range(30))).granted == 0
+    book.release(*(f"a{n}" for n in range(30)))
     assert book.ask("b", *(f"b1{n}" for n in range(30))).granted == 15
     assert book.ask("c", *(f"c1{n}" for n in range(30))).granted == 8
     book.close()
@@ -271,7 +271,7 @@ def test_what_is_kept_for_who_died_waiting_is_free_soon(book: Book) -> None:
     book.ask("dies", "d1")
     book.now += 0.01
     book.ask("b", "b1")
-    book.put_back("1")
+    book.release("1")
     assert book.ask("b", "b2").granted == 0
     book.now += 2 * 30.05 / 15 + 0.01
     assert book.ask("b", "b3").granted == 1
@@ -282,7 +282,7 @@ def test_who_wants_none_any_more_is_waited_for_no_longer(book: Book) -> None:
     book.ask("left", "l1")
     book.now += 0.01
     book.ask("b", "b1")
-    book.put_back("1")
+    book.release("1")
     book.ask("left")
     assert book.ask("b", "b2").granted == 1
 
@@ -304,7 +304,7 @@ def test_it_is_told_when_to_ask_again(book: Book) -> None:
 # ---- keys that are not its own
 
 
-def test_others_by_other_terms_are_refused_while_tokens_are_out(book: Book) -> None:
+def test_others_by_other_terms_are_rejected_while_tokens_are_out(book: Book) -> None:
     book.ask("a", "1")
     book.terms = Terms(4, 20.0, 0.05, 10.0)
     with pytest.raises(redis.ResponseError, match=r"TERMS .*limit=4, period=30, margin=0\.05"):

@@ -13,9 +13,11 @@ import pytest
 import aiocapdist
 from aiocapdist import Quota
 from aiocapdist.quota import RedisQuota
-from aiocapdist.quota._redis.server import _node_of
+from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._redis.connection import RedisConnection
 from aiocapdist.simulator import Simulator
 
+from ...support.internals import effective_limit
 from ...support.waiting import until
 from .servers import Server, needs_redis, running
 
@@ -43,13 +45,13 @@ async def test_a_refusal_of_one_lowers_the_ceiling_of_all(redis_server: Server) 
             await anext(events)  # Connected
             await theirs.capital_distribution("HK.00003")
             await until(lambda: other.rejections == one.rejections)
-            assert max(other._ceiling.value, one._ceiling.value) < 20
+            assert max(effective_limit(other), effective_limit(one)) < 20
 
 
-async def test_refusals_from_before_its_time_are_not_its_own(redis_server: Server) -> None:
+async def test_rejections_from_before_its_time_are_not_its_own(redis_server: Server) -> None:
     key = uuid4().hex
     redis_server.warm(key)
-    redis_server.say("HSET", key, "refusals", "5")
+    redis_server.say("HSET", key, "rejections", "5")
     quota = RedisQuota(redis_server.url, key)
     with anyio.fail_after(10):
         async with (
@@ -58,10 +60,10 @@ async def test_refusals_from_before_its_time_are_not_its_own(redis_server: Serve
         ):
             await client.capital_distribution("HK.00001")
             assert quota.rejections == 0
-            redis_server.say("HSET", key, "refusals", "7")
+            redis_server.say("HSET", key, "rejections", "7")
             await client.capital_distribution("HK.00002")
             assert quota.rejections == 2
-            redis_server.say("HSET", key, "refusals", "1")
+            redis_server.say("HSET", key, "rejections", "1")
             await client.capital_distribution("HK.00003")
             assert quota.rejections == 2, "a server that began anew counts from nought"
 
@@ -93,7 +95,7 @@ def nodes() -> Iterator[tuple[int, Server]]:
 
 async def test_in_a_cluster_any_node_may_be_named(nodes: tuple[int, Server]) -> None:
     port, owner = nodes
-    key = f"aiocapdist:{{{uuid4().hex}:3212}}"
+    key = f"aiocapdist:{{{uuid4().hex}}}:3212"
     quota = RedisQuota(f"redis://127.0.0.1:{port}", key)
     with anyio.fail_after(20):
         while "cluster_state:ok" not in owner.say("CLUSTER", "INFO"):  # noqa: ASYNC110
@@ -102,7 +104,7 @@ async def test_in_a_cluster_any_node_may_be_named(nodes: tuple[int, Server]) -> 
         async with Simulator() as opend:
             while True:
                 try:
-                    await quota.prepare()
+                    await scheduler_of(quota).prepare()
                     break
                 except aiocapdist.QuotaUnavailable:  # it has not yet heard who has the keys
                     await anyio.sleep(0.05)
@@ -124,4 +126,5 @@ async def test_in_a_cluster_any_node_may_be_named(nodes: tuple[int, Server]) -> 
 def test_what_a_node_says_of_another(words: str, node: object) -> None:
     from redis import ResponseError
 
-    assert _node_of(ResponseError(words)) == node
+    connection = RedisConnection("redis://localhost", 1.0)
+    assert connection._node_of(ResponseError(words)) == node

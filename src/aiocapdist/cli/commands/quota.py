@@ -36,7 +36,7 @@ def quota(
     key
         Redis key of the quota; needed only if the server has several.
     format
-        table for people; json, jsonl (on one line), csv (a header and a row, without holders).
+        table for people; json, jsonl (on one line), csv (a header and a row, without owners).
     """
     try:
         redis = redis_url(file, redis, key)
@@ -58,15 +58,15 @@ def _snapshot(file: Path | None, redis: str | None, key: str | None) -> QuotaSna
         from ...quota._file.quota import refuse_windows
 
         refuse_windows(file)
-        from ...quota._file.snapshot import overview_of_file
+        from ...quota._file.snapshot import snapshot_of_file
 
-        return overview_of_file(file)
+        return snapshot_of_file(file)
     assert redis is not None
     import anyio
 
-    from ...quota._redis.snapshot import overview_of_server
+    from ...quota._redis.snapshot import snapshot_of_server
 
-    return anyio.run(overview_of_server, redis, key)
+    return anyio.run(snapshot_of_server, redis, key)
 
 
 def _formatted(snapshot: QuotaSnapshot, format: Format) -> str:
@@ -78,7 +78,7 @@ def _formatted(snapshot: QuotaSnapshot, format: Format) -> str:
 
     record = asdict(snapshot)
     if format == "csv":
-        del record["holders"]
+        del record["owners"]
         rows = io.StringIO()
         writer = csv.DictWriter(rows, record, lineterminator="\n")
         writer.writeheader()

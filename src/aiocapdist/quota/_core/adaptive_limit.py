@@ -1,16 +1,16 @@
 """How far to trust the limit when others spend from the same account. Pure.
 
-OpenD refuses although our own ledger had a token: someone else used it. Going on as
-before would only collect refusals, and where refused requests count, nobody would get
-anything. So each refusal lowers our own ceiling by one and pauses a little; each period
+OpenD rejects a request although our own ledger had a token: someone else used it. Going on as
+before would only collect rejections, and where rejected requests count, nobody would get
+anything. So each rejection lowers our own limit by one and pauses for a moment; each period
 without one raises it by half. The fall within one period is bounded to half: two equal
 clients that meet would otherwise take turns starving each other.
 
-Where the neighbour stays, three more things count. The last step back to where a refusal
-came is taken later than the others: refusals are rare then. If one comes there again, the
-ceiling falls by a share of itself, so that of two clients the larger gives way to the
-smaller. And pauses grow while refusals come again: two clients that try again each second
-where refusals count fill the window with them, and neither is ever answered.
+If the other client stays, three more rules apply. The last step back to where a rejection
+came is taken later than the others: rejections are rare then. If one comes there again, the
+limit falls by a share of itself, so that of two clients the larger gives way to the
+smaller. And pauses grow while rejections follow each other: two clients that try again each
+second where rejections count fill the window with them, and neither is ever answered.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from __future__ import annotations
 from math import inf
 
 FALL = 1.0
-FALL_AGAIN = 1 / 8  # of the ceiling, where the latest refusals came under the same one
+FALL_AGAIN = 1 / 8  # of the limit, if the latest rejections came under the same one
 RISE = 0.5
-LOWEST_SHARE = 0.5  # of what the ceiling was when a period's first refusal came
-PAUSE = 1 / 30  # of a period; twice the last one, if the next refusal comes within a period
-LONGEST_PAUSE = 1 / 4  # where refusals do not count, one has to try to get a foot in
-HESITATION = 3  # periods before the step back to where a refusal came
+LOWEST_SHARE = 0.5  # of the limit at the time of a period's first rejection
+PAUSE = 1 / 30  # of a period; twice the last one if the next rejection comes within a period
+LONGEST_PAUSE = 1 / 4  # of a period: where rejections do not count, trying is what wins a token
+HESITATION = 3  # periods before the step back to where a rejection came
 
 
 class AdaptiveLimit:
-    """How many of ``limit`` tokens to have spent at once at the most."""
+    """Number of tokens to have spent at once at most: ``limit``, lowered by rejections."""
 
     def __init__(self, limit: int, period: float) -> None:
         self._limit = limit
@@ -39,20 +39,21 @@ class AdaptiveLimit:
         self._fall_ends = float("-inf")
         self._rises_at = inf
         self.next_change: float = inf
-        """When it next rises by itself; ``inf`` at the limit."""
+        """When :meth:`advance` next raises it; ``inf`` at the limit."""
         self.paused_until: float = float("-inf")
+        """Until when nothing is to be sent."""
         self._pause = 0.0
-        self._refused_under = inf  # the ceiling under which the latest refusals came
+        self._rejected_under = inf  # the value under which the latest rejections came
 
-    def refuse(self, now: float) -> None:
-        """OpenD refused a request of ours for frequency."""
+    def reject(self, now: float) -> None:
+        """Lower the limit: OpenD rejected a request for frequency."""
         fall = FALL
         if now >= self._fall_ends:
             self._fall_ends = now + self._period
             self._lowest = max(1.0, self._exact * LOWEST_SHARE)
-            if self.value == self._refused_under:
+            if self.value == self._rejected_under:
                 fall = max(FALL, self._exact * FALL_AGAIN)
-            self._refused_under = self.value
+            self._rejected_under = self.value
         self._set(max(self._lowest, self._exact - fall), now)
         if now >= self.paused_until:  # else it was sent before, together with the first
             again = now < self.paused_until + self._period
@@ -61,19 +62,19 @@ class AdaptiveLimit:
         self.paused_until = now + self._pause
 
     def advance(self, now: float) -> None:
-        """Rise for each whole period without a refusal."""
+        """Raise the limit for each whole period without a rejection."""
         while now >= self._rises_at and self._exact < self._limit:
             self._set(min(float(self._limit), self._exact + RISE), self._rises_at)
 
     def _set(self, exact: float, since: float) -> None:
         self._exact = exact
         self.value = int(exact)
-        hesitates = exact < self._refused_under <= exact + RISE
+        hesitates = exact < self._rejected_under <= exact + RISE
         self._rises_at = since + self._period * (HESITATION if hesitates else 1)
         self.next_change = self._rises_at if exact < self._limit else inf
 
     def shift(self, seconds: float) -> None:
-        """The clock was replaced by one that runs this far ahead."""
+        """Move all times: the clock was replaced by one that is this far ahead."""
         self._fall_ends += seconds
         self._rises_at += seconds
         self.next_change += seconds

@@ -1,8 +1,8 @@
-"""Waiting in line, fairly. Pure.
+"""Whose turn it is to get a token. Pure.
 
-First come first served within a lane, round-robin between lanes. The lane served longest
-ago goes first, so a call in a lane of its own waits for one token, however long the other
-lanes are. Granting costs the same whether few or many wait.
+First come first served within a place, round-robin between places. The place served longest
+ago goes first, so a call in a place of its own waits for one token, however many requests
+wait in other places. Granting costs the same whether few or many wait.
 """
 
 from __future__ import annotations
@@ -12,57 +12,64 @@ from abc import ABC, abstractmethod
 
 
 class Place(ABC):
-    """One group in the line: a client's single calls, or one sweep."""
+    """Requests that take their turn together: a client's single calls, or one sweep."""
 
     def __init__(self, *, patient: bool = False) -> None:
         self.patient = patient
-        """Whether it leaves a quota's reserve to others."""
-        self.queued = False
-        self.turn = 0
+        """True if it leaves the quota's reserve to others."""
+        self.queued: bool = False
+        """True while it is in a fair queue, which sets this."""
+        self.turn: int = 0
+        """When it was last served; larger is later. The fair queue sets this."""
 
     @property
     @abstractmethod
     def length(self) -> int:
-        """How many requests wait here, as far as is known."""
+        """Number of requests that wait here, as far as is known."""
 
     @abstractmethod
     def grant(self, count: int, now: float) -> int:
-        """Use up to ``count`` tokens: send so many of those who wait, first come first.
+        """Send up to ``count`` requests, first come first served.
 
-        Returns how many were used. A lane that has nothing more to send leaves the line.
+        Returns how many tokens were used; if it raises, it has already called
+        ``Scheduler.release()`` for the tokens it did not use. A place with nothing more to
+        send leaves the queue.
         """
 
 
 class FairQueue:
-    """The lanes that want tokens."""
+    """The places that want tokens."""
 
     def __init__(self) -> None:
-        self.lanes: set[Place] = set()
-        # By (turn, a number to keep order), one heap for lanes that leave the reserve
-        # alone and one for the others. Entries whose lane left, or has had another turn
-        # since, go when they surface, or when a lane leaves and most are such.
+        self.places: set[Place] = set()
+        # By turn, then by a number that keeps the order of joining: one heap for patient
+        # places and one for the others. An entry is stale once its place has left or had
+        # another turn; stale entries are dropped when they surface, or when most are stale.
         self._eager: list[tuple[int, int, Place]] = []
         self._patient: list[tuple[int, int, Place]] = []
         self._turn = 0
         self._entry = 0
 
-    def join(self, lane: Place) -> None:
-        """The lane wants tokens. Joining twice is the same as once."""
-        if not lane.queued:
-            lane.queued = True
-            self.lanes.add(lane)
-            self._push(lane)
+    def join(self, place: Place) -> None:
+        """Add a place that wants tokens. Does nothing if it is queued already."""
+        if not place.queued:
+            place.queued = True
+            self.places.add(place)
+            self._push(place)
 
-    def leave(self, lane: Place) -> None:
-        """The lane wants none for now."""
-        if lane.queued:
-            lane.queued = False
-            self.lanes.discard(lane)
-            self._tidy(self._eager)
-            self._tidy(self._patient)
+    def leave(self, place: Place) -> None:
+        """Remove a place. Does nothing if it is not queued."""
+        if place.queued:
+            place.queued = False
+            self.places.discard(place)
+            self._drop_stale(self._eager)
+            self._drop_stale(self._patient)
 
     def next(self, *, patient: bool) -> Place | None:
-        """The lane whose turn it is; ``patient``: whether those too may have a token."""
+        """Return the place whose turn it is, None if there is none.
+
+        Patient places are considered only if ``patient`` is true.
+        """
         eager = self._head(self._eager)
         if not patient:
             return eager
@@ -71,38 +78,38 @@ class FairQueue:
             return eager or waiting
         return eager if eager.turn <= waiting.turn else waiting
 
-    def served(self, lane: Place) -> None:
-        """The lane had its turn: it goes behind all others."""
+    def served(self, place: Place) -> None:
+        """End the place's turn: it goes behind all others."""
         self._turn += 1
-        lane.turn = self._turn
-        if lane.queued:
-            self._push(lane)
+        place.turn = self._turn
+        if place.queued:
+            self._push(place)
 
-    def ahead_of(self, lane: Place, position: int) -> int:
-        """How many grants go to others before the lane's ``position``-th request (from 1)."""
-        rounds = position if lane.queued else position - 1
-        return sum(min(other.length, rounds) for other in self.lanes if other is not lane)
+    def ahead_of(self, place: Place, position: int) -> int:
+        """Number of grants to others before the place's ``position``-th request (from 1)."""
+        rounds = position if place.queued else position - 1
+        return sum(min(other.length, rounds) for other in self.places if other is not place)
 
     @property
     def length(self) -> int:
-        """How many requests wait in all lanes."""
-        return sum(lane.length for lane in self.lanes)
+        """Number of requests that wait in all places."""
+        return sum(place.length for place in self.places)
 
-    def _push(self, lane: Place) -> None:
+    def _push(self, place: Place) -> None:
         self._entry += 1
-        heap = self._patient if lane.patient else self._eager
-        heapq.heappush(heap, (lane.turn, self._entry, lane))
+        heap = self._patient if place.patient else self._eager
+        heapq.heappush(heap, (place.turn, self._entry, place))
 
-    def _tidy(self, heap: list[tuple[int, int, Place]]) -> None:
-        # Without it, callers who come and give up while no token is free would add up.
-        if len(heap) > 2 * len(self.lanes):
+    def _drop_stale(self, heap: list[tuple[int, int, Place]]) -> None:
+        # Without it, callers that come and give up while no token is free would add up.
+        if len(heap) > 2 * len(self.places):
             heap[:] = [entry for entry in heap if entry[2].queued and entry[2].turn == entry[0]]
             heapq.heapify(heap)
 
     def _head(self, heap: list[tuple[int, int, Place]]) -> Place | None:
         while heap:
-            turn, _, lane = heap[0]
-            if lane.queued and lane.turn == turn:
-                return lane
+            turn, _, place = heap[0]
+            if place.queued and place.turn == turn:
+                return place
             heapq.heappop(heap)
         return None

@@ -1,6 +1,6 @@
-"""Who spent when, and when the next token is free. Pure: times come in as arguments.
+"""Tokens of one process, and when each is free again. Pure: times come in as arguments.
 
-A token belongs to a request. It is taken before the request is written and comes back
+A token belongs to a request. It is acquired before the request is written and is free again
 ``period + margin`` after the request's reply was seen, never earlier: OpenD counts a
 request at some moment between those two, so 31 requests counted within one window would
 need 31 tokens at the moment of the last count, and only 30 exist.
@@ -12,92 +12,95 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from heapq import merge
+from itertools import takewhile
 from math import inf
 
-from .store import estimate
+from .store import BaseStore, Row, estimate
 
 
-class Ledger:
+class Ledger(BaseStore):
     """``limit`` tokens, each free, held by a request, or cooling until a known time."""
 
     def __init__(self, limit: int, period: float, margin: float) -> None:
+        super().__init__()
         self.limit = limit
         self.period = period
         self.margin = margin
         self.free: int = limit
         self.held: int = 0
         self.cooling: int = 0
-        # Of those cooling, the ones whose requests OpenD refused: it did not count them.
-        self.cooling_refused: int = 0
-        # (back at, how many, refused): one row per settling, the next to be free first.
-        self._rows: deque[tuple[float, int, bool]] = deque()
+        # Of those cooling, the ones whose requests OpenD rejected: it did not count them.
+        self.cooling_rejected: int = 0
+        # One row for each settling, the next to be free first.
+        self._rows: deque[Row] = deque()
         self.next_back: float = inf
         """When the next cooling token is free; ``inf`` while none cools."""
 
     def usable(self, ceiling: int) -> int:
-        """Tokens that are free, as far as ``ceiling`` allows to have spent at once."""
+        """Return the number of free tokens that a limit of ``ceiling`` allows to use."""
         free = self.free
-        room = ceiling - self.limit + free + self.cooling_refused
+        room = ceiling - self.limit + free + self.cooling_rejected
         return free if free <= room else max(0, room)
 
-    @property
-    def spent(self) -> int:
-        """Tokens whose requests OpenD may have counted in the last period."""
-        return self.held + self.cooling - self.cooling_refused
-
-    def take(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
-        """So many requests are about to be written. Nobody else takes: all that were seen to be
-        usable are so still."""
+    def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
+        """Hold ``count`` tokens. All that were usable still are: no other process uses them."""
         assert self.free >= count + leave
         self.free -= count
         self.held += count
         return count
 
-    def put_back(self, count: int = 1) -> None:
-        """These tokens' requests were never written: free again at once."""
+    def release(self, count: int = 1) -> None:
+        """Free held tokens at once: their requests were never written."""
         assert self.held >= count
         self.held -= count
         self.free += count
 
-    def settle(self, count: int, now: float, *, grace: float = 0.0, refused: bool = False) -> None:
-        """These tokens' requests can have been counted until ``now`` plus ``grace``."""
+    def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
+        """Let held tokens cool: OpenD counted their requests by ``now + grace``, if at all."""
         assert self.held >= count
         self.held -= count
         self.cooling += count
-        if refused:
-            self.cooling_refused += count
+        if rejected:
+            self.cooling_rejected += count
         back_at = now + grace + self.period + self.margin
         rows = self._rows
-        if rows and back_at < rows[-1][0]:  # seldom: the last has a grace
-            insort(rows, (back_at, count, refused))
+        if rows and back_at < rows[-1][0]:  # rare: the last one has a grace
+            insort(rows, (back_at, count, rejected))
         else:
-            rows.append((back_at, count, refused))
+            rows.append((back_at, count, rejected))
         self.next_back = rows[0][0]
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""
         rows = self._rows
         while rows and rows[0][0] <= now:
-            _, count, refused = rows.popleft()
+            _, count, rejected = rows.popleft()
             self.cooling -= count
             self.free += count
-            if refused:
-                self.cooling_refused -= count
+            if rejected:
+                self.cooling_rejected -= count
         self.next_back = rows[0][0] if rows else inf
 
-    def eta(self, n: int, now: float, ceiling: int) -> float:
-        """Seconds until the ``n``-th grant from now, if ``ceiling`` tokens are used at a time.
+    def available(self, now: float, ceiling: int) -> int:
+        """Return what :meth:`usable` would return after :meth:`advance`."""
+        cooled = list(takewhile(lambda row: row[0] <= now, self._rows))
+        free = self.free + sum(count for _, count, _ in cooled)
+        still_rejected = self.cooling_rejected - sum(row[1] for row in cooled if row[2])
+        return max(0, min(free, ceiling - self.limit + free + still_rejected))
 
-        An estimate: tokens now held are taken to be answered at once.
+    def eta(self, n: int, now: float, ceiling: int) -> float:
+        """Return the seconds until the ``n``-th grant from now.
+
+        An estimate: requests now in flight are taken to be answered at once.
         """
         span = self.period + self.margin
-        counted = [now] * self.free + [now + span] * self.held
-        refused: list[float] = []
-        for back, count, was_refused in self._rows:
-            (refused if was_refused else counted).extend([back] * count)
-        return estimate(n, now, ceiling=ceiling, span=span, counted=counted, refused=refused)
+        free, held = (now, self.free, False), (now + span, self.held, False)
+        rows = merge([free], self._rows, [held])
+        counted = self.limit - self.cooling_rejected
+        return estimate(n, now, ceiling=ceiling, span=span, counted=counted, rows=rows)
 
     def shift(self, seconds: float) -> None:
-        """The clock that ``now`` is read from was replaced by one that runs this far ahead."""
-        self._rows = deque((back + seconds, count, refused) for back, count, refused in self._rows)
+        """Move all times: the clock was replaced by one that is this far ahead."""
+        self._rows = deque((row[0] + seconds, row[1], row[2]) for row in self._rows)
         self.next_back += seconds

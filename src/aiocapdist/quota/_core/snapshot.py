@@ -1,4 +1,4 @@
-"""How the tokens of a shared quota stand, for people to read. Pure."""
+"""How the tokens of a shared quota stand, for people and programs to read. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Literal, NamedTuple
 Presence = Literal["alive", "dead", "out of sight"]
 
 
-class Owner(NamedTuple):
-    """Who has tokens, as far as can be told from here."""
+class OwnerInfo(NamedTuple):
+    """An owner of tokens, as far as can be told from here."""
 
     name: str
     program: str | None
     presence: Presence
 
 
-class Token(NamedTuple):
-    """One that is not free."""
+class TokenInfo(NamedTuple):
+    """A token that is not free."""
 
-    owner: Owner | None
-    """None where it is not known any more who spent it."""
+    owner: OwnerInfo | None
+    """None if it is not known any more."""
     held: bool
-    """By a request that is under way; else it cools."""
+    """True if its request is in flight; else it cools."""
     back_in: float
-    """Seconds until it is free. A request under way is taken to be answered now."""
+    """Seconds until it is free. A request in flight is taken to be answered now."""
 
 
 @dataclass(frozen=True)
-class Holding:
-    """What one owner has."""
+class OwnerTokens:
+    """The tokens of one owner."""
 
-    holder: str | None
+    owner: str | None
     program: str | None
     presence: Presence | None
     held: int
@@ -50,29 +50,31 @@ class QuotaSnapshot:
     free: int
     held: int
     cooling: int
-    refused: int
-    """Requests that OpenD refused for frequency, since the quota was begun."""
+    rejections: int
+    """Requests that OpenD rejected for frequency, since the quota was first used."""
     waiting: int
     """Programs that wait for a token, as far as is known."""
     next_in: float
-    """Until a token is free; 0 while one is."""
+    """Seconds until a token is free; 0 if one is."""
     all_back_in: float
+    """Seconds until all are free."""
     unknown_for: float
-    """How long nothing is granted as it is not known who spent what; 0 where it is."""
-    holders: list[Holding]
+    """Seconds for which nothing is granted as it is not known what was spent; 0 if it is."""
+    owners: list[OwnerTokens]
+    """The owners of tokens, the one with most first."""
 
 
-def overview(
+def take_snapshot(
     where: str,
     limit: int,
     period: float,
     *,
-    tokens: list[Token],
-    refused: int,
+    tokens: list[TokenInfo],
+    rejections: int,
     waiting: int,
     unknown_for: float = 0.0,
 ) -> QuotaSnapshot:
-    """The sums. ``tokens`` are all that are not free."""
+    """Sum up ``tokens``, which are all that are not free."""
     free = limit - len(tokens)
     held = sum(token.held for token in tokens)
     next_in = 0.0 if free else min(token.back_in for token in tokens)
@@ -83,29 +85,28 @@ def overview(
         free=free,
         held=held,
         cooling=len(tokens) - held,
-        refused=refused,
+        rejections=rejections,
         waiting=waiting,
         next_in=next_in,
         all_back_in=_last(tokens),
         unknown_for=unknown_for,
-        holders=_holdings(tokens),
+        owners=_by_owner(tokens),
     )
 
 
-def _holdings(tokens: list[Token]) -> list[Holding]:
-    """One for each owner, who has most first."""
-    by_owner: dict[Owner | None, list[Token]] = {}
+def _by_owner(tokens: list[TokenInfo]) -> list[OwnerTokens]:
+    groups: dict[OwnerInfo | None, list[TokenInfo]] = {}
     for token in tokens:
-        by_owner.setdefault(token.owner, []).append(token)
-    most_first = sorted(by_owner.items(), key=lambda entry: -len(entry[1]))
-    return [_holding(owner, theirs) for owner, theirs in most_first]
+        groups.setdefault(token.owner, []).append(token)
+    most_first = sorted(groups.items(), key=lambda entry: -len(entry[1]))
+    return [_sum_up(owner, theirs) for owner, theirs in most_first]
 
 
-def _holding(owner: Owner | None, tokens: list[Token]) -> Holding:
+def _sum_up(owner: OwnerInfo | None, tokens: list[TokenInfo]) -> OwnerTokens:
     held = sum(token.held for token in tokens)
     name, program, presence = owner or (None, None, None)
-    return Holding(name, program, presence, held, len(tokens) - held, _last(tokens))
+    return OwnerTokens(name, program, presence, held, len(tokens) - held, _last(tokens))
 
 
-def _last(tokens: Iterable[Token]) -> float:
+def _last(tokens: Iterable[TokenInfo]) -> float:
     return max((token.back_in for token in tokens), default=0.0)

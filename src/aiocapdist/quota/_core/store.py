@@ -1,23 +1,59 @@
-"""Where tokens are kept: in this process, in a file for many, on a server for many machines.
+"""Where a quota's tokens are counted: in this process, in a file, or on a Redis server.
 
-A quota decides who goes next; its store knows how many may go at all.
+The scheduler decides which request goes next, its store how many may go at all.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from math import inf
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+
+from ..._loop import Clock
+from ...events import QuotaDegraded
 
 GRACE = 1.0
-"""Seconds that OpenD may still take in what was sent before the connection broke, or its sender
+"""Seconds for which OpenD may still count a request after its connection broke or its process
 died."""
+
+Row: TypeAlias = tuple[float, int, bool]
+"""When tokens are free, how many, and whether OpenD rejected their requests."""
+
+KeepTime: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What grants tokens as they come back, until cancelled."""
+
+
+class Demand(NamedTuple):
+    """What the queued requests want."""
+
+    eager: int = 0
+    """Tokens wanted by places that may use the reserve."""
+    patient: int = 0
+    """Tokens wanted by places that leave the reserve alone."""
+    ceiling: int = 0
+    """Number of tokens that may be spent at once."""
+    leave: int = 0
+    """Number of tokens that patient places leave free."""
 
 
 class Store(Protocol):
     """``limit`` tokens, each free, held by a request, or cooling until a known time.
 
-    At all times ``free + held + cooling == limit``. Nothing here waits. Times are those of
-    the quota's clock.
+    At all times ``free + held + cooling == limit``. Nothing here waits, except the coroutines.
+    Times are those of ``clock``, which the scheduler sets.
     """
+
+    where: str
+    """The file or server, as errors name it."""
+    shared: ClassVar[bool]
+    """True if other processes see the tokens: replies are then settled at once."""
+    clock: Clock
+
+    @property
+    def degraded(self) -> QuotaDegraded | None:
+        """What keeps the tokens out of reach; None while they can be reached."""
+        ...
 
     @property
     def free(self) -> int: ...
@@ -27,57 +63,159 @@ class Store(Protocol):
     def cooling(self) -> int: ...
     @property
     def next_back(self) -> float:
-        """When :meth:`advance` may next find a token; ``inf`` while nothing is to come."""
+        """When :meth:`advance` may next free a token; ``inf`` if no token is expected."""
         ...
+
+    @property
+    def next_duty(self) -> float:
+        """When :meth:`advance` must be called even if no request waits; ``inf`` if never."""
+        ...
+
+    # ---- tokens
 
     def usable(self, ceiling: int) -> int:
-        """Tokens that are free, as far as ``ceiling`` allows to have spent at once."""
+        """Return the number of free tokens that a limit of ``ceiling`` allows to use."""
         ...
 
-    def take(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
-        """So many requests are about to be written, of those that are usable under ``ceiling``
-        while ``leave`` stay free. Returns how many may be: fewer where others were quicker."""
+    def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
+        """Hold up to ``count`` usable tokens while ``leave`` stay free. Return how many.
+
+        They are fewer than :meth:`usable` said if other processes were quicker.
+        """
         ...
 
-    def put_back(self, count: int = 1) -> None:
-        """These tokens' requests were never written: free again at once."""
+    def release(self, count: int = 1) -> None:
+        """Free held tokens at once: their requests were never written."""
         ...
 
-    def settle(self, count: int, now: float, *, grace: float = 0.0, refused: bool = False) -> None:
-        """These tokens' requests can have been counted until ``now`` plus ``grace``."""
+    def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
+        """Let held tokens cool: OpenD counted their requests by ``now + grace``, if at all."""
         ...
 
     def advance(self, now: float) -> None:
-        """Free what has cooled by ``now``."""
+        """Free what has cooled by ``now``, and do what is due."""
+        ...
+
+    def demand(self, demand: Demand) -> None:
+        """Note what the queued requests want now."""
+        ...
+
+    def fresh_rejections(self) -> int:
+        """Return the number of other processes' rejections noticed since the last call."""
+        ...
+
+    # ---- looking: changes nothing, here or elsewhere
+
+    def available(self, now: float, ceiling: int) -> int:
+        """Return what :meth:`usable` would return after :meth:`advance`."""
         ...
 
     def eta(self, n: int, now: float, ceiling: int) -> float:
-        """Seconds until the ``n``-th grant from now, if ``ceiling`` tokens are used at a time."""
+        """Return the seconds until the ``n``-th grant from now; ``inf`` if unknown."""
         ...
 
-    def shift(self, seconds: float) -> None:
-        """The quota's clock was replaced by one that runs this far ahead."""
+    # ---- life
+
+    def change_clock(self, clock: Clock) -> float:
+        """Count by another clock from now on. Return how far it is ahead of the one before."""
         ...
+
+    async def check(self) -> None:
+        """Make sure that the tokens can be reached. Raise QuotaUnavailable if not."""
+        ...
+
+    def bind_account(self, login_user_id: int | None) -> None:
+        """Learn whose account this is. Raise QuotaUnavailable if it cannot be counted here."""
+        ...
+
+    def open(self, on_change: Callable[[], None]) -> None:
+        """Begin to be used. ``on_change`` is called when tokens change by themselves."""
+        ...
+
+    def close(self) -> None:
+        """End being used, until :meth:`open` is called again."""
+        ...
+
+    async def run(self, keep_time: KeepTime) -> None:
+        """Run ``keep_time``, and beside it what the store does in the background."""
+        ...
+
+    async def stop(self, *, last: bool) -> None:
+        """Clean up after :meth:`run`. ``last``: no other client of the quota goes on."""
+        ...
+
+
+class BaseStore:
+    """What a store does unless it has more to do. Subclasses say how to :meth:`shift`."""
+
+    shared: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.where: str = "this process"
+        self.clock: Clock = time.monotonic
+
+    @property
+    def degraded(self) -> QuotaDegraded | None:
+        return None
+
+    @property
+    def next_duty(self) -> float:
+        return inf
+
+    def shift(self, seconds: float) -> None:
+        """Move all times: the clock was replaced by one that is this far ahead."""
+        raise NotImplementedError
+
+    def change_clock(self, clock: Clock) -> float:
+        ahead = clock() - self.clock()
+        self.clock = clock
+        self.shift(ahead)
+        return ahead
+
+    def demand(self, demand: Demand) -> None:
+        """Others do not see what is wanted here."""
+
+    def fresh_rejections(self) -> int:
+        return 0
+
+    async def check(self) -> None:
+        """There is nothing to reach."""
+
+    def bind_account(self, login_user_id: int | None) -> None:
+        """Any account will do."""
+
+    def open(self, on_change: Callable[[], None]) -> None:
+        """Nothing changes by itself."""
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def run(self, keep_time: KeepTime) -> None:
+        await keep_time()
+
+    async def stop(self, *, last: bool) -> None:
+        """Nothing runs."""
 
 
 def estimate(
-    n: int,
-    now: float,
-    *,
-    ceiling: int,
-    span: float,
-    counted: list[float],
-    refused: list[float],
+    n: int, now: float, *, ceiling: int, span: float, counted: int, rows: Iterable[Row]
 ) -> float:
-    """Seconds until the ``n``-th grant, where ``counted`` and ``refused`` tell when each token
-    is back: those whose requests OpenD may have counted, and those that it refused.
+    """Return the seconds until the ``n``-th grant.
 
-    Each round of ``ceiling`` grants is like the first, a ``span`` later.
+    ``rows`` say when all tokens are free, the earliest first; ``counted`` is the number of
+    tokens in them whose requests OpenD did not reject. Each round of ``ceiling`` grants is
+    like the first, a ``span`` later.
     """
-    rounds, index = divmod(n - 1, ceiling)
+    rounds, before = divmod(n - 1, ceiling)
     # A token must be free, and what OpenD may have counted must be below the ceiling.
-    grant_at = sorted(counted + refused)[index]
-    below = index + len(counted) - ceiling
-    if below >= 0:
-        grant_at = max(grant_at, sorted(counted)[below])
+    counted_before = before + counted - ceiling
+    grant_at = now
+    for back_at, count, rejected in rows:
+        if before >= 0 or (counted_before >= 0 and not rejected):
+            grant_at = back_at
+        before -= count
+        if not rejected:
+            counted_before -= count
+        if before < 0 and counted_before < 0:
+            break
     return max(0.0, grant_at - now) + rounds * span

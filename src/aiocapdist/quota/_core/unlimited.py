@@ -1,4 +1,4 @@
-"""No quota: for calls that OpenD does not count. The same face as a quota's, no tokens."""
+"""The scheduler of calls that OpenD does not count: every request goes at once."""
 
 from __future__ import annotations
 
@@ -6,43 +6,62 @@ import sys
 
 from ..._loop import Clock
 from .fair_queue import Place
+from .scheduler import Listener
 
 
 class Unlimited:
-    """Grants all that asks, at once."""
+    """A scheduler without a limit (see :class:`.scheduler.Scheduler`): no tokens are held."""
 
     limit: int = sys.maxsize
     period: float = 1.0
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lanes: list[Place] = []
+        self._places: list[Place] = []
 
-    def join(self, lane: Place) -> None:
-        if not lane.queued:
-            lane.queued = True
-            self._lanes.append(lane)
+    async def prepare(self) -> None:
+        """There is nothing to reach."""
 
-    def leave(self, lane: Place) -> None:
-        if lane.queued:
-            lane.queued = False
-            self._lanes.remove(lane)
+    def bind_account(self, login_user_id: int | None) -> None:
+        """Any account will do."""
+
+    def attach(self, clock: Clock, listener: Listener) -> None:
+        """There are no events."""
+
+    def detach(self, listener: Listener) -> None:
+        """There are no events."""
+
+    async def run(self) -> None:
+        """Return at once: no request waits for a time."""
+
+    def join(self, place: Place) -> None:
+        """Queue a place; :meth:`pump` lets all its requests go."""
+        if not place.queued:
+            place.queued = True
+            self._places.append(place)
+
+    def leave(self, place: Place) -> None:
+        """Take a place from the queue."""
+        if place.queued:
+            place.queued = False
+            self._places.remove(place)
 
     def try_acquire(self, now: float) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def pump(self) -> None:
-        if self._lanes:
+        """Let every queued request go."""
+        if self._places:
             now = self._clock()
-            for lane in list(self._lanes):
-                lane.grant(sys.maxsize, now)
+            for place in list(self._places):
+                place.grant(sys.maxsize, now)
 
     def replied(self, at: float) -> None:
         """Nothing was held."""
 
     def reject(self) -> bool:
-        """Whoever asked without a quota is told."""
+        """Always False: the caller is told of the rejection."""
         return False
 
     def lost(self, count: int) -> None:
@@ -51,5 +70,6 @@ class Unlimited:
     def release(self, count: int = 1) -> None:
         """Nothing was held."""
 
-    def eta_of(self, lane: Place, position: int) -> float:
+    def eta_of(self, place: Place, position: int) -> float:
+        """Always 0: no request waits for a token."""
         return 0.0

@@ -1,1 +1,1 @@
-"""What :class:`aiocapdist.quota.FileQuota` is made of."""
+"""What :class:`aiocapdist.quota.FileQuota` is made of: one ledger file for one machine."""

@@ -1,4 +1,4 @@
-"""Reading a ledger file beside those who use it: nothing is locked, taken or changed."""
+"""Reads a ledger file beside those that use it: nothing is locked, taken or changed."""
 
 from __future__ import annotations
 
@@ -8,49 +8,59 @@ import time
 from pathlib import Path
 
 from ...errors import QuotaUnavailable
-from .._core.snapshot import Owner, QuotaSnapshot, Token, overview
+from .._core.quota import CAPITAL_DISTRIBUTION
+from .._core.snapshot import OwnerInfo, QuotaSnapshot, TokenInfo, take_snapshot
 from .._core.store import GRACE
-from .holder import boot_clock, boot_id, in_sight, is_alive
-from .page import LARGEST, Foreign, Page, Torn
-from .slots import FREE, HELD, NOBODY, Holder, Slot
+from .format import LARGEST, Contents, Damaged, Foreign
+from .owner import NOBODY, Owner, boot_clock, boot_id, is_alive, is_visible
+from .section import Section
+from .tokens import FREE, HELD, Token
 
 READS = 50  # a read that meets a write has a wrong checksum: that is over in microseconds
 BETWEEN_READS = 0.001
 
 
-def overview_of_file(path: str | os.PathLike[str]) -> QuotaSnapshot:
-    """How the tokens in this file stand now. Blocks for 50 ms at the most.
+def snapshot_of_file(
+    path: str | os.PathLike[str], call: str = CAPITAL_DISTRIBUTION
+) -> QuotaSnapshot:
+    """Return how the tokens of a call in this file stand now. Blocks for 50 ms at most.
 
-    Raises QuotaUnavailable where there is no such file, or it is no ledger, or a damaged one.
+    Raises QuotaUnavailable if there is no such file, or it is no ledger or a damaged one, or
+    has no tokens of this call.
     """
-    page = _read(Path(path))
+    contents = _read(Path(path))
+    section = contents.section(call)
+    if section is None:
+        raise QuotaUnavailable(
+            str(path), f"it has no tokens of call {call}", "the first program that asks makes them"
+        )
     now = boot_clock()
-    if page.boot != (boot := boot_id()):
-        page.started_anew(boot, now, time.time() - now, page.period + GRACE)
-    used = [slot for slot in page.slots if slot.state != FREE and slot.until > now]
-    owners = {holder: _owner(holder) for holder in {slot.holder for slot in used}}
-    unknown = all(owner is None for owner in owners.values()) and len(used) == page.limit
-    return overview(
+    if contents.boot != (boot := boot_id()):
+        contents.restarted(boot, now, time.time() - now, section.period + GRACE)
+    used = [token for token in section.tokens if token.state != FREE and token.until > now]
+    owners = {owner: _info(owner) for owner in {token.owner for token in used}}
+    unknown = all(info is None for info in owners.values()) and len(used) == section.limit
+    return take_snapshot(
         str(path),
-        page.limit,
-        page.period,
+        section.limit,
+        section.period,
         tokens=[
-            Token(owners[slot.holder], slot.state == HELD, _back_in(slot, page, now))
-            for slot in used
+            TokenInfo(owners[token.owner], token.state == HELD, _back_in(token, section, now))
+            for token in used
         ],
-        refused=page.refused,
-        waiting=sum(until > now for until in page.waiting.values()),
-        unknown_for=min(slot.until for slot in used) - now if unknown else 0.0,
+        rejections=section.rejections,
+        waiting=sum(until > now for until in section.waiting.values()),
+        unknown_for=min(token.until for token in used) - now if unknown else 0.0,
     )
 
 
-def _read(path: Path) -> Page:
+def _read(path: Path) -> Contents:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise QuotaUnavailable(str(path), "it is no plain file", "check the path")
-            return _parse(descriptor)
+            return _unpack(descriptor)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -63,38 +73,38 @@ def _read(path: Path) -> Page:
         ) from None
     except Foreign as error:
         raise QuotaUnavailable(str(path), str(error), "check the path") from None
-    except Torn as error:
+    except Damaged as error:
         raise QuotaUnavailable(
             str(path),
             f"it is damaged: {error}",
-            "the next program that uses it mends it, and waits until all has cooled",
+            "the next program that uses it repairs it, and waits until all has cooled",
         ) from None
 
 
-def _parse(descriptor: int) -> Page:
+def _unpack(descriptor: int) -> Contents:
     for _ in range(READS - 1):
         try:
-            return Page.parse(os.pread(descriptor, LARGEST, 0))
-        except Torn:
+            return Contents.unpack(os.pread(descriptor, LARGEST, 0))
+        except Damaged:
             time.sleep(BETWEEN_READS)
-    return Page.parse(os.pread(descriptor, LARGEST, 0))
+    return Contents.unpack(os.pread(descriptor, LARGEST, 0))
 
 
-def _back_in(slot: Slot, page: Page, now: float) -> float:
-    """Until when a request is held is a lease, which its holder renews."""
-    left = slot.until - now
-    return min(left, page.period) if slot.state == HELD else left
+def _back_in(token: Token, section: Section, now: float) -> float:
+    """Seconds until the token is free; a held one until its lease ends, a period at most."""
+    left = token.until - now
+    return min(left, section.period) if token.state == HELD else left
 
 
-def _owner(holder: Holder) -> Owner | None:
-    if holder == NOBODY:
+def _info(owner: Owner) -> OwnerInfo | None:
+    if owner == NOBODY:
         return None
-    name = f"process {holder.pid}"
-    if not in_sight(holder):
-        return Owner(name, None, "out of sight")
-    if not is_alive(holder):
-        return Owner(name, None, "dead")
-    return Owner(name, _program(holder.pid), "alive")
+    name = f"process {owner.pid}"
+    if not is_visible(owner):
+        return OwnerInfo(name, None, "out of sight")
+    if not is_alive(owner):
+        return OwnerInfo(name, None, "dead")
+    return OwnerInfo(name, _program(owner.pid), "alive")
 
 
 def _program(pid: int) -> str | None:
@@ -106,7 +116,7 @@ def _program(pid: int) -> str | None:
 
 
 def program_of(words: list[str]) -> str | None:
-    """What this command runs; nothing of its arguments, which may be secrets."""
+    """Return the name of the program in this command, without arguments: they may be secret."""
     program = Path(words[0]).name
     if not program.startswith("python") or not words[1:]:
         return program or None

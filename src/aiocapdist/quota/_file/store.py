@@ -1,220 +1,271 @@
-"""Tokens that many processes of a machine share, in a ledger file (see quota/store.py).
+"""The store of tokens that many processes of a machine share, in a ledger file.
 
-What the others do is seen when we look; between two looks the latest sight serves. What
-cannot be written at the moment is owed, and written with the next look.
+What other processes did is seen when the file is read; in between, the latest view serves.
+What cannot be written at the moment is pending, and written with the next update.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import ClassVar
+
+import anyio
+import anyio.to_thread
 
 from ..._loop import Clock
-from .._core.store import GRACE, estimate
-from .access import Change, FileAccess
-from .holder import boot_clock, is_alive, this_process
+from ...events import QuotaDegraded
+from .._core.store import GRACE, BaseStore, Demand, estimate
 from .ledger_file import LedgerFile
-from .page import Page
-from .slots import Sight
+from .owner import boot_clock, is_alive, new_owner
+from .section import Section
+from .tokens import View
+from .updater import Change, Updater
+
+log = logging.getLogger("aiocapdist")
 
 LEASE = 120.0
-"""Seconds for which a token is held at most without a word from its holder: far more than
-OpenD takes to count. It ends what a holder has whom nobody can see."""
+"""Seconds for which an owner may hold a token without renewing: far more than OpenD takes to
+count. It ends what an owner holds whose process nobody can see."""
 LOOK_EVERY = 1.0
-"""Seconds at most between looks while others hold tokens: one may die, or put its token back.
+"""Seconds at most between looks while others hold tokens: they may die, or release them.
 A thirtieth of shorter periods, or too much would be missed."""
 BACK_AFTER = 1e-6
 """Seconds later than need be, so that no rounding between two clocks makes us come too early."""
+CHECKS = 100  # while another process has the file locked
+BETWEEN_CHECKS = 0.05
 
 
-class FileStore:
-    """The tokens of one account, as one quota of this process sees them."""
+class FileStore(BaseStore):
+    """The tokens of one call of one account, as one quota of this process sees them."""
 
-    def __init__(self, path: Path, limit: int, period: float, margin: float, clock: Clock) -> None:
+    shared: ClassVar[bool] = True
+
+    def __init__(self, path: Path, call: str, limit: int, period: float, margin: float) -> None:
+        super().__init__()
+        self.where = str(path)
+        self.path = path
         self._limit = limit
         self._span = period + margin
-        self._clock = clock
         self._look_every = min(LOOK_EVERY, period / 30)
         self._sharing_pause = period / 3000  # others, if they wait, are awake by then
         span = self._span + GRACE
-        new_file = partial(LedgerFile, path, limit, period, span=span, cold=LEASE + span)
-        self.access = FileAccess(new_file, clock)
-        self._me = this_process()
-        self._mine = 0  # tokens that I hold, whatever the page says
-        self._sight = Sight(limit, 0, 0, [], [], inf)
-        self._ahead = 0.0  # of the quota's clock, when that was seen
+        new_file = partial(LedgerFile, path, call, limit, period, span=span, cold=LEASE + span)
+        self.updater = Updater(new_file, self.clock)
+        self.owner = new_owner()
+        self._is_open = False
+        self._mine = 0  # tokens that I hold, whatever the file says
+        self._view = View(limit, 0, 0, [], [], inf)
+        self._ahead = 0.0  # of the machine's clock, when that was seen
         self._look_at = -inf
-        self._yielded = False  # to those who wait for longer, just now
-        self._refusals: int | None = None  # of all processes, as far as is known
-        self._fresh_refusals = 0
-        self._buried_at = -inf
+        self._yielded = False  # just now, to owners that wait longer
+        self._rejections: int | None = None  # of all processes, as far as is known
+        self._fresh_rejections = 0
+        self._reclaimed_at = -inf
 
-    # ---- what the quota calls (see quota/store.py)
+    # ---- what the scheduler calls (see _core/store.py)
 
     @property
     def free(self) -> int:
-        return self._sight.free
+        return self._view.free
 
     @property
     def held(self) -> int:
-        return self._sight.mine + self._sight.others
+        return self._view.mine + self._view.others
 
     @property
     def cooling(self) -> int:
-        return len(self._sight.counted) + len(self._sight.refused)
+        return len(self._view.counted) + len(self._view.rejected)
 
     @property
     def next_back(self) -> float:
-        return self.access.pause_ends if self.access.paused else self._look_at
+        return self.updater.retry_at if self.updater.paused else self._look_at
+
+    @property
+    def next_duty(self) -> float:
+        """When to renew the lease, or to write what is pending."""
+        renew_at = self._view.lease_ends - self._span - LEASE / 2 - self._ahead
+        due = -inf if self.updater.has_pending else renew_at
+        return max(due, self.updater.retry_at) if self.updater.paused else due
+
+    @property
+    def degraded(self) -> QuotaDegraded | None:
+        trouble = self.updater.trouble
+        return None if trouble is None else QuotaDegraded(reason=trouble.reason, fallback=0)
 
     def usable(self, ceiling: int) -> int:
-        if self.access.paused:
-            return 0
-        spent = self._limit - self.free - len(self._sight.refused)
-        return max(0, min(self.free, ceiling - spent))
+        return 0 if self.updater.paused else self._view.usable(ceiling)
 
-    def take(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
-        taken = 0
+    def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
+        acquired = 0
 
-        def change(page: Page, now: float) -> None:
-            nonlocal taken
-            self._see(page, now)
+        def change(section: Section, now: float) -> None:
+            nonlocal acquired
+            self._see(section, now)
             usable = self.usable(self._limit if ceiling is None else ceiling)
-            taken = self._share(page, now, min(count, usable, self.free - leave))
-            if taken:
+            acquired = self._share(section, now, min(count, usable, self.free - leave))
+            if acquired:
                 until = now + LEASE + self._span
-                page.take(taken, self._me, now, until)
-                self._sight = self._sight.having_taken(taken, until)
+                section.acquire(acquired, self.owner, now, until)
+                self._view = self._view.having_acquired(acquired, until)
 
         if not self._update(change):
             return 0
-        self._mine += taken
-        return taken
+        self._mine += acquired
+        return acquired
 
-    def put_back(self, count: int = 1) -> None:
+    def release(self, count: int = 1) -> None:
         self._mine -= count
-        self._owe(lambda page, _: page.put_back(count, self._me))
+        self._write(lambda section, _: section.release(count, self.owner))
 
-    def settle(self, count: int, now: float, *, grace: float = 0.0, refused: bool = False) -> None:
+    def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
         self._mine -= count
-        until = now + boot_clock() - self._clock() + grace + self._span
+        until = now + boot_clock() - self.clock() + grace + self._span
 
-        def change(page: Page, now: float) -> None:
-            page.settle(count, self._me, now, until, refused=refused)
-            if refused and self._refusals is not None:
-                self._refusals += count  # the quota knows of its own
+        def change(section: Section, now: float) -> None:
+            section.settle(count, self.owner, now, until, rejected=rejected)
+            if rejected and self._rejections is not None:
+                self._rejections += count  # the scheduler knows of its own
 
-        self._owe(change)
+        self._write(change)
 
     def advance(self, now: float) -> None:
-        self.access.resume(now)
+        self.updater.resume(now)
         self._update(self._look)
 
+    def demand(self, demand: Demand) -> None:
+        """Tell the others that somebody waits here: they leave it a share."""
+        if not demand.eager + demand.patient:
+            return
+        back = self._look_at - self.clock()
+        back = 0.0 if back == inf else max(0.0, back)
+
+        def change(section: Section, now: float) -> None:
+            if section.waiting.get(self.owner.instance, 0.0) <= now + back:
+                section.wait(self.owner, now, now + back + 2 * LOOK_EVERY)
+
+        self._update(change)
+
+    def fresh_rejections(self) -> int:
+        fresh, self._fresh_rejections = self._fresh_rejections, 0
+        return fresh
+
+    def available(self, now: float, ceiling: int) -> int:
+        view = self._peek()
+        return 0 if view is None else view.usable(ceiling)
+
     def eta(self, n: int, now: float, ceiling: int) -> float:
-        back = BACK_AFTER - self._ahead
-        counted = [now] * self.free + [now + self._span] * self.held
-        counted += [until + back for until in self._sight.counted]
-        refused = [until + back for until in self._sight.refused]
-        return estimate(
-            *(n, now), ceiling=ceiling, span=self._span, counted=counted, refused=refused
-        )
+        view = self._peek()
+        if view is None:
+            return inf
+        now += boot_clock() - self.clock() - BACK_AFTER
+        rows = view.rows(now, self._span)
+        counted = self._limit - len(view.rejected)
+        return estimate(n, now, ceiling=ceiling, span=self._span, counted=counted, rows=rows)
 
     def shift(self, seconds: float) -> None:
         self._ahead -= seconds
         self._look_at += seconds
-        self.access.shift(seconds)
+        self.updater.shift(seconds)
 
-    # ---- what only this kind of store does
+    def change_clock(self, clock: Clock) -> float:
+        self.updater.clock = clock
+        return super().change_clock(clock)
 
-    @property
-    def duty(self) -> float:
-        """When to look even if nobody waits: to write what is owed, or that we live."""
-        renew_at = self._sight.lease_ends - self._span - LEASE / 2 - self._ahead
-        due = -inf if self.access.owes else renew_at
-        return max(due, self.access.pause_ends) if self.access.paused else due
+    async def check(self) -> None:
+        if self._is_open:
+            return  # events tell what becomes of it
+        for _ in range(CHECKS):
+            # In a thread, as the file may have to be fetched from a disk.
+            if (checked := await anyio.to_thread.run_sync(self.updater.check)) is not None:
+                self.adopt(checked)
+                return
+            await anyio.sleep(BETWEEN_CHECKS)
+        raise self.updater.file.locked()
 
-    def wait(self) -> None:
-        """Let the others know that somebody waits here: they leave it a share."""
-        back = self._look_at - self._clock()
-        back = 0.0 if back == inf else max(0.0, back)
+    def adopt(self, checked: LedgerFile) -> None:
+        """Learn what a check of the file has found."""
+        section = self.updater.file.adopt(checked)
+        if section is not None:
+            self._rejections = section.rejections
 
-        def change(page: Page, now: float) -> None:
-            if page.waiting.get(self._me.instance, 0.0) <= now + back:
-                page.wait(self._me, now, now + back + 2 * LOOK_EVERY)
-
-        self._update(change)
-
-    def fresh_refusals(self) -> int:
-        """How many refusals of other processes came to be known since the last time."""
-        fresh, self._fresh_refusals = self._fresh_refusals, 0
-        return fresh
+    def open(self, on_change: Callable[[], None]) -> None:
+        self._is_open = True
 
     def close(self) -> None:
-        """Let go of the file until it is needed again; with nothing owed, if that can be."""
-        self.access.close(self._look)
+        self._is_open = False
+        self.updater.close(self._look)
 
-    # ---- inside
+    # ---- internals
 
-    def _share(self, page: Page, now: float, wanted: int) -> int:
-        """How many of them to take: who waits elsewhere shall have some too."""
-        others, before = page.others_waiting(self._me, now)
+    def _share(self, section: Section, now: float, wanted: int) -> int:
+        """Return how many of the wanted tokens to take while other owners wait as well."""
+        others, before = section.others_waiting(self.owner, now)
         if self._yielded:
             before = 0  # they did not want it, or cannot have it
         share = min(-(-self.free // (1 + others)), self.free - before)
-        taken = max(0, min(wanted, share))
-        if self._fresh_refusals:
-            taken = 0  # the quota must know of them first
-        self._yielded = before > 0 and taken == 0 < wanted
-        if taken < wanted:
-            self.access.pause(self._sharing_pause)
-        return taken
+        acquired = max(0, min(wanted, share))
+        if self._fresh_rejections:
+            acquired = 0  # the scheduler must know of them first
+        self._yielded = before > 0 and acquired == 0 < wanted
+        if acquired < wanted:
+            self.updater.pause(self._sharing_pause)
+        return acquired
 
-    def _owe(self, change: Change) -> None:
-        """Make this change: now, or as soon as it can be."""
-        self.access.owe(change)
+    def _write(self, change: Change) -> None:
+        """Make this change now, or as soon as possible."""
+        self.updater.add_pending(change)
         self._update(self._look)
 
     def _update(self, change: Change) -> bool:
-        """See and change the page. False: not now, but soon again."""
-        if self._me.pid != os.getpid():
-            # This is another process, by a fork: what was held or is owed is the parent's.
-            self._me = this_process()
+        """Read and modify the section. False if not now; retry soon."""
+        if self.owner.pid != os.getpid():
+            # This is another process, by a fork: what is held or pending is the parent's.
+            self.owner = new_owner()
             self._mine = 0
-            self.access.forget()
-        return self.access.update(change)
+            self.updater.drop_pending()
+        return self.updater.update(change)
 
-    def _look(self, page: Page, now: float) -> None:
-        """See what others did; bury the dead; tell that we live where that was long ago."""
-        self._bury_the_dead(page, now)
-        self._see(page, now)
-        mine, lease_ends = self._sight.mine, self._sight.lease_ends
+    def _look(self, section: Section, now: float) -> None:
+        """Read other processes' tokens, reclaim those of dead ones, renew our lease."""
+        self._reclaim(section, now)
+        self._see(section, now)
+        mine, lease_ends = self._view.mine, self._view.lease_ends
         if mine > self._mine:
-            # An exception came in between once, or the page came in place of another.
-            page.settle(mine - self._mine, self._me, now, now + GRACE + self._span)
-            self._see(page, now)
+            # An exception came in between once, or the file came in place of another.
+            section.settle(mine - self._mine, self.owner, now, now + GRACE + self._span)
+            self._see(section, now)
         elif mine < self._mine or lease_ends - self._span - LEASE / 2 <= now:
-            page.renew(self._mine, self._me, now, now + LEASE + self._span)
-            self._see(page, now)
+            section.renew(self._mine, self.owner, now, now + LEASE + self._span)
+            self._see(section, now)
 
-    def _bury_the_dead(self, page: Page, now: float) -> None:
-        if now < self._buried_at + self._look_every / 2:
+    def _reclaim(self, section: Section, now: float) -> None:
+        """Let the tokens of dead processes cool."""
+        if now < self._reclaimed_at + self._look_every / 2:
             return
-        self._buried_at = now
-        for holder in page.others_holding(self._me, now):
-            if not is_alive(holder):
-                page.bury(holder, now + GRACE + self._span)
+        self._reclaimed_at = now
+        for owner in section.other_owners(self.owner, now):
+            if not is_alive(owner):
+                section.reclaim(owner, now + GRACE + self._span)
 
-    def _see(self, page: Page, now: float) -> None:
-        """Take in how things stand."""
-        here = self._clock()
+    def _see(self, section: Section, now: float) -> None:
+        """Note how the tokens stand."""
+        here = self.clock()
         self._ahead = now - here
-        sight = self._sight = page.sight(self._me, now)
-        next_back = min([*sight.counted, *sight.refused], default=inf)
+        view = self._view = section.view(self.owner, now)
+        next_back = min([*view.counted, *view.rejected], default=inf)
         self._look_at = next_back - self._ahead + BACK_AFTER
-        if sight.others:
+        if view.others:
             self._look_at = min(self._look_at, here + self._look_every)
-        if self._refusals is not None:
-            self._fresh_refusals += max(0, page.refused - self._refusals)
-        self._refusals = page.refused
+        if self._rejections is not None:
+            self._fresh_rejections += max(0, section.rejections - self._rejections)
+        self._rejections = section.rejections
+
+    def _peek(self) -> View | None:
+        """Return how the tokens stand now, without a lock; None if that cannot be read."""
+        section = self.updater.file.peek()
+        return None if section is None else section.view(self.owner, boot_clock())

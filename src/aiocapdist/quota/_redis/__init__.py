@@ -1,1 +1,1 @@
-"""What :class:`aiocapdist.quota.RedisQuota` is made of."""
+"""What :class:`aiocapdist.quota.RedisQuota` is made of: one Redis server for many machines."""

@@ -1,21 +1,23 @@
--- One exchange of a holder with the book of leases. All that it has to tell and to ask goes in
--- one call: nobody else's comes in between, and a call that is made twice does no harm.
+-- One exchange of an owner with the book of leases. All that it reports and asks for goes in
+-- one call: no other owner's comes in between, and a call that is made twice does no harm.
 --
 -- KEYS[1], the book: a hash. It is one key, so that no part of it can be lost alone.
---   run              the run id of the server that it was written on
---   terms            what all its holders must agree on
---   cold             nothing is granted before this time
---   refusals         how often OpenD refused
---   held:<lease>     when it is free again, should its holder never be heard of
---   cooling:<lease>  when it is free again
---   refused:<lease>  the same; OpenD did not count its request
---   asking:<holder>  "<until> <since> <leave>": will ask again before, waits since, leaves so many
+--   run               the run id of the server that it was written on
+--   terms             what all its owners must agree on
+--   cold              nothing is granted before this time
+--   rejections        number of requests that OpenD rejected
+--   held:<lease>      when it is free again if its owner does not renew it
+--   cooling:<lease>   when it is free again
+--   rejected:<lease>  the same; OpenD did not count its request
+--   waiting:<owner>   "<until> <since> <leave>": asks again before `until`, waits since `since`,
+--                     leaves `leave` tokens free
 --
--- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; holder,
+-- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; owner,
 -- names, eager, ceiling, leave. Times are the server's, all in milliseconds.
 --
--- Returns how many of names were granted, when to ask again, how long all is cold, refusals, and
--- when each lease is back: of those that OpenD may have counted, and of those that it refused.
+-- Returns how many of names were granted, when to ask again, how long nothing is granted,
+-- rejections, and when each lease is free: of those that OpenD may have counted, and of those
+-- that it rejected.
 
 local key, ask = KEYS[1], cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
@@ -24,14 +26,14 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local run = redis.call('INFO', 'server'):match('run_id:(%w+)')
 if not run then return redis.error_reply('NORUN it does not tell its run id') end
 
--- ---- the book is read
+-- ---- read the book
 
 local book = {}
 local raw = redis.call('HGETALL', key)
 for i = 1, #raw, 2 do book[raw[i]] = raw[i + 1] end
 if #raw > 0 and not book.run then return redis.error_reply('FOREIGN it was not written here') end
 
-local at = { held = {}, cooling = {}, refused = {}, asking = {} }
+local at = { held = {}, cooling = {}, rejected = {}, waiting = {} }
 
 local function put(kind, name, value)
   at[kind][name] = value
@@ -50,10 +52,10 @@ local last = now + ask.longest
 
 for field, value in pairs(book) do
   local kind, name = field:match('^(%a+):(.+)$')
-  if kind == 'asking' then
-    at.asking[name] = value
+  if kind == 'waiting' then
+    at.waiting[name] = value
     local back = tonumber(value:match('^%d+'))
-    if back <= now or back > last then drop('asking', name) end
+    if back <= now or back > last then drop('waiting', name) end
   elseif kind then
     at[kind][name] = tonumber(value)
     if at[kind][name] <= now then drop(kind, name) end
@@ -62,14 +64,14 @@ for field, value in pairs(book) do
 end
 
 if book.terms ~= ask.terms then
-  if next(at.held) or next(at.cooling) or next(at.refused) then
-    return redis.error_reply('TERMS its holders agreed on ' .. book.terms)
+  if next(at.held) or next(at.cooling) or next(at.rejected) then
+    return redis.error_reply('TERMS its owners agreed on ' .. book.terms)
   end
   redis.call('HSET', key, 'terms', ask.terms)
 end
 
--- A server that was started anew may have forgotten what was spent last, and an empty book may
--- be one that was lost: wait until whatever it held would be back.
+-- A server that was restarted may have forgotten what was spent last, and an empty book may be
+-- one that was lost: wait until whatever it held would be free.
 local cold = math.min(tonumber(book.cold or 0), last)
 if book.run ~= run then
   cold = last
@@ -77,25 +79,25 @@ if book.run ~= run then
 end
 local is_cold = now < cold
 
--- ---- what the holder tells
+-- ---- what the owner reports
 
-local refusals = tonumber(book.refusals or 0)
+local rejections = tonumber(book.rejections or 0)
 for _, lease in ipairs(ask.settled) do
-  local name, cools, refused = lease[1], lease[2], lease[3]
-  if refused and not at.refused[name] then
-    refusals = redis.call('HINCRBY', key, 'refusals', 1)
+  local name, cools, rejected = lease[1], lease[2], lease[3]
+  if rejected and not at.rejected[name] then
+    rejections = redis.call('HINCRBY', key, 'rejections', 1)
   end
   drop('held', name)
-  if cools > 0 then put(refused and 'refused' or 'cooling', name, now + cools) end
+  if cools > 0 then put(rejected and 'rejected' or 'cooling', name, now + cools) end
 end
 for _, name in ipairs(ask.unused) do drop('held', name) end
 for _, name in ipairs(ask.renewed) do
-  if not at.cooling[name] and not at.refused[name] then put('held', name, last) end
+  if not at.cooling[name] and not at.rejected[name] then put('held', name, last) end
 end
--- Granted before, in a call whose answer never arrived.
+-- Granted before, in a call whose reply never arrived.
 for _, name in ipairs(ask.names) do drop('held', name) end
 
--- ---- what it gets
+-- ---- what it is granted
 
 local function count(kind)
   local n = 0
@@ -104,21 +106,21 @@ local function count(kind)
 end
 
 local spent = count('held') + count('cooling')
-local free = math.max(0, ask.limit - spent - count('refused'))
+local free = math.max(0, ask.limit - spent - count('rejected'))
 local below = ask.ceiling - spent
 if is_cold then free = 0 end
 local room = math.max(0, math.min(free, below))
 
--- In turn, as far as can be: whoever waits longer than this one has a token kept for it.
+-- In turn, as far as possible: for each owner that waits longer a token is kept.
 local since = now
-if at.asking[ask.holder] then since = tonumber(at.asking[ask.holder]:match('^%d+ (%d+)')) end
+if at.waiting[ask.owner] then since = tonumber(at.waiting[ask.owner]:match('^%d+ (%d+)')) end
 local others, before, kept = 0, 0, 0
-for name, value in pairs(at.asking) do
-  if name ~= ask.holder then
+for name, value in pairs(at.waiting) do
+  if name ~= ask.owner then
     local its_since, its_leave = value:match('^%d+ (%d+) (%d+)')
     its_since = tonumber(its_since)
     others = others + 1
-    if its_since < since or (its_since == since and name < ask.holder) then
+    if its_since < since or (its_since == since and name < ask.owner) then
       before = before + 1
       if free > tonumber(its_leave) then kept = kept + 1 end
     end
@@ -146,16 +148,16 @@ local wait = 0
 if granted < wanted then
   if granted > 0 then since, before = now, others end
   local leave = ask.eager > granted and 0 or ask.leave
-  local token = sorted('held', 'cooling', 'refused')[before + 1 + leave - (free - granted)]
+  local token = sorted('held', 'cooling', 'rejected')[before + 1 + leave - (free - granted)]
   local under = sorted('held', 'cooling')[before + 1 - (below - granted)]
   wait = math.max(token or 0, under or 0) - now
   if is_cold then wait = math.max(wait, cold - now) end
-  -- Where one is free already it is for others to take first. Tokens may also come back early.
+  -- If a token is free already, others are to take it first. Tokens may also be free early.
   wait = math.min(math.max(wait, math.ceil(ask.recheck / 100)), ask.recheck)
   local back = string.format('%.0f %.0f %.0f', now + wait + ask.recheck, since, leave)
-  put('asking', ask.holder, back)
+  put('waiting', ask.owner, back)
 else
-  drop('asking', ask.holder)
+  drop('waiting', ask.owner)
 end
 
 local function left(kinds)
@@ -167,8 +169,8 @@ local function left(kinds)
   return times
 end
 
--- Of one that is held the likely end, not the latest.
+-- For a held lease the likely end, not the latest.
 for name, time in pairs(at.held) do at.held[name] = math.min(time, now + ask.cooldown) end
-local counted, refused = left({'held', 'cooling'}), left({'refused'})
-while is_cold and #counted + #refused < ask.limit do counted[#counted + 1] = cold - now end
-return { granted, wait, math.max(0, cold - now), refusals, counted, refused }
+local counted, rejected = left({'held', 'cooling'}), left({'rejected'})
+while is_cold and #counted + #rejected < ask.limit do counted[#counted + 1] = cold - now end
+return { granted, wait, math.max(0, cold - now), rejections, counted, rejected }

@@ -1,4 +1,4 @@
-"""Reading the book of leases on a Redis server: nothing is asked for or changed."""
+"""Reads the book of leases on a Redis server: nothing is asked for or changed."""
 
 from __future__ import annotations
 
@@ -6,47 +6,48 @@ import re
 from typing import Any
 
 from ...errors import QuotaUnavailable
-from .._core.snapshot import Owner, Presence, QuotaSnapshot, Token, overview
-from .errand import Terms
-from .server import RedisServer
+from .._core.quota import CAPITAL_DISTRIBUTION
+from .._core.snapshot import OwnerInfo, Presence, QuotaSnapshot, TokenInfo, take_snapshot
+from .connection import RedisConnection
+from .exchange import Terms
 
-PATIENCE = 5.0
-"""Seconds that an answer may take."""
-DEFAULT_KEYS = "aiocapdist:*"
+TIMEOUT = 5.0
+"""Seconds that a reply may take."""
+DEFAULT_KEYS = f"aiocapdist:*:{CAPITAL_DISTRIBUTION}"
 
-_TERMS = re.compile(r"limit=(\d+), period=(.+), margin=(.+), lease=(.+)")
-_LEASE = re.compile(r"(held|cooling|refused):(.+)\.\d+")
+_LEASE = re.compile(r"(held|cooling|rejected):(.+)\.\d+")
 
 
-async def overview_of_server(url: str, key: str | None) -> QuotaSnapshot:
-    """How the tokens at this key stand now; without a key, at the only one that there is.
+async def snapshot_of_server(url: str, key: str | None) -> QuotaSnapshot:
+    """Return how the tokens at this key stand now; without a key, at the only one there is.
 
-    Raises QuotaUnavailable within some seconds where the server or the quota cannot be read,
-    ValueError for what is no URL, ModuleNotFoundError where redis-py is not installed.
+    Raises QuotaUnavailable within some seconds if the server or the quota cannot be read,
+    ValueError for what is no URL, ModuleNotFoundError if redis-py is not installed.
     """
-    server = RedisServer(url, PATIENCE)
+    connection = RedisConnection(url, TIMEOUT)
     try:
         if key is None:
-            key = await _only_key(server)
-        book = _pairs(await server.ask("HGETALL", key))
-        seconds, microseconds = await server.ask("TIME")
-        info = await server.ask("INFO", "server")
+            key = await _only_key(connection)
+        book = _pairs(await connection.command("HGETALL", key))
+        seconds, microseconds = await connection.command("TIME")
+        info = await connection.command("INFO", "server")
     finally:
-        await server.close()
-    where = f"{server.where}, key {key}"
+        await connection.close()
+    where = f"{connection.where}, key {key}"
     if not book:
         raise QuotaUnavailable(where, "there is none", "the first program that uses it makes it")
     if "run" not in book:
         raise QuotaUnavailable(where, "its key holds something else", "give another key")
-    started_anew = f"run_id:{book['run']}" not in info.split()
-    return read(where, book, int(seconds) + int(microseconds) / 1e6, started_anew=started_anew)
+    restarted = f"run_id:{book['run']}" not in info.split()
+    return read_book(where, book, int(seconds) + int(microseconds) / 1e6, restarted=restarted)
 
 
-async def _only_key(server: RedisServer) -> str:
+async def _only_key(connection: RedisConnection) -> str:
     keys: set[str] = set()
     cursor = "0"
     while True:
-        cursor, found = await server.ask("SCAN", cursor, "MATCH", DEFAULT_KEYS, "COUNT", "1000")
+        words = ("SCAN", cursor, "MATCH", DEFAULT_KEYS, "COUNT", "1000")
+        cursor, found = await connection.command(*words)
         keys.update(found)
         if cursor == "0":
             break
@@ -54,68 +55,61 @@ async def _only_key(server: RedisServer) -> str:
         return keys.pop()
     if not keys:
         raise QuotaUnavailable(
-            server.where, f"there is none whose key is {DEFAULT_KEYS}", "give its key"
+            connection.where, f"there is none whose key is {DEFAULT_KEYS}", "give its key"
         )
     raise QuotaUnavailable(
-        server.where, f"there are several: {', '.join(sorted(keys))}", "give the key of one"
+        connection.where, f"there are several: {', '.join(sorted(keys))}", "give the key of one"
     )
 
 
-def read(where: str, book: dict[str, str], now: float, *, started_anew: bool) -> QuotaSnapshot:
-    """What this book says. ``now`` is the server's time, in seconds."""
-    terms = _terms(book["terms"])
-    cold = terms.longest if started_anew else max(0.0, float(book.get("cold", 0)) / 1000 - now)
-    tokens = [_cold_too(token, cold) for token in _tokens(book, now, terms)]
+def read_book(where: str, book: dict[str, str], now: float, *, restarted: bool) -> QuotaSnapshot:
+    """Return what this book says. ``now`` is the server's time, in seconds."""
+    terms = Terms.parse(book["terms"])
+    cold = terms.longest if restarted else max(0.0, float(book.get("cold", 0)) / 1000 - now)
+    tokens = [_not_before(cold, token) for token in _tokens(book, now, terms)]
     if cold:
-        tokens += [Token(None, False, cold)] * (terms.limit - len(tokens))
-    asking = [value.split()[0] for field, value in book.items() if field.startswith("asking:")]
-    return overview(
+        tokens += [TokenInfo(None, False, cold)] * (terms.limit - len(tokens))
+    waiting = [value.split()[0] for field, value in book.items() if field.startswith("waiting:")]
+    return take_snapshot(
         where,
         terms.limit,
         terms.period,
         tokens=tokens,
-        refused=int(book.get("refusals", 0)),
-        waiting=sum(float(until) / 1000 > now for until in asking),
+        rejections=int(book.get("rejections", 0)),
+        waiting=sum(float(until) / 1000 > now for until in waiting),
         unknown_for=cold,
     )
 
 
-def _tokens(book: dict[str, str], now: float, terms: Terms) -> list[Token]:
-    """All that are not free."""
+def _tokens(book: dict[str, str], now: float, terms: Terms) -> list[TokenInfo]:
+    """Return all tokens that are not free."""
     leases = []
     for field, until in book.items():
         if (lease := _LEASE.fullmatch(field)) and (left := float(until) / 1000 - now) > 0:
             leases.append((lease[2], lease[1] == "held", left))
-    # Where a holder's lease has ended, what it holds is free some time later.
+    # If an owner's lease has ended, what it holds is free some time later.
     heard_of = {
-        holder for holder, held, left in leases if held and left > terms.longest - terms.lease
+        owner for owner, held, left in leases if held and left > terms.longest - terms.lease
     }
-    holding = {holder for holder, held, _ in leases if held}
+    holding = {owner for owner, held, _ in leases if held}
 
-    def presence(holder: str) -> Presence:
-        if holder in heard_of:
+    def presence(owner: str) -> Presence:
+        if owner in heard_of:
             return "alive"
-        return "dead" if holder in holding else "out of sight"
+        return "dead" if owner in holding else "out of sight"
 
     return [
-        Token(
-            Owner(holder, None, presence(holder)),
+        TokenInfo(
+            OwnerInfo(owner, None, presence(owner)),
             held,
-            min(left, terms.cooldown) if holder in heard_of else left,
+            min(left, terms.cooldown) if owner in heard_of else left,
         )
-        for holder, held, left in leases
+        for owner, held, left in leases
     ]
 
 
-def _cold_too(token: Token, cold: float) -> Token:
-    return token._replace(back_in=max(token.back_in, cold))
-
-
-def _terms(text: str) -> Terms:
-    match = _TERMS.fullmatch(text)
-    assert match is not None
-    limit, period, margin, lease = match.groups()
-    return Terms(int(limit), float(period), float(margin), float(lease))
+def _not_before(seconds: float, token: TokenInfo) -> TokenInfo:
+    return token._replace(back_in=max(token.back_in, seconds))
 
 
 def _pairs(flat: list[Any]) -> dict[str, str]:

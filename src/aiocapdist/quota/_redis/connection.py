@@ -1,13 +1,12 @@
-"""The way to a Redis server: one connection and one script.
+"""A connection to a Redis server, and the one script that is run over it.
 
-redis-py's connection is used bare, without its client and pool: one exchange at a time, and
-after anything unforeseen the connection is given up, so that no answer meets another question.
+redis-py's connection is used without its client and pool: one exchange at a time, and after
+any error the connection is dropped, so that no reply meets another command.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.resources import files
@@ -16,11 +15,11 @@ from typing import Any, TypeAlias
 import anyio
 
 from ..._extras import needs_extra
-from .reasons import explain
+from .errors import explain
 
 Call: TypeAlias = Callable[..., Awaitable[Any]]
 
-# An exchange as a whole has its time, and is made again as a whole.
+# An exchange as a whole has its time, and is repeated as a whole.
 _OPTIONS: dict[str, Any] = {
     "socket_timeout": None,
     "socket_connect_timeout": None,
@@ -32,14 +31,14 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-class RedisServer:
-    """At most one connection to the server that ``url`` names.
+class RedisConnection:
+    """At most one connection to the server that ``url`` names, opened when it is needed.
 
-    A call that takes longer than ``patience`` seconds is given up. Raises ValueError for what
-    is no URL of a Redis server, ModuleNotFoundError where redis-py is not installed.
+    A call ends after ``timeout`` seconds. Raises ValueError for what is no URL of a Redis
+    server, ModuleNotFoundError if redis-py is not installed.
     """
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, timeout: float) -> None:
         with needs_extra("redis", "RedisQuota"):
             from redis import exceptions
             from redis.asyncio import connection
@@ -58,28 +57,28 @@ class RedisServer:
         """Host, port and database, or the socket's path: no password."""
         self._script = files("aiocapdist.quota._redis").joinpath("exchange.lua").read_text("utf-8")
         self._digest = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
-        self._patience = patience
+        self._timeout = timeout
         self._connection: Any = None
         self._node: dict[str, Any] = {}  # of a cluster, the one that has the key
 
-    # ---- calls; each raises QuotaUnavailable where it cannot be done
+    # ---- calls; each raises QuotaUnavailable if it fails
 
-    async def ask(self, *words: str) -> Any:
-        """The answer to one command, which changes nothing."""
+    async def command(self, *words: str) -> Any:
+        """Return the reply to one command, which changes nothing."""
         return await self._call(self._command, *words)
 
-    async def exchange(self, key: str, errand: str) -> Any:
-        """Do this errand (see .errand) with the book at ``key``: the script's answer."""
-        return await self._call(self._evaluate, key, errand)
+    async def exchange(self, key: str, report: str) -> Any:
+        """Run the script on the book at ``key``, and return its reply (see .exchange)."""
+        return await self._call(self._evaluate, key, report)
 
-    async def leave(self, key: str, errand: str) -> None:
-        """Tell a last errand over the connection there is, if any. Waits for nothing.
+    async def leave(self, key: str, report: str) -> None:
+        """Send a last report if there is a connection. Waits for nothing.
 
         What the server has read before the end of a connection, it does.
         """
         if self._connection is not None:
             with anyio.move_on_after(0), suppress(self._errors.RedisError, OSError):
-                await self._connection.send_command("EVALSHA", self._digest, 1, key, errand)
+                await self._connection.send_command("EVALSHA", self._digest, 1, key, report)
 
     async def close(self) -> None:
         """End the connection. Waits for nothing."""
@@ -87,43 +86,55 @@ class RedisServer:
         if connection is not None:
             await connection.disconnect(nowait=True)
 
-    # ---- inside
+    # ---- internals
 
     async def _call(self, call: Call, *words: str) -> Any:
         try:
-            with anyio.fail_after(self._patience):
-                return await self._try_again_if_stale(call, *words)
+            with anyio.fail_after(self._timeout):
+                return await self._retry_if_stale(call, *words)
         except (self._errors.RedisError, OSError) as error:
-            await self._give_up()
+            await self._drop()
             raise explain(error, self.where) from error
 
-    async def _try_again_if_stale(self, call: Call, *words: str) -> Any:
+    async def _retry_if_stale(self, call: Call, *words: str) -> Any:
         if self._connection is None:
             return await call(*words)
         try:
             return await call(*words)
         except (self._errors.ConnectionError, OSError):
-            await self._give_up()  # a server ends connections that were idle for long
+            await self._drop()  # a server ends connections that were idle for long
         return await call(*words)
 
-    async def _evaluate(self, key: str, errand: str) -> Any:
+    async def _evaluate(self, key: str, report: str) -> Any:
         try:
-            return await self._command("EVALSHA", self._digest, 1, key, errand)
+            return await self._command("EVALSHA", self._digest, 1, key, report)
         except self._errors.NoScriptError:
-            return await self._command("EVAL", self._script, 1, key, errand)
+            return await self._command("EVAL", self._script, 1, key, report)
         except self._errors.ResponseError as error:
-            node = _node_of(error)
+            node = self._node_of(error)
             if node is None:
                 raise
             await self.close()
             self._node = node
-            return await self._command("EVAL", self._script, 1, key, errand)
+            return await self._command("EVAL", self._script, 1, key, report)
+
+    def _node_of(self, error: Exception) -> dict[str, Any] | None:
+        """Return the node of the cluster that has the key, if that is what the error says."""
+        kind, text = self._errors.MovedError, str(error)
+        if not isinstance(error, kind):
+            # redis-py before 6 leaves the word in the text, later versions make it the class.
+            word, _, text = text.partition(" ")
+            if word != "MOVED":
+                return None
+        moved = kind(text)
+        node = {"port": moved.port}
+        return node | {"host": moved.host} if moved.host else node
 
     async def _command(self, *words: str | int) -> Any:
         if self._connection is None:
             self._connection = await self._connect()
         await self._connection.send_command(*words)
-        # It stays open where this is cancelled: a last errand may have to be told.
+        # It stays open if this is cancelled: a last report may have to be sent.
         return await self._connection.read_response(disconnect_on_error=False)
 
     async def _connect(self) -> Any:
@@ -135,20 +146,9 @@ class RedisServer:
             raise
         return connection
 
-    async def _give_up(self) -> None:
+    async def _drop(self) -> None:
         self._node = {}
         await self.close()
-
-
-def _node_of(error: Exception) -> dict[str, Any] | None:
-    """Where else in its cluster the key is, where that is what the error says."""
-    # Later versions of redis-py make a class of the first word, earlier ones leave it.
-    said = f"{type(error).__name__} {error}"
-    found = re.fullmatch(r"(?:MovedError|ResponseError MOVED) \d+ (.*):(\d+)", said)
-    if found is None:
-        return None
-    port = {"port": int(found[2])}
-    return port | {"host": found[1]} if found[1] else port
 
 
 def _where(options: dict[str, Any]) -> str:

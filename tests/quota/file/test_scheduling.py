@@ -7,25 +7,25 @@ import logging
 import pytest
 
 from aiocapdist import events
-from aiocapdist.quota import FileQuota
-from aiocapdist.quota._file.access import IN_TROUBLE, LOCKED_AT_MOST, RETRY_AFTER
+from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.quota._file.store import LEASE
+from aiocapdist.quota._file.updater import LOCKED_AT_MOST, RETRY_AFTER, RETRY_IN_TROUBLE
 
 from ..stubs import Asking, Clock, Watched, tokens
-from .machine import Machine
-from .pages import MARGIN, PERIOD, SPAN
+from .machine import Machine, store_of
+from .sections import CALL, MARGIN, PERIOD, SPAN, contents_at
 
 
-def told(quota: FileQuota) -> list[object]:
-    (watcher,) = quota._watchers
+def told(quota: Scheduler) -> list[events.QuotaEvent]:
+    (watcher,) = quota.listeners
     assert isinstance(watcher, Watched)
-    return watcher.events  # type: ignore[return-value]
+    return watcher.events
 
 
-def run_out(machine: Machine, *quotas: FileQuota, until: float = 1e5) -> None:
+def run_out(machine: Machine, *quotas: Scheduler, until: float = 1e5) -> None:
     """Let time pass as their keepers do, until nothing is due before then."""
     for _ in range(10_000):
-        due = min((at for q in quotas if (at := q._due()) is not None), default=until)
+        due = min((at for q in quotas if (at := q.next_due()) is not None), default=until)
         if due >= until:
             return
         machine.now = max(machine.now, due)
@@ -73,8 +73,8 @@ def test_a_reply_is_told_to_others_though_nobody_waits_here(machine: Machine) ->
     machine.now += 1.0
     quota.replied(machine.now)
     quota.pump()
+    assert other.available == 2
     assert other.eta(3) == pytest.approx(SPAN, abs=1e-5)
-    assert tokens(other) == (2, 0, 1)
 
 
 def test_available_and_eta_are_of_this_moment(machine: Machine) -> None:
@@ -90,12 +90,13 @@ def test_available_and_eta_are_of_this_moment(machine: Machine) -> None:
 
 def test_refusals_of_one_process_lower_the_ceiling_of_the_others(machine: Machine) -> None:
     one, other = machine.quota(30), machine.quota(30)
-    assert other.available == 30
     assert one.try_acquire(machine.now)
-    one.refuse()
-    assert (one.rejections, one._ceiling.value) == (1, 29)
+    one.reject()
+    assert (one.rejections, one.ceiling.value) == (1, 29)
+    assert (other.rejections, other.available) == (0, 29), "looking learns nothing"
+    assert not other.try_acquire(machine.now)
     assert other.available == 0, "it pauses as well"
-    assert (other.rejections, other._ceiling.value) == (1, 29)
+    assert (other.rejections, other.ceiling.value) == (1, 29)
     machine.now += 1.0
     assert (one.available, other.available) == (29, 29)
     assert (one.rejections, other.rejections) == (1, 1), "each was told of it once"
@@ -105,7 +106,7 @@ def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Ma
     one, other = machine.quota(30), machine.quota(30)
     assert other.available == 30
     assert one.try_acquire(machine.now)
-    one.refuse()
+    one.reject()
     lane = Asking(other, 100)
     other.pump()
     assert (lane.granted, other.waiting) == (0, 100)
@@ -117,11 +118,13 @@ def test_thousands_of_refusals_elsewhere_are_counted_as_a_limit_of_them(
     machine: Machine,
 ) -> None:
     quota = machine.quota(3)
-    assert quota.available == 3
-    page = machine.page
-    page.refused += 10_000
-    machine.path.write_bytes(page.pack())
-    assert quota.available == 0
+    contents = contents_at(machine.path)
+    section = contents.section(CALL)
+    assert section is not None
+    section.rejections += 10_000
+    machine.path.write_bytes(contents.pack())
+    quota.pump()
+    assert not quota.try_acquire(machine.now)
     assert quota.rejections == 3
 
 
@@ -134,7 +137,7 @@ def test_while_the_file_is_locked_calls_wait_and_then_go(machine: Machine) -> No
         quota.pump()
         assert (lane.granted, quota.available) == (0, 0)
         quota.pump()
-        assert quota._due() == machine.now + RETRY_AFTER
+        assert quota.next_due() == machine.now + RETRY_AFTER
         run_out(machine, quota, until=machine.now + 1.0)
         assert lane.granted == 0
     run_out(machine, quota, until=machine.now + 1.0)
@@ -149,7 +152,7 @@ def test_a_lock_that_is_kept_is_told_once_and_its_end(
     lane = Asking(quota, 1)
     with machine.locked(), caplog.at_level(logging.WARNING, "aiocapdist"):
         quota.pump()
-        run_out(machine, quota, until=machine.now + LOCKED_AT_MOST + 10 * IN_TROUBLE)
+        run_out(machine, quota, until=machine.now + LOCKED_AT_MOST + 10 * RETRY_IN_TROUBLE)
     run_out(machine, quota, until=machine.now + 2.0)
     assert lane.granted == 1
     throttled, *others = told(quota)
@@ -166,13 +169,17 @@ def test_another_trouble_after_the_first_is_told_as_well(machine: Machine) -> No
     quota = machine.quota(3)
     assert quota.available == 3
     ledger = machine.path.read_bytes()
-    later = ledger.replace(b"quota\1", b"quota\2")
+    later = ledger.replace(b"quota\2", b"quota\3")
     for data in (b"a diary", b"a diary", later, ledger, later):
         machine.path.write_bytes(data)
-        machine.now += IN_TROUBLE
-        assert quota.available == (3 if data == ledger else 0)
+        machine.now += RETRY_IN_TROUBLE
+        usable = data == ledger
+        assert quota.available == (3 if usable else 0)
+        assert quota.try_acquire(machine.now) is usable
+        if usable:
+            quota.release()
         quota.pump()
-    other, version = "it holds something else", "it is of version 2, and this program knows 1"
+    other, version = "it holds something else", "it is of version 3, and this program knows 2"
     assert told(quota) == [
         events.QuotaDegraded(reason=other, fallback=0),
         events.QuotaDegraded(reason=version, fallback=0),
@@ -184,20 +191,20 @@ def test_another_trouble_after_the_first_is_told_as_well(machine: Machine) -> No
 def test_a_request_under_way_is_renewed_though_nobody_waits(machine: Machine) -> None:
     quota, other = machine.quota(3), machine.quota(3)
     assert quota.try_acquire(machine.now)
-    assert quota._due() == pytest.approx(machine.now + LEASE / 2)
+    assert quota.next_due() == pytest.approx(machine.now + LEASE / 2)
     run_out(machine, quota, until=machine.now + 10 * LEASE)
     assert tokens(other)[0] == 3, "as it saw it last"
     assert other.available == 2
     quota.replied(machine.now)
     quota.pump()
-    assert quota._due() is None
+    assert quota.next_due() is None
 
 
 def test_what_was_spent_cools_on_while_nobody_uses_it(machine: Machine) -> None:
     quota = machine.quota(3)
     assert quota.try_acquire(machine.now)
     quota.replied(machine.now)
-    (watcher,) = quota._watchers
+    (watcher,) = quota.listeners
     quota.detach(watcher)
     assert tokens(quota) == (2, 0, 1)
     machine.now += 10.0
@@ -216,7 +223,7 @@ def test_one_of_two_clients_may_leave(machine: Machine) -> None:
     quota.replied(machine.now)
     quota.pump()
     assert tokens(quota) == (2, 0, 1)
-    assert quota._store.access._file._descriptor >= 0, "the other one goes on"
+    assert store_of(quota).updater.file._descriptor >= 0, "the other one goes on"
 
 
 def test_a_grant_that_asks_for_grants_itself_changes_no_order(machine: Machine) -> None:

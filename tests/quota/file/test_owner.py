@@ -12,15 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from aiocapdist.quota._file import holder as module
-from aiocapdist.quota._file.holder import boot_clock, boot_id, in_sight, is_alive, this_process
-from aiocapdist.quota._file.slots import Holder
+from aiocapdist.quota._file import owner as module
+from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id, is_alive, is_visible, new_owner
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
 
 
-def holder_of(pid: int) -> Holder:
-    return this_process()._replace(pid=pid, started=module._look_up(pid)[1])
+def owner_of(pid: int) -> Owner:
+    return new_owner()._replace(pid=pid, started=module._look_up(pid)[1])
 
 
 @pytest.fixture
@@ -43,50 +42,50 @@ def no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Path, "read_text", fail)
 
 
-# ---- holders
+# ---- owners
 
 
-def test_two_holders_of_one_process_are_two() -> None:
-    one, other = this_process(), this_process()
+def test_two_owners_of_one_process_are_two() -> None:
+    one, other = new_owner(), new_owner()
     assert one[:3] == other[:3]
     assert one.pid == os.getpid()
     assert one.instance != other.instance
 
 
-def test_this_process_lives() -> None:
-    assert is_alive(this_process())
+def test_new_owner_lives() -> None:
+    assert is_alive(new_owner())
 
 
 @needs_proc
 def test_it_is_known_when_a_process_started() -> None:
     ticks = os.sysconf("SC_CLK_TCK")
-    assert 0 < this_process().started / ticks <= boot_clock()
+    assert 0 < new_owner().started / ticks <= boot_clock()
 
 
 def test_a_child_lives_until_it_is_killed(child: subprocess.Popen[bytes]) -> None:
-    holder = holder_of(child.pid)
-    assert is_alive(holder)
+    owner = owner_of(child.pid)
+    assert is_alive(owner)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    if holder.started:
-        assert not is_alive(holder), "dead, if nobody has asked for its end yet"
+    if owner.started:
+        assert not is_alive(owner), "dead, if nobody has asked for its end yet"
     child.wait()
-    assert not is_alive(holder)
+    assert not is_alive(owner)
 
 
 @needs_proc
-def test_another_process_with_the_same_number_is_not_the_holder(
+def test_another_process_with_the_same_number_is_not_the_owner(
     child: subprocess.Popen[bytes],
 ) -> None:
-    holder = holder_of(child.pid)
-    assert not is_alive(holder._replace(started=holder.started - 1))
+    owner = owner_of(child.pid)
+    assert not is_alive(owner._replace(started=owner.started - 1))
 
 
 @needs_proc
 def test_a_process_that_ends_while_it_is_looked_up_is_dead(
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holder = holder_of(child.pid)
+    owner = owner_of(child.pid)
 
     def ends(*_: object) -> bytes:
         child.kill()
@@ -95,7 +94,7 @@ def test_a_process_that_ends_while_it_is_looked_up_is_dead(
 
     monkeypatch.setattr(module.os, "pread", ends)
     before = len(os.listdir("/proc/self/fd"))
-    assert not is_alive(holder)
+    assert not is_alive(owner)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -107,27 +106,27 @@ def test_a_process_may_have_any_name(tmp_path: Path) -> None:
     with process:
         state, started = module._look_up(process.pid)
         assert state not in (None, b"Z")
-        assert started >= this_process().started
+        assert started >= new_owner().started
         process.kill()
 
 
 def test_one_in_another_namespace_is_taken_to_live() -> None:
-    nobody = this_process()._replace(pid=2**22 + 1, space=1)
-    assert not in_sight(nobody)
+    nobody = new_owner()._replace(pid=2**22 + 1, namespace=1)
+    assert not is_visible(nobody)
     assert is_alive(nobody)
-    assert in_sight(this_process())
+    assert is_visible(new_owner())
 
 
 @pytest.mark.usefixtures("no_proc")
 def test_without_proc_a_signal_that_says_nothing_tells(child: subprocess.Popen[bytes]) -> None:
-    me = this_process()
-    assert (me.started, me.space) == (0, 0)
+    me = new_owner()
+    assert (me.started, me.namespace) == (0, 0)
     assert is_alive(me)
-    holder = me._replace(pid=child.pid)
-    assert is_alive(holder)
+    owner = me._replace(pid=child.pid)
+    assert is_alive(owner)
     child.kill()
     child.wait()
-    assert not is_alive(holder)
+    assert not is_alive(owner)
 
 
 @pytest.mark.usefixtures("no_proc")
@@ -136,7 +135,7 @@ def test_one_that_must_not_be_asked_lives(monkeypatch: pytest.MonkeyPatch) -> No
         raise PermissionError
 
     monkeypatch.setattr(module.os, "kill", forbidden)
-    assert is_alive(this_process())
+    assert is_alive(new_owner())
 
 
 # ---- clock and boot
@@ -144,7 +143,7 @@ def test_one_that_must_not_be_asked_lives(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_clock_goes_on_and_is_the_same_in_another_process() -> None:
     before = boot_clock()
-    words = "from aiocapdist.quota._file.holder import *; print(boot_clock(), boot_id().hex())"
+    words = "from aiocapdist.quota._file.owner import *; print(boot_clock(), boot_id().hex())"
     said = subprocess.check_output([sys.executable, "-c", words], text=True).split()
     assert before < float(said[0]) < boot_clock()
     assert said[1] == boot_id().hex()

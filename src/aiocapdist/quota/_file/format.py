@@ -1,0 +1,199 @@
+"""A ledger file's bytes: a head, one section for each call, a checksum. Pure.
+
+::
+
+    head      magic, version, number of sections, ledger's number, generation,
+              the machine's boot, wall clock less boot clock, cold until
+    section   call, limit, period, rejections, owners that wait; one record for each token
+    …
+    CRC-32 of all before
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from functools import lru_cache
+
+from .owner import Owner
+from .section import WAITERS, Section
+from .tokens import Token
+
+MAGIC = b"aiocapdist quota"
+VERSION = 2
+LARGEST = 2**20  # bytes that are read: the ledger of some 25,000 tokens
+
+_HEAD = struct.Struct("<16sHHxxxxQQ16sdd")
+_SECTION = struct.Struct("<16sIxxxxdQ" + "Qd" * WAITERS)
+_TOKEN = struct.Struct("<BxxxIQQQd")
+_GENERATION, _GENERATION_AT = struct.Struct("<Q"), 32
+_CALL_LENGTH = 16
+_SUM = struct.Struct("<I")
+
+
+class Damaged(ValueError):
+    """It is a ledger, but not whole, or not as it was written."""
+
+
+class Foreign(ValueError):
+    """It is no ledger, or one of a version that this program does not know."""
+
+
+class Contents:
+    """What a ledger file holds."""
+
+    def __init__(self, *, number: int, boot: bytes, epoch: float) -> None:
+        self.number = number
+        """Random: another ledger at the same path has another."""
+        self.generation: int = 0
+        """Raised with each change that is written."""
+        self.boot = boot
+        """The machine's start, since which times count (see :func:`.owner.boot_id`)."""
+        self.epoch = epoch
+        """The wall clock's time at that start."""
+        self.cold_until: float = 0.0
+        """Until when sections that are yet to be made have nothing free."""
+        # A section is unpacked when it is first needed: most programs use one.
+        self._sections: dict[str, bytes | Section] = {}
+
+    @property
+    def calls(self) -> list[str]:
+        """The calls that have a section."""
+        return list(self._sections)
+
+    def section(self, call: str) -> Section | None:
+        """Return the tokens of this call; None if it has no section."""
+        section = self._sections.get(call)
+        if isinstance(section, bytes):
+            section = self._sections[call] = _unpack_section(section)
+        return section
+
+    def add(self, call: str, section: Section) -> None:
+        """Put a section in, in place of the call's earlier one if there is one."""
+        self._sections[call] = section
+
+    def new_section(self, call: str, limit: int, period: float) -> Section:
+        """Make a section for this call, with nothing free while the ledger is cold."""
+        section = Section(limit, period)
+        if self.cold_until:
+            section.cool_all(self.cold_until)
+        self.add(call, section)
+        return section
+
+    def merge(self, other: Contents) -> None:
+        """Take over what another ledger of the same machine knew."""
+        for call in other.calls:
+            mine, theirs = self.section(call), other.section(call)
+            assert theirs is not None
+            if mine is None:
+                mine = self.new_section(call, theirs.limit, theirs.period)
+            if (mine.limit, mine.period) == (theirs.limit, theirs.period):
+                mine.merge(theirs)
+        self.cold_until = max(self.cold_until, other.cold_until)
+
+    def restarted(self, boot: bytes, now: float, epoch: float, span: float) -> None:
+        """Carry all over to another start of the machine (see :meth:`Section.restarted`)."""
+        for call in self.calls:
+            section = self.section(call)
+            assert section is not None
+            section.restarted(now, self.epoch, epoch, span)
+        self.boot, self.epoch = boot, epoch
+        self.cold_until = span if self.cold_until else 0.0
+
+    # ---- bytes
+
+    def pack(self) -> bytes:
+        """Return the bytes of the file."""
+        sections = [
+            section if isinstance(section, bytes) else _pack_section(call, section)
+            for call, section in self._sections.items()
+        ]
+        head = _HEAD.pack(
+            *(MAGIC, VERSION, len(sections), self.number, self.generation),
+            *(self.boot, self.epoch, self.cold_until),
+        )
+        body = head + b"".join(sections)
+        return body + _SUM.pack(zlib.crc32(body))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Contents:
+        """Return what these bytes say. Raises Foreign or Damaged."""
+        if data[: len(MAGIC)] != MAGIC[: len(data)]:
+            raise Foreign("it holds something else")
+        if len(data) < _HEAD.size + _SUM.size:
+            raise Damaged(f"only {len(data)} bytes are left of it")
+        _, version, count, number, generation, boot, epoch, cold_until = _HEAD.unpack_from(data)
+        if version != VERSION:
+            raise Foreign(f"it is of version {version}, and this program knows {VERSION}")
+        body = data[: -_SUM.size]
+        if _SUM.unpack_from(data, len(body))[0] != zlib.crc32(body):
+            raise Damaged("its checksum does not fit")
+        contents = cls(number=number, boot=boot, epoch=epoch)
+        contents.generation, contents.cold_until = generation, cold_until
+        start = _HEAD.size
+        for _ in range(count):
+            end = start + _section_size_at(body, start)
+            call = body[start : start + _CALL_LENGTH].rstrip(b"\0").decode("latin-1")
+            contents._sections[call] = body[start:end]
+            start = end
+        if start != len(body):
+            raise Damaged("its sections do not fill it")
+        return contents
+
+    def next_generation(self, packed: bytes) -> bytes:
+        """Return these bytes, as :meth:`pack` made them, as those of a further generation."""
+        self.generation += 1
+        body = bytearray(packed[: -_SUM.size])
+        _GENERATION.pack_into(body, _GENERATION_AT, self.generation)
+        return bytes(body) + _SUM.pack(zlib.crc32(body))
+
+
+def file_size(*limits: int) -> int:
+    """Return the size in bytes of a file with sections of these limits."""
+    return _HEAD.size + sum(map(section_size, limits)) + _SUM.size
+
+
+def section_size(limit: int) -> int:
+    """Return the size in bytes of a section of so many tokens."""
+    return _SECTION.size + limit * _TOKEN.size
+
+
+def _section_size_at(body: bytes, start: int) -> int:
+    if len(body) < start + _SECTION.size:
+        raise Damaged("a section is cut off")
+    size = section_size(_SECTION.unpack_from(body, start)[1])
+    if len(body) < start + size:
+        raise Damaged("a section is cut off")
+    return size
+
+
+def _pack_section(call: str, section: Section) -> bytes:
+    waiting = [number for entry in section.waiting.items() for number in entry]
+    head = _SECTION.pack(
+        *(call.encode("latin-1"), section.limit, section.period, section.rejections),
+        *waiting,
+        *(0, 0.0) * (WAITERS - len(section.waiting)),
+    )
+    return head + b"".join(map(_pack_token, section.tokens))
+
+
+def _unpack_section(data: bytes) -> Section:
+    _, limit, period, rejections, *waiting = _SECTION.unpack_from(data)
+    section = Section(limit, period)
+    section.rejections = rejections
+    pairs = zip(waiting[::2], waiting[1::2], strict=True)
+    section.waiting = {instance: until for instance, until in pairs if instance}
+    starts = range(_SECTION.size, len(data), _TOKEN.size)
+    section.tokens = [_unpack_token(data[start : start + _TOKEN.size]) for start in starts]
+    return section
+
+
+@lru_cache(4096)  # from one writing to the next, most tokens are the same
+def _pack_token(token: Token) -> bytes:
+    return _TOKEN.pack(token.state, *token.owner, token.until)
+
+
+@lru_cache(4096)
+def _unpack_token(packed: bytes) -> Token:
+    state, pid, started, namespace, instance, until = _TOKEN.unpack(packed)
+    return Token(state, Owner(pid, started, namespace, instance), until)
