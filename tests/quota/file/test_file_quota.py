@@ -29,18 +29,25 @@ from aiocapdist.quota._file.owner import NOBODY, boot_clock
 from aiocapdist.quota._file.tokens import FREE
 from aiocapdist.simulator import Simulator
 
-from ...support.cancelling import Operation, Run, When, cancel_scope, cancel_task, everywhere
-from ...support.doors import DOORS, opend_at
+from ...support.cancelling import (
+    Operation,
+    Point,
+    Run,
+    cancel_scope,
+    cancel_task,
+    interrupt_everywhere,
+)
+from ...support.environment import Environment
 from ...support.internals import leftovers_in_quota
-from ...support.leftovers import Room, answers_the_next, until_nothing_is_left
+from ...support.leaks import Baseline, check_next_calls, wait_no_leftovers
 from ...support.operations import SCENES
+from ...support.transports import TRANSPORTS, fixed_simulator
 from ...support.waiting import Call, until
-from ...support.worlds import World
 from .machine import store_of
 from .sections import section_at, tally
 
 ROOT = Path(__file__).parents[3]
-MEMORY = DOORS[-1]
+MEMORY = TRANSPORTS[-1]
 
 
 @pytest.fixture
@@ -207,7 +214,7 @@ async def test_connecting_with_a_file_that_is_something_else_says_so_and_leaves_
     with anyio.fail_after(5):
         async with Simulator() as opend:
             await anyio.wait_all_tasks_blocked()
-            room = Room(opend)
+            room = Baseline(opend)
             quota = FileQuota(path)
             with pytest.raises(QuotaUnavailable, match="it holds something else") as caught:
                 async with aiocapdist.connect(port=opend.port, quota=quota):
@@ -215,7 +222,7 @@ async def test_connecting_with_a_file_that_is_something_else_says_so_and_leaves_
             assert caught.value.where == str(path)
             assert scheduler_of(quota).listeners == []
             del caught
-            await room.until_as_before()
+            await room.wait_restored()
             assert opend.requests == []
     assert holds_diary(path)
 
@@ -399,12 +406,12 @@ async def test_nothing_is_left_of_a_client_no_descriptor_either(path: Path) -> N
     with anyio.fail_after(10):
         async with Simulator(quota=None) as opend:
             await anyio.wait_all_tasks_blocked()
-            room, files = Room(opend), None
+            room, files = Baseline(opend), None
             for _ in range(3):
                 async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                     with anyio.move_on_after(0.01):
                         await client.capital_distributions(codes(5)).collect()
-                await room.until_as_before()
+                await room.wait_restored()
                 assert leftovers_in_quota(quota) == {}
                 ledgers = [name for name in os.listdir("/proc/self/fd") if leads_to(name, path)]
                 assert ledgers == []
@@ -419,10 +426,10 @@ def leads_to(descriptor: str, path: Path) -> bool:
         return False
 
 
-def ways() -> list[tuple[When, Any]]:
+def ways() -> list[tuple[Point, Any]]:
     if not on_asyncio():
-        return [(When.BEGINS, cancel_scope)]
-    return [(When.BEGINS, cancel_task), (When.ENDS, cancel_task), (When.BEGINS, cancel_scope)]
+        return [(Point.BEGINS, cancel_scope)]
+    return [(Point.BEGINS, cancel_task), (Point.ENDS, cancel_task), (Point.BEGINS, cancel_scope)]
 
 
 @pytest.mark.anyio
@@ -443,21 +450,21 @@ async def test_a_call_cancelled_at_any_of_its_awaits_leaves_nothing(
     quota = FileQuota(path, 100, 0.01, margin=0.0)
     with anyio.fail_after(60):
         async with (
-            opend_at(MEMORY, quota=None) as opend,
+            fixed_simulator(MEMORY, quota=None) as opend,
             MEMORY.connect(opend, quota=quota) as client,
             anyio.create_task_group() as group,
         ):
-            world = World(opend, client, group)
+            world = Environment(opend, client, group)
 
             async def check(_: Run) -> None:
-                await until_nothing_is_left(client)
-                await answers_the_next(client, 1)
-                await until_nothing_is_left(client)
+                await wait_no_leftovers(client)
+                await check_next_calls(client, 1)
+                await wait_no_leftovers(client)
 
             for when, strike in ways():
-                count = await everywhere(lambda: SCENES[name](world), when, strike, check)
+                count = await interrupt_everywhere(lambda: SCENES[name](world), when, strike, check)
                 assert count > 0
-            await answers_the_next(client)
+            await check_next_calls(client)
             group.cancel_scope.cancel()
     assert {s.state for s in section_at(path).tokens if s.until > time.monotonic() + 5.0} <= {FREE}
     gc.collect()
@@ -469,8 +476,8 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
     quota = FileQuota(path, 100, 0.01, margin=0.0)
     with anyio.fail_after(60):
         async with Simulator(quota=None) as opend:
-            await scheduler_of(quota).prepare()  # anyio's thread is there from now on
-            room = Room(opend)
+            await quota.prepare()  # anyio's thread is there from now on
+            room = Baseline(opend)
 
             async def connect_and_ask() -> None:
                 async with aiocapdist.connect(opend.memory, quota=quota) as client:
@@ -481,10 +488,10 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
                 yield connect_and_ask
 
             async def check(_: Run) -> None:
-                await room.until_as_before()
-                assert scheduler_of(quota).listeners == []
+                await room.wait_restored()
+                assert quota._users == 0
                 assert leftovers_in_quota(quota) == {}
 
             for when, strike in ways():
-                assert await everywhere(scene, when, strike, check) > 0
+                assert await interrupt_everywhere(scene, when, strike, check) > 0
     gc.collect()

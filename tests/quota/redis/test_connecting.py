@@ -19,7 +19,7 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
-from ...support.leftovers import Room
+from ...support.leaks import Baseline
 from .servers import Server, needs_redis, running
 
 pytestmark = [needs_redis, pytest.mark.anyio]
@@ -29,13 +29,13 @@ USER = 10_000_000  # the simulator's, and its seed
 async def failure(url: str, key: str | None = "key", **options: Any) -> QuotaUnavailable:
     """What connecting with such a quota raises, in time, leaving nothing."""
     quota = RedisQuota(url, key, lease=1.0, **options)
-    room = Room()
+    room = Baseline()
     with anyio.fail_after(5), pytest.raises(QuotaUnavailable) as caught:
         began = anyio.current_time()
         async with aiocapdist.connect(port=1, quota=quota):
             raise AssertionError("it let us in")
     assert anyio.current_time() - began < 2.0, "half a lease, and what a busy machine takes"
-    await room.until_as_before()
+    await room.wait_restored()
     assert scheduler_of(quota).listeners == []
     return caught.value
 

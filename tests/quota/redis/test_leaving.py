@@ -19,26 +19,26 @@ from aiocapdist.simulator import Simulator
 
 from ...conftest import LOOPS
 from ...support.cancelling import (
+    Interrupt,
     Operation,
+    Point,
     Run,
-    Strike,
-    When,
     cancel_scope,
     cancel_task,
-    everywhere,
+    interrupt_everywhere,
 )
 from ...support.internals import leftovers_in_quota
-from ...support.leftovers import Room
+from ...support.leaks import Baseline
 from ...support.waiting import Call, until
 from .servers import Server, needs_redis, store_of
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 STRIKES = [
-    (When.BEGINS, cancel_scope),
-    (When.BEGINS, cancel_task),
-    (When.ENDS, cancel_task),
-    (When.STEP, cancel_task),
-    (When.STEP, cancel_scope),
+    (Point.BEGINS, cancel_scope),
+    (Point.BEGINS, cancel_task),
+    (Point.ENDS, cancel_task),
+    (Point.STEP, cancel_task),
+    (Point.STEP, cancel_scope),
 ]
 # uvloop's steps cannot be counted.
 PLAIN = [loop for loop in LOOPS if loop.id == "asyncio"]
@@ -68,7 +68,7 @@ async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
 @pytest.mark.parametrize("anyio_backend", PLAIN)
 @pytest.mark.parametrize(("when", "strike"), STRIKES)
 async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
-    redis_server: Server, when: When, strike: Strike
+    redis_server: Server, when: Point, strike: Interrupt
 ) -> None:
     async with Simulator(quota=None) as opend:
         quota = quota_at(redis_server)
@@ -85,18 +85,18 @@ async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
                 assert store_of(quota).unspent == 0
 
             with anyio.fail_after(60):
-                assert await everywhere(scene, when, strike, check) > 0
+                assert await interrupt_everywhere(scene, when, strike, check) > 0
 
 
 @pytest.mark.parametrize("anyio_backend", PLAIN)
 @pytest.mark.parametrize(("when", "strike"), STRIKES)
 async def test_a_client_cancelled_anywhere_in_its_life_leaves_nothing_open(
-    redis_server: Server, when: When, strike: Strike
+    redis_server: Server, when: Point, strike: Interrupt
 ) -> None:
     quota = quota_at(redis_server)
     async with Simulator(quota=None) as opend:
         await anyio.wait_all_tasks_blocked()
-        room = Room(opend)
+        room = Baseline(opend)
 
         @asynccontextmanager
         async def scene() -> AsyncIterator[Operation]:
@@ -108,13 +108,15 @@ async def test_a_client_cancelled_anywhere_in_its_life_leaves_nothing_open(
             yield operation
 
         async def check(run: Run) -> None:
-            await room.until_as_before()
+            await room.wait_restored()
             assert (scheduler_of(quota).listeners, leftovers_in_quota(quota)) == ([], {})
 
         with anyio.fail_after(100):
-            count = await everywhere(scene, when, strike, check, stride=1 + 4 * (when is When.STEP))
+            count = await interrupt_everywhere(
+                scene, when, strike, check, stride=1 + 4 * (when is Point.STEP)
+            )
         assert count > 0
-        await room.until_as_before()
+        await room.wait_restored()
 
 
 async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
