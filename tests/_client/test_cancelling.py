@@ -12,8 +12,8 @@ import aiocapdist
 from aiocapdist import Quota
 from aiocapdist.simulator import Simulator
 
-from ..quota.stubs import tokens
 from ..support.blocked_writer import blocked_server, call_with_blocked_writer, reply_to
+from ..support.internals import tokens
 from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.waiting import Call, until
 

@@ -18,7 +18,7 @@ from aiocapdist import (
 from aiocapdist.simulator import Simulator
 from aiocapdist.simulator._market_data import figures
 
-from ..quota.stubs import tokens
+from ..support.internals import tokens
 
 pytestmark = pytest.mark.anyio
 NOW = 1_700_000_000.0

@@ -25,6 +25,7 @@ from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
 from ..support.gateway_group import gateway_group, sweep_outcomes
+from ..support.internals import listeners, users
 from ..support.leaks import Baseline
 from ..support.scripted_server import ScriptedServer
 from ..support.transports import asked_codes
@@ -112,7 +113,7 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
             str(error.value),
         )
         assert isinstance(error.value.__cause__, ConnectError)
-        assert [quota._users for quota in quotas] == [0, 0]
+        assert [users(quota) for quota in quotas] == [0, 0]
         await room.wait_restored()
 
 
@@ -173,8 +174,8 @@ async def test_a_key_that_is_none_is_told_at_once_and_nothing_is_left() -> None:
                 ):
                     raise AssertionError("the second cannot be")
             assert opend.requests == []
-            assert quota._users == 0
-            assert quota._watchers == []
+            assert users(quota) == 0
+            assert listeners(quota) == []
             await room.wait_restored()
 
 
@@ -247,7 +248,7 @@ def test_cancelled_in_the_first_moment_of_its_task_it_leaves_nothing() -> None:
             task.cancel()
             await asyncio.wait([task])
             await asyncio.sleep(0)
-            assert quota._users == 0
+            assert users(quota) == 0
             assert clients.quota.available == 0
             await clients.aclose()
 

@@ -26,7 +26,7 @@ from aiocapdist.simulator import Simulator
 
 from ..support import custom_call
 from ..support.gateway_group import count_by_gateway, gateway_group, sweep_outcomes
-from ..support.internals import leftovers_in_group
+from ..support.internals import leftovers_in_group, users
 from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.transports import asked_codes
 from ..support.waiting import Call, until
@@ -277,7 +277,7 @@ async def test_a_quota_of_the_users_own_governs_a_call_at_all_gateways() -> None
             await until(lambda: quota.waiting == 1)
             assert clients.quota.waiting == 0
             waits.cancel()
-        assert quota._users == 0
+        assert users(quota) == 0
 
 
 async def test_an_accounts_quota_is_good_at_its_own_gateway_alone() -> None:

@@ -12,6 +12,7 @@ import aiocapdist
 from aiocapdist import Client, Quota
 from aiocapdist._requests.sweep_source import SweepSource
 from aiocapdist.quota._core.fair_queue import Place
+from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ..support.internals import leftovers_in_client
@@ -90,13 +91,13 @@ async def test_garbage_is_collected_in_the_middle_of_anything_and_that_harms_not
                 aiocapdist.connect(port=opend.port, quota=two()) as client,
             ):
                 await begun(client, unreachable=True)
-                line = client.quota._line
+                line = scheduler_of(client.quota).queue
                 lanes = [Collecting(), Collecting()]
                 for lane in lanes:
                     line.join(lane)
                 assert line.length == 3, "the sweep is in line as long as this takes"
                 await checkpoints(3)
-                assert line.lanes == set(lanes)
+                assert line.places == set(lanes)
                 for lane in lanes:
                     line.leave(lane)
     finally:

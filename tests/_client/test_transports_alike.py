@@ -12,7 +12,7 @@ import aiocapdist
 from aiocapdist import ClientClosed, Outcome, Quota, UnknownSecurity, UnsupportedSecurity
 from aiocapdist._pb import keep_alive_pb2
 
-from ..quota.stubs import tokens
+from ..support.internals import tokens
 from ..support.transports import (
     NOW,
     SEED,
@@ -152,7 +152,7 @@ async def test_reads_in_flight_at_a_loss_are_sent_again(
             anyio.create_task_group() as group,
         ):
             calls = [Call(group, client.capital_distribution, code) for code in codes]
-            await until(lambda: client.quota._ledger.held == 5)
+            await until(lambda: tokens(client.quota).held == 5)
             opend.disconnect_all()
             assert [amounts(await call.value()) for call in calls] == [
                 expected_amounts(c) for c in codes
@@ -171,7 +171,7 @@ async def test_cancelled_calls_leave_nothing(transport: Transport) -> None:
             anyio.create_task_group() as group,
         ):
             flies = Call(group, client.capital_distribution, "HK.00001")
-            await until(lambda: client.quota._ledger.held == 1)
+            await until(lambda: tokens(client.quota).held == 1)
             waits = [Call(group, client.capital_distribution, f"HK.0000{n}") for n in (2, 3)]
             await until(lambda: client.quota.waiting == 2)
             await until(lambda: client._single_flight.pending["HK.00001"].flight.written)  # type: ignore[union-attr]

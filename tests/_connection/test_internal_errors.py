@@ -15,6 +15,7 @@ from aiocapdist._protocol.session import Session
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import tokens
 from ..support.waiting import Call, until
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +67,7 @@ async def test_a_fault_in_reading_ends_every_waiting_call_with_the_same_one_erro
                 await client.capital_distribution("HK.00700")
             assert client.status.state == "closed"
             assert client.quota.waiting == 0
-            assert client.quota._ledger.held == 0
+            assert tokens(client.quota).held == 0
     check_told_once(caplog)
 
 

@@ -10,6 +10,7 @@ from aiocapdist import ConnectionLost, HandshakeError, Quota, connect
 from aiocapdist._protocol.frames import encode_frame
 
 from ..support.blocked_writer import blocked_server, call_with_blocked_writer, reply_to
+from ..support.internals import tokens
 from ..support.scripted_server import Peer, ScriptedServer, figures_reply, init_reply
 from ..support.tcp_server import tcp_server
 from ..support.waiting import Call, until
@@ -28,11 +29,11 @@ async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
             calls = await call_with_blocked_writer(
                 client, group, "HK.1", "HK.2", "HK.3", "HK.4", "HK.5"
             )
-            assert client.quota._ledger.held == 5
+            assert tokens(client.quota).held == 5
             await peer.hang_up()
             await until(lambda: client.status.state == "reconnecting")
             # The two that were written cool; the three that were not cost nothing.
-            assert client.quota._ledger.held == 0
+            assert tokens(client.quota).held == 0
             assert client.quota.available == 10
             calls.append(Call(group, client.capital_distribution, "HK.6"))
             peer = await server.accept()
@@ -80,8 +81,8 @@ async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent
             assert all(isinstance(error, ConnectionLost) for error in errors)
             assert [error.sent for error in errors] == [True, True, False, False]  # type: ignore[attr-defined]
             assert len({id(error.__cause__) for error in errors}) == 1
-            assert client.quota._ledger.held == 0
-            assert client.quota._ledger.cooling == 2
+            assert tokens(client.quota).held == 0
+            assert tokens(client.quota).cooling == 2
 
 
 async def test_an_overlong_reply_ends_the_connection_before_it_is_read() -> None:

@@ -11,6 +11,8 @@ import aiocapdist
 from aiocapdist import ConnectError, ConnectionLost, HandshakeError, Quota, RequestTimeout
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import tokens
+
 pytestmark = pytest.mark.anyio
 
 
@@ -119,8 +121,8 @@ async def test_a_request_without_reply_times_out_and_keeps_its_token() -> None:
         assert error.value.code == "HK.00700"
         assert error.value.timeout == 0.05
         assert client.quota.available == 28
-        assert client.quota._ledger.held == 2
-    assert client.quota._ledger.held == 0
+        assert tokens(client.quota).held == 2
+    assert tokens(client.quota).held == 0
 
 
 async def test_connecting_to_something_else_is_told() -> None:

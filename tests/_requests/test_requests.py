@@ -12,6 +12,7 @@ from aiocapdist import BackendError, Client, OpenDError, ProtocolError, Quota, Q
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol.frames import encode_frame
 
+from ..support.internals import tokens
 from ..support.scripted_server import Peer, ScriptedServer, code_of, error_reply, figures_reply
 from ..support.waiting import Call
 
@@ -92,7 +93,7 @@ async def test_when_attempts_are_used_up_the_last_failure_is_told(
             assert text in str(error)
             assert await nothing_more_was_sent(client, peer)
             assert client.quota.available == 30 - attempts
-            assert client.quota._ledger.held == 0
+            assert tokens(client.quota).held == 0
 
 
 @pytest.mark.parametrize(

@@ -476,7 +476,7 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
     quota = FileQuota(path, 100, 0.01, margin=0.0)
     with anyio.fail_after(60):
         async with Simulator(quota=None) as opend:
-            await quota.prepare()  # anyio's thread is there from now on
+            await scheduler_of(quota).prepare()  # anyio's thread is there from now on
             room = Baseline(opend)
 
             async def connect_and_ask() -> None:
@@ -489,7 +489,7 @@ async def test_connecting_cancelled_at_any_of_its_awaits_leaves_nothing(path: Pa
 
             async def check(_: Run) -> None:
                 await room.wait_restored()
-                assert quota._users == 0
+                assert scheduler_of(quota).listeners == []
                 assert leftovers_in_quota(quota) == {}
 
             for when, strike in ways():
