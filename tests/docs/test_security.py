@@ -29,7 +29,7 @@ def names_in(path: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("row", THREATS, ids=lambda row: row[0])
-def test_each_threat_has_an_answer_and_tests_that_are_there(row: list[str]) -> None:
+def test_each_threat_has_an_answer_and_existing_tests(row: list[str]) -> None:
     _, answer, tests = row
     assert answer
     nodes = NODE.findall(tests)
@@ -42,7 +42,7 @@ def test_each_threat_has_an_answer_and_tests_that_are_there(row: list[str]) -> N
         assert name in names_in(path), f"{path}::{name}"
 
 
-def test_the_table_is_read() -> None:
+def test_the_table_has_its_columns_and_rows() -> None:
     assert HEAD == ["threat", "answer", "test"]
     assert len(THREATS) >= 19
 

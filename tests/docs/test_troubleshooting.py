@@ -69,7 +69,9 @@ def _usual_port(match: re.Match[str]) -> str:
 
 
 @pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
-def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_heading_is_what_a_user_sees(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     forget_warnings()
     provoke = PROVOKED[text]
 
@@ -87,7 +89,7 @@ def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert text in seen
 
 
-def test_every_heading_is_there_once() -> None:
+def test_every_heading_stands_once_and_is_provoked() -> None:
     assert len(HEADINGS) == len(set(HEADINGS))
     assert set(PROVOKED) == set(HEADINGS)
 

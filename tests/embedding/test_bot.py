@@ -66,7 +66,7 @@ async def elsewhere_awaited(work: Awaitable[T]) -> T:
     return await asyncio.create_task(run())
 
 
-async def test_it_starts_and_stops_in_different_tasks(opend_thread: OpendThread) -> None:
+async def test_a_bot_starts_and_stops_in_different_tasks(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -79,7 +79,7 @@ async def test_it_starts_and_stops_in_different_tasks(opend_thread: OpendThread)
             assert bot.diary == ["Connected", "Disconnected"]
 
 
-async def test_it_can_be_started_anew_and_stopped_more_than_once(opend_thread: OpendThread) -> None:
+async def test_a_bot_can_be_restarted_and_stopped_more_than_once(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -91,7 +91,7 @@ async def test_it_can_be_started_anew_and_stopped_more_than_once(opend_thread: O
             assert bot.diary == ["Connected", "Disconnected"] * 3
 
 
-async def test_stopping_ends_its_commands_with_the_clients_own_error(
+async def test_stopping_a_bot_ends_its_commands_with_client_closed(
     opend_thread: OpendThread,
 ) -> None:
     with anyio.fail_after(10):
@@ -109,7 +109,7 @@ async def test_stopping_ends_its_commands_with_the_clients_own_error(
                 await bot.command("HK.00001")
 
 
-async def test_it_goes_on_after_a_loss_without_being_told(opend_thread: OpendThread) -> None:
+async def test_a_bot_goes_on_after_a_loss(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -123,7 +123,7 @@ async def test_it_goes_on_after_a_loss_without_being_told(opend_thread: OpendThr
             assert bot.diary == [*there_and_back, "Connected", "Disconnected"]
 
 
-async def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(
+async def test_a_failed_start_leaves_nothing_and_can_be_repeated(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):

@@ -44,7 +44,7 @@ async def cancelled(task: asyncio.Task[Any]) -> None:
 
 
 @pytest.mark.parametrize("count", range(12))
-async def test_a_task_cancelled_in_any_turn_of_connecting_leaves_nothing(
+async def test_a_task_cancelled_at_any_turn_of_connecting_leaves_nothing(
     opend_thread: OpendThread, count: int
 ) -> None:
     with anyio.fail_after(10):
@@ -65,7 +65,7 @@ async def test_a_task_cancelled_while_nobody_answers_leaves_nothing(
 
 
 @pytest.mark.parametrize("count", range(6))
-async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
+async def test_a_task_cancelled_at_any_turn_of_leaving_leaves_nothing(
     opend_thread: OpendThread, count: int
 ) -> None:
     async def leave(leaving: asyncio.Event) -> None:
@@ -83,7 +83,7 @@ async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
 
 
 @pytest.mark.parametrize("where", ["connecting", "the body", "leaving"])
-async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
+async def test_asyncio_timeout_raises_timeout_error_wherever_it_ends(
     opend_thread: OpendThread, silent_port: int, where: str
 ) -> None:
     with anyio.fail_after(10):
@@ -103,9 +103,7 @@ async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
 # What anyio was about to start when it was cancelled is dropped with this warning.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("count", range(12))
-async def test_cancelling_all_tasks_there_are_hangs_nobody(
-    opend_thread: OpendThread, count: int
-) -> None:
+async def test_cancelling_all_tasks_does_not_hang(opend_thread: OpendThread, count: int) -> None:
     """As a signal's handler does. A task cancelled before its first step runs nothing at all:
     the client's own is among them, in one of these turns."""
     quota = Quota(2, 60.0)
@@ -144,7 +142,7 @@ async def test_a_client_whose_own_task_was_cancelled_is_closed(opend_thread: Ope
             await client.aclose()
 
 
-async def test_a_failing_task_group_tells_of_nothing_but_its_failure(
+async def test_a_failing_task_group_raises_nothing_but_its_error(
     opend_thread: OpendThread,
 ) -> None:
     held = asyncio.Event()

@@ -93,7 +93,7 @@ async def test_closing_leaves_no_task_and_no_socket(opend_thread: OpendThread, c
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_ends_all_that_goes_on(opend_thread: OpendThread, close: Way) -> None:
+async def test_closing_ends_calls_sweeps_and_events(opend_thread: OpendThread, close: Way) -> None:
     """A sweep, listeners, a call in line and one with a quota of its own."""
     quota = Quota(1, 60.0)
     with anyio.fail_after(10):
@@ -132,7 +132,7 @@ class Vanishing:
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_while_it_dials_does_not_wait_for_an_answer(
+async def test_closing_while_connecting_does_not_wait_for_opend(
     opend_thread: OpendThread, close: Way
 ) -> None:
     door = Vanishing(opend_thread)
@@ -145,7 +145,7 @@ async def test_closing_while_it_dials_does_not_wait_for_an_answer(
                 await close(client)
 
 
-async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
+async def test_closing_during_the_handshake_ends_connecting(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     connecting = aiocapdist.connect(port=silent_port)

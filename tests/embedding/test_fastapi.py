@@ -101,7 +101,7 @@ async def test_requests_at_once_share_the_client_of_the_lifespan(opend_thread: O
 
 
 @pytest.mark.anyio
-async def test_an_error_of_the_application_leaves_its_lifespan_bare(
+async def test_an_error_in_the_lifespan_is_raised_without_a_group(
     opend_thread: OpendThread,
 ) -> None:
     app = make_app(opend_thread.port)

@@ -40,7 +40,7 @@ async def listen(client):
 
 
 @pytest.mark.parametrize("loop", [loop for loop in LOOPS if loop != "trio"])
-def test_a_program_that_forgets_to_close_ends_in_peace(
+def test_a_program_that_does_not_close_its_client_ends_cleanly(
     opend_thread: OpendThread, loop: str, tmp_path: Path
 ) -> None:
     """``asyncio.run`` cancels what is left: the connection is closed, nothing is complained of."""

@@ -41,7 +41,9 @@ def test_a_client_lives_in_each_of_several_runs(opend_thread: OpendThread, run: 
     assert [run(main) for _ in range(3)] == ["HK.00700"] * 3
 
 
-def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: OpendThread) -> None:
+def test_a_quota_used_on_one_loop_after_another_remembers_what_was_spent(
+    opend_thread: OpendThread,
+) -> None:
     """The loops' clocks count from different times."""
     quota = Quota(len(RUNS), 60.0)
 
@@ -65,7 +67,7 @@ def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: O
         assert 60.0 - took <= run(find_none) <= 60.05, run
 
 
-def test_a_call_waits_for_what_an_earlier_run_has_spent(opend_thread: OpendThread) -> None:
+def test_a_call_waits_for_the_tokens_that_an_earlier_run_spent(opend_thread: OpendThread) -> None:
     quota = Quota(1, 0.3)
 
     async def spend() -> None:
@@ -83,7 +85,7 @@ def test_a_call_waits_for_what_an_earlier_run_has_spent(opend_thread: OpendThrea
     assert min(gaps) > 0.3
 
 
-def test_closing_once_more_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
+def test_closing_again_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
     """What the first run left open was closed as that run ended."""
     kept = []
 

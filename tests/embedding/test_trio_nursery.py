@@ -75,7 +75,7 @@ def test_a_nurserys_tasks_share_the_client_of_one_of_them(opend_thread: OpendThr
     assert len(swept) == 100
 
 
-def test_a_service_that_cannot_start_says_why_to_the_one_who_starts_it() -> None:
+def test_a_service_that_cannot_start_raises_at_its_starter() -> None:
     async def main() -> None:
         with trio.fail_after(10):
             async with trio.open_nursery() as nursery:
@@ -116,7 +116,7 @@ def test_a_nursery_outside_sees_its_calls_end_with_the_client(opend_thread: Open
     trio.run(main)
 
 
-def test_a_users_error_leaves_bare_however_deep_it_was_raised(opend_thread: OpendThread) -> None:
+def test_a_users_error_is_raised_without_a_group_at_any_depth(opend_thread: OpendThread) -> None:
     async def main() -> None:
         with trio.fail_after(10):
             async with no_leaks(opend_thread):
@@ -131,7 +131,7 @@ def test_a_users_error_leaves_bare_however_deep_it_was_raised(opend_thread: Open
     trio.run(main)
 
 
-def test_awaiting_a_connect_says_what_to_do_instead(opend_thread: OpendThread) -> None:
+def test_awaiting_connect_on_trio_says_what_to_do_instead(opend_thread: OpendThread) -> None:
     async def main() -> None:
         connecting = aiocapdist.connect(port=opend_thread.port)
         with pytest.raises(RuntimeError, match="on trio use: async with"):

@@ -101,7 +101,7 @@ async def vendor(script: str, home: Path, **given: Any) -> Any:
 # ---- bytes
 
 
-def test_its_ciphers_and_ours_open_what_the_other_sealed(home: Path) -> None:
+def test_each_side_decrypts_what_the_other_encrypted(home: Path) -> None:
     """Both ciphers of AES, all lengths to four blocks and more; RSA from one piece to four."""
     ciphers = {
         "cbc": session_cipher(Algorithm.AES_CBC, KEY, IV),
@@ -176,7 +176,7 @@ result = {{
 
 
 @pytest.mark.anyio
-async def test_another_key_does_not_let_it_in(home: Path) -> None:
+async def test_another_rsa_key_is_refused(home: Path) -> None:
     """It would try for ever: to see its first attempt fail is enough."""
     given = {"key": str(home / "key.pem"), "wrong": True}
     with anyio.fail_after(60):

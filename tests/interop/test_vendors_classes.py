@@ -140,7 +140,7 @@ def run(program: str, home: Path) -> Any:
         pytest.param(THEIRS + OURS + ASK_BOTH, id="theirs first"),
     ],
 )
-def test_calls_in_the_vendors_classes_say_what_the_vendors_client_is_told(
+def test_calls_in_the_vendors_classes_get_what_the_vendors_client_gets(
     program: str, tmp_path: Path
 ) -> None:
     got = run(program, tmp_path)
@@ -189,7 +189,7 @@ result = {"said": said, "kept": kept, "nameless": nameless}
 """
 
 
-def test_notices_in_the_vendors_classes_are_kept_whole(tmp_path: Path) -> None:
+def test_notices_in_the_vendors_classes_lose_nothing(tmp_path: Path) -> None:
     got = run(OURS + THEIRS + NOTICES, tmp_path)
     api_level = 4
     # The one part without a name here: the vendor gave it up after 2.10. It keeps its number.

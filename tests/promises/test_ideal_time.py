@@ -39,7 +39,7 @@ async def sweep(n: int, round_trip: float) -> float:
 
 @pytest.mark.parametrize("on", BACKENDS)
 @pytest.mark.parametrize("round_trip", ALLOWED)
-def test_a_sweep_takes_hardly_longer_than_the_ideal(round_trip: float, on: str) -> None:
+def test_a_sweep_takes_hardly_longer_than_the_ideal_time(round_trip: float, on: str) -> None:
     for n in SIZES:
         took = run_virtually(sweep, n, round_trip, on=on)
         floor = 30.0 * ((n - 1) // 30) + round_trip

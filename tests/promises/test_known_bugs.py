@@ -18,7 +18,7 @@ from ..support.waiting import Call
 pytestmark = pytest.mark.anyio
 
 
-async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
+async def test_a_cancelled_call_ends_at_once_while_opend_is_silent() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,
@@ -38,7 +38,7 @@ async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
             assert call.cancelled
 
 
-async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_caller() -> None:
+async def test_the_late_reply_to_a_cancelled_call_does_not_reach_the_next_caller() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,
@@ -57,7 +57,7 @@ async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_calle
             assert (await call.value()).capital_in_big == 222.0
 
 
-async def test_half_a_frame_before_a_loss_is_not_put_before_the_next_connections_bytes() -> None:
+async def test_half_a_frame_before_a_loss_does_not_precede_the_next_connections_bytes() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,

@@ -102,7 +102,9 @@ def asked(opend: Simulator) -> int:
     [transport for transport in TRANSPORTS if str(transport) in {"tcp", "tcp aes-cbc", "ws"}],
     ids=str,
 )
-async def test_every_caller_is_told_at_once_and_sent_is_never_wrong(transport: Transport) -> None:
+async def test_every_caller_learns_of_a_loss_at_once_and_sent_is_never_wrong(
+    transport: Transport,
+) -> None:
     draw = random.Random(str(transport))
     gaps: list[float] = []
     own: list[float] = []
@@ -142,9 +144,7 @@ def share(gaps: list[float]) -> float:
     return sum(gap <= PROMPT for gap in gaps) / len(gaps)
 
 
-async def test_of_those_that_a_full_pipe_held_back_none_that_was_seen_is_said_to_be_unsent() -> (
-    None
-):
+async def test_with_a_full_pipe_no_request_that_the_server_saw_is_reported_as_unsent() -> None:
     """Megabytes of requests to a peer that does not read: some were written, others not."""
     seen: list[bytes] = []
 

@@ -37,7 +37,7 @@ async def beside_a_foreigner(each: int, manner: str, counted: bool) -> tuple[Far
 @pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
 @pytest.mark.parametrize("manner", ["evenly", "in bursts", "at random"])
 @pytest.mark.parametrize("each", AT_LEAST)
-def test_beside_another_program_calls_are_answered_and_hardly_any_refused(
+def test_beside_another_program_calls_are_answered_and_few_are_rejected(
     each: int, manner: str, counted: bool
 ) -> None:
     fared, refused, largest = run_virtually(beside_a_foreigner, each, manner, counted)
@@ -84,7 +84,7 @@ async def two_of_ours(counted: bool, seed: int) -> tuple[Fared, Fared]:
 
 
 @pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
-def test_of_two_equal_clients_neither_starves(counted: bool) -> None:
+def test_two_equal_clients_do_not_starve_each_other(counted: bool) -> None:
     first, second = run_virtually(two_of_ours, counted, 4)
     figure(
         8,

@@ -139,7 +139,9 @@ class Schedule:
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_whatever_is_cancelled_late_doubled_or_lost_nobody_gets_anothers_reply(part: int) -> None:
+def test_no_caller_gets_anothers_reply_under_cancels_delays_duplicates_and_losses(
+    part: int,
+) -> None:
     """The second part's schedules are on trio."""
     requests, ends, played = 0, Counter[str](), Counter[Fault]()
     for seed in range(

@@ -77,7 +77,7 @@ async def note_losses(client: Client, losses: list[float]) -> None:
 
 
 @pytest.mark.parametrize("away", AWAY)
-async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
+async def test_after_a_restart_clients_reconnect_spread_over_time(away: float) -> None:
     random.seed(14)  # what the delays are drawn with
     async with (
         Simulator(seed=SEED, now=lambda: NOW, quota=None) as opend,

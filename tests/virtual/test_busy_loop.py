@@ -14,7 +14,7 @@ from ..support.waiting import Call
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
+async def test_a_reply_that_came_while_the_loop_was_busy_is_in_time(
     anyio_backend: tuple[str, dict[str, trio.testing.MockClock]],
 ) -> None:
     """Trio decides by lot who runs first of those that can: not once in twenty the deadline."""

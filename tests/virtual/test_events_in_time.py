@@ -27,7 +27,7 @@ async def answer_one(peer: Peer) -> float:
     return now()
 
 
-async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_long() -> None:
+async def test_waiting_is_announced_when_it_begins_and_ends_with_its_eta() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
@@ -51,7 +51,7 @@ async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_lo
         assert told == [(replied + 5.0, throttled(25.05)), (last, Unthrottled())]
 
 
-async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once() -> None:
+async def test_a_waiting_sweep_counts_as_one_and_is_announced_once() -> None:
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(3, 30.0)) as client,
@@ -63,7 +63,7 @@ async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once(
 
 
 @pytest.mark.parametrize("how", ["cancelled", "a sweep left", "the client closed"])
-async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
+async def test_waiting_ends_when_the_last_waiting_call_gives_up(how: str) -> None:
     """A client with the same quota is told at once too, though it sends nothing itself."""
     quota = Quota(2, 30.0)
     async with (
@@ -91,7 +91,7 @@ async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
         assert quota.waiting == 0
 
 
-async def test_a_shared_quota_tells_all_its_clients() -> None:
+async def test_a_shared_quota_sends_its_events_to_all_clients() -> None:
     quota = Quota(2, 30.0)
     async with (
         Simulator() as opend,
@@ -106,7 +106,7 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
         assert other_told == told
 
 
-async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_anew() -> None:
+async def test_a_loss_ends_waiting_for_the_quota_and_a_reconnect_begins_it_again() -> None:
     """In between it is the connection that calls wait for."""
     async with (
         ScriptedServer(MemoryListener()) as server,

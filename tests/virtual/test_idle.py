@@ -85,7 +85,7 @@ async def idle_hour(asked: int, on: str) -> tuple[list[float], list[float], int]
 # 31: at the end of such a sweep the quota's keeper has just woken for the last one's token.
 @pytest.mark.parametrize("asked", [0, 1, 31])
 @pytest.mark.parametrize("on", BACKENDS)
-def test_an_idle_client_wakes_for_its_keep_alives_alone(on: str, asked: int) -> None:
+def test_an_idle_client_wakes_only_for_its_keep_alives(on: str, asked: int) -> None:
     wakes, due, kept_alive = run_virtually(idle_hour, asked, on, on=on)
     assert wakes == pytest.approx(due)
     assert len(wakes) == kept_alive == HOUR / EVERY

@@ -42,7 +42,7 @@ class CountedDoor:
         return await self._door.open()
 
 
-async def test_each_attempt_is_told_with_its_number_and_a_delay_that_holds() -> None:
+async def test_each_attempt_is_announced_with_its_number_and_its_delay() -> None:
     told: Told = []
     async with Simulator() as opend:
         door = CountedDoor(opend.memory)
@@ -124,7 +124,7 @@ async def test_without_an_answer_the_delay_grows_to_a_second_after_a_handshake()
             assert back_at == pytest.approx(at + event.delay)
 
 
-async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_told() -> None:
+async def test_a_failed_handshake_is_no_connection_and_the_next_attempt_is_announced() -> None:
     told: Told = []
     async with (
         ScriptedServer(MemoryListener(), handshake=False) as server,

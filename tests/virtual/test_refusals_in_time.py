@@ -28,7 +28,7 @@ def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
         (10.0, [0.0, 1.0, 3.0, 7.0, 14.5, 22.0]),
     ],
 )
-async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long(
+async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free(
     ago: float, tries: list[float]
 ) -> None:
     """A neighbour has spent all of the account's 30. The pauses double, up to a quarter of
@@ -57,7 +57,7 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         assert neighbour_told == [], "its quota is another"
 
 
-async def test_refusals_that_come_together_are_told_once() -> None:
+async def test_rejections_that_come_together_are_announced_once() -> None:
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,

@@ -45,7 +45,7 @@ async def answers(calls: list[Call]) -> list[int]:
         return sorted([(await call.value()).s2c.time for call in calls])
 
 
-async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> None:
+async def test_a_quota_given_to_a_request_limits_its_calls() -> None:
     quota, counting = Quota(2, 10.0), Counting(2, 10.0)
     async with (
         Simulator(answers={PROTO_ID: counting}) as opend,
@@ -69,7 +69,7 @@ async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> Non
         assert (quota.available, tokens(quota)) == (2, (2, 0, 0))
 
 
-async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
+async def test_a_rejected_call_is_queued_again_and_answered() -> None:
     """OpenD counts 1 in 10 s, where the quota says 3: nobody is told, and no token is lost."""
     quota, counting = Quota(3, 10.0), Counting(1, 10.0)
     async with (
@@ -91,7 +91,7 @@ async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
         assert (quota.available, tokens(quota)) == (3, (3, 0, 0))
 
 
-async def test_the_same_quota_serves_two_clients_and_outlives_the_one_that_kept_its_time() -> None:
+async def test_a_quota_of_two_clients_works_on_after_the_first_client_is_closed() -> None:
     quota, counting = Quota(1, 10.0), Counting(1, 10.0)
     async with (
         Simulator(answers={PROTO_ID: counting}) as opend,
@@ -121,7 +121,7 @@ async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
         assert not counting.refused
 
 
-async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None:
+async def test_a_loss_and_a_timeout_settle_the_tokens_of_the_given_quota() -> None:
     quota = Quota(5, 100.0)
     async with (
         ScriptedServer(MemoryListener()) as server,
@@ -148,7 +148,7 @@ async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None
         group.cancel_scope.cancel()
 
 
-async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None:
+async def test_a_request_for_3212_waits_for_the_clients_quota() -> None:
     message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
     text = "Get Capital Distribution is too frequent, request failed"
     async with (

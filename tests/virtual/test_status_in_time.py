@@ -39,7 +39,7 @@ def told(client: Client) -> tuple[float, float, float, float]:
     return trips.median, trips.p90, trips.p99, trips.largest
 
 
-async def test_uptime_counts_from_when_opend_let_us_in() -> None:
+async def test_uptime_counts_from_the_handshake() -> None:
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         assert client.status.uptime == 0.0
         await trio.sleep(3600.0)
@@ -53,7 +53,7 @@ async def test_uptime_counts_from_when_opend_let_us_in() -> None:
         assert 0.3 <= back <= 0.5, "it began anew, after a delay of at most 0.2 s"
 
 
-async def test_round_trips_are_told_as_they_were() -> None:
+async def test_round_trip_is_the_time_between_request_and_reply() -> None:
     """Of 101 in any order, the median is the 51st, and one in a hundred is longer than p99."""
     milliseconds = list(range(1, 102))
     random.Random(3).shuffle(milliseconds)
@@ -70,7 +70,7 @@ async def test_round_trips_are_told_as_they_were() -> None:
         assert client.status.calls == 101 + KEPT
 
 
-async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> None:
+async def test_a_round_trip_counts_from_sending_not_from_the_call() -> None:
     async with (
         Simulator(latency=0.25) as opend,
         aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
@@ -81,7 +81,7 @@ async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> Non
 
 
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
-async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: str) -> None:
+async def test_a_reply_that_nobody_waits_for_is_counted_as_late(how: str) -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,

@@ -40,7 +40,7 @@ def seconds_since(began: float) -> float:
     return trio.current_time() - began
 
 
-async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
+async def test_keep_alives_are_sent_every_8_s_and_their_replies_accepted(
     pipe: MemoryListener,
 ) -> None:
     async with ScriptedWebSocketServer(pipe) as server, server_client(reconnect=False) as client:
@@ -54,7 +54,7 @@ async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
         assert client.status.state == "ready"
 
 
-async def test_33_s_without_a_message_are_the_end_and_pings_are_no_messages(
+async def test_33_s_without_a_message_end_the_connection_and_pings_do_not_count(
     pipe: MemoryListener,
 ) -> None:
     """OpenD must answer the keep-alives: the door before it may live on when it does not."""
@@ -82,7 +82,7 @@ async def ping(peer: WebSocketPeer) -> None:
 
 
 @pytest.mark.parametrize("handshake", [None, "upgrade"])
-async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
+async def test_a_silent_handshake_ends_after_connect_timeout(
     handshake: Literal["upgrade"] | None, pipe: MemoryListener
 ) -> None:
     async with ScriptedWebSocketServer(pipe, handshake=handshake):
@@ -93,7 +93,7 @@ async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
         assert seconds_since(began) == pytest.approx(7.0)
 
 
-async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
+async def test_a_slow_handshake_has_one_timeout_for_all_of_it(
     pipe: MemoryListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three seconds to open the pipe leave four for the rest."""
