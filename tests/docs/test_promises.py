@@ -1,4 +1,4 @@
-"""The page of promises names tests that are there, and says of each whether its target is met."""
+"""The page of promises names existing tests, and says of each whether its target is met."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_each_figure_has_a_target_and_says_whether_it_is_met() -> None:
 
 
 def test_each_scale_that_it_gives_is_read_by_its_test() -> None:
-    """AIOCAPDIST_SCALE, that is: the row's first test has to look at it."""
+    """The scale is AIOCAPDIST_SCALE: the row's first test has to read it."""
     for row in PROMISES:
         if "\N{MULTIPLICATION SIGN}" in row[3]:
             test = ROOT / re.findall(r"`([\w/]+\.py)`", row[2])[0]

@@ -1,5 +1,4 @@
-"""A bot, as frameworks have them: ``start`` and ``stop`` are called from tasks of their own,
-and what it does meanwhile runs in yet others."""
+"""A bot as frameworks run it: ``start``, ``stop`` and its commands each run in different tasks."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ T = TypeVar("T")
 
 @pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """On trio a client lives in an ``async with``: see test_trio_nursery.py."""
+    """On trio a client needs an ``async with``: see test_trio_nursery.py."""
     return request.param
 
 
 class Bot:
-    """Answers commands, and keeps a diary of what the client tells."""
+    """Answers commands, and records the client's events."""
 
     def __init__(self, port: int, quota: Quota | None = None) -> None:
         self.diary: list[str] = []
@@ -58,7 +57,7 @@ class Bot:
 
 
 async def elsewhere_awaited(work: Awaitable[T]) -> T:
-    """In a task of its own, which is over when the work is."""
+    """Run this in a task of its own, which ends with it."""
 
     async def run() -> T:
         return await work

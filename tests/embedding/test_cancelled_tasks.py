@@ -1,5 +1,5 @@
-"""asyncio's own cancelling, which no scope bounds: of the task that holds a client, of the
-client's own task, and of all there are."""
+"""asyncio's own cancellation, without scopes: of the task that holds a client, of the client's
+own task, and of all tasks."""
 
 from __future__ import annotations
 
@@ -93,19 +93,19 @@ async def test_asyncio_timeout_raises_timeout_error_wherever_it_ends(
                 async with asyncio.timeout(SOON) as timeout:
                     async with aiocapdist.connect(port=port):
                         if where == "leaving":
-                            # Passed already when the body ends: it strikes in the exit.
+                            # Expired before the body ends, so that it takes effect in the exit.
                             timeout.reschedule(asyncio.get_running_loop().time() - 1.0)
                         else:
                             await asyncio.sleep(3600.0)
             assert type(caught.value) is TimeoutError
 
 
-# What anyio was about to start when it was cancelled is dropped with this warning.
+# anyio drops a coroutine that it was about to start when cancelled, with this warning.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("count", range(12))
 async def test_cancelling_all_tasks_does_not_hang(opend_thread: OpendThread, count: int) -> None:
-    """As a signal's handler does. A task cancelled before its first step runs nothing at all:
-    the client's own is among them, in one of these turns."""
+    """As a signal handler does. A task that is cancelled before its first step runs nothing at
+    all; at one of these turns it is the client's own."""
     quota = Quota(2, 60.0)
 
     async def use() -> None:
@@ -121,7 +121,7 @@ async def test_cancelling_all_tasks_does_not_hang(opend_thread: OpendThread, cou
                 other.cancel()
             with pytest.raises((asyncio.CancelledError, ClientClosed)):
                 await task
-        # It let go of the quota too: nobody uses it, nobody is told of it.
+        # The quota is released too: it has no user and no listener.
         assert users(quota) == 0
         assert not listeners(quota)
 
@@ -168,7 +168,7 @@ async def test_a_failing_task_group_raises_nothing_but_its_error(
 async def test_a_task_group_around_it_waits_for_none_of_its_tasks(
     opend_thread: OpendThread,
 ) -> None:
-    """What starts it may end long before it: the client's task is nobody's child."""
+    """The task that connects may end long before the client: the client's task is not its child."""
 
     async def start() -> Client:
         async with asyncio.timeout(5.0), asyncio.TaskGroup() as group:

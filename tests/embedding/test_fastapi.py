@@ -1,4 +1,4 @@
-"""A web application: one client for its life, shared by however many requests."""
+"""A web application: one client for its lifetime, shared by all requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CODES = [f"HK.{n:05d}" for n in range(1, 31)]
 
 
 def make_app(port: int) -> FastAPI:
-    """As the documentation of FastAPI has it: what lives as long as the application."""
+    """Create the client in the lifespan, as FastAPI's documentation recommends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Many loops in one process, one after the other, with one client each and one quota for all."""
+"""Several loops in one process, one after another, each with a client, all with one quota."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_client_lives_in_each_of_several_runs(opend_thread: OpendThread, run: 
 def test_a_quota_used_on_one_loop_after_another_remembers_what_was_spent(
     opend_thread: OpendThread,
 ) -> None:
-    """The loops' clocks count from different times."""
+    """The clocks of the loops start at different times."""
     quota = Quota(len(RUNS), 60.0)
 
     async def spend() -> None:
@@ -78,7 +78,7 @@ def test_a_call_waits_for_the_tokens_that_an_earlier_run_spent(opend_thread: Ope
     before = len(opend_thread.opend.requests)
     for run in RUNS.values():
         run(spend)
-    # OpenD's own clock, which is one and the same for all.
+    # OpenD's own clock, the same for all runs.
     asked = [r.time for r in opend_thread.opend.requests[before:] if r.proto_id == 3212]
     gaps = [later - sooner for sooner, later in pairwise(asked)]
     assert len(gaps) == len(RUNS) - 1
@@ -86,7 +86,7 @@ def test_a_call_waits_for_the_tokens_that_an_earlier_run_spent(opend_thread: Ope
 
 
 def test_closing_again_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
-    """What the first run left open was closed as that run ended."""
+    """The client of the first run was closed when that run ended."""
     kept = []
 
     async def forget() -> None:

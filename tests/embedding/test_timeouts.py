@@ -1,4 +1,4 @@
-"""Timeouts and cancelling around ``async with connect()``, wherever they strike."""
+"""Timeouts and cancellation around ``async with connect()``, wherever they take effect."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_timeout_around_one_call_leaves_the_client_usable(
 async def test_cancelling_while_leaving_the_block_closes_the_client_all_the_same(
     opend_thread: OpendThread, turns: int
 ) -> None:
-    """The scope around it is cancelled some turns of the loop after the body's end."""
+    """The scope around it is cancelled some turns of the loop after the end of the body."""
     with anyio.fail_after(10):
         async with no_leaks(opend_thread), anyio.create_task_group() as group:
             leaving = anyio.Event()

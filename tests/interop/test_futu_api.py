@@ -1,4 +1,4 @@
-"""The vendor's own Python client takes the simulator for OpenD, and agrees with ours."""
+"""The vendor's Python client works with the simulator, and agrees with ours."""
 
 from __future__ import annotations
 

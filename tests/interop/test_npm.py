@@ -1,4 +1,4 @@
-"""The vendor's JavaScript client takes the simulator's WebSocket door for OpenD's."""
+"""The vendor's JavaScript client works with the simulator over WebSocket."""
 
 from __future__ import annotations
 

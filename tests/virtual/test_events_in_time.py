@@ -1,4 +1,4 @@
-"""What the quota tells, on virtual time: when waiting begins and ends, and how long it will be."""
+"""Events of the quota on virtual time: when waiting begins and ends, and for how long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def answer_one(peer: Peer) -> float:
-    """Answer keep-alives until a question comes, and that; when it came."""
+    """Answer keep-alives and the next request; return when the request came."""
     with anyio.fail_after(1000.0):
         while (frame := await peer.next()).proto_id != 3212:
             await peer.reply(frame, error_reply(0))
@@ -41,11 +41,11 @@ async def test_waiting_is_announced_when_it_begins_and_ends_with_its_eta() -> No
             await answer_one(peer)
         replied = now()
         await trio.sleep(5.0)
-        assert told == [], "there was a token for each"
+        assert told == [], "each call had a token"
         for code in codes(4, start=100):
             Call(group, client.capital_distribution, code)
         gone = [await answer_one(peer) for _ in range(4)]
-        # Two at a time, 30.05 s after the replies before. Told once, however many wait.
+        # Two at a time, 30.05 s after the last replies. Announced once, however many wait.
         first, last = round(replied + 30.05, 6), round(replied + 60.1, 6)
         assert gone == [first, first, last, last]
         assert told == [(replied + 5.0, throttled(25.05)), (last, Unthrottled())]
@@ -64,7 +64,7 @@ async def test_a_waiting_sweep_counts_as_one_and_is_announced_once() -> None:
 
 @pytest.mark.parametrize("how", ["cancelled", "a sweep left", "the client closed"])
 async def test_waiting_ends_when_the_last_waiting_call_gives_up(how: str) -> None:
-    """A client with the same quota is told at once too, though it sends nothing itself."""
+    """A client that shares the quota gets the event too, though it sends nothing itself."""
     quota = Quota(2, 30.0)
     async with (
         Simulator() as opend,
@@ -107,7 +107,7 @@ async def test_a_shared_quota_sends_its_events_to_all_clients() -> None:
 
 
 async def test_a_loss_ends_waiting_for_the_quota_and_a_reconnect_begins_it_again() -> None:
-    """In between it is the connection that calls wait for."""
+    """In between, calls wait for the connection."""
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(1, 30.0)) as client,

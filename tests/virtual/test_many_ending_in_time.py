@@ -1,4 +1,4 @@
-"""Gateways that go away for good, or all at once, on virtual time: what calls end with."""
+"""Gateways that go away for good, or all at once, on virtual time: how calls end."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_calls_end_with_the_error_of_the_last_gateway() -> None:
 
 
 class LateRefusal:
-    """A door that refuses, after a while."""
+    """An opener that is refused after five seconds."""
 
     async def open(self) -> ByteStream:
         await trio.sleep(5.0)

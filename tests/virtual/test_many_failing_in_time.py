@@ -1,4 +1,4 @@
-"""Gateways that fail, one of several or all, on virtual time: who answers then."""
+"""Gateways that fail, one of several or all, on virtual time: which gateway answers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_if_one_gateway_dies_the_other_answers_all_codes(after: int, which
         count_by_gateway(outcomes, gateways)
         assert max(opend.largest_window for opend in gateways.values()) <= 30
         assert clients.status[stays].state == "ready"
-        # What was under way there goes first at the other: nothing comes later than its turn.
+        # Requests in flight there are sent first by the other: none comes later than its turn.
         lost = set(map(str, asked_codes(gateways[killed]))) & set(
             map(str, asked_codes(gateways[stays]))
         )
@@ -80,13 +80,15 @@ async def test_lost_requests_are_sent_again_first_and_in_order() -> None:
             await trio.sleep(0.01)
             await one.go_away()
             await call.end()
-        went = list(map(str, asked_codes(other)))  # those that go together come in any order
+        went = list(
+            map(str, asked_codes(other))
+        )  # requests that are sent together arrive in any order
         batches = [sorted(went[n : n + 3]) for n in range(0, 12, 3)]
         assert batches == [codes(3, start=first) for first in (4, 1, 7, 10)]
 
 
 async def test_a_call_without_reply_goes_to_the_other_gateway() -> None:
-    """The one that hangs has tokens left, and is not asked the same again."""
+    """The gateway that hangs has tokens left, but is not asked the same again."""
     hangs = Simulator(faults=Faults({Fault.DROP: 1.0}))
     async with gateway_group(hangs, *simulators(1), memory=True) as (clients, gateways):
         hanging, good = gateways
@@ -103,7 +105,7 @@ async def test_a_late_reply_settles_the_token_of_the_gateway_that_was_asked() ->
     slow = Simulator(faults=Faults(script=[Fault.DELAY], delay=(15.0, 15.0)))
     quotas = [Quota(2, 60.0), Quota(2, 60.0)]
     async with gateway_group(slow, *simulators(1), memory=True, quota=quotas) as (clients, _):
-        await clients.capital_distribution("HK.00001")  # after 10 s, by the other
+        await clients.capital_distribution("HK.00001")  # after 10 s, at the other gateway
         assert [tokens(quota) for quota in quotas] == [(1, 1, 0), (1, 0, 1)]
         await trio.sleep(6.0)
         assert [tokens(quota) for quota in quotas] == [(1, 0, 1), (1, 0, 1)]
@@ -142,7 +144,7 @@ async def test_attempts_count_over_all_gateways(attempts: int) -> None:
         with pytest.raises(BackendError):
             await clients.capital_distribution("HK.00001")
         counts = sorted(len(asked_codes(opend)) for opend in gateways.values())
-        assert counts == [attempts // 2, (attempts + 1) // 2], "each time at another"
+        assert counts == [attempts // 2, (attempts + 1) // 2], "each time at another gateway"
 
 
 async def test_the_only_connected_gateway_is_asked_again() -> None:
@@ -181,7 +183,7 @@ async def test_a_rejected_call_goes_to_a_gateway_that_has_a_token() -> None:
 
 @pytest.mark.parametrize("how", ["lost", "refused"])
 async def test_a_lost_or_rejected_call_may_use_the_same_gateway_again(how: str) -> None:
-    """The other gateway has no token for half a minute; this one may be asked much sooner."""
+    """The other gateway has no token for half a minute; this one has one much sooner."""
     faults = Faults(script=[Fault.REFUSE] if how == "refused" else [Fault.CLOSE])
     one, other = Simulator(faults=faults, latency=0.05), Simulator(latency=0.05)
     async with gateway_group(one, other, memory=True, quota=[Quota(5), Quota(1)]) as (

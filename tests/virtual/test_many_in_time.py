@@ -1,4 +1,4 @@
-"""Several gateways on virtual time: how long it takes, and who answers."""
+"""Several gateways on virtual time: how long calls take, and which gateway answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_two_accounts_take_half_the_windows_of_one() -> None:
 
 
 async def test_a_sweep_uses_the_gateway_that_has_tokens() -> None:
-    """An account of five a period, and one of thirty: nobody waits for the smaller one."""
+    """One account has 5 tokens a period and one 30: no code waits for the smaller one."""
     async with gateway_group(*simulators(), memory=True, quota=[Quota(5), Quota(30)]) as (
         clients,
         gateways,
@@ -58,7 +58,7 @@ async def test_two_gateways_can_share_one_quota() -> None:
             for code in codes(60, start=5000):
                 group.start_soon(clients.capital_distribution, code)
             await until(lambda: clients.quota.waiting)
-            assert clients.quota.waiting == quota.waiting, "in its line once, not twice"
+            assert clients.quota.waiting == quota.waiting, "queued once, not twice"
             assert clients.quota.available == 0
         assert now() - began == pytest.approx(3 * (30.05 + 0.05) + 0.05)
         count_by_gateway(await call.value(), gateways)
@@ -70,7 +70,7 @@ async def test_two_gateways_can_share_one_quota() -> None:
         )
         assert len(times) == 120
         assert all(later - first > 30.0 for first, later in zip(times, times[30:], strict=False))
-        # Of those that can go at one time, the less busy gateway takes each.
+        # Of the gateways that have a token, the less loaded one takes each call.
         assert {len(asked_codes(opend)) for opend in gateways.values()} == {60}
         await trio.sleep(31.0)
         assert quota.available == clients.quota.available == 30
@@ -154,13 +154,13 @@ async def test_a_generator_is_read_as_tokens_come() -> None:
         async for outcome in clients.capital_distributions(wanted()):
             outcomes.append(outcome)
             if len(outcomes) == 60:
-                assert len(drawn) == 61, "as many as there are tokens, and one held out"
+                assert len(drawn) == 61, "as many as there are tokens, and one in advance"
         assert sorted(outcome.code for outcome in outcomes) == codes(100)
         count_by_gateway(outcomes, gateways)
 
 
 async def test_a_generator_may_begin_another_sweep() -> None:
-    """Inside the drawing for one quota's token, another quota grants its own."""
+    """While a code is read for one quota's token, another quota grants its own."""
     async with gateway_group(*simulators(), memory=True) as (clients, _):
         begun: list[object] = []
 

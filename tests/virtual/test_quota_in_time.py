@@ -1,4 +1,4 @@
-"""Quota and simulator together through hours of virtual time: exact, and close to ideal."""
+"""Quota and simulator through hours of virtual time: exact, and close to the ideal time."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_leaving_a_sweep_early_spends_no_further_token() -> None:
 
 
 async def test_max_wait_ends_a_wait_for_the_connection_too() -> None:
-    """The estimate may be wrong: the connection is away. Then the limit still holds."""
+    """The estimate is infinite while there is no connection, and max_wait still applies."""
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         await opend.memory.aclose()
         opend.disconnect_all()
@@ -176,7 +176,7 @@ async def test_eta_is_the_time_that_it_takes() -> None:
 
 
 async def test_rejections_never_reach_the_caller() -> None:
-    """Another program has spent 20 of the account's 30: all is answered all the same."""
+    """Another program has spent 20 of the account's 30: all calls are answered all the same."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
@@ -186,7 +186,7 @@ async def test_rejections_never_reach_the_caller() -> None:
         report = await client.capital_distributions(codes(40)).collect()
         assert not report.errors
         assert len(report.values) == 40
-        # The first burst of 30 finds 10 places; after that hardly anything is refused.
+        # Of the first burst of 30, 20 are rejected; after that hardly any.
         assert 20 <= client.quota.rejections == refusals(opend) <= 22
         assert opend.largest_window == 30
 

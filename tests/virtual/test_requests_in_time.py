@@ -1,4 +1,4 @@
-"""Requests and their deadlines, on virtual time: OpenD says nothing, or too late."""
+"""Requests and their deadlines on virtual time: OpenD answers late or never."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_a_loss_makes_tokens_cool_a_second_longer(forgotten: bool) -> None
 
 
 async def test_a_request_that_was_never_written_times_out_without_spending_a_token() -> None:
-    """The pipe holds one write and nobody reads: two are written, the third is not."""
+    """The pipe holds one write and nobody reads it: two requests are written, the third is not."""
     async with (
         ScriptedServer(MemoryListener(buffer=1)) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
@@ -202,7 +202,7 @@ async def test_a_silent_connection_is_closed_after_3_3_intervals() -> None:
         call = Call(group, client.capital_distribution, "HK.00700")
         await peer.next()
         await trio.sleep(10.0)
-        await peer.send(b"F")  # one byte is a sign of life
+        await peer.send(b"F")  # a single byte counts as received
         began = trio.current_time()
         with pytest.raises(ConnectionLost, match="nothing heard from OpenD for 33 s"):
             await call.value()

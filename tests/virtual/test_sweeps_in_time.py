@@ -1,4 +1,4 @@
-"""Where sweeps, single calls and lost connections meet, on virtual time."""
+"""Sweeps, single calls and lost connections together, on virtual time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def collected(client: Client, codes: list[str]) -> dict[str, CapitalDistri
 
 
 async def test_a_sweeps_next_code_that_a_single_call_asks_for_costs_one_request() -> None:
-    """The sweep waits for a token with this code in its hand; so does the single call."""
+    """The sweep waits for a token for this code, and so does the single call."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(2, 30.0)) as client,
@@ -61,7 +61,7 @@ async def test_a_sweep_joins_requests_in_flight() -> None:
 
 
 async def test_a_request_of_a_left_sweep_is_sent_again_for_other_callers() -> None:
-    """Lost, it waits to go again; then the sweep is left, and the other caller is not."""
+    """The request is lost and queued again; then the sweep is left, the other caller stays."""
     async with (
         Simulator(latency=1.0) as opend,
         aiocapdist.connect(opend.memory) as client,
@@ -76,8 +76,8 @@ async def test_a_request_of_a_left_sweep_is_sent_again_for_other_callers() -> No
         await reader.aclose()
         with anyio.fail_after(10.0):
             assert (await single.value()).code == "HK.00700"
-        assert asked(opend) == ["HK.00700"], "nobody wanted the other any more"
-        assert client.quota.available == 27, "two were lost under way"
+        assert asked(opend) == ["HK.00700"], "no caller wanted the other one"
+        assert client.quota.available == 27, "two requests were lost in flight"
         assert client.quota.waiting == 0
 
 
@@ -128,8 +128,8 @@ async def test_two_sweeps_and_single_calls_share_each_window_evenly() -> None:
             group.start_soon(collected, client, [f"SH.{n:06d}" for n in range(100)])
             group.start_soon(singles, client)
         order = [str(code)[:2] for code in asked(opend)]
-    # Each window is one burst of 30. In the first, whoever came first found all tokens free;
-    # in the last two, the one that came last then is the only one that still waits.
+    # Each window is one burst of 30. In the first, the first to ask found all tokens free;
+    # in the last two, only the last one still waits.
     for n in range(1, 8):
         assert Counter(order[30 * n : 30 * n + 30]) == {"HK": 10, "SH": 10, "US": 10}
     assert len(order) == 300

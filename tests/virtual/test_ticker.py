@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Deadlines:
-    """Several deadlines; a tick deals with those that are due."""
+    """Several deadlines; a tick handles those that are due."""
 
     def __init__(self, *times: float) -> None:
         self.times = sorted(times)
