@@ -1,4 +1,4 @@
-"""The package as a whole: what its import costs, and that it gets on with the vendor's."""
+"""The package as a whole: its import, its public names, the vendor's package, its tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GENERATED = sorted(path.stem for path in Path(aiocapdist.__file__).parent.glob("
 
 
 def python(code: str, home: Path) -> str:
-    """What a fresh interpreter prints for this program."""
+    """Return what a new interpreter prints for this program."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "HOME": str(home)},

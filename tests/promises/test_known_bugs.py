@@ -1,6 +1,6 @@
-"""What bugs of other clients did, and this one does not: the plainest case of each.
+"""Known bugs of other clients that this one does not have: the plainest case of each.
 
-Promises 1, 2, 11, 18. ``python -m tools.planted`` plants each bug and sees that tests reject it.
+Promises 1, 2, 11, 18. ``python -m tools.planted`` plants each bug and checks that tests fail.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def test_a_cancelled_call_ends_at_once_while_opend_is_silent() -> None:
             with anyio.move_on_after(1):
                 await call.end()
             ended = call.ended
-            # So that a call which cannot be cancelled does not hang this test as well.
+            # If the call cannot be cancelled, this lets the test end all the same.
             await peer.reply(frame, figures_reply())
             assert ended
             assert call.cancelled
@@ -85,7 +85,7 @@ async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_rea
         ):
             peer = await server.accept()
             first, *_ = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
-            # OpenD need not have read a request for its reply to be read here.
+            # A reply can be sent before the request was read.
             proto_id, serial = flight_of(client, "HK.1").key
             reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
             await peer.send(reply)

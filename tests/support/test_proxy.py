@@ -19,7 +19,7 @@ TEXT = bytes(range(256)) * 4
 
 
 class Echo:
-    """Sends back what it hears, and remembers it."""
+    """Sends back what it receives, and records it."""
 
     def __init__(self) -> None:
         self.heard = bytearray()
@@ -60,7 +60,7 @@ async def exactly(stream: ByteStream, size: int) -> bytes:
 
 
 async def to_the_end(stream: ByteStream) -> tuple[bytes, str]:
-    """All that comes, and how it ended."""
+    """Return all that is received, and how the stream ended."""
     data = b""
     try:
         async for piece in stream:
@@ -93,7 +93,7 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
     async def note(stream: ByteStream) -> None:
         async for data in stream:
             sizes.append(len(data))
-            await stream.send(data)  # the next one is asked for only after this
+            await stream.send(data)  # the next byte is read only after this
 
     with anyio.fail_after(10):
         async with tcp_server(note) as port:
@@ -101,7 +101,7 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
             async with Proxy(port, [manner]) as proxy, await dial(proxy) as stream:
                 await stream.send(TEXT[:40])
                 assert await exactly(stream, 40) == TEXT[:40]
-    assert max(sizes) <= 2, "on a busy machine two may have met"
+    assert max(sizes) <= 2, "on a busy machine two bytes may have met"
     assert len(sizes) >= 20
 
 
@@ -126,7 +126,7 @@ async def test_close_after_lets_this_many_bytes_down(n: int, ending: str) -> Non
         except anyio.BrokenResourceError:
             assert n == 0
         got, end = await to_the_end(stream)
-        # A reset throws away what the client has not read yet.
+        # A reset discards what the client has not read yet.
         assert got == TEXT[:n] if ending == "close" else TEXT[:n].startswith(got)
         if ending == "reset":
             assert end == "reset"
@@ -184,7 +184,7 @@ async def test_a_closed_gate_fills_the_pipe() -> None:
             while not gate.is_set():
                 await stream.send(bytes(2**16))
                 sent += 2**16
-                assert sent < 64 * 2**20, "somebody reads"
+                assert sent < 64 * 2**20, "bytes are read"
 
         async def read() -> None:
             async for _ in stream:
@@ -197,7 +197,7 @@ async def test_a_closed_gate_fills_the_pipe() -> None:
             assert sent > 0
             assert proxy.links[0].up == 0
             gate.set()
-            # With pipes this small it takes a while: what comes first will do.
+            # With buffers this small it takes a while: the first bytes are enough.
             await until(lambda: proxy.links[0].down > 2**14)
             group.cancel_scope.cancel()
     assert len(echo.heard) > 2**14

@@ -1,4 +1,4 @@
-"""Virtual time itself: it jumps, keeps order, waits for nobody, and tells of a deadlock."""
+"""Virtual time: it jumps, keeps the order, and reports a deadlock."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ class TestAsABackendOfAnyiosPlugin:
 
 @pytest.mark.parametrize("on", BACKENDS)
 def test_24_hours_of_quota(on: str) -> None:
-    """A client and a simulator, asked without a pause: what 24 hours allow, to the request.
+    """A client that asks without a pause for 24 hours gets exactly what the quota allows.
 
-    The simulator counts and refuses nothing, so that one too many would show. By default the
+    The simulator only counts, so that a request too many would be seen. By default the
     quota is 3 in 30 s; from scale 5 on it is 30.
     """
     limit = 30 if SCALE >= 5 else 3
