@@ -1,4 +1,4 @@
-"""The package as a whole: what its import costs, and that it gets on with the vendor's."""
+"""The package as a whole: its import, its public names, the vendor's package, its tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GENERATED = sorted(path.stem for path in Path(aiocapdist.__file__).parent.glob("
 
 
 def python(code: str, home: Path) -> str:
-    """What a fresh interpreter prints for this program."""
+    """Return what a new interpreter prints for this program."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "HOME": str(home)},
@@ -41,7 +41,7 @@ def python(code: str, home: Path) -> str:
     return done.stdout
 
 
-def test_importing_it_costs_next_to_nothing(tmp_path: Path) -> None:
+def test_importing_the_package_loads_no_heavy_module(tmp_path: Path) -> None:
     code = f"import sys, aiocapdist; print([name for name in {HEAVY} if name in sys.modules])"
     assert python(code, tmp_path) == "[]\n"
 
@@ -51,7 +51,7 @@ def test_a_star_import_gives_every_public_name(tmp_path: Path) -> None:
     assert python(code, tmp_path).strip() == str(sorted(PUBLIC))
 
 
-def test_every_public_name_is_what_it_is_called() -> None:
+def test_every_public_name_is_the_name_of_its_object() -> None:
     for name in PUBLIC:
         value = getattr(aiocapdist, name)
         assert value.__name__ == name
@@ -59,7 +59,7 @@ def test_every_public_name_is_what_it_is_called() -> None:
     assert set(PUBLIC) <= set(dir(aiocapdist))
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Clinet'"):
         _ = aiocapdist.Clinet  # type: ignore[attr-defined]
 
@@ -96,6 +96,8 @@ print(ours.c2s.security.market, ours.c2s.security.code)
         pytest.param(THEIRS + OURS + BOTH_WORK, id="theirs first"),
     ],
 )
-def test_it_gets_on_with_the_vendors_client(program: str, tmp_path: Path) -> None:
+def test_the_package_and_the_vendors_client_can_be_imported_together(
+    program: str, tmp_path: Path
+) -> None:
     assert len(GENERATED) == 8
     assert python(program, tmp_path).splitlines()[-1] == "11 AAPL"

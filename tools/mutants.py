@@ -1,9 +1,9 @@
-"""Changes the pure parts of this library in every small way, to see whether tests notice.
+"""Mutation tests of the pure parts: change them in every small way, and see whether tests fail.
 
-``python -m tools.mutants [MODULE…]`` runs mutmut (see pyproject.toml) module by module and tells
-how many mutants of each were killed. Ends with 1 where that is fewer than nine in ten of all.
-What lived is shown by ``mutmut results`` and ``mutmut show NAME``: read it before adding a test,
-since some mutants differ in nothing that can be seen.
+``python -m tools.mutants [MODULE…]`` runs mutmut (see pyproject.toml) module by module and prints
+how many mutants of each were killed. Exits with 1 if that is fewer than nine in ten of all.
+``mutmut results`` and ``mutmut show NAME`` show the survivors: read them before adding a test,
+since some mutants make no visible difference.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _mutate(module: str) -> None:
 
 
 def _outcomes(module: str) -> Counter[str]:
-    """How many mutants of this module ended how."""
+    """Count this module's mutants by how they ended."""
     from mutmut.stats import status_by_exit_code
 
     page = Path("mutants/src/aiocapdist", module.replace(".", "/") + ".py.meta")
@@ -57,7 +57,7 @@ def _outcomes(module: str) -> Counter[str]:
 
 
 def _share(outcomes: Counter[str]) -> float:
-    """Of those that were killed. One that makes tests hang is noticed as well."""
+    """Return the share of killed mutants; one that makes tests hang counts as killed."""
     return (outcomes["killed"] + outcomes["timeout"]) / max(1, outcomes.total())
 
 

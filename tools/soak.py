@@ -1,10 +1,10 @@
 """Promise 19: nothing leaks. ``python -m tools.soak --minutes 60`` prints the figures as JSON.
 
-One process with a simulator and clients over real sockets: calls, sweeps and listeners in rounds,
-a loss every 1000 calls, every fault the simulator knows, callers that are cancelled; one client
-lasts, another is new in every round. After a round all is quiet: there must be no more tasks and
-file descriptors than before the first one, no entry in any of the clients' tables and no token
-held. The memory (VmRSS) is measured then, and its slope found by least squares.
+One process with a simulator and clients over real sockets: rounds of calls, sweeps and event
+streams, with a loss every 1000 calls, every fault of the simulator and cancelled callers. One
+client is used in all rounds, another is new in each. After a round there must be no more tasks
+and file descriptors than before the first one, no entry in the clients' tables and no token held.
+Then the memory (VmRSS) is measured; its slope is found by least squares.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from aiocapdist._protocol import backoff
 from tests.support.leaks import resident_memory
 from tests.support.soak import Soak
 
-SHORT = 1024.0  # KiB in 100 000 calls: what a run of minutes can tell from noise
-LONG = 1.0  # KiB in an hour: what a run of hours can
+SHORT = 1024.0  # KiB in 100 000 calls: the smallest slope that a run of minutes can show
+LONG = 1.0  # KiB in an hour: the smallest slope that a run of hours can show
 
 
 def slope(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Least squares: rise for each unit, and its standard error."""
+    """Return the slope of the least-squares line, and its standard error."""
     n = len(points)
     mean_x, mean_y = (sum(values) / n for values in zip(*points, strict=True))
     spread = sum((x - mean_x) ** 2 for x, _ in points)
@@ -38,8 +38,8 @@ def slope(points: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 async def soak(minutes: float, calls: int, seed: int) -> dict[str, Any]:
-    """Rounds for so many minutes; the figures."""
-    # A loss five times a second is nobody's gateway: else it would only wait.
+    """Run rounds for this many minutes; return the figures."""
+    # No gateway is lost five times a second: without this, the soak would only wait.
     backoff.FIRST, backoff.BASE, backoff.CEILING = 0.01, 0.01, 0.05
     run = Soak(seed)
     samples: list[dict[str, float]] = []
@@ -62,7 +62,7 @@ async def soak(minutes: float, calls: int, seed: int) -> dict[str, Any]:
         "crossed": run.wrong_replies,
         "losses": run.losses,
         "faults": {fault.name: count for fault, count in run.faults.played.items()},
-        "tasks, fds, entries, tokens left": 0,  # else a round had raised
+        "tasks, fds, entries, tokens left": 0,  # otherwise a round has raised
         "rss KiB after warm-up": [warm[0]["rss"], warm[-1]["rss"]],
         "rss KiB per hour": [round(figure, 1) for figure in by_hour],
         "rss KiB per 100k calls": [round(figure, 2) for figure in by_calls],

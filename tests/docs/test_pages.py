@@ -1,4 +1,4 @@
-"""The pages agree with the source they speak of."""
+"""The pages agree with the sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_error_has_a_row_and_the_face_exports_it() -> None:
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Read back from its drawing: a name's parent is the nearest one above, less indented."""
+    """Read from the drawing: a name's parent is the nearest one above that is less indented."""
     drawn: dict[str, str | None] = {}
     above: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():

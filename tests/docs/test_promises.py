@@ -1,4 +1,4 @@
-"""The page of promises names tests that are there, and says of each whether its target is met."""
+"""The page of promises names existing tests, and says of each whether its target is met."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_every_promise_has_its_row() -> None:
     assert numbers == list(range(1, 23))
 
 
-def test_every_test_it_names_is_there() -> None:
+def test_every_test_that_it_names_exists() -> None:
     for row in PROMISES:
         named = re.findall(r"`([\w/]+\.py)`", row[2])
         assert named, row
@@ -25,15 +25,15 @@ def test_every_test_it_names_is_there() -> None:
             assert (folder / name.rpartition("/")[2]).is_file(), name
 
 
-def test_beside_each_figure_stand_its_target_and_whether_that_is_met() -> None:
+def test_each_figure_has_a_target_and_says_whether_it_is_met() -> None:
     for _, _, _, figure, target, met in PROMISES:
         assert re.search(r"\d", figure), figure
         assert target
         assert re.search(r"\bmet\b|\bmissed\b", met), met
 
 
-def test_each_size_it_gives_is_one_that_the_tests_know() -> None:
-    """AIOCAPDIST_SCALE, that is: the row's first test has to look at it."""
+def test_each_scale_that_it_gives_is_read_by_its_test() -> None:
+    """The scale is AIOCAPDIST_SCALE: the row's first test has to read it."""
     for row in PROMISES:
         if "\N{MULTIPLICATION SIGN}" in row[3]:
             test = ROOT / re.findall(r"`([\w/]+\.py)`", row[2])[0]

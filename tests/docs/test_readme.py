@@ -1,4 +1,4 @@
-"""What the README shows is so."""
+"""What the README shows is true."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_the_ten_lines_are_the_tested_file() -> None:
     assert first_block(README, "python") == (SNIPPETS / "first.py").read_text("utf-8")
 
 
-def test_the_ten_lines_are_about_ten() -> None:
+def test_the_ten_lines_are_at_most_twelve() -> None:
     lines = first_block(README, "python").splitlines()
     assert len([line for line in lines if line.strip()]) <= 12
 
@@ -53,7 +53,7 @@ def test_ci_ends_with_the_second_command() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     targets = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert [target for target in targets if not (ROOT / target).is_file()] == []

@@ -1,4 +1,4 @@
-"""SECURITY.md says which test holds each answer: they are there, and so is what it counts."""
+"""SECURITY.md names a test for each answer: the tests exist, and its numbers are right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NODE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 @cache
 def names_in(path: str) -> frozenset[str]:
-    """What a test file defines at its top: functions, classes and names that are given one."""
+    """Return the names that a test file defines: functions, classes and assigned names."""
     body = ast.parse((ROOT / path).read_text("utf-8")).body
     defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     defined |= {node.name for node in body if isinstance(node, ast.AsyncFunctionDef)}
@@ -29,12 +29,12 @@ def names_in(path: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("row", THREATS, ids=lambda row: row[0])
-def test_each_threat_has_an_answer_and_tests_that_are_there(row: list[str]) -> None:
+def test_each_threat_has_an_answer_and_existing_tests(row: list[str]) -> None:
     _, answer, tests = row
     assert answer
     nodes = NODE.findall(tests)
     assert nodes
-    # And nothing else stands in that column: a node that is not read is not checked.
+    # Nothing else stands in that column: text that is not read would not be checked.
     assert not NODE.sub("", tests).strip()
     for path, name in nodes:
         assert re.match("test_|Test", name)
@@ -42,7 +42,7 @@ def test_each_threat_has_an_answer_and_tests_that_are_there(row: list[str]) -> N
         assert name in names_in(path), f"{path}::{name}"
 
 
-def test_the_table_is_read() -> None:
+def test_the_table_has_its_columns_and_rows() -> None:
     assert HEAD == ["threat", "answer", "test"]
     assert len(THREATS) >= 19
 

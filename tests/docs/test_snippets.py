@@ -1,4 +1,4 @@
-"""Every snippet runs: its own file, on real sockets, against the simulator."""
+"""Every snippet runs as a file of its own, on real sockets, against the simulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aiocapdist.simulator import Simulator
 from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS
 
-# By the README's own test, and by the one below that runs pytest.
+# Run by the test of the README, and by the test below that runs pytest.
 ELSEWHERE = {"first", "my_alarm", "test_my_alarm"}
 
 
@@ -42,7 +42,7 @@ async def opend() -> AsyncIterator[Simulator]:
 
 
 def run(name: str) -> Simulator:
-    """Run a snippet's ``main`` on asyncio against a simulator of its own."""
+    """Run a snippet's ``main`` on asyncio against a new simulator."""
 
     async def both() -> Simulator:
         async with opend() as simulator:

@@ -1,4 +1,4 @@
-"""The snippets of the doors, of events and of other calls run, each behind its own door."""
+"""The snippets about transports, events and other calls run, each over its own transport."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_snippets import load, main_of
 
 
 def run_at(simulator: Simulator, name: str, address: str = "", *more: object) -> None:
-    """A snippet's ``main`` at this simulator: at its port, or at an address made of its ports."""
+    """Run a snippet's ``main`` with this simulator's port, or an address made of its ports."""
 
     async def both() -> None:
         async with asyncio.timeout(10), simulator as opend:
@@ -109,7 +109,7 @@ def test_in_fastapi() -> None:
     assert unknown == (404, {"detail": "there is no HK.99999"})
 
 
-# The vendor's package starts threads and writes logs: in a process of its own.
+# In a process of its own: the vendor's package starts threads and writes logs.
 _WITH_THE_VENDOR = """
 import asyncio, runpy, sys, warnings
 warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""Every heading of the trouble-shooting page is what a user really sees.
+"""Every heading of the troubleshooting page is what a user really sees.
 
-Each is provoked here, and its text, with the test's own ports and paths put back to those
-of the page, must be a heading; and every heading must be provoked.
+Each error is provoked here. Its text, with the test's ports and paths replaced by those of the
+page, must be a heading; and every heading must be provoked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROVOKED: dict[str, Provoke] = {}
 
 
 def heading(start: str) -> Callable[[Provoke], Provoke]:
-    """The provocation of the one heading that begins so."""
+    """Register what provokes the one heading that starts like this."""
 
     def register(provoke: Provoke) -> Provoke:
         (whole,) = [text for text in HEADINGS if text.startswith(start)]
@@ -51,7 +51,7 @@ def heading(start: str) -> Callable[[Provoke], Provoke]:
 
 
 def as_on_the_page(text: str, home: Path) -> str:
-    """With the page's ports and folder."""
+    """Replace ports and folders by those of the page."""
     text = text.replace(str(home), "/home/me")
     text = re.sub(r"(127\.0\.0\.1|is)(:| )(\d{4,5})\b", _usual_port, text)
     text = re.sub(r"nothing for 41\.\d s", "nothing for 41.1 s", text)
@@ -69,7 +69,9 @@ def _usual_port(match: re.Match[str]) -> str:
 
 
 @pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
-def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_heading_is_what_a_user_sees(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     forget_warnings()
     provoke = PROVOKED[text]
 
@@ -87,7 +89,7 @@ def test_it_reads_so(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert text in seen
 
 
-def test_every_heading_is_there_once() -> None:
+def test_every_heading_stands_once_and_is_provoked() -> None:
     assert len(HEADINGS) == len(set(HEADINGS))
     assert set(PROVOKED) == set(HEADINGS)
 
@@ -359,7 +361,7 @@ async def damaged(home: Path) -> None:
 
 @asynccontextmanager
 async def redis(*options: str) -> AsyncIterator[str]:
-    """The URL of a server on a port of its own."""
+    """Return the URL of a server on a port of its own."""
     if binary() is None:
         pytest.skip(REASON)
     with socket.create_server(("127.0.0.1", 0)) as taken:

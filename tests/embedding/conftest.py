@@ -1,4 +1,4 @@
-"""One OpenD for a module's tests, in a thread of its own."""
+"""One OpenD for all tests of a module, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .opend_thread import OpendThread, opend_in_thread
 @pytest.fixture(scope="module")
 def opend_thread() -> Iterator[OpendThread]:
     with opend_in_thread(quota=None) as running:
-        gc.freeze()  # what is here by now is not looked through again by each test
+        gc.freeze()  # the garbage collector skips what exists by now
         yield running
         gc.unfreeze()
 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that lets everyone in and never says a word."""
+    """A port that accepts connections and never sends anything."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Programs in an interpreter of their own, where every warning is an error."""
+"""Run programs in a new interpreter where every warning is an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Done(NamedTuple):
-    """How a program ended."""
+    """A program's exit code and output."""
 
     code: int
     out: str
@@ -18,7 +18,7 @@ class Done(NamedTuple):
 
 
 def run(program: str, *arguments: object, home: Path) -> Done:
-    """Run it to its end, in a home of its own."""
+    """Run a program to its end, with this home folder."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, *map(str, arguments)],
         env={**os.environ, "HOME": str(home)},
@@ -32,7 +32,7 @@ def run(program: str, *arguments: object, home: Path) -> Done:
 
 
 def tidy(program: str, *arguments: object, home: Path) -> str:
-    """What a program prints that ends well, and says nothing on the side."""
+    """Return what a program prints; it must exit with 0 and print nothing on stderr."""
     done = run(program, *arguments, home=home)
     assert (done.code, done.err) == (0, "")
     return done.out

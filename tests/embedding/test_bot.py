@@ -1,5 +1,4 @@
-"""A bot, as frameworks have them: ``start`` and ``stop`` are called from tasks of their own,
-and what it does meanwhile runs in yet others."""
+"""A bot as frameworks run it: ``start``, ``stop`` and its commands each run in different tasks."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ T = TypeVar("T")
 
 @pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """On trio a client lives in an ``async with``: see test_trio_nursery.py."""
+    """On trio a client needs an ``async with``: see test_trio_nursery.py."""
     return request.param
 
 
 class Bot:
-    """Answers commands, and keeps a diary of what the client tells."""
+    """Answers commands, and records the client's events."""
 
     def __init__(self, port: int, quota: Quota | None = None) -> None:
         self.diary: list[str] = []
@@ -58,7 +57,7 @@ class Bot:
 
 
 async def elsewhere_awaited(work: Awaitable[T]) -> T:
-    """In a task of its own, which is over when the work is."""
+    """Run this in a task of its own, which ends with it."""
 
     async def run() -> T:
         return await work
@@ -66,7 +65,7 @@ async def elsewhere_awaited(work: Awaitable[T]) -> T:
     return await asyncio.create_task(run())
 
 
-async def test_it_starts_and_stops_in_different_tasks(opend_thread: OpendThread) -> None:
+async def test_a_bot_starts_and_stops_in_different_tasks(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -79,7 +78,7 @@ async def test_it_starts_and_stops_in_different_tasks(opend_thread: OpendThread)
             assert bot.diary == ["Connected", "Disconnected"]
 
 
-async def test_it_can_be_started_anew_and_stopped_more_than_once(opend_thread: OpendThread) -> None:
+async def test_a_bot_can_be_restarted_and_stopped_more_than_once(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -91,7 +90,7 @@ async def test_it_can_be_started_anew_and_stopped_more_than_once(opend_thread: O
             assert bot.diary == ["Connected", "Disconnected"] * 3
 
 
-async def test_stopping_ends_its_commands_with_the_clients_own_error(
+async def test_stopping_a_bot_ends_its_commands_with_client_closed(
     opend_thread: OpendThread,
 ) -> None:
     with anyio.fail_after(10):
@@ -109,7 +108,7 @@ async def test_stopping_ends_its_commands_with_the_clients_own_error(
                 await bot.command("HK.00001")
 
 
-async def test_it_goes_on_after_a_loss_without_being_told(opend_thread: OpendThread) -> None:
+async def test_a_bot_goes_on_after_a_loss(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             bot = Bot(opend_thread.port)
@@ -123,7 +122,7 @@ async def test_it_goes_on_after_a_loss_without_being_told(opend_thread: OpendThr
             assert bot.diary == [*there_and_back, "Connected", "Disconnected"]
 
 
-async def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(
+async def test_a_failed_start_leaves_nothing_and_can_be_repeated(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):

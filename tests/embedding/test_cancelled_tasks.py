@@ -1,5 +1,5 @@
-"""asyncio's own cancelling, which no scope bounds: of the task that holds a client, of the
-client's own task, and of all there are."""
+"""asyncio's own cancellation, without scopes: of the task that holds a client, of the client's
+own task, and of all tasks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def cancelled(task: asyncio.Task[Any]) -> None:
 
 
 @pytest.mark.parametrize("count", range(12))
-async def test_a_task_cancelled_in_any_turn_of_connecting_leaves_nothing(
+async def test_a_task_cancelled_at_any_turn_of_connecting_leaves_nothing(
     opend_thread: OpendThread, count: int
 ) -> None:
     with anyio.fail_after(10):
@@ -65,7 +65,7 @@ async def test_a_task_cancelled_while_nobody_answers_leaves_nothing(
 
 
 @pytest.mark.parametrize("count", range(6))
-async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
+async def test_a_task_cancelled_at_any_turn_of_leaving_leaves_nothing(
     opend_thread: OpendThread, count: int
 ) -> None:
     async def leave(leaving: asyncio.Event) -> None:
@@ -83,7 +83,7 @@ async def test_a_task_cancelled_in_any_turn_of_leaving_leaves_nothing(
 
 
 @pytest.mark.parametrize("where", ["connecting", "the body", "leaving"])
-async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
+async def test_asyncio_timeout_raises_timeout_error_wherever_it_ends(
     opend_thread: OpendThread, silent_port: int, where: str
 ) -> None:
     with anyio.fail_after(10):
@@ -93,21 +93,19 @@ async def test_asyncios_own_timeout_is_a_timeout_wherever_it_strikes(
                 async with asyncio.timeout(SOON) as timeout:
                     async with aiocapdist.connect(port=port):
                         if where == "leaving":
-                            # Passed already when the body ends: it strikes in the exit.
+                            # Expired before the body ends, so that it takes effect in the exit.
                             timeout.reschedule(asyncio.get_running_loop().time() - 1.0)
                         else:
                             await asyncio.sleep(3600.0)
             assert type(caught.value) is TimeoutError
 
 
-# What anyio was about to start when it was cancelled is dropped with this warning.
+# anyio drops a coroutine that it was about to start when cancelled, with this warning.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("count", range(12))
-async def test_cancelling_all_tasks_there_are_hangs_nobody(
-    opend_thread: OpendThread, count: int
-) -> None:
-    """As a signal's handler does. A task cancelled before its first step runs nothing at all:
-    the client's own is among them, in one of these turns."""
+async def test_cancelling_all_tasks_does_not_hang(opend_thread: OpendThread, count: int) -> None:
+    """As a signal handler does. A task that is cancelled before its first step runs nothing at
+    all; at one of these turns it is the client's own."""
     quota = Quota(2, 60.0)
 
     async def use() -> None:
@@ -123,7 +121,7 @@ async def test_cancelling_all_tasks_there_are_hangs_nobody(
                 other.cancel()
             with pytest.raises((asyncio.CancelledError, ClientClosed)):
                 await task
-        # It let go of the quota too: nobody uses it, nobody is told of it.
+        # The quota is released too: it has no user and no listener.
         assert users(quota) == 0
         assert not listeners(quota)
 
@@ -144,7 +142,7 @@ async def test_a_client_whose_own_task_was_cancelled_is_closed(opend_thread: Ope
             await client.aclose()
 
 
-async def test_a_failing_task_group_tells_of_nothing_but_its_failure(
+async def test_a_failing_task_group_raises_nothing_but_its_error(
     opend_thread: OpendThread,
 ) -> None:
     held = asyncio.Event()
@@ -170,7 +168,7 @@ async def test_a_failing_task_group_tells_of_nothing_but_its_failure(
 async def test_a_task_group_around_it_waits_for_none_of_its_tasks(
     opend_thread: OpendThread,
 ) -> None:
-    """What starts it may end long before it: the client's task is nobody's child."""
+    """The task that connects may end long before the client: the client's task is not its child."""
 
     async def start() -> Client:
         async with asyncio.timeout(5.0), asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""``aclose()``: from any task, as often as one likes, whatever goes on, and nothing is left."""
+"""``aclose()`` from any task, any number of times, in any state: nothing is left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Way = Callable[[Client], Awaitable[None]]
 
 
 async def itself(client: Client) -> None:
-    """In the task that connected."""
+    """Close in the task that connected."""
     await client.aclose()
 
 
@@ -45,7 +45,7 @@ async def ten_tasks_at_once(client: Client) -> None:
 
 
 async def a_cancelled_scope(client: Client) -> None:
-    """As in a ``finally`` below a timeout that has passed."""
+    """Close in a ``finally`` inside a timeout that has expired."""
     with anyio.CancelScope() as scope:
         scope.cancel()
         try:
@@ -56,7 +56,7 @@ async def a_cancelled_scope(client: Client) -> None:
 
 
 async def a_cancelled_task(client: Client) -> None:
-    """As a task's own ``finally`` when ``task.cancel()`` ends it."""
+    """Close in a task's own ``finally`` after ``task.cancel()``."""
     if not on_asyncio():
         await a_cancelled_scope(client)
         return
@@ -93,8 +93,8 @@ async def test_closing_leaves_no_task_and_no_socket(opend_thread: OpendThread, c
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_ends_all_that_goes_on(opend_thread: OpendThread, close: Way) -> None:
-    """A sweep, listeners, a call in line and one with a quota of its own."""
+async def test_closing_ends_calls_sweeps_and_events(opend_thread: OpendThread, close: Way) -> None:
+    """A sweep, event streams, a queued call and a call with a quota of its own."""
     quota = Quota(1, 60.0)
     with anyio.fail_after(10):
         async with no_leaks(opend_thread), anyio.create_task_group() as group:
@@ -118,7 +118,7 @@ async def listen(client: Client) -> list[str]:
 
 
 class Vanishing:
-    """A way to OpenD that works once; after that a connection neither comes nor fails."""
+    """Connects once; later attempts neither succeed nor fail."""
 
     def __init__(self, opend_thread: OpendThread) -> None:
         self._port = opend_thread.port
@@ -132,7 +132,7 @@ class Vanishing:
 
 
 @pytest.mark.parametrize("close", WAYS, ids=lambda way: way.__name__)
-async def test_closing_while_it_dials_does_not_wait_for_an_answer(
+async def test_closing_while_connecting_does_not_wait_for_opend(
     opend_thread: OpendThread, close: Way
 ) -> None:
     door = Vanishing(opend_thread)
@@ -145,7 +145,7 @@ async def test_closing_while_it_dials_does_not_wait_for_an_answer(
                 await close(client)
 
 
-async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
+async def test_closing_during_the_handshake_ends_connecting(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     connecting = aiocapdist.connect(port=silent_port)
@@ -155,7 +155,7 @@ async def test_closing_while_opend_has_not_let_us_in_ends_the_connecting(
             async def use() -> None:
                 with pytest.raises(ClientClosed):
                     async with connecting:
-                        raise AssertionError("nobody lets us in")
+                        raise AssertionError("the handshake cannot succeed")
 
             group.start_soon(use)
             await until(lambda: client_of(connecting) is not None)
@@ -175,7 +175,7 @@ async def test_closing_between_two_attempts_does_not_wait_for_the_next(
 
 
 async def test_closing_does_not_wait_for_an_opend_that_reads_no_more() -> None:
-    """Sixteen megabytes are on their way, and the pipe is full."""
+    """Sixteen megabytes are queued, and the pipe is full."""
     big = BytesValue(value=bytes(2**20))
     with anyio.fail_after(10):
         async with ScriptedServer() as server, anyio.create_task_group() as group:

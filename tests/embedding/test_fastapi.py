@@ -1,4 +1,4 @@
-"""A web application: one client for its life, shared by however many requests."""
+"""A web application: one client for its lifetime, shared by all requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CODES = [f"HK.{n:05d}" for n in range(1, 31)]
 
 
 def make_app(port: int) -> FastAPI:
-    """As the documentation of FastAPI has it: what lives as long as the application."""
+    """Create the client in the lifespan, as FastAPI's documentation recommends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -101,7 +101,7 @@ async def test_requests_at_once_share_the_client_of_the_lifespan(opend_thread: O
 
 
 @pytest.mark.anyio
-async def test_an_error_of_the_application_leaves_its_lifespan_bare(
+async def test_an_error_in_the_lifespan_is_raised_without_a_group(
     opend_thread: OpendThread,
 ) -> None:
     app = make_app(opend_thread.port)

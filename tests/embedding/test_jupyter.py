@@ -53,7 +53,7 @@ finally:
 
 
 def shown_by(cells: list[str], home: Path) -> list[list[str]]:
-    """What a notebook shows below each of these cells."""
+    """Return what a notebook shows below each of these cells."""
     done = run(NOTEBOOK, json.dumps(cells), home=home)
     if done.out.startswith("NO KERNEL"):
         pytest.skip(f"a kernel does not start here: {done.out.strip()}")

@@ -1,4 +1,4 @@
-"""Whole programs: what they say at their end when a client was open, or was forgotten."""
+"""Whole programs: what they print at their end if a client is open or was never closed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 """
 LOOPS = {"asyncio": "asyncio.run(main())", "uvloop": UVLOOP, "trio": "import trio; trio.run(main)"}
 if sys.platform == "win32":
-    del LOOPS["uvloop"]  # which does not exist there
+    del LOOPS["uvloop"]  # uvloop does not exist there
 
 FORGETFUL = """
 async def main():
@@ -40,10 +40,10 @@ async def listen(client):
 
 
 @pytest.mark.parametrize("loop", [loop for loop in LOOPS if loop != "trio"])
-def test_a_program_that_forgets_to_close_ends_in_peace(
+def test_a_program_that_does_not_close_its_client_ends_cleanly(
     opend_thread: OpendThread, loop: str, tmp_path: Path
 ) -> None:
-    """``asyncio.run`` cancels what is left: the connection is closed, nothing is complained of."""
+    """``asyncio.run`` cancels the remaining tasks: the connection is closed without a warning."""
     out = tidy(HEAD + FORGETFUL + LOOPS[loop], opend_thread.port, home=tmp_path)
     assert out.split()[:2] == ["HK.00700", "Connected"]
 
@@ -51,7 +51,7 @@ def test_a_program_that_forgets_to_close_ends_in_peace(
 def test_several_runs_in_one_program_share_one_quota(
     opend_thread: OpendThread, tmp_path: Path
 ) -> None:
-    """Closed or forgotten: what was spent in one run still cools in the next."""
+    """Tokens spent in one run cool in the next, whether the client was closed or not."""
     program = """
 quota = aiocapdist.Quota(3, 60.0)
 

@@ -1,4 +1,4 @@
-"""Many loops in one process, one after the other, with one client each and one quota for all."""
+"""Several loops in one process, one after another, each with a client, all with one quota."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def test_a_client_lives_in_each_of_several_runs(opend_thread: OpendThread, run: 
     assert [run(main) for _ in range(3)] == ["HK.00700"] * 3
 
 
-def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: OpendThread) -> None:
-    """The loops' clocks count from different times."""
+def test_a_quota_used_on_one_loop_after_another_remembers_what_was_spent(
+    opend_thread: OpendThread,
+) -> None:
+    """The clocks of the loops start at different times."""
     quota = Quota(len(RUNS), 60.0)
 
     async def spend() -> None:
@@ -65,7 +67,7 @@ def test_a_quota_goes_from_loop_to_loop_and_knows_what_was_spent(opend_thread: O
         assert 60.0 - took <= run(find_none) <= 60.05, run
 
 
-def test_a_call_waits_for_what_an_earlier_run_has_spent(opend_thread: OpendThread) -> None:
+def test_a_call_waits_for_the_tokens_that_an_earlier_run_spent(opend_thread: OpendThread) -> None:
     quota = Quota(1, 0.3)
 
     async def spend() -> None:
@@ -76,15 +78,15 @@ def test_a_call_waits_for_what_an_earlier_run_has_spent(opend_thread: OpendThrea
     before = len(opend_thread.opend.requests)
     for run in RUNS.values():
         run(spend)
-    # OpenD's own clock, which is one and the same for all.
+    # OpenD's own clock, the same for all runs.
     asked = [r.time for r in opend_thread.opend.requests[before:] if r.proto_id == 3212]
     gaps = [later - sooner for sooner, later in pairwise(asked)]
     assert len(gaps) == len(RUNS) - 1
     assert min(gaps) > 0.3
 
 
-def test_closing_once_more_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
-    """What the first run left open was closed as that run ended."""
+def test_closing_again_in_another_run_is_no_error(opend_thread: OpendThread) -> None:
+    """The client of the first run was closed when that run ended."""
     kept = []
 
     async def forget() -> None:

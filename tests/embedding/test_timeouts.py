@@ -1,4 +1,4 @@
-"""Timeouts and cancelling around ``async with connect()``, wherever they strike."""
+"""Timeouts and cancellation around ``async with connect()``, wherever they take effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 SOON = 0.05
 
 
-async def test_a_timeout_in_connecting_is_a_timeout(
+async def test_a_timeout_around_connecting_raises_timeout_error(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):
@@ -27,7 +27,7 @@ async def test_a_timeout_in_connecting_is_a_timeout(
             assert type(caught.value) is TimeoutError
 
 
-async def test_so_is_one_of_ours_though_it_says_more(
+async def test_connect_timeout_raises_a_connect_error_that_is_a_timeout_error(
     opend_thread: OpendThread, silent_port: int
 ) -> None:
     with anyio.fail_after(10):
@@ -37,7 +37,7 @@ async def test_so_is_one_of_ours_though_it_says_more(
                     raise AssertionError("nobody answers")
 
 
-async def test_a_timeout_in_the_body_is_a_timeout(opend_thread: OpendThread) -> None:
+async def test_a_timeout_around_the_body_raises_timeout_error(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             with pytest.raises(TimeoutError) as caught, anyio.fail_after(SOON):
@@ -46,7 +46,7 @@ async def test_a_timeout_in_the_body_is_a_timeout(opend_thread: OpendThread) -> 
             assert type(caught.value) is TimeoutError
 
 
-async def test_moving_on_from_the_body_goes_on_behind_it(opend_thread: OpendThread) -> None:
+async def test_move_on_after_leaves_the_body_without_an_error(opend_thread: OpendThread) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
             with anyio.move_on_after(SOON) as scope:
@@ -56,7 +56,9 @@ async def test_moving_on_from_the_body_goes_on_behind_it(opend_thread: OpendThre
             assert client.status.state == "closed"
 
 
-async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(opend_thread: OpendThread) -> None:
+async def test_a_timeout_around_one_call_leaves_the_client_usable(
+    opend_thread: OpendThread,
+) -> None:
     quota = Quota(1, 60.0)
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
@@ -70,10 +72,10 @@ async def test_a_timeout_in_one_call_leaves_the_client_as_it_was(opend_thread: O
 
 
 @pytest.mark.parametrize("turns", range(4))
-async def test_cancelled_in_leaving_it_leaves_all_the_same(
+async def test_cancelling_while_leaving_the_block_closes_the_client_all_the_same(
     opend_thread: OpendThread, turns: int
 ) -> None:
-    """The scope around it is cancelled some turns of the loop after the body's end."""
+    """The scope around it is cancelled some turns of the loop after the end of the body."""
     with anyio.fail_after(10):
         async with no_leaks(opend_thread), anyio.create_task_group() as group:
             leaving = anyio.Event()
@@ -99,7 +101,7 @@ async def hold(port: int, held: list[Client]) -> None:
         await anyio.sleep_forever()
 
 
-async def test_cancelling_the_task_that_holds_it_closes_it(opend_thread: OpendThread) -> None:
+async def test_cancelling_the_task_that_holds_a_client_closes_it(opend_thread: OpendThread) -> None:
     held = list[Client]()
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
@@ -110,7 +112,9 @@ async def test_cancelling_the_task_that_holds_it_closes_it(opend_thread: OpendTh
             assert held[0].status.state == "closed"
 
 
-async def test_a_failing_sibling_is_all_that_is_told(opend_thread: OpendThread) -> None:
+async def test_only_the_error_of_a_failing_sibling_task_is_raised(
+    opend_thread: OpendThread,
+) -> None:
     held = list[Client]()
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
@@ -123,7 +127,7 @@ async def test_a_failing_sibling_is_all_that_is_told(opend_thread: OpendThread) 
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
-async def test_trios_own_timeouts_do_as_well(opend_thread: OpendThread, silent_port: int) -> None:
+async def test_trios_own_timeouts_work_too(opend_thread: OpendThread, silent_port: int) -> None:
     async with no_leaks(opend_thread):
         with pytest.raises(trio.TooSlowError), trio.fail_after(SOON):
             async with aiocapdist.connect(port=silent_port):

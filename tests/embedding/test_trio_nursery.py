@@ -1,4 +1,4 @@
-"""On trio a client lives in an ``async with``: in a nursery's task, for the nursery's others."""
+"""On trio: a client in one task of a nursery, used by the nursery's other tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TaskStatus = Any
 
 
 class Census(trio.abc.Instrument):
-    """Which tasks there are: trio tells of each that begins or ends."""
+    """Records the tasks that exist, as trio reports each start and end."""
 
     def __init__(self) -> None:
         self.alive: set[str] = set()
@@ -29,7 +29,7 @@ class Census(trio.abc.Instrument):
 
 
 async def serve(port: int, *, task_status: TaskStatus = trio.TASK_STATUS_IGNORED) -> None:
-    """A service, as ``nursery.start`` has them: it hands out its client when that is ready."""
+    """A service for ``nursery.start``: it reports its client when the client is ready."""
     async with aiocapdist.connect(port=port) as client:
         task_status.started(client)
         await trio.sleep_forever()
@@ -55,7 +55,7 @@ def test_a_client_leaves_no_task_of_its_own(opend_thread: OpendThread) -> None:
                 assert census.alive == before
 
     trio.run(main, instruments=[census])
-    assert len(seen[0]) > 1, "it had some meanwhile"
+    assert len(seen[0]) > 1, "it had tasks while it was open"
 
 
 def test_a_nurserys_tasks_share_the_client_of_one_of_them(opend_thread: OpendThread) -> None:
@@ -75,7 +75,7 @@ def test_a_nurserys_tasks_share_the_client_of_one_of_them(opend_thread: OpendThr
     assert len(swept) == 100
 
 
-def test_a_service_that_cannot_start_says_why_to_the_one_who_starts_it() -> None:
+def test_a_service_that_cannot_start_raises_at_its_starter() -> None:
     async def main() -> None:
         with trio.fail_after(10):
             async with trio.open_nursery() as nursery:
@@ -86,7 +86,7 @@ def test_a_service_that_cannot_start_says_why_to_the_one_who_starts_it() -> None
 
 
 def test_a_nursery_inside_ends_before_the_client_does(opend_thread: OpendThread) -> None:
-    """Those who call last are answered: the client is closed when its block is left."""
+    """The last calls are answered: the client is closed when its block is left."""
     swept = list[str]()
 
     async def main() -> None:
@@ -116,7 +116,7 @@ def test_a_nursery_outside_sees_its_calls_end_with_the_client(opend_thread: Open
     trio.run(main)
 
 
-def test_a_users_error_leaves_bare_however_deep_it_was_raised(opend_thread: OpendThread) -> None:
+def test_a_users_error_is_raised_without_a_group_at_any_depth(opend_thread: OpendThread) -> None:
     async def main() -> None:
         with trio.fail_after(10):
             async with no_leaks(opend_thread):
@@ -126,12 +126,12 @@ def test_a_users_error_leaves_bare_however_deep_it_was_raised(opend_thread: Open
                             await outer.capital_distribution("HK.00700")
                             await inner.capital_distribution("HK.00700")
                             raise ZeroDivisionError("the user's own")
-            assert caught.value.__context__ is None, "and nothing of ours in its history"
+            assert caught.value.__context__ is None, "and no error of this library in its context"
 
     trio.run(main)
 
 
-def test_awaiting_a_connect_says_what_to_do_instead(opend_thread: OpendThread) -> None:
+def test_awaiting_connect_on_trio_says_what_to_do_instead(opend_thread: OpendThread) -> None:
     async def main() -> None:
         connecting = aiocapdist.connect(port=opend_thread.port)
         with pytest.raises(RuntimeError, match="on trio use: async with"):

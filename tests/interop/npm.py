@@ -1,7 +1,7 @@
-"""The vendor's JavaScript client: fetched with npm when it is first wanted, and kept.
+"""The vendor's JavaScript client, fetched with npm when first needed, and kept.
 
-Needs node and npm, and a registry that npm is set up for. Where one of them is missing, what
-needs it is skipped, and says so. Nothing that a package brings is run while it is installed.
+Needs node, npm and a registry that npm is configured for; tests are skipped with the reason if
+one of them is missing. No script of a package is run while it is installed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import pytest
 PACKAGES = {
     "futu-api": "10.11.7108",
     "ws": "8.23.0",
-    # What these need: of fixed versions as well, so that a run today and one next year agree.
+    # Their dependencies, with fixed versions too, so that later runs use the same ones.
     "bytebuffer": "5.0.1",
     "long": "4.0.0",
     "protobufjs": "6.11.6",
 }
 OLDEST_NODE = (20, 19)
-"""From here on node sees for itself that the vendor's files are ES modules."""
+"""The first version of node that recognises the vendor's files as ES modules."""
 
 _SCRIPT = Path(__file__).with_name("client.mjs")
 _FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
@@ -34,7 +34,7 @@ _PATIENCE = ("--fetch-retries=1", "--fetch-timeout=20000")
 
 
 def packages_in(cache: Path) -> Path:
-    """A folder below ``cache`` with the packages in it; skips the test where there is none."""
+    """Return a folder below ``cache`` with the packages; skip the test if they cannot be had."""
     _look_for_node()
     folder = cache / "-".join(f"{name}-{version}" for name, version in PACKAGES.items())[:100]
     if not (folder / "node_modules").exists():
@@ -53,7 +53,7 @@ def _look_for_node() -> None:
 
 
 def _install(folder: Path) -> None:
-    """All or nothing: what was interrupted leaves no half of it in the cache."""
+    """Install into a new folder and move it: an interrupted run leaves no half of it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unfinished-") as temporary:
         made = Path(temporary) / "made"
@@ -76,7 +76,7 @@ def _install(folder: Path) -> None:
 
 
 async def javascript(folder: Path, port: int, key: str, codes: list[tuple[int, str]]) -> Any:
-    """What the client is told about these at the WebSocket door of this port."""
+    """Return what the vendor's client is told about these securities over WebSocket."""
     done = await anyio.run_process(
         ["node", "client.mjs", str(port), key, json.dumps(codes)],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""The vendor's own Python client takes the simulator for OpenD, and agrees with ours."""
+"""The vendor's Python client works with the simulator, and agrees with ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_both_clients_get_the_same_figures(tmp_path: Path) -> None:
         assert row["update_time"] == mine.update_time
 
 
-async def test_an_old_opend_looks_old_to_both(tmp_path: Path) -> None:
+async def test_both_clients_show_an_old_opend_alike(tmp_path: Path) -> None:
     script = 'result = figures(*context.get_capital_distribution("HK.00700"))'
     with anyio.fail_after(60):
         async with Simulator(super_fields=False) as opend:

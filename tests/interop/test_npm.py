@@ -1,4 +1,4 @@
-"""The vendor's JavaScript client takes the simulator's WebSocket door for OpenD's."""
+"""The vendor's JavaScript client works with the simulator over WebSocket."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_both_clients_get_the_same_figures_and_global_state(folder: Path) 
 
 
 @pytest.mark.parametrize("key", ["", "another", KEY.upper()])
-async def test_a_wrong_key_does_not_let_it_in(folder: Path, key: str) -> None:
+async def test_a_wrong_websocket_key_is_refused(folder: Path, key: str) -> None:
     with anyio.fail_after(60):
         async with Simulator(websocket=True, websocket_key=KEY) as opend:
             told = await javascript(folder, opend.websocket_port, key, [as_numbers("HK.00700")])

@@ -1,4 +1,4 @@
-"""Encryption against the vendor's own code: its ciphers alone, and its client as a whole."""
+"""Encryption compared with the vendor's code: its ciphers alone, and its whole client."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def figures(ret, data):
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the vendor's client may write, with the key that it reads."""
+    """A folder for the vendor's client to write to, with the key that it reads."""
     path = tmp_path / "key.pem"
     path.write_bytes(rsa_pem())
     path.chmod(0o600)
@@ -92,7 +92,7 @@ def result_in(output: bytes) -> Any:
 
 
 async def vendor(script: str, home: Path, **given: Any) -> Any:
-    """What ``script`` leaves in ``result``, in a process of its own."""
+    """Run ``script`` in a process of its own; return its ``result``."""
     given = {"key": str(home / "key.pem"), "wrong": False, **given}
     done = await anyio.run_process(command(script), input=as_line(given), env=environment(home))
     return result_in(done.stdout)
@@ -101,8 +101,8 @@ async def vendor(script: str, home: Path, **given: Any) -> Any:
 # ---- bytes
 
 
-def test_its_ciphers_and_ours_open_what_the_other_sealed(home: Path) -> None:
-    """Both ciphers of AES, all lengths to four blocks and more; RSA from one piece to four."""
+def test_each_side_decrypts_what_the_other_encrypted(home: Path) -> None:
+    """Both AES ciphers with all lengths up to four blocks; RSA with one to four pieces."""
     ciphers = {
         "cbc": session_cipher(Algorithm.AES_CBC, KEY, IV),
         "ftaes": session_cipher(Algorithm.FTAES_ECB, KEY, ""),
@@ -176,8 +176,8 @@ result = {{
 
 
 @pytest.mark.anyio
-async def test_another_key_does_not_let_it_in(home: Path) -> None:
-    """It would try for ever: to see its first attempt fail is enough."""
+async def test_another_rsa_key_is_refused(home: Path) -> None:
+    """It would try for ever; its first failed attempt is enough."""
     given = {"key": str(home / "key.pem"), "wrong": True}
     with anyio.fail_after(60):
         async with Simulator(rsa_key=rsa_pem(number=1)) as opend:

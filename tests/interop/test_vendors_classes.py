@@ -1,6 +1,6 @@
 """The vendor's own protobuf classes in ``client.request`` and in the simulator's answers.
 
-In processes of their own, where both libraries live side by side: see vendor.py.
+In processes of their own, with both libraries side by side: see vendor.py.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ print("RESULT " + json.dumps(result, default=str), flush=True)
 os._exit(0)
 """
 
-# Capital flow of two minutes, and who is logged in: asked by our client in the vendor's
-# classes, and by the vendor's client in its own way.
+# Capital flow of two minutes, and the login: asked by our client in the vendor's classes, and
+# by the vendor's client with its own methods.
 ASK_BOTH = """
 import asyncio
 
@@ -118,7 +118,7 @@ result = asyncio.run(main())
 
 
 def run(program: str, home: Path) -> Any:
-    """What the program leaves in ``result``."""
+    """Run the program; return its ``result``."""
     done = subprocess.run(
         [sys.executable, "-c", BEGINS + program + ENDS],
         env={**os.environ, "HOME": str(home)},
@@ -140,7 +140,7 @@ def run(program: str, home: Path) -> Any:
         pytest.param(THEIRS + OURS + ASK_BOTH, id="theirs first"),
     ],
 )
-def test_calls_in_the_vendors_classes_say_what_the_vendors_client_is_told(
+def test_calls_in_the_vendors_classes_get_what_the_vendors_client_gets(
     program: str, tmp_path: Path
 ) -> None:
     got = run(program, tmp_path)
@@ -154,7 +154,7 @@ def test_calls_in_the_vendors_classes_say_what_the_vendors_client_is_told(
     theirs = [[row["capital_flow_item_time"], row["in_flow"], row["main_in_flow"]] for row in rows]
     assert theirs == got["flow"]
     assert user["nick_name"] == "韭菜"
-    # The simulator was asked by both, and answered each as its user said.
+    # The simulator was asked by both, and gave both the answers it was made with.
     assert got["asked"] == ["00700", "00700"]
     assert got["log"] == ["answered"] * 5
 
@@ -189,12 +189,12 @@ result = {"said": said, "kept": kept, "nameless": nameless}
 """
 
 
-def test_notices_in_the_vendors_classes_are_kept_whole(tmp_path: Path) -> None:
+def test_notices_in_the_vendors_classes_lose_nothing(tmp_path: Path) -> None:
     got = run(OURS + THEIRS + NOTICES, tmp_path)
     api_level = 4
-    # The one part without a name here: the vendor gave it up after 2.10. It keeps its number.
+    # The only part without a name here: the vendor dropped it after 2.10. It keeps its number.
     assert got["said"].pop(api_level)["type"] == 5
     assert got["kept"].pop(api_level) == {"type": 5, "6": repr(b"\x1a\x012")}
     assert got["kept"] == got["said"]
-    # Of the numbers that the vendor names, only its "none" has no name here.
+    # Of the numbers that the vendor names, only "none" has no name here.
     assert got["nameless"] == [[0], [0], []]

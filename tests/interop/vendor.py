@@ -1,7 +1,7 @@
-"""Runs the vendor's own Python client in a process of its own.
+"""Run the vendor's Python client in a process of its own.
 
-It starts threads that never end, warns at import and writes logs under HOME: none of that
-belongs into a test process.
+It starts threads that never end, warns at import and writes logs under HOME: none of that may
+happen in a test process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ os._exit(0)
 
 
 async def vendor(script: str, port: int, home: Path) -> Any:
-    """What ``script`` leaves in ``result``, asking the gateway at ``port`` by ``context``."""
+    """Run ``script``, which asks the gateway at ``port`` by ``context``; return its ``result``."""
     done = await anyio.run_process(
         [sys.executable, "-c", _PROLOGUE + script + _EPILOGUE, str(port)],
         env={**os.environ, "HOME": str(home), "PYTHONWARNINGS": "ignore"},

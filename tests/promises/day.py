@@ -1,5 +1,5 @@
-"""One account's day without a loop: its quota, a clock moved by hand, and an OpenD that counts
-each request at the worst moment it may."""
+"""One account's day without a loop: its quota, a clock set by hand, and an OpenD that counts each
+request at the worst possible moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..quota.stubs import Asking, Clock, Watched, scheduler
 
 DAY = 86_400.0
 LIMIT, PERIOD = 30, 30.0
-GRACE = 1.0  # seconds after a loss, in which OpenD may still count what was under way
+GRACE = 1.0  # seconds after a loss in which OpenD may still count requests in flight
 LATE = 60.0  # seconds for which the token of a request without a reply is kept
 
 
@@ -24,17 +24,17 @@ class Day:
         self.watched = Watched()
         self.quota.attach(clock, self.watched)
         self.lane = Asking(self.quota)
-        self.under_way: dict[int, float] = {}  # the moment at which each will be counted
+        self.in_flight: dict[int, float] = {}  # the moment at which each will be counted
         self.counted: list[float] = []
         self.number = self.granted = 0
         self.asking = True
         self.events: list[tuple[float, int, str]] = [
-            (self.drawn.uniform(0, 600), -1, "mood"),
+            (self.drawn.uniform(0, 600), -1, "phase"),
             (self.drawn.uniform(0, 3600), -2, "lost"),
             (self.drawn.uniform(0, 3600), -3, "restart"),
         ]
         heapq.heapify(self.events)
-        self.change_mood()
+        self.change_phase()
 
     def run(self) -> None:
         quota, clock, events = self.quota, self.clock, self.events
@@ -54,43 +54,43 @@ class Day:
             for _ in range(self.lane.granted - self.granted):
                 self.sent()
             self.granted = self.lane.granted
-        self.counted += self.under_way.values()
+        self.counted += self.in_flight.values()
 
-    # ---- what becomes of one request
+    # ---- one request
 
     def sent(self) -> None:
         draw, now = self.drawn.random(), self.clock.now
         if draw < self.unsent_share:
-            self.quota.release()  # cancelled before its bytes were fetched
+            self.quota.release()  # cancelled before it was written
             return
         seconds = LATE if draw > 1 - self.silent_share else self.drawn.uniform(*self.round_trip)
         self.number += 1
-        # As soon as it was sent, or as late as its reply allows, or in between.
+        # When it was sent, when it was answered, or in between.
         share = self.drawn.choice([0.0, 1.0, self.drawn.random()])
-        self.under_way[self.number] = now + share * seconds
+        self.in_flight[self.number] = now + share * seconds
         heapq.heappush(self.events, (now + seconds, self.number, "replied"))
 
     def replied(self, number: int) -> None:
-        """Whether anyone still waits, or has been cancelled, is all the same to the token."""
-        counted = self.under_way.pop(number, None)
+        """The reply settles the token, whether a caller still waits or not."""
+        counted = self.in_flight.pop(number, None)
         if counted is not None:
             self.quota.replied(self.clock.now)
             self.counted.append(min(counted, self.clock.now))
 
-    # ---- what happens to all
+    # ---- the connection and the client
 
     def lost(self, number: int) -> None:
-        """The connection breaks, or the gateway is started again: what was under way may be
-        counted until a second later, or not at all. It is away for a while."""
+        """The connection is lost, or the gateway restarted, for a while: requests in flight are
+        counted within a second, or not at all."""
         now = self.clock.now
-        self.quota.lost(len(self.under_way))
-        for counted in self.under_way.values():
+        self.quota.lost(len(self.in_flight))
+        for counted in self.in_flight.values():
             if counted <= now:
                 self.counted.append(counted)
             elif self.drawn.random() < 0.8:
                 share = self.drawn.choice([0.0, 1.0, self.drawn.random()])
                 self.counted.append(now + share * GRACE)
-        self.under_way.clear()
+        self.in_flight.clear()
         self.stop_asking()
         back = now + self.drawn.choice([0.0, 0.2, self.drawn.uniform(0.0, 40.0)])
         heapq.heappush(self.events, (back, number, "back"))
@@ -100,12 +100,12 @@ class Day:
         self.asking = True
 
     def restart(self, number: int) -> None:
-        """The client ends, and another comes later; the quota object stays, on no clock of a
-        loop meanwhile."""
+        """The client is closed and another one opened later. The quota stays, in between without
+        a loop's clock."""
         if self.quota.listeners:
-            self.quota.lost(len(self.under_way))
-            self.counted += [min(c, self.clock.now + GRACE) for c in self.under_way.values()]
-            self.under_way.clear()
+            self.quota.lost(len(self.in_flight))
+            self.counted += [min(c, self.clock.now + GRACE) for c in self.in_flight.values()]
+            self.in_flight.clear()
             self.stop_asking()
             self.quota.detach(self.watched)
             later = self.clock.now + self.drawn.choice([0.0, 0.01, 5.0, 31.0])
@@ -119,14 +119,14 @@ class Day:
         self.asking = False
         self.lane.ask(-self.lane.waiting)
 
-    def mood(self, number: int) -> None:
-        self.change_mood()
+    def phase(self, number: int) -> None:
+        self.change_phase()
         self.watched.events.clear()
         later = self.clock.now + self.drawn.expovariate(1 / 1200)
-        heapq.heappush(self.events, (later, number, "mood"))
+        heapq.heappush(self.events, (later, number, "phase"))
 
-    def change_mood(self) -> None:
-        """How much is asked, and how fast and how reliable the way is, for a while."""
+    def change_phase(self) -> None:
+        """Draw how much is asked, and how slow and unreliable the connection is, for a while."""
         self.eager = self.drawn.choice([1, 5, 30, 100])
         self.round_trip = self.drawn.choice([(0.0, 0.0), (0.005, 0.05), (0.01, 2.0), (1.0, 9.9)])
         self.silent_share = self.drawn.choice([0.0, 0.01, 0.1])

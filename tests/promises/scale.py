@@ -1,5 +1,4 @@
-"""How large a run is: small by default, so that it can be had every time; AIOCAPDIST_SCALE=10
-is ten times as much of everything, as the soak has it."""
+"""The size of a run: small by default; AIOCAPDIST_SCALE=10 is ten times as much of everything."""
 
 from __future__ import annotations
 
@@ -9,11 +8,11 @@ SCALE = float(os.environ.get("AIOCAPDIST_SCALE", "1"))
 
 
 def scaled(number: int) -> int:
-    """So many of something, at the scale of this run; at least one."""
+    """Return this number at the scale of the run, at least 1."""
     return max(1, round(number * SCALE))
 
 
 def figure(row: int, **measured: object) -> None:
-    """Tell what was measured for this row of the promises: ``pytest -rP`` shows it."""
-    said = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in measured.items())
-    print(f"row {row}: {said}")
+    """Print what was measured for this promise: ``pytest -rP`` shows it."""
+    text = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in measured.items())
+    print(f"row {row}: {text}")

@@ -1,5 +1,5 @@
-"""Row 9 of the promises: fair. A single call beside a sweep of 600 codes waits one token's
-time, never the sweep.
+"""Promise 9: fairness. A single call beside a sweep of 600 codes waits for one token, never for
+the sweep.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROUND_TRIP = 0.2
 
 
 async def single_calls_beside_sweeps(sweeps: int, seed: int) -> list[float]:
-    """How much longer each single call took than until the next token and back."""
+    """Return for each single call how much longer it took than the wait for the next token."""
     drawn = random.Random(seed)
     over: list[float] = []
     swept = 0
@@ -48,7 +48,9 @@ async def single_calls_beside_sweeps(sweeps: int, seed: int) -> list[float]:
             assert swept < sweeps * 600
             now = anyio.current_time()
             until_a_token = max(0.0, next_token_at(client.quota) - now)
-            if tokens(client.quota).held:  # its reply may come first, and cool after the others
+            if tokens(
+                client.quota
+            ).held:  # its reply may come first, and its token cool after the others
                 until_a_token = min(until_a_token, 30.05 + ROUND_TRIP)
             await client.capital_distribution(f"US.S{number}")
             over.append(anyio.current_time() - now - until_a_token)
@@ -67,5 +69,5 @@ def test_a_single_call_waits_for_one_token_and_not_for_a_sweep(on: str, sweeps: 
         assert len(over) == 15
         worst = max(worst, *over)
     figure(9, loop=on, sweeps_of_600=sweeps, longest_beyond_the_next_token=f"{worst:.3f} s")
-    # Its own round trip, and nothing else: of all lanes, its turn is the oldest.
+    # Its own round trip and nothing else: its queue was served longest ago.
     assert worst <= ROUND_TRIP + 1e-6

@@ -1,4 +1,4 @@
-"""Row 6 of the promises: a sweep is close to the ideal time, on virtual time.
+"""Promise 6: a sweep takes close to the ideal time, on virtual time.
 
 The floor is what no client can beat: ``30 * ((N - 1) // 30) + round trip``. All 15 sizes and
 round trips run each time, on both loops.
@@ -16,14 +16,14 @@ from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure
 
 SIZES = [30, 31, 100, 500, 2000]
-# The most over the floor, by round trip in seconds. The margin of 0.05 s is 0.17 % of it.
+# Largest share over the floor, by round trip in seconds. The margin of 0.05 s is 0.17 % of it.
 ALLOWED = {0.005: 0.002, 0.05: 0.005, 0.3: 0.021}
 
 
 async def sweep(n: int, round_trip: float) -> float:
-    """Seconds that it takes from the call to the last outcome."""
+    """Return the seconds from the call to the last outcome."""
     async with (
-        # Keep-alives are none of this test's matter, and take most of its time.
+        # With few keep-alives, which would take most of the test's time.
         Simulator(latency=round_trip, keep_alive_interval=300) as opend,
         aiocapdist.connect(opend.memory) as client,
     ):
@@ -39,7 +39,7 @@ async def sweep(n: int, round_trip: float) -> float:
 
 @pytest.mark.parametrize("on", BACKENDS)
 @pytest.mark.parametrize("round_trip", ALLOWED)
-def test_a_sweep_takes_hardly_longer_than_the_ideal(round_trip: float, on: str) -> None:
+def test_a_sweep_takes_hardly_longer_than_the_ideal_time(round_trip: float, on: str) -> None:
     for n in SIZES:
         took = run_virtually(sweep, n, round_trip, on=on)
         floor = 30.0 * ((n - 1) // 30) + round_trip

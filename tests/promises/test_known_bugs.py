@@ -1,6 +1,6 @@
-"""What bugs of other clients did, and this one does not: the plainest case of each.
+"""Known bugs of other clients that this one does not have: the plainest case of each.
 
-Promises 1, 2, 11, 18. ``python -m tools.planted`` plants each bug and sees that tests reject it.
+Promises 1, 2, 11, 18. ``python -m tools.planted`` plants each bug and checks that tests fail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..support.waiting import Call
 pytestmark = pytest.mark.anyio
 
 
-async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
+async def test_a_cancelled_call_ends_at_once_while_opend_is_silent() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,
@@ -32,13 +32,13 @@ async def test_who_is_cancelled_ends_at_once_while_opend_is_silent() -> None:
             with anyio.move_on_after(1):
                 await call.end()
             ended = call.ended
-            # So that a call which cannot be cancelled does not hang this test as well.
+            # If the call cannot be cancelled, this lets the test end all the same.
             await peer.reply(frame, figures_reply())
             assert ended
             assert call.cancelled
 
 
-async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_caller() -> None:
+async def test_the_late_reply_to_a_cancelled_call_does_not_reach_the_next_caller() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,
@@ -57,7 +57,7 @@ async def test_the_late_reply_to_who_was_cancelled_does_not_reach_the_next_calle
             assert (await call.value()).capital_in_big == 222.0
 
 
-async def test_half_a_frame_before_a_loss_is_not_put_before_the_next_connections_bytes() -> None:
+async def test_half_a_frame_before_a_loss_does_not_precede_the_next_connections_bytes() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedServer() as server,
@@ -85,7 +85,7 @@ async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_rea
         ):
             peer = await server.accept()
             first, *_ = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
-            # OpenD need not have read a request for its reply to be read here.
+            # A reply can be sent before the request was read.
             proto_id, serial = flight_of(client, "HK.1").key
             reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
             await peer.send(reply)

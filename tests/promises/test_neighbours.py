@@ -1,8 +1,8 @@
-"""Row 8 of the promises: lives with neighbours. Another program spends 5 or 15 of the
-account's 30 in each window; OpenD counts refused requests or does not. Nobody's call fails,
-hardly any is refused, and most of what is left is used.
+"""Promise 8: other programs may spend from the same account. Another program spends 5 or 15 of the
+account's 30 in each window, and OpenD counts rejected requests or does not. No call fails, few
+are rejected, and most of what is left is used.
 
-Each runs for 1.5 virtual hours at scale 1 (24 at most), refusals of the beginning included.
+Each test runs for 1.5 virtual hours at scale 1 (24 at most), the start included.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .neighbours import Fared, Ours, spend
 from .scale import SCALE, figure
 
 HOURS = min(24.0, 1.5 * SCALE)
-AT_LEAST = {5: 0.85, 15: 0.55}  # of what the neighbour leaves
+AT_LEAST = {5: 0.85, 15: 0.55}  # of what the other program leaves
 
 
 async def beside_a_foreigner(each: int, manner: str, counted: bool) -> tuple[Fared, int, int]:
@@ -37,7 +37,7 @@ async def beside_a_foreigner(each: int, manner: str, counted: bool) -> tuple[Far
 @pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
 @pytest.mark.parametrize("manner", ["evenly", "in bursts", "at random"])
 @pytest.mark.parametrize("each", AT_LEAST)
-def test_beside_another_program_calls_are_answered_and_hardly_any_refused(
+def test_beside_another_program_calls_are_answered_and_few_are_rejected(
     each: int, manner: str, counted: bool
 ) -> None:
     fared, refused, largest = run_virtually(beside_a_foreigner, each, manner, counted)
@@ -53,16 +53,16 @@ def test_beside_another_program_calls_are_answered_and_hardly_any_refused(
     assert fared.failed == 0
     assert used >= AT_LEAST[each]
     assert fared.refused_each <= 0.5
-    assert fared.longest_gap < 60.0, "it stood still for a while"
+    assert fared.longest_gap < 60.0, "it was idle for too long"
     assert largest == 30
-    # It is told, as often as it happens; those that come together are told once.
-    assert 0 < fared.refused <= refused <= fared.refused + 5  # the last are on their way
+    # Each rejection is announced; those that come together are announced once.
+    assert 0 < fared.refused <= refused <= fared.refused + 5  # the last may be in flight
     assert refused / 2 < fared.told <= refused
 
 
 async def two_of_ours(counted: bool, seed: int) -> tuple[Fared, Fared]:
-    """Equal in all but that one comes a little later; a quota each, as in two processes that
-    know nothing of each other."""
+    """Run two equal clients, the second a little later, each with its own quota, as in two
+    processes that know nothing of each other."""
     first, second = Ours(20_000), Ours(60_000)
     latency = (0.005, 0.3)
     async with (
@@ -84,7 +84,7 @@ async def two_of_ours(counted: bool, seed: int) -> tuple[Fared, Fared]:
 
 
 @pytest.mark.parametrize("counted", [False, True], ids=["refusals free", "refusals counted"])
-def test_of_two_equal_clients_neither_starves(counted: bool) -> None:
+def test_two_equal_clients_do_not_starve_each_other(counted: bool) -> None:
     first, second = run_virtually(two_of_ours, counted, 4)
     figure(
         8,

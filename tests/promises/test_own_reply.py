@@ -1,9 +1,9 @@
-"""Row 1 of the promises: a reply reaches its own caller or nobody.
+"""Promise 1: a reply reaches its own caller or nobody.
 
-The answer is a function of what is asked, so each caller can tell. Seeded schedules of
-cancels, delays, reordering, duplicates, wrong serials and ids, damage and loss, on virtual
-time and with the quota wide open. At scale 1: about 22 000 requests in 14 schedules, which is
-what 20 s allow on a busy machine; scale 10 makes the 200 000 of the promise, the soak more.
+The answer is a function of the request, so that each caller can check it. Seeded schedules of
+cancels, delays, reordering, duplicates, wrong serials and ids, damage and loss, on virtual time
+and with a wide quota. At scale 1 about 22 000 requests in 14 schedules; scale 10 makes the
+200 000 of the promise.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCHEDULES = 2 * scaled(7)
 CALLERS, CALLS = 50, 20  # in each schedule
 CODES = [f"{market}.{n:05d}" for market in ("HK", "SH") for n in range(1, 400)]
 
-# How often each comes, at most: what ends a connection takes fifty requests with it.
+# The highest rate of each: a fault that ends a connection hits fifty requests.
 SPOILS_A_REPLY = {
     Fault.DROP: 0.02,
     Fault.DELAY: 0.1,
@@ -63,7 +63,7 @@ LATENCIES: list[float | tuple[float, float]] = [0.0, 0.0, (0.0, 0.05), (0.0, 3.0
 
 
 class Crossed(AssertionError):
-    """A caller got what was somebody else's."""
+    """Raised when a caller got another request's answer."""
 
 
 def check(asked: str, got: Any) -> None:
@@ -72,7 +72,7 @@ def check(asked: str, got: Any) -> None:
 
 
 class Schedule:
-    """One seed's: which faults and how often, how long the way is, who asks what and when."""
+    """What one seed draws: faults and their rates, latency, and the callers' requests."""
 
     def __init__(self, seed: int) -> None:
         self.drawn = drawn = random.Random(seed)
@@ -130,7 +130,7 @@ class Schedule:
                 break
 
     async def other(self, client: Client) -> None:
-        """A call that is not in the library's catalogue."""
+        """Make a call that the library does not know."""
         number = self.drawn.randrange(10**6)
         repeat = self.drawn.random() < 0.5
         reply = await client.request(PROTO_ID, request_message(number), Response, idempotent=repeat)
@@ -139,13 +139,15 @@ class Schedule:
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_whatever_is_cancelled_late_doubled_or_lost_nobody_gets_anothers_reply(part: int) -> None:
-    """The second part's schedules are on trio."""
+def test_no_caller_gets_anothers_reply_under_cancels_delays_duplicates_and_losses(
+    part: int,
+) -> None:
+    """The second part runs its schedules on trio."""
     requests, ends, played = 0, Counter[str](), Counter[Fault]()
     for seed in range(
         FIRST_SEED + part * SCHEDULES, FIRST_SEED + part * SCHEDULES + SCHEDULES // 2
     ):
-        random.seed(seed)  # the client's own draws: its first serial, and when it comes back
+        random.seed(seed)  # the client draws its first serial and its reconnect delays
         schedule = Schedule(seed)
         run_virtually(schedule.run, on=("asyncio", "trio")[part])
         requests += sum(r.proto_id in (3212, PROTO_ID) for r in schedule.opend.requests)

@@ -1,8 +1,8 @@
-"""Row 14: 500 clients do not come back all at once when one gateway is restarted.
+"""Promise 14: 500 clients do not reconnect all at once when one gateway is restarted.
 
-On virtual time over the memory door. The measure is the most attempts to connect within any
-100 ms, tried or successful, against what the same clients would do if each came back a fixed
-six seconds after its loss, and again every six seconds until let in, as the vendor's does.
+On virtual time over memory. The measure is the largest number of attempts to connect within any
+100 ms, tried or successful, compared with the same clients reconnecting at a fixed six seconds
+after the loss and after each failure, as the vendor's client does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ AWAY = [0.05, 1.0, 10.0, 120.0] if SCALE > 1 else [0.05, 1.0]
 
 
 class Connector:
-    """Where all dial; it notes when, and who was let in."""
+    """Connects all clients; records the time of each attempt and of each success."""
 
     def __init__(self, door: MemoryListener) -> None:
         self.tried: list[float] = []
@@ -56,13 +56,13 @@ class Connector:
 
 
 def peak(times: list[float], within: float = 0.1) -> int:
-    """The most of these in any half-open span so long."""
+    """Return the largest number of these times in any half-open span of this length."""
     ordered = sorted(times)
     return max(bisect_left(ordered, at + within) - n for n, at in enumerate(ordered))
 
 
 def fixed_attempts(losses: list[float], back_at: float) -> list[float]:
-    """When the same clients would try, each six seconds after its loss and after each failure."""
+    """Return when the clients would try, six seconds after each loss and each failure."""
     tried = []
     for lost_at in losses:
         failures = max(0, math.ceil((back_at - lost_at) / FIXED) - 1)
@@ -77,8 +77,8 @@ async def note_losses(client: Client, losses: list[float]) -> None:
 
 
 @pytest.mark.parametrize("away", AWAY)
-async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
-    random.seed(14)  # what the delays are drawn with
+async def test_after_a_restart_clients_reconnect_spread_over_time(away: float) -> None:
+    random.seed(14)  # the delays are drawn from this
     async with (
         Simulator(seed=SEED, now=lambda: NOW, quota=None) as opend,
         anyio.create_task_group() as group,
@@ -109,7 +109,7 @@ async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
             await door.all_back.wait()
         await trio.testing.wait_all_tasks_blocked()
         assert opend.connections == CLIENTS
-        assert len(losses) == len(door.opened) == CLIENTS, "each was lost once"
+        assert len(losses) == len(door.opened) == CLIENTS, "each connection was lost once"
         fixed = fixed_attempts(losses, began + away)
         for client in random.sample(clients, 20):
             assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts(
@@ -129,8 +129,8 @@ async def test_after_a_restart_the_way_back_is_spread(away: float) -> None:
         last_back_after=round(max(door.opened) - began - away, 2),
         fixed_back_after=round(max(fixed) - began - away, 2),
     )
-    # The first delay is drawn from 0.2 s: half of all in a tenth, and what chance adds; and
-    # those who were refused early draw the next one from 0.5 s, which comes on top.
+    # The first delay is drawn from 0.2 s, so that about half of all fall into one tenth of a
+    # second. Clients that are refused early draw again from 0.5 s, which adds to it.
     assert peak(door.tried) <= 0.75 * peak(fixed)
     if away >= 1.0:
         assert peak(door.opened) <= 0.35 * peak(fixed)

@@ -1,9 +1,9 @@
 """Clients in a process of their own, whose memory is measured while their peer attacks them.
 
-``python -m tests.promises.victim URL ROUNDS CLIENTS LOOP``: in each round so many clients are
-made, each with a listener that never reads, which ask once; then, when all are there, once
-more, and that is when the peer does what it likes. Tells how large the process was with the
-first ones idle, and how large it ever was after each round.
+``python -m tests.promises.victim URL ROUNDS CLIENTS LOOP``: each round makes this many clients,
+each with an event stream that is never read and one call. Once all are there, each calls again,
+and the peer attacks. Prints the process's size while the first clients are idle, and its peak
+after each round.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aiocapdist import Client
 
 
 def size(what: str) -> int:
-    """KiB of this process in memory: ``VmRSS`` now, ``VmHWM`` at most so far."""
+    """Return this process's memory in KiB: ``VmRSS`` now, ``VmHWM`` the peak so far."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(what))
 

@@ -1,4 +1,4 @@
-"""What there is to say about each code, and whether a caller got that and nothing else."""
+"""The right answer about each code, and checks that a caller got that one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GOOD = [f"{market}.{n:05d}" for market in ("HK", "SH") for n in range(1, 7)]
 
 
 def is_own(code: str) -> Any:
-    """Whether this is what there is to say about that code."""
+    """Return a check that a result is the answer about this code."""
 
     def check(got: Any) -> bool:
         if isinstance(got, UnknownSecurity):
@@ -37,7 +37,7 @@ def all_own(codes: list[str]) -> Any:
 
 
 async def swept(client: Client, codes: list[str], enough: int, max_age: float) -> list[Any]:
-    """The first outcomes of a sweep, which is left then: in all, one for each code given."""
+    """Return the first outcomes of a sweep, and leave it; all outcomes if it ends before."""
     outcomes = []
     async for outcome in client.capital_distributions(codes, max_age=max_age):
         outcomes.append(outcome)

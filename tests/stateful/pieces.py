@@ -1,4 +1,4 @@
-"""What a world is made of: a script of faults, a pipe that can be clogged, and calls."""
+"""Parts of a world: a script of faults, a pipe that can be blocked, and calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiocapdist.simulator import Fault, Simulator
 
 
 def own_port() -> int:
-    """A free port that no system gives to who wants any: it stays free while OpenD is away."""
+    """Return a free port outside the range that systems assign: it stays free in between."""
     for port in range(20_000 + os.getpid() % 10_000, 32_000):
         with socket.socket() as taken, suppress(OSError):
             taken.bind(("127.0.0.1", port))
@@ -27,7 +27,7 @@ def own_port() -> int:
 
 
 class Script:
-    """The faults to come, one for each reply that is due; more may be added at any time."""
+    """Faults to come, one for each reply; more can be added at any time."""
 
     def __init__(self) -> None:
         self.coming: deque[Fault | None] = deque()
@@ -42,17 +42,17 @@ class Script:
 
 
 class Pipe:
-    """Where the client comes in. While it is clogged, nothing of the client's gets through."""
+    """The client's connections. While it is blocked, nothing that the client sends gets through."""
 
     def __init__(self, opend: Simulator) -> None:
         self._opend = opend
         self.clear = anyio.Event()
-        self.unclog()
+        self.unblock()
 
-    def clog(self) -> None:
+    def block(self) -> None:
         self.clear = anyio.Event()
 
-    def unclog(self) -> None:
+    def unblock(self) -> None:
         self.clear.set()
         self.clear_since = anyio.current_time()
 
@@ -80,7 +80,7 @@ class _End(ByteStream):
 
 
 class Called:
-    """A call in a task of its own, and what it must have come to once it has ended."""
+    """A call in a task of its own, with a check of its result."""
 
     def __init__(
         self, task: asyncio.Task[Any], is_own: Callable[[Any], bool], requests: int
@@ -91,14 +91,14 @@ class Called:
         self.cancelled = False
 
     def check(self, *, trouble: bool) -> None:
-        """Its own answer, or one of the library's errors; an error only where there was
-        trouble, or where the answer is one."""
+        """Check that it ended with its own answer or one of the library's errors; with an error
+        only if there was trouble, or if the answer is an error."""
         if self.task.cancelled():
-            assert self.cancelled, "it ended as cancelled, and nobody had cancelled it"
+            assert self.cancelled, "it ended as cancelled without being cancelled"
             return
         error = self.task.exception()
         if error is None:
             got = self.task.result()
-            assert self.is_own(got), f"somebody else's: {got!r}"
+            assert self.is_own(got), f"not its own answer: {got!r}"
         elif not (isinstance(error, AiocapdistError) and (trouble or self.is_own(error))):
             raise error

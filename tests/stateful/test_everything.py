@@ -1,8 +1,8 @@
-"""Client, simulator and faults on virtual time, in any order that Hypothesis thinks of.
+"""Client, simulator and faults on virtual time, in any order that Hypothesis chooses.
 
-Row 3 of the promises: every call ends. After every step besides: a reply reached its own
-caller or nobody (row 1), tokens are conserved (row 5), no closed window is above the limit
-as the server counts (row 4), and what is in flight agrees with the server's log (row 17).
+Promise 3: every call ends. After every step it is checked, too, that a reply reached its own
+caller or nobody (promise 1), that tokens are conserved (5), that no closed window is over the
+limit as the server counts (4), and that requests in flight agree with the server's log (17).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .world import World
 
 SCALE = float(os.environ.get("AIOCAPDIST_SCALE", "1"))
 PARTS, WORLDS, STEPS = 4, 120, 50  # about 20 000 rules
-# A failure is told at once, as it was found: to make it small takes longer than a test may.
+# A failure is reported as it was found: shrinking it takes longer than a test may.
 PHASES = set(Phase) if "AIOCAPDIST_SHRINK" in os.environ else set(Phase) - {Phase.shrink}
 CODES = st.sampled_from([*GOOD, UNKNOWN])
 SECONDS = st.sampled_from([0.001, 0.3, 1.0, 9.99, 10.0, 30.0, 30.05, 35.0, 61.0]) | st.floats(0, 40)
@@ -43,7 +43,7 @@ a_client = precondition(lambda self: self.world.has_client)
 
 
 class Everything(RuleBasedStateMachine):
-    """Does one thing after the other, and looks after each."""
+    """Performs one action after another, and checks everything after each."""
 
     rules_run = 0
 
@@ -65,7 +65,7 @@ class Everything(RuleBasedStateMachine):
     ) -> None:
         self.world = World(limit, latency, attempts, handshake=handshake)
 
-    # ---- what callers do
+    # ---- actions of callers
 
     @a_client
     @rule(code=CODES, n=st.integers(1, 3))
@@ -119,7 +119,7 @@ class Everything(RuleBasedStateMachine):
 
     @rule(which=st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=3))
     def cancel(self, which: list[tuple[int, bool]]) -> None:
-        """What is drawn must not depend on who runs: a set's order may decide that."""
+        """The draw must not depend on which calls run: the order of a set may decide that."""
         for n, settle in which:
             if running := self.world.running:
                 call = running[n % len(running)]
@@ -139,7 +139,7 @@ class Everything(RuleBasedStateMachine):
     def open(self) -> None:
         self.world.open_client()
 
-    # ---- what else happens
+    # ---- other actions
 
     @rule()
     def collect_garbage(self) -> None:
@@ -173,17 +173,17 @@ class Everything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.pipe.clear.is_set())
     @rule()
-    def clog(self) -> None:
-        """The client's bytes get stuck: what is asked from now on is never written."""
+    def block_writes(self) -> None:
+        """Block the client's writes: requests from now on are not sent."""
         self.world.trouble = True
-        self.world.do(self.world.pipe.clog)
+        self.world.do(self.world.pipe.block)
 
     @precondition(lambda self: not self.world.pipe.clear.is_set())
     @rule()
-    def unclog(self) -> None:
-        self.world.do(self.world.pipe.unclog)
+    def unblock_writes(self) -> None:
+        self.world.do(self.world.pipe.unblock)
 
-    # ---- what always holds
+    # ---- invariants
 
     @invariant()
     def every_reply_reached_its_own_caller_or_nobody(self) -> None:
@@ -220,7 +220,7 @@ class Everything(RuleBasedStateMachine):
                 )
             elif flight.written and self.world.pipe.clear.is_set():
                 left_by = max(flight.sent_at, self.world.pipe.clear_since)
-                assert now - left_by <= slowest, "it was sent, and never came"
+                assert now - left_by <= slowest, "it was sent and never arrived"
 
     def teardown(self) -> None:
         if self.world is None:
@@ -232,12 +232,12 @@ class Everything(RuleBasedStateMachine):
         finally:
             self.world.close()
             gc.collect()
-            gc.freeze()  # what Hypothesis remembers: not to be looked through by each world
+            gc.freeze()  # the garbage collector skips what Hypothesis remembers
 
 
 @pytest.fixture
 def garbage_is_collected_by_the_rule_alone() -> Iterator[None]:
-    """Else no world would be the same twice, and Hypothesis would complain."""
+    """Else the same actions would not have the same results, and Hypothesis would object."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -251,7 +251,7 @@ def garbage_is_collected_by_the_rule_alone() -> Iterator[None]:
 def test_whatever_happens_every_call_ends_with_its_own_answer_or_an_error(part: int) -> None:
     runs, worlds = max(1, round(SCALE)), max(1, int(WORLDS * min(1.0, SCALE)))
     Everything.rules_run = 0
-    for _ in range(runs):  # each begins anew: what Hypothesis remembers of a run only grows
+    for _ in range(runs):  # a new run each: what Hypothesis remembers of one only grows
         run_state_machine_as_test(
             Everything,
             settings=settings(
@@ -262,5 +262,7 @@ def test_whatever_happens_every_call_ends_with_its_own_answer_or_an_error(part: 
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    print(f"row 3: rules: {Everything.rules_run}, worlds: {runs * worlds}, hangs: 0, crossed: 0")
+    print(
+        f"promise 3: rules: {Everything.rules_run}, worlds: {runs * worlds}, hangs: 0, crossed: 0"
+    )
     assert Everything.rules_run >= runs * worlds * STEPS / 5

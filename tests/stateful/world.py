@@ -1,7 +1,7 @@
-"""A client, a simulator, and all that can happen between them, on a loop that is stepped.
+"""A client, a simulator and everything that can happen between them, on a loop run step by step.
 
-The world runs only while somebody calls it: each method does one thing and then lets run
-what is ready, so that Hypothesis decides what happens, and in what order.
+The loop runs only inside a method: each method does one thing and then runs what is ready, so
+that Hypothesis decides what happens, and in what order.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .pieces import Called, Pipe, Script, own_port
 
 PERIOD = 30.0
 UNREFUSED = 10**6
-"""The simulator's own limit: it counts, and would let one too many pass and be seen."""
+"""The simulator's own limit: it only counts, so that a request too many would be seen."""
 
 
 class World:
-    """All there is. ``trouble`` is whether anything happened that a call may fail of."""
+    """The client and the simulator. ``trouble`` is True once a call may fail."""
 
     def __init__(
         self, limit: int, latency: tuple[float, float], attempts: int, *, handshake: bool
@@ -63,7 +63,7 @@ class World:
         self.open_client()
 
     async def _keep_open(self) -> None:
-        # A user of the quota besides its clients: its clock goes on while none is there.
+        # A user of the quota besides its clients keeps its clock running while there is none.
         self.quota.attach(self.loop.time, _ignore)
         async with self.opend:
             self._is_open = True
@@ -74,13 +74,13 @@ class World:
         return Pipe(self.opend)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Wait for this, and then let run what is ready."""
+        """Wait for this coroutine, and then run what is ready."""
         value = self.loop.run_until_complete(coroutine)
         self.loop.settle()
         return value
 
     def do(self, function: Callable[[], object]) -> None:
-        """Do this on the loop, and then let run what is ready."""
+        """Call this function on the loop, and then run what is ready."""
 
         async def doing() -> None:
             function()
@@ -101,7 +101,7 @@ class World:
         return self._client
 
     def open_client(self) -> None:
-        """A client, which is another one each time; the quota stays. It may find nobody in."""
+        """Open a new client with the same quota; there is none if it cannot connect."""
         try:
             self._client = self.run(self._connect())
         except aiocapdist.ConnectError:
@@ -121,18 +121,18 @@ class World:
     def call(
         self, coroutine: Coroutine[Any, Any, Any], is_own: Callable[[Any], bool], requests: int = 1
     ) -> None:
-        """Start it, in a task of its own."""
+        """Start a call in a task of its own."""
         self.calls.append(Called(self.loop.create_task(coroutine), is_own, requests))
         self.loop.settle()
 
-    # ---- looking
+    # ---- checks
 
     @property
     def running(self) -> list[Called]:
         return [call for call in self.calls if not call.task.done()]
 
     def check_ended(self) -> None:
-        """Those that have ended, have ended well."""
+        """Check the calls that have ended, and forget them."""
         for call in self.calls:
             if call.task.done():
                 call.check(trouble=self.trouble)
@@ -140,7 +140,7 @@ class World:
 
     @property
     def flights(self) -> list[Any]:
-        """Requests that the present connection keeps, awaited or forgotten."""
+        """Requests of the present connection: in flight, or cancelled with a tombstone."""
         if not self.has_client:
             return []
         return [*in_flight(self.client), *tombstones(self.client)]
@@ -148,9 +148,9 @@ class World:
     # ---- the end
 
     def come_to_an_end(self) -> None:
-        """No more trouble; and then every call ends in bounded time, and leaves nothing."""
+        """Stop all trouble; then every call must end in bounded time and leave nothing."""
         self.script.coming.clear()
-        self.do(self.pipe.unclog)
+        self.do(self.pipe.unblock)
         self.run(self.opend.come_back())
         waiting = sum(call.requests for call in self.running)
         bound = self.loop.time() + 600.0 + 100.0 * math.ceil(waiting / self.quota.limit)
@@ -171,7 +171,7 @@ class World:
         assert not left, f"tasks are left: {left}"
 
     def close(self) -> None:
-        """Whatever happened: leave no port and no loop behind."""
+        """Close the port and the loop, whatever happened."""
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.settle()

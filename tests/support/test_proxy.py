@@ -19,7 +19,7 @@ TEXT = bytes(range(256)) * 4
 
 
 class Echo:
-    """Sends back what it hears, and remembers it."""
+    """Sends back what it receives, and records it."""
 
     def __init__(self) -> None:
         self.heard = bytearray()
@@ -60,7 +60,7 @@ async def exactly(stream: ByteStream, size: int) -> bytes:
 
 
 async def to_the_end(stream: ByteStream) -> tuple[bytes, str]:
-    """All that comes, and how it ended."""
+    """Return all that is received, and how the stream ended."""
     data = b""
     try:
         async for piece in stream:
@@ -93,7 +93,7 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
     async def note(stream: ByteStream) -> None:
         async for data in stream:
             sizes.append(len(data))
-            await stream.send(data)  # the next one is asked for only after this
+            await stream.send(data)  # the next byte is read only after this
 
     with anyio.fail_after(10):
         async with tcp_server(note) as port:
@@ -101,11 +101,11 @@ async def test_one_byte_at_a_time_is_one_byte_at_a_time() -> None:
             async with Proxy(port, [manner]) as proxy, await dial(proxy) as stream:
                 await stream.send(TEXT[:40])
                 assert await exactly(stream, 40) == TEXT[:40]
-    assert max(sizes) <= 2, "on a busy machine two may have met"
+    assert max(sizes) <= 2, "on a busy machine two bytes may have met"
     assert len(sizes) >= 20
 
 
-async def test_what_is_late_is_late_by_the_delay() -> None:
+async def test_a_delay_is_at_least_as_long_as_given() -> None:
     async with (
         through(LinkOptions(down=Direction(delay=0.05))) as (proxy, _),
         await dial(proxy) as stream,
@@ -118,7 +118,7 @@ async def test_what_is_late_is_late_by_the_delay() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 500])
 @pytest.mark.parametrize("ending", ["close", "reset"])
-async def test_a_cut_on_the_way_down_lets_so_many_bytes_through(n: int, ending: str) -> None:
+async def test_close_after_lets_this_many_bytes_down(n: int, ending: str) -> None:
     manner = LinkOptions(down=Direction(close_after=n), ending=ending)  # type: ignore[arg-type]
     async with through(manner) as (proxy, _), await dial(proxy) as stream:
         try:
@@ -126,14 +126,14 @@ async def test_a_cut_on_the_way_down_lets_so_many_bytes_through(n: int, ending: 
         except anyio.BrokenResourceError:
             assert n == 0
         got, end = await to_the_end(stream)
-        # A reset throws away what the client has not read yet.
+        # A reset discards what the client has not read yet.
         assert got == TEXT[:n] if ending == "close" else TEXT[:n].startswith(got)
         if ending == "reset":
             assert end == "reset"
         assert proxy.links[0].down == n
 
 
-async def test_a_cut_on_the_way_up_lets_so_many_bytes_through() -> None:
+async def test_close_after_lets_this_many_bytes_up() -> None:
     async with (
         through(LinkOptions(up=Direction(close_after=7))) as (proxy, echo),
         await dial(proxy) as stream,
@@ -144,7 +144,7 @@ async def test_a_cut_on_the_way_up_lets_so_many_bytes_through() -> None:
     assert echo.heard == TEXT[:7]
 
 
-async def test_a_black_hole_swallows_and_stays_open_though_the_server_gives_up() -> None:
+async def test_a_black_hole_drops_bytes_and_stays_open_when_the_server_closes() -> None:
     async with through(LinkOptions(up=Direction(blackhole_after=3))) as (proxy, echo):
         async with await dial(proxy) as stream:
             await stream.send(TEXT)
@@ -163,7 +163,7 @@ async def test_a_black_hole_swallows_and_stays_open_though_the_server_gives_up()
     assert echo.heard == TEXT[:3]
 
 
-async def test_one_bit_of_one_byte_is_turned_over() -> None:
+async def test_one_bit_of_one_byte_is_flipped() -> None:
     manner = LinkOptions(up=Direction(flip_bit_at=300, max_chunk=100))
     async with through(manner) as (proxy, _), await dial(proxy) as stream:
         await stream.send(TEXT)
@@ -173,7 +173,7 @@ async def test_one_bit_of_one_byte_is_turned_over() -> None:
     ]
 
 
-async def test_who_does_not_read_fills_the_pipe_until_the_gate_is_opened() -> None:
+async def test_a_closed_gate_fills_the_pipe() -> None:
     gate = anyio.Event()
     sent = 0
     async with through(LinkOptions(up=Direction(gate=gate), buffers=4096)) as (proxy, echo):
@@ -184,7 +184,7 @@ async def test_who_does_not_read_fills_the_pipe_until_the_gate_is_opened() -> No
             while not gate.is_set():
                 await stream.send(bytes(2**16))
                 sent += 2**16
-                assert sent < 64 * 2**20, "somebody reads"
+                assert sent < 64 * 2**20, "bytes are read"
 
         async def read() -> None:
             async for _ in stream:
@@ -197,14 +197,14 @@ async def test_who_does_not_read_fills_the_pipe_until_the_gate_is_opened() -> No
             assert sent > 0
             assert proxy.links[0].up == 0
             gate.set()
-            # With pipes this small it takes a while: what comes first will do.
+            # With buffers this small it takes a while: the first bytes are enough.
             await until(lambda: proxy.links[0].down > 2**14)
             group.cancel_scope.cancel()
     assert len(echo.heard) > 2**14
 
 
 @pytest.mark.parametrize("deed", [Link.cut, Link.reset])
-async def test_a_test_may_end_a_link_when_it_likes(deed: object) -> None:
+async def test_a_test_can_end_a_link_at_any_time(deed: object) -> None:
     async with through() as (proxy, _), await dial(proxy) as stream:
         await stream.send(b"x")
         await stream.receive()
@@ -212,7 +212,7 @@ async def test_a_test_may_end_a_link_when_it_likes(deed: object) -> None:
         assert await to_the_end(stream) == (b"", "reset" if deed is Link.reset else "close")
 
 
-async def test_a_test_may_say_something_in_the_servers_name() -> None:
+async def test_a_test_can_send_bytes_as_the_server() -> None:
     async with through() as (proxy, echo), await dial(proxy) as stream:
         await stream.send(b"x")
         await stream.receive()
@@ -221,7 +221,7 @@ async def test_a_test_may_say_something_in_the_servers_name() -> None:
     assert echo.heard == b"x"
 
 
-async def test_each_connection_has_a_manner_of_its_own_and_there_are_only_so_many() -> None:
+async def test_each_connection_has_its_own_options_and_their_number_is_bounded() -> None:
     echo = Echo()
     with anyio.fail_after(10):
         async with tcp_server(echo) as port:
@@ -244,7 +244,7 @@ async def test_each_connection_has_a_manner_of_its_own_and_there_are_only_so_man
                 await until(lambda: not proxy.live)
 
 
-async def test_a_server_that_is_not_there_is_a_hang_up() -> None:
+async def test_an_absent_server_is_seen_as_a_closed_connection() -> None:
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
     with anyio.fail_after(10):

@@ -1,4 +1,4 @@
-"""Virtual time itself: it jumps, keeps order, waits for nobody, and tells of a deadlock."""
+"""Virtual time: it jumps, keeps the order, and reports a deadlock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCALE = float(os.environ.get("AIOCAPDIST_SCALE", "1"))
 
 
 @pytest.mark.parametrize("on", BACKENDS)
-def test_a_day_passes_in_no_time_and_exactly(on: str) -> None:
+def test_a_virtual_day_takes_no_real_time(on: str) -> None:
     async def day() -> float:
         began = anyio.current_time()
         await anyio.sleep(86_400.0)
@@ -32,7 +32,7 @@ def test_a_day_passes_in_no_time_and_exactly(on: str) -> None:
 
 
 @pytest.mark.parametrize("on", BACKENDS)
-def test_sleepers_wake_in_the_order_of_their_times_and_at_them(on: str) -> None:
+def test_sleeping_tasks_wake_in_order_and_exactly_in_time(on: str) -> None:
     woke: list[tuple[float, float]] = []
 
     async def sleeper(seconds: float) -> None:
@@ -52,7 +52,7 @@ def test_sleepers_wake_in_the_order_of_their_times_and_at_them(on: str) -> None:
 
 
 @pytest.mark.parametrize("on", BACKENDS)
-def test_time_stands_still_while_somebody_is_busy(on: str) -> None:
+def test_time_stands_still_while_a_task_is_busy(on: str) -> None:
     async def busy() -> float:
         with anyio.move_on_after(1e-9) as scope:
             for _ in range(10_000):
@@ -64,7 +64,7 @@ def test_time_stands_still_while_somebody_is_busy(on: str) -> None:
     assert first == second == 0.0
 
 
-def test_everyone_waiting_for_ever_is_told() -> None:
+def test_a_deadlock_is_an_error() -> None:
     async def for_ever() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -81,14 +81,14 @@ def test_everyone_waiting_for_ever_is_told() -> None:
         loop.close()
 
 
-def test_a_thread_is_waited_for_where_nothing_else_is_due() -> None:
+def test_a_thread_is_waited_for_if_nothing_else_is_due() -> None:
     async def in_a_thread() -> str:
         return await to_thread.run_sync(lambda: "done")
 
     assert run_virtually(in_a_thread) == "done"
 
 
-def test_settling_runs_all_that_is_ready_and_lets_no_time_pass() -> None:
+def test_settle_runs_all_that_is_ready_and_lets_no_time_pass() -> None:
     done: list[str] = []
 
     async def work() -> None:
@@ -119,7 +119,7 @@ class TestAsABackendOfAnyiosPlugin:
     def anyio_backend(self, request: pytest.FixtureRequest) -> object:
         return virtual(request.param)
 
-    async def test_it_is_one(self) -> None:
+    async def test_anyios_plugin_runs_on_virtual_time(self) -> None:
         began = anyio.current_time()
         with anyio.fail_after(7201.0):
             await anyio.sleep(7200.0)
@@ -128,9 +128,9 @@ class TestAsABackendOfAnyiosPlugin:
 
 @pytest.mark.parametrize("on", BACKENDS)
 def test_24_hours_of_quota(on: str) -> None:
-    """A client and a simulator, asked without a pause: what 24 hours allow, to the request.
+    """A client that asks without a pause for 24 hours gets exactly what the quota allows.
 
-    The simulator counts and refuses nothing, so that one too many would show. By default the
+    The simulator only counts, so that a request too many would be seen. By default the
     quota is 3 in 30 s; from scale 5 on it is 30.
     """
     limit = 30 if SCALE >= 5 else 3

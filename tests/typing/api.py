@@ -1,4 +1,4 @@
-"""How users write it, as type checkers see it. Checked by mypy and pyright, never run."""
+"""How users call the API, as type checkers see it. Checked by mypy and pyright, never run."""
 
 from __future__ import annotations
 

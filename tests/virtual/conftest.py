@@ -1,4 +1,4 @@
-"""Time here is trio's mock clock: it jumps whenever everyone waits, and nothing sleeps."""
+"""These tests run on trio's mock clock: it jumps to the next deadline when all tasks wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loop that was held up by other work is nobody's silence."""
+"""A loop that was busy with other work does not make a reply late."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..support.waiting import Call
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_reply_that_came_meanwhile_is_in_time_and_the_connection_stands(
+async def test_a_reply_that_came_while_the_loop_was_busy_is_in_time(
     anyio_backend: tuple[str, dict[str, trio.testing.MockClock]],
 ) -> None:
-    """Trio decides by lot who runs first of those that can: not once in twenty the deadline."""
+    """trio runs ready tasks in random order: in twenty runs, the deadline must never come first."""
     clock = anyio_backend[1]["clock"]
     async with ScriptedServer(MemoryListener()) as server, server.connect(attempts=1) as client:
         peer = await server.accept()

@@ -1,4 +1,4 @@
-"""What the quota tells, on virtual time: when waiting begins and ends, and how long it will be."""
+"""Events of the quota on virtual time: when waiting begins and ends, and for how long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def answer_one(peer: Peer) -> float:
-    """Answer keep-alives until a question comes, and that; when it came."""
+    """Answer keep-alives and the next request; return when the request came."""
     with anyio.fail_after(1000.0):
         while (frame := await peer.next()).proto_id != 3212:
             await peer.reply(frame, error_reply(0))
@@ -27,7 +27,7 @@ async def answer_one(peer: Peer) -> float:
     return now()
 
 
-async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_long() -> None:
+async def test_waiting_is_announced_when_it_begins_and_ends_with_its_eta() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(2, 30.0)) as client,
@@ -41,17 +41,17 @@ async def test_waiting_is_told_when_it_begins_and_when_it_ends_and_eta_is_how_lo
             await answer_one(peer)
         replied = now()
         await trio.sleep(5.0)
-        assert told == [], "there was a token for each"
+        assert told == [], "each call had a token"
         for code in codes(4, start=100):
             Call(group, client.capital_distribution, code)
         gone = [await answer_one(peer) for _ in range(4)]
-        # Two at a time, 30.05 s after the replies before. Told once, however many wait.
+        # Two at a time, 30.05 s after the last replies. Announced once, however many wait.
         first, last = round(replied + 30.05, 6), round(replied + 60.1, 6)
         assert gone == [first, first, last, last]
         assert told == [(replied + 5.0, throttled(25.05)), (last, Unthrottled())]
 
 
-async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once() -> None:
+async def test_a_waiting_sweep_counts_as_one_and_is_announced_once() -> None:
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(3, 30.0)) as client,
@@ -63,8 +63,8 @@ async def test_a_sweep_that_waits_counts_with_its_next_code_and_is_told_of_once(
 
 
 @pytest.mark.parametrize("how", ["cancelled", "a sweep left", "the client closed"])
-async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
-    """A client with the same quota is told at once too, though it sends nothing itself."""
+async def test_waiting_ends_when_the_last_waiting_call_gives_up(how: str) -> None:
+    """A client that shares the quota gets the event too, though it sends nothing itself."""
     quota = Quota(2, 30.0)
     async with (
         Simulator() as opend,
@@ -91,7 +91,7 @@ async def test_waiting_ends_when_who_waited_gives_up(how: str) -> None:
         assert quota.waiting == 0
 
 
-async def test_a_shared_quota_tells_all_its_clients() -> None:
+async def test_a_shared_quota_sends_its_events_to_all_clients() -> None:
     quota = Quota(2, 30.0)
     async with (
         Simulator() as opend,
@@ -106,8 +106,8 @@ async def test_a_shared_quota_tells_all_its_clients() -> None:
         assert other_told == told
 
 
-async def test_a_loss_ends_the_waiting_for_the_quota_and_the_return_begins_it_anew() -> None:
-    """In between it is the connection that calls wait for."""
+async def test_a_loss_ends_waiting_for_the_quota_and_a_reconnect_begins_it_again() -> None:
+    """In between, calls wait for the connection."""
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(quota=Quota(1, 30.0)) as client,

@@ -1,7 +1,7 @@
-"""Who asks nothing costs nothing: an idle client wakes for its keep-alives, and for nothing else.
+"""An idle client wakes for its keep-alives, and for nothing else.
 
-Whenever time goes on, someone was woken. Client and simulator share the loop here, so what the
-loop wakes for is what they both do.
+Virtual time advances only when something wakes. Client and simulator share the loop, so that
+its wake-ups are those of both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .event_log import codes
 
 HOUR = 3600.0
 KEEP_ALIVE = 1004
-EVERY = 8.0  # seconds: four fifths of the interval that OpenD tells
+EVERY = 8.0  # seconds: four fifths of OpenD's interval
 
 
 class Moments(trio.abc.Instrument):
@@ -41,7 +41,7 @@ class Moments(trio.abc.Instrument):
 
 @contextmanager
 def watched(moments: Moments, on: str) -> Iterator[None]:
-    """Note when the loop wakes meanwhile."""
+    """Record when the loop wakes within the block."""
     if on == "trio":
         trio.lowlevel.add_instrument(moments)
         yield
@@ -61,13 +61,13 @@ def watched(moments: Moments, on: str) -> Iterator[None]:
 
 
 async def idle_hour(asked: int, on: str) -> tuple[list[float], list[float], int]:
-    """When the loop woke in an idle hour, when keep-alives were due, and how many came."""
+    """Return when the loop woke in an idle hour, when keep-alives were due, and their number."""
     moments = Moments()
     async with Simulator(keep_alive_interval=10) as opend, aiocapdist.connect(opend.memory) as it:
         connected = anyio.current_time()
         async for outcome in it.capital_distributions(codes(asked)):
             outcome.unwrap()
-        await anyio.sleep(1.0)  # the tokens cool, for nobody
+        await anyio.sleep(1.0)  # the tokens cool, and nobody waits for them
         before, began = len(opend.requests), anyio.current_time()
         with watched(moments, on):
             await anyio.sleep(HOUR)
@@ -82,10 +82,10 @@ async def idle_hour(asked: int, on: str) -> tuple[list[float], list[float], int]
     )
 
 
-# 31: at the end of such a sweep the quota's keeper has just woken for the last one's token.
+# 31: at the end of such a sweep the quota's timer has just woken for the last token.
 @pytest.mark.parametrize("asked", [0, 1, 31])
 @pytest.mark.parametrize("on", BACKENDS)
-def test_an_idle_client_wakes_for_its_keep_alives_alone(on: str, asked: int) -> None:
+def test_an_idle_client_wakes_only_for_its_keep_alives(on: str, asked: int) -> None:
     wakes, due, kept_alive = run_virtually(idle_hour, asked, on, on=on)
     assert wakes == pytest.approx(due)
     assert len(wakes) == kept_alive == HOUR / EVERY

@@ -1,4 +1,4 @@
-"""Gateways that go away for good, or all at once, on virtual time: what calls end with."""
+"""Gateways that go away for good, or all at once, on virtual time: how calls end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .event_log import codes, now
 pytestmark = pytest.mark.anyio
 
 
-async def test_while_all_are_away_calls_wait_for_the_first_to_come_back() -> None:
+async def test_while_all_gateways_are_away_calls_wait_for_the_first_to_come_back() -> None:
     async with (
         gateway_group(*simulators(), memory=True) as (clients, gateways),
         anyio.create_task_group() as group,
@@ -48,7 +48,7 @@ async def test_while_all_are_away_calls_wait_for_the_first_to_come_back() -> Non
         count_by_gateway(outcomes, gateways)
 
 
-async def test_without_reconnecting_the_last_loss_ends_all() -> None:
+async def test_without_reconnecting_the_last_loss_ends_all_calls() -> None:
     async with (
         gateway_group(*simulators(), memory=True, reconnect=False) as (clients, gateways),
         anyio.create_task_group() as group,
@@ -74,7 +74,7 @@ async def test_without_reconnecting_the_last_loss_ends_all() -> None:
         assert [state.state for state in clients.status.values()] == ["closed", "closed"]
 
 
-async def test_a_token_that_comes_while_one_is_being_closed_goes_by_the_other() -> None:
+async def test_a_token_granted_while_one_client_closes_is_used_by_the_other() -> None:
     async with (
         gateway_group(*simulators(), memory=True, quota=[Quota(1), Quota(1)]) as (
             clients,
@@ -94,7 +94,7 @@ async def test_a_token_that_comes_while_one_is_being_closed_goes_by_the_other() 
         assert stays.status.state == "ready"
 
 
-async def test_the_last_end_is_what_calls_are_told() -> None:
+async def test_calls_end_with_the_error_of_the_last_gateway() -> None:
     async with gateway_group(*simulators(), memory=True, reconnect=False) as (clients, gateways):
         one, _ = gateways
         gateways[one].disconnect_all()
@@ -105,14 +105,14 @@ async def test_the_last_end_is_what_calls_are_told() -> None:
 
 
 class LateRefusal:
-    """A door that refuses, after a while."""
+    """An opener that is refused after five seconds."""
 
     async def open(self) -> ByteStream:
         await trio.sleep(5.0)
         raise ConnectionRefusedError
 
 
-async def test_one_that_was_never_reached_has_no_say_in_how_calls_end() -> None:
+async def test_a_gateway_that_was_never_connected_does_not_decide_the_error() -> None:
     with anyio.fail_after(100.0):
         async with Simulator() as opend:
             connects = [

@@ -1,4 +1,4 @@
-"""Gateways that fail, one of several or all, on virtual time: who answers then."""
+"""Gateways that fail, one of several or all, on virtual time: which gateway answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("after", [0, 1, 20, 31, 59, 60, 61, 90, 119])
 @pytest.mark.parametrize("which", [0, 1])
-async def test_one_killed_in_the_middle_all_are_answered(after: int, which: int) -> None:
+async def test_if_one_gateway_dies_the_other_answers_all_codes(after: int, which: int) -> None:
     async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         killed, stays = list(gateways)[which], list(gateways)[1 - which]
         outcomes: list[Outcome] = []
@@ -43,7 +43,7 @@ async def test_one_killed_in_the_middle_all_are_answered(after: int, which: int)
         count_by_gateway(outcomes, gateways)
         assert max(opend.largest_window for opend in gateways.values()) <= 30
         assert clients.status[stays].state == "ready"
-        # What was under way there goes first at the other: nothing comes later than its turn.
+        # Requests in flight there are sent first by the other: none comes later than its turn.
         lost = set(map(str, asked_codes(gateways[killed]))) & set(
             map(str, asked_codes(gateways[stays]))
         )
@@ -54,7 +54,7 @@ async def test_one_killed_in_the_middle_all_are_answered(after: int, which: int)
 
 
 @pytest.mark.parametrize("at", [0.0, 0.01, 0.025, 0.049, 0.051, 15.0, 30.07, 30.11])
-async def test_killed_with_requests_under_way_it_hands_them_to_the_other(at: float) -> None:
+async def test_requests_in_flight_at_a_killed_gateway_go_to_the_other(at: float) -> None:
     async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         one, other = gateways.values()
         async with anyio.create_task_group() as group:
@@ -69,7 +69,7 @@ async def test_killed_with_requests_under_way_it_hands_them_to_the_other(at: flo
         assert leftovers_in_group(clients) == {}
 
 
-async def test_what_was_lost_goes_again_at_the_head_and_in_order() -> None:
+async def test_lost_requests_are_sent_again_first_and_in_order() -> None:
     async with gateway_group(*simulators(), memory=True, quota=[Quota(3), Quota(3)]) as (
         clients,
         gateways,
@@ -80,13 +80,15 @@ async def test_what_was_lost_goes_again_at_the_head_and_in_order() -> None:
             await trio.sleep(0.01)
             await one.go_away()
             await call.end()
-        went = list(map(str, asked_codes(other)))  # those that go together come in any order
+        went = list(
+            map(str, asked_codes(other))
+        )  # requests that are sent together arrive in any order
         batches = [sorted(went[n : n + 3]) for n in range(0, 12, 3)]
         assert batches == [codes(3, start=first) for first in (4, 1, 7, 10)]
 
 
 async def test_a_call_without_reply_goes_to_the_other_gateway() -> None:
-    """The one that hangs has tokens left, and is not asked the same again."""
+    """The gateway that hangs has tokens left, but is not asked the same again."""
     hangs = Simulator(faults=Faults({Fault.DROP: 1.0}))
     async with gateway_group(hangs, *simulators(1), memory=True) as (clients, gateways):
         hanging, good = gateways
@@ -103,7 +105,7 @@ async def test_a_late_reply_settles_the_token_of_the_gateway_that_was_asked() ->
     slow = Simulator(faults=Faults(script=[Fault.DELAY], delay=(15.0, 15.0)))
     quotas = [Quota(2, 60.0), Quota(2, 60.0)]
     async with gateway_group(slow, *simulators(1), memory=True, quota=quotas) as (clients, _):
-        await clients.capital_distribution("HK.00001")  # after 10 s, by the other
+        await clients.capital_distribution("HK.00001")  # after 10 s, at the other gateway
         assert [tokens(quota) for quota in quotas] == [(1, 1, 0), (1, 0, 1)]
         await trio.sleep(6.0)
         assert [tokens(quota) for quota in quotas] == [(1, 0, 1), (1, 0, 1)]
@@ -111,7 +113,7 @@ async def test_a_late_reply_settles_the_token_of_the_gateway_that_was_asked() ->
         assert [quota.available for quota in quotas] == [2, 2]
 
 
-async def test_a_forgotten_call_that_is_lost_costs_the_quota_it_was_sent_under() -> None:
+async def test_a_cancelled_call_that_is_lost_costs_a_token_of_the_quota_it_was_sent_under() -> None:
     slow = Simulator(faults=Faults(script=[Fault.DELAY], delay=(15.0, 15.0)))
     quotas = [Quota(2, 60.0), Quota(2, 60.0)]
     async with gateway_group(slow, *simulators(1), memory=True, quota=quotas) as (clients, _):
@@ -122,7 +124,7 @@ async def test_a_forgotten_call_that_is_lost_costs_the_quota_it_was_sent_under()
         assert [tokens(quota) for quota in quotas] == [(1, 0, 1), (1, 0, 1)]
 
 
-async def test_where_its_servers_fail_the_other_is_asked_and_a_no_is_final() -> None:
+async def test_a_backend_error_is_retried_at_the_other_gateway_and_other_errors_are_final() -> None:
     fails = Simulator(faults=Faults({Fault.GATEWAY_ERROR: 1.0}))
     async with gateway_group(fails, *simulators(1), memory=True) as (clients, gateways):
         failing, good = gateways
@@ -142,10 +144,10 @@ async def test_attempts_count_over_all_gateways(attempts: int) -> None:
         with pytest.raises(BackendError):
             await clients.capital_distribution("HK.00001")
         counts = sorted(len(asked_codes(opend)) for opend in gateways.values())
-        assert counts == [attempts // 2, (attempts + 1) // 2], "each time at another"
+        assert counts == [attempts // 2, (attempts + 1) // 2], "each time at another gateway"
 
 
-async def test_the_only_one_that_is_there_is_asked_again() -> None:
+async def test_the_only_connected_gateway_is_asked_again() -> None:
     flaky = Simulator(faults=Faults(script=[Fault.GATEWAY_ERROR, Fault.DROP]))
     async with gateway_group(flaky, *simulators(1), memory=True) as (clients, gateways):
         _, other = gateways
@@ -155,7 +157,7 @@ async def test_the_only_one_that_is_there_is_asked_again() -> None:
         assert len(asked_codes(flaky)) == 3
 
 
-async def test_an_error_of_the_last_attempt_names_who_was_asked() -> None:
+async def test_an_error_of_the_last_attempt_names_its_gateway() -> None:
     both = [Simulator(faults=Faults({Fault.DROP: 1.0})) for _ in range(2)]
     async with gateway_group(*both, memory=True, attempts=1) as (clients, gateways):
         outcomes = await sweep_outcomes(clients, codes(40))
@@ -165,7 +167,7 @@ async def test_an_error_of_the_last_attempt_names_who_was_asked() -> None:
             assert outcome.code in asked_codes(gateways[outcome.gateway])
 
 
-async def test_a_refusal_for_frequency_sends_a_call_where_a_token_is() -> None:
+async def test_a_rejected_call_goes_to_a_gateway_that_has_a_token() -> None:
     async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         spent, free = gateways
         async with anyio.create_task_group() as group:
@@ -180,8 +182,8 @@ async def test_a_refusal_for_frequency_sends_a_call_where_a_token_is() -> None:
 
 
 @pytest.mark.parametrize("how", ["lost", "refused"])
-async def test_what_was_lost_or_refused_may_go_the_same_way_again(how: str) -> None:
-    """The other gateway has no token for half a minute; this one may be asked much sooner."""
+async def test_a_lost_or_rejected_call_may_use_the_same_gateway_again(how: str) -> None:
+    """The other gateway has no token for half a minute; this one has one much sooner."""
     faults = Faults(script=[Fault.REFUSE] if how == "refused" else [Fault.CLOSE])
     one, other = Simulator(faults=faults, latency=0.05), Simulator(latency=0.05)
     async with gateway_group(one, other, memory=True, quota=[Quota(5), Quota(1)]) as (

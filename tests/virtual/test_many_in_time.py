@@ -1,4 +1,4 @@
-"""Several gateways on virtual time: how long it takes, and who answers."""
+"""Several gateways on virtual time: how long calls take, and which gateway answers."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ async def test_two_accounts_take_half_the_windows_of_one() -> None:
         assert clients.quota.rejections == 0
 
 
-async def test_a_sweep_follows_who_has_tokens() -> None:
-    """An account of five a period, and one of thirty: nobody waits for the smaller one."""
+async def test_a_sweep_uses_the_gateway_that_has_tokens() -> None:
+    """One account has 5 tokens a period and one 30: no code waits for the smaller one."""
     async with gateway_group(*simulators(), memory=True, quota=[Quota(5), Quota(30)]) as (
         clients,
         gateways,
@@ -46,7 +46,7 @@ async def test_a_sweep_follows_who_has_tokens() -> None:
         assert [*count_by_gateway(outcomes, gateways).values()] in ([15, 90], [90, 15])
 
 
-async def test_a_shared_quota_is_one_for_both() -> None:
+async def test_two_gateways_can_share_one_quota() -> None:
     quota = Quota()
     async with gateway_group(*simulators(quota=None), memory=True, quota=quota) as (
         clients,
@@ -58,7 +58,7 @@ async def test_a_shared_quota_is_one_for_both() -> None:
             for code in codes(60, start=5000):
                 group.start_soon(clients.capital_distribution, code)
             await until(lambda: clients.quota.waiting)
-            assert clients.quota.waiting == quota.waiting, "in its line once, not twice"
+            assert clients.quota.waiting == quota.waiting, "queued once, not twice"
             assert clients.quota.available == 0
         assert now() - began == pytest.approx(3 * (30.05 + 0.05) + 0.05)
         count_by_gateway(await call.value(), gateways)
@@ -70,13 +70,13 @@ async def test_a_shared_quota_is_one_for_both() -> None:
         )
         assert len(times) == 120
         assert all(later - first > 30.0 for first, later in zip(times, times[30:], strict=False))
-        # Of those that can go at one time, the less busy gateway takes each.
+        # Of the gateways that have a token, the less loaded one takes each call.
         assert {len(asked_codes(opend)) for opend in gateways.values()} == {60}
         await trio.sleep(31.0)
         assert quota.available == clients.quota.available == 30
 
 
-async def test_single_calls_go_to_the_less_busy_one() -> None:
+async def test_single_calls_go_to_the_less_loaded_gateway() -> None:
     async with (
         gateway_group(*simulators(), memory=True) as (clients, gateways),
         anyio.create_task_group() as group,
@@ -90,7 +90,7 @@ async def test_single_calls_go_to_the_less_busy_one() -> None:
         assert [len(asked_codes(opend)) for opend in gateways.values()] == [7, 7]
 
 
-async def test_a_single_call_goes_where_a_token_is_first() -> None:
+async def test_a_single_call_goes_to_the_gateway_that_has_a_token_first() -> None:
     async with gateway_group(
         *simulators(), memory=True, quota=[Quota(1, 50.0), Quota(1, 20.0)]
     ) as (
@@ -108,7 +108,7 @@ async def test_a_single_call_goes_where_a_token_is_first() -> None:
         assert clients.answered_by("HK.00005") is None
 
 
-async def test_eta_counts_the_tokens_of_all() -> None:
+async def test_eta_counts_the_tokens_of_all_gateways() -> None:
     quotas = [Quota(2, 30.0), Quota(3, 60.0)]
     async with gateway_group(*simulators(), memory=True, quota=quotas) as (clients, _):
         quota = clients.quota
@@ -123,7 +123,7 @@ async def test_eta_counts_the_tokens_of_all() -> None:
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 4, 25])
-async def test_max_wait_regards_the_tokens_of_all(ahead: int) -> None:
+async def test_max_wait_considers_the_tokens_of_all_gateways(ahead: int) -> None:
     async with (
         gateway_group(*simulators(), memory=True, quota=[Quota(2), Quota(2)]) as (clients, _),
         anyio.create_task_group() as group,
@@ -141,7 +141,7 @@ async def test_max_wait_regards_the_tokens_of_all(ahead: int) -> None:
         assert now() - began == pytest.approx(wait, rel=0.02)
 
 
-async def test_a_generator_is_drawn_as_tokens_come() -> None:
+async def test_a_generator_is_read_as_tokens_come() -> None:
     drawn: list[str] = []
 
     def wanted() -> Iterator[str]:
@@ -154,13 +154,13 @@ async def test_a_generator_is_drawn_as_tokens_come() -> None:
         async for outcome in clients.capital_distributions(wanted()):
             outcomes.append(outcome)
             if len(outcomes) == 60:
-                assert len(drawn) == 61, "as many as there are tokens, and one held out"
+                assert len(drawn) == 61, "as many as there are tokens, and one in advance"
         assert sorted(outcome.code for outcome in outcomes) == codes(100)
         count_by_gateway(outcomes, gateways)
 
 
-async def test_a_generator_that_begins_another_sweep_is_drawn_on() -> None:
-    """Inside the drawing for one quota's token, another quota grants its own."""
+async def test_a_generator_may_begin_another_sweep() -> None:
+    """While a code is read for one quota's token, another quota grants its own."""
     async with gateway_group(*simulators(), memory=True) as (clients, _):
         begun: list[object] = []
 
@@ -174,7 +174,7 @@ async def test_a_generator_that_begins_another_sweep_is_drawn_on() -> None:
         assert sorted(got) == codes(80)
 
 
-async def test_leaving_a_sweep_spends_no_further_token_anywhere() -> None:
+async def test_leaving_a_sweep_spends_no_further_token_of_any_gateway() -> None:
     async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         async for _ in clients.capital_distributions(codes(300)):
             break

@@ -1,4 +1,5 @@
-"""Three gateways and all kinds of trouble at once, on virtual time: nothing lost, never over."""
+"""Three gateways and all kinds of faults at once, on virtual time: no code is lost, and no
+window is over the limit."""
 
 from __future__ import annotations
 
@@ -35,11 +36,13 @@ async def come_and_go(opends: list[Simulator], chance: random.Random) -> None:
 
 @pytest.mark.parametrize("shared", [False, True], ids=["three accounts", "one account"])
 @pytest.mark.parametrize("seed", range(6))
-async def test_all_is_answered_once_and_no_window_is_over(seed: int, shared: bool) -> None:
+async def test_each_code_is_answered_once_and_no_window_is_over_the_limit(
+    seed: int, shared: bool
+) -> None:
     chance = random.Random(seed)
     opends = [
         Simulator(
-            quota=(10_000, 30.0),  # it counts, and would let one too many pass and be seen
+            quota=(10_000, 30.0),  # it only counts, so that a request too many would be seen
             latency=(0.01, 0.5),
             faults=Faults(
                 dict.fromkeys(TROUBLE, 0.02), seed=10 * seed + n, delay=(0.1, 70.0), away=3.0

@@ -1,4 +1,4 @@
-"""Quota and simulator together through hours of virtual time: exact, and close to ideal."""
+"""Quota and simulator through hours of virtual time: exact, and close to the ideal time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refusals(opend: Simulator) -> int:
     return sum(request.outcome == "refused" for request in opend.requests)
 
 
-async def test_the_window_is_closed_at_both_ends() -> None:
+async def test_a_window_includes_both_its_ends() -> None:
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(1000, 1.0)) as client,
@@ -67,7 +67,7 @@ async def test_a_sweep_is_close_to_the_ideal_time(n: int, round_trip: float, ove
     assert floor <= took <= floor * (1 + over)
 
 
-async def test_single_calls_and_a_sweep_share_it_exactly() -> None:
+async def test_single_calls_and_a_sweep_share_the_quota_exactly() -> None:
     """155 calls, 60 of them single, through 30 per 2 s with replies of 2 to 120 ms."""
     async with (
         Simulator(quota=(30, 2.0), latency=(0.002, 0.12), seed=4) as opend,
@@ -134,8 +134,8 @@ async def test_leaving_a_sweep_early_spends_no_further_token() -> None:
         assert client.quota.available == 30
 
 
-async def test_a_wait_longer_than_max_wait_ends_when_the_line_stands_still() -> None:
-    """The estimate may be wrong: the connection is away. Then the limit still holds."""
+async def test_max_wait_ends_a_wait_for_the_connection_too() -> None:
+    """The estimate is infinite while there is no connection, and max_wait still applies."""
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         await opend.memory.aclose()
         opend.disconnect_all()
@@ -150,7 +150,7 @@ async def test_a_wait_longer_than_max_wait_ends_when_the_line_stands_still() -> 
         assert client.quota.waiting == 0
 
 
-async def test_max_wait_does_not_count_once_it_is_sent() -> None:
+async def test_max_wait_no_longer_applies_once_the_request_is_sent() -> None:
     async with (
         Simulator(latency=3.0) as opend,
         aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
@@ -162,7 +162,7 @@ async def test_max_wait_does_not_count_once_it_is_sent() -> None:
         assert trio.current_time() - began == pytest.approx(33.05)
 
 
-async def test_eta_is_what_it_takes() -> None:
+async def test_eta_is_the_time_that_it_takes() -> None:
     async with Simulator(latency=0.1) as opend, aiocapdist.connect(opend.memory) as client:
         quota = client.quota
         assert quota.eta() == 0.0
@@ -175,8 +175,8 @@ async def test_eta_is_what_it_takes() -> None:
         assert quota.eta() == pytest.approx(20.05)
 
 
-async def test_refusals_never_reach_the_caller() -> None:
-    """Another program has spent 20 of the account's 30: all is answered all the same."""
+async def test_rejections_never_reach_the_caller() -> None:
+    """Another program has spent 20 of the account's 30: all calls are answered all the same."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
@@ -186,7 +186,7 @@ async def test_refusals_never_reach_the_caller() -> None:
         report = await client.capital_distributions(codes(40)).collect()
         assert not report.errors
         assert len(report.values) == 40
-        # The first burst of 30 finds 10 places; after that hardly anything is refused.
+        # Of the first burst of 30, 20 are rejected; after that hardly any.
         assert 20 <= client.quota.rejections == refusals(opend) <= 22
         assert opend.largest_window == 30
 
@@ -205,7 +205,7 @@ async def test_one_quota_serves_several_clients() -> None:
         assert opend.largest_window == 30
 
 
-async def test_a_quota_outlives_the_client_that_kept_its_time() -> None:
+async def test_a_quota_works_on_after_its_first_client_is_closed() -> None:
     quota = Quota(5, 30.0)
     async with (
         Simulator(quota=(5, 30.0)) as opend,
@@ -217,7 +217,7 @@ async def test_a_quota_outlives_the_client_that_kept_its_time() -> None:
         assert refusals(opend) == 0
 
 
-async def test_a_disconnected_client_holds_up_nobody_else() -> None:
+async def test_a_disconnected_client_does_not_delay_others() -> None:
     quota = Quota(3, 30.0)
     async with (
         Simulator() as away,

@@ -1,4 +1,4 @@
-"""The way back to OpenD on virtual time: how long until each next attempt, as it is told."""
+"""Reconnecting on virtual time: the delay before each attempt, as it is announced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def longest(attempt: int) -> float:
 
 
 class CountedDoor:
-    """A way to the simulator that notes when it was tried."""
+    """Connects to the simulator, and records each attempt's time."""
 
     def __init__(self, door: MemoryListener) -> None:
         self.tried: list[float] = []
@@ -42,7 +42,7 @@ class CountedDoor:
         return await self._door.open()
 
 
-async def test_each_attempt_is_told_with_its_number_and_a_delay_that_holds() -> None:
+async def test_each_attempt_is_announced_with_its_number_and_its_delay() -> None:
     told: Told = []
     async with Simulator() as opend:
         door = CountedDoor(opend.memory)
@@ -56,21 +56,21 @@ async def test_each_attempt_is_told_with_its_number_and_a_delay_that_holds() -> 
             group.cancel_scope.cancel()
     assert [type(event) for _, event in told[:2]] == [Connected, Disconnected]
     again = [(at, event) for at, event in told[2:] if isinstance(event, Reconnecting)]
-    assert len(again) == len(told) - 2, "nothing was told but the attempts"
+    assert len(again) == len(told) - 2, "only attempts were announced"
     assert [event.attempt for _, event in again] == list(range(1, len(again) + 1))
     assert len(again) > 40, "it never gives up"
     for (at, event), tried, (next_at, _) in zip(again, door.tried[1:], again[1:], strict=False):
         assert tried == pytest.approx(at + event.delay)
-        assert next_at == tried, "refused at once, it is told of the next"
+        assert next_at == tried, "refused at once, the next attempt is announced"
     shares = [event.delay / longest(event.attempt) for _, event in again]
     assert all(0.0 <= share <= 1.0 for share in shares)
-    # Drawn from the whole span: of 40 draws, all on one side of a third would be no draws.
+    # Drawn from the whole span: 40 random draws are not all on one side of a third of it.
     assert min(shares) < 1 / 3
     assert max(shares) > 2 / 3
 
 
 async def serve(peer: Peer, seconds: float, *, answer: bool = False) -> None:
-    """Answer keep-alives for so long, calls too if told so, then hang up."""
+    """Answer keep-alives for this long, calls too if wanted, then hang up."""
     with anyio.move_on_after(seconds):
         while True:
             request = await peer.next()
@@ -124,7 +124,7 @@ async def test_without_an_answer_the_delay_grows_to_a_second_after_a_handshake()
             assert back_at == pytest.approx(at + event.delay)
 
 
-async def test_a_greeting_that_fails_was_no_connection_and_the_next_attempt_is_told() -> None:
+async def test_a_failed_handshake_is_no_connection_and_the_next_attempt_is_announced() -> None:
     told: Told = []
     async with (
         ScriptedServer(MemoryListener(), handshake=False) as server,

@@ -1,4 +1,4 @@
-"""What listeners are told when OpenD refuses although a token was free: a neighbour spends."""
+"""Events when OpenD rejects a call although a token was free: another program spends too."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
         (10.0, [0.0, 1.0, 3.0, 7.0, 14.5, 22.0]),
     ],
 )
-async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long(
+async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free(
     ago: float, tries: list[float]
 ) -> None:
-    """A neighbour has spent all of the account's 30. The pauses double, up to a quarter of
-    the period; the last try is answered."""
+    """Another program has spent all of the account's 30. The pauses double, up to a quarter of
+    the period; the last attempt is answered."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
@@ -48,16 +48,16 @@ async def test_each_refusal_is_told_though_there_was_a_token_and_eta_is_how_long
         *expected_refused, answered = [round(began + seconds, 6) for seconds in tries]
         assert refused == expected_refused
         assert client.quota.rejections == len(refused)
-        # Each next try ends the waiting, and begins it anew where it is refused too.
+        # Each attempt ends the waiting, and begins it again if it is rejected too.
         expected: EventLog = []
         for at, again in pairwise([*refused, answered]):
             expected.append((at, throttled(again - at, rejected=True)))
             expected.append((again, Unthrottled()))
         assert told == expected
-        assert neighbour_told == [], "its quota is another"
+        assert neighbour_told == [], "it has another quota"
 
 
-async def test_refusals_that_come_together_are_told_once() -> None:
+async def test_rejections_that_come_together_are_announced_once() -> None:
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory) as neighbour,
@@ -67,7 +67,7 @@ async def test_refusals_that_come_together_are_told_once() -> None:
         await neighbour.capital_distributions(codes(20, start=5000)).collect()
         began = now()
         await client.capital_distributions(codes(30)).collect()
-        # All 30 went at once; 20 of them were one too many, and no token is left to try again.
+        # All 30 were sent at once; 20 of them were too many, and no token is left to try again.
         assert sent_at(opend, "refused") == [began] * 20
         gone = round(began + 30.05, 6)
         assert min(at for at in sent_at(opend) if at > began) == gone

@@ -1,4 +1,4 @@
-"""``client.request`` with a quota of its own, on virtual time: its line, its tokens, its clock."""
+"""``client.request`` with a quota of its own, on virtual time: its queue, tokens and clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Counting:
-    """Answers as OpenD does where it counts a call: at most so many in any closed window."""
+    """Answers as OpenD does for a call that it counts: at most this many in any closed window."""
 
     def __init__(self, limit: int, period: float) -> None:
         self.answered: list[float] = []
@@ -40,12 +40,12 @@ class Counting:
 
 
 async def answers(calls: list[Call]) -> list[int]:
-    """All their answers, in time; nobody else's clock would let them go."""
+    """Return the answers to all calls, which only this quota's timer can grant."""
     with anyio.fail_after(1000.0):
         return sorted([(await call.value()).s2c.time for call in calls])
 
 
-async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> None:
+async def test_a_quota_given_to_a_request_limits_its_calls() -> None:
     quota, counting = Quota(2, 10.0), Counting(2, 10.0)
     async with (
         Simulator(answers={PROTO_ID: counting}) as opend,
@@ -59,18 +59,18 @@ async def test_a_quota_first_seen_by_a_request_lets_calls_go_as_it_says() -> Non
         ]
         await trio.testing.wait_all_tasks_blocked()
         assert (quota.available, quota.waiting, tokens(quota)) == (0, 3, (0, 0, 2))
-        assert quota.eta() == pytest.approx(20.1), "three are before it, two at a time"
+        assert quota.eta() == pytest.approx(20.1), "three are before it, sent two at a time"
         assert await answers(calls) == [0, 2, 4, 6, 8]
         times = [at - began for at in counting.answered]
         assert times == pytest.approx([0.0, 0.0, 10.05, 10.05, 20.1])
         assert not counting.refused
-        assert client.quota.available == 30, "the client's own is another"
+        assert client.quota.available == 30, "the client's own quota is another"
         await trio.sleep(10.06)
         assert (quota.available, tokens(quota)) == (2, (2, 0, 0))
 
 
-async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
-    """OpenD counts 1 in 10 s, where the quota says 3: nobody is told, and no token is lost."""
+async def test_a_rejected_call_is_queued_again_and_answered() -> None:
+    """OpenD allows 1 in 10 s, the quota 3: no caller gets an error, and no token is lost."""
     quota, counting = Quota(3, 10.0), Counting(1, 10.0)
     async with (
         Simulator(answers={PROTO_ID: counting}) as opend,
@@ -91,7 +91,7 @@ async def test_a_refusal_goes_back_in_line_and_is_answered_in_the_end() -> None:
         assert (quota.available, tokens(quota)) == (3, (3, 0, 0))
 
 
-async def test_the_same_quota_serves_two_clients_and_outlives_the_one_that_kept_its_time() -> None:
+async def test_a_quota_of_two_clients_works_on_after_the_first_client_is_closed() -> None:
     quota, counting = Quota(1, 10.0), Counting(1, 10.0)
     async with (
         Simulator(answers={PROTO_ID: counting}) as opend,
@@ -121,7 +121,7 @@ async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
         assert not counting.refused
 
 
-async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None:
+async def test_a_loss_and_a_timeout_settle_the_tokens_of_the_given_quota() -> None:
     quota = Quota(5, 100.0)
     async with (
         ScriptedServer(MemoryListener()) as server,
@@ -140,7 +140,7 @@ async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None
         await peer.hang_up()
         assert isinstance(await lost.error(), ConnectionLost)
         assert tokens(quota) == (3, 0, 2)
-        # And one that gives up in line costs none.
+        # A call that gives up in the queue costs no token.
         gone = Call(group, *ask, quota=quota)
         gone.cancel()
         await gone.end()
@@ -148,7 +148,7 @@ async def test_a_loss_and_a_timeout_leave_its_tokens_where_they_belong() -> None
         group.cancel_scope.cancel()
 
 
-async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None:
+async def test_a_request_for_3212_waits_for_the_clients_quota() -> None:
     message = capital_distribution_pb2.Request(c2s={"security": {"market": 1, "code": "00700"}})
     text = "Get Capital Distribution is too frequent, request failed"
     async with (
@@ -162,6 +162,6 @@ async def test_capital_distribution_asked_so_waits_in_the_clients_line() -> None
         await peer.reply(await peer.next(), error_reply(-1, text))
         await peer.reply(await peer.next(), figures_reply(5.0))
         assert (await call.value()).s2c.capitalInBig == 5.0
-        # It went again after the pause that a refusal asks for, with the other token.
+        # It was sent again after the pause for a rejection, with the other token.
         assert trio.current_time() - began == pytest.approx(1.0)
         assert (client.quota.rejections, tokens(client.quota)) == (1, (0, 0, 2))

@@ -1,4 +1,4 @@
-"""Requests and their deadlines, on virtual time: OpenD says nothing, or too late."""
+"""Requests and their deadlines on virtual time: OpenD answers late or never."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def stay_alive(peer: Peer) -> None:
             await peer.reply(frame, error_reply(0))
 
 
-async def test_each_attempt_has_the_whole_timeout_and_a_token() -> None:
+async def test_each_attempt_has_the_whole_timeout_and_its_own_token() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=7.0, attempts=3) as client,
@@ -62,7 +62,7 @@ async def test_a_call_that_no_quota_counts_times_out_as_well() -> None:
         group.cancel_scope.cancel()
 
 
-async def test_a_request_timeout_counts_from_its_sending_not_from_its_asking() -> None:
+async def test_a_request_timeout_counts_from_sending_not_from_the_call() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=1.5, attempts=1, quota=Quota(1, 30.0)) as client,
@@ -132,7 +132,7 @@ async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(h
 
 
 @pytest.mark.parametrize("forgotten", [False, True], ids=["waited for", "forgotten"])
-async def test_a_loss_lets_tokens_cool_a_second_longer(forgotten: bool) -> None:
+async def test_a_loss_makes_tokens_cool_a_second_longer(forgotten: bool) -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(attempts=1) as client,
@@ -154,8 +154,8 @@ async def test_a_loss_lets_tokens_cool_a_second_longer(forgotten: bool) -> None:
         group.cancel_scope.cancel()
 
 
-async def test_a_request_whose_bytes_never_left_times_out_without_spending_a_token() -> None:
-    """The pipe holds one write and nobody reads: two are written, the third is not."""
+async def test_a_request_that_was_never_written_times_out_without_spending_a_token() -> None:
+    """The pipe holds one write and nobody reads it: two requests are written, the third is not."""
     async with (
         ScriptedServer(MemoryListener(buffer=1)) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
@@ -174,7 +174,7 @@ async def test_a_request_whose_bytes_never_left_times_out_without_spending_a_tok
         group.cancel_scope.cancel()
 
 
-async def test_a_keep_alive_goes_out_after_four_fifths_of_the_interval() -> None:
+async def test_a_keep_alive_is_sent_after_four_fifths_of_the_interval() -> None:
     async with (
         ScriptedServer(MemoryListener(), keep_alive_interval=20) as server,
         server.connect(),
@@ -192,7 +192,7 @@ async def test_a_keep_alive_goes_out_after_four_fifths_of_the_interval() -> None
         group.cancel_scope.cancel()
 
 
-async def test_an_opend_that_falls_silent_is_given_up_after_3_3_intervals() -> None:
+async def test_a_silent_connection_is_closed_after_3_3_intervals() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(reconnect=False, request_timeout=100.0) as client,
@@ -202,7 +202,7 @@ async def test_an_opend_that_falls_silent_is_given_up_after_3_3_intervals() -> N
         call = Call(group, client.capital_distribution, "HK.00700")
         await peer.next()
         await trio.sleep(10.0)
-        await peer.send(b"F")  # one byte is a sign of life
+        await peer.send(b"F")  # a single byte counts as received
         began = trio.current_time()
         with pytest.raises(ConnectionLost, match="nothing heard from OpenD for 33 s"):
             await call.value()

@@ -1,4 +1,4 @@
-"""What ``client.status`` measures, on virtual time: exactly what the network took."""
+"""``client.status`` on virtual time: it measures exactly the time on the network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def ask(client: Client, peer: Peer, seconds: float) -> None:
-    """One call whose reply takes so long."""
+    """Make one call whose reply takes this long."""
     async with anyio.create_task_group() as group:
         call = Call(group, client.request, PROTO_ID, request_message(), Response)
         while (frame := await peer.next()).proto_id == 1004:
@@ -33,13 +33,13 @@ async def ask(client: Client, peer: Peer, seconds: float) -> None:
 
 
 def told(client: Client) -> tuple[float, float, float, float]:
-    """Median, 90 %, 99 % and the largest."""
+    """Return the median, the 90th and 99th percentile, and the maximum."""
     trips = client.status.round_trip
     assert trips is not None
     return trips.median, trips.p90, trips.p99, trips.largest
 
 
-async def test_uptime_counts_from_when_opend_let_us_in() -> None:
+async def test_uptime_counts_from_the_handshake() -> None:
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         assert client.status.uptime == 0.0
         await trio.sleep(3600.0)
@@ -50,11 +50,11 @@ async def test_uptime_counts_from_when_opend_let_us_in() -> None:
         await trio.sleep(0.5)
         back = client.status.uptime
         assert back is not None
-        assert 0.3 <= back <= 0.5, "it began anew, after a delay of at most 0.2 s"
+        assert 0.3 <= back <= 0.5, "it restarted, after a delay of at most 0.2 s"
 
 
-async def test_round_trips_are_told_as_they_were() -> None:
-    """Of 101 in any order, the median is the 51st, and one in a hundred is longer than p99."""
+async def test_round_trip_is_the_time_between_request_and_reply() -> None:
+    """Of 101 in any order, the median is the 51st, and one is longer than p99."""
     milliseconds = list(range(1, 102))
     random.Random(3).shuffle(milliseconds)
     async with ScriptedServer(MemoryListener()) as server, server.connect() as client:
@@ -63,14 +63,14 @@ async def test_round_trips_are_told_as_they_were() -> None:
         for n in milliseconds:
             await ask(client, peer, n / 1000)
         assert told(client) == pytest.approx((0.051, 0.091, 0.1, 0.101))
-        # They are the latest: old ones go when as many new ones have come.
+        # Only the latest count: old ones are dropped as new ones come.
         for _ in range(KEPT):
             await ask(client, peer, 0.002)
         assert told(client) == pytest.approx((0.002, 0.002, 0.002, 0.002))
         assert client.status.calls == 101 + KEPT
 
 
-async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> None:
+async def test_a_round_trip_counts_from_sending_not_from_the_call() -> None:
     async with (
         Simulator(latency=0.25) as opend,
         aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
@@ -81,7 +81,7 @@ async def test_a_round_trip_counts_from_the_sending_not_from_the_asking() -> Non
 
 
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
-async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: str) -> None:
+async def test_a_reply_that_nobody_waits_for_is_counted_as_late(how: str) -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
@@ -99,10 +99,10 @@ async def test_a_reply_that_nobody_waits_for_any_more_is_counted_as_late(how: st
                 assert isinstance(await call.error(), RequestTimeout)
             assert client.status.late_replies == n - 1
             await peer.reply(frame, figures_reply())
-            await peer.reply(frame, figures_reply())  # once more: that one nobody ever asked for
+            await peer.reply(frame, figures_reply())  # once more: a reply without a request
             await ask(client, peer, 1.0)
             assert client.status.late_replies == n
-        # It took longer than anyone waited: it is no round trip.
+        # No caller waited that long: it is no round trip.
         assert told(client) == pytest.approx((1.0,) * 4)
         group.cancel_scope.cancel()
 
@@ -121,7 +121,7 @@ async def test_a_reply_that_never_comes_is_not_late(how: str) -> None:
         if how == "the connection is lost":
             await peer.hang_up()
             peer = await server.accept()
-        for _ in range(40):  # past the minute after which it is expected no longer
+        for _ in range(40):  # past the minute for which a late reply is expected
             await ask(client, peer, 2.0)
         assert client.status.late_replies == 0
         group.cancel_scope.cancel()

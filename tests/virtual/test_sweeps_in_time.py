@@ -1,4 +1,4 @@
-"""Where sweeps, single calls and lost connections meet, on virtual time."""
+"""Sweeps, single calls and lost connections together, on virtual time."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ async def collected(client: Client, codes: list[str]) -> dict[str, CapitalDistri
     return report.values
 
 
-async def test_a_code_held_out_that_someone_else_asks_meanwhile_costs_one_request() -> None:
-    """The sweep waits for a token with this code in its hand; so does the single call."""
+async def test_a_sweeps_next_code_that_a_single_call_asks_for_costs_one_request() -> None:
+    """The sweep waits for a token for this code, and so does the single call."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota(2, 30.0)) as client,
@@ -47,7 +47,7 @@ async def test_a_code_held_out_that_someone_else_asks_meanwhile_costs_one_reques
         assert client.quota.waiting == 0
 
 
-async def test_a_sweep_joins_what_is_under_way_already() -> None:
+async def test_a_sweep_joins_requests_in_flight() -> None:
     async with (
         Simulator(latency=1.0) as opend,
         aiocapdist.connect(opend.memory) as client,
@@ -60,8 +60,8 @@ async def test_a_sweep_joins_what_is_under_way_already() -> None:
         assert asked(opend).count("HK.00700") == 1
 
 
-async def test_what_a_left_sweep_asked_for_others_too_goes_again_as_theirs() -> None:
-    """Lost, it waits to go again; then the sweep is left, and the other caller is not."""
+async def test_a_request_of_a_left_sweep_is_sent_again_for_other_callers() -> None:
+    """The request is lost and queued again; then the sweep is left, the other caller stays."""
     async with (
         Simulator(latency=1.0) as opend,
         aiocapdist.connect(opend.memory) as client,
@@ -76,12 +76,12 @@ async def test_what_a_left_sweep_asked_for_others_too_goes_again_as_theirs() -> 
         await reader.aclose()
         with anyio.fail_after(10.0):
             assert (await single.value()).code == "HK.00700"
-        assert asked(opend) == ["HK.00700"], "nobody wanted the other any more"
-        assert client.quota.available == 27, "two were lost under way"
+        assert asked(opend) == ["HK.00700"], "no caller wanted the other one"
+        assert client.quota.available == 27, "two requests were lost in flight"
         assert client.quota.waiting == 0
 
 
-async def test_what_is_in_flight_for_others_when_a_sweep_is_left_survives_a_loss() -> None:
+async def test_a_request_in_flight_of_a_left_sweep_survives_a_loss_for_other_callers() -> None:
     async with (
         Simulator(latency=1.0) as opend,
         aiocapdist.connect(opend.memory) as client,
@@ -99,7 +99,7 @@ async def test_what_is_in_flight_for_others_when_a_sweep_is_left_survives_a_loss
         assert answered
 
 
-async def test_closing_the_client_ends_a_sweep_with_what_is_under_way() -> None:
+async def test_closing_the_client_ends_a_sweep_and_its_requests_in_flight() -> None:
     outcomes = []
     async with Simulator(latency=1.0) as opend, anyio.create_task_group() as group:
         async with aiocapdist.connect(opend.memory) as client:
@@ -128,14 +128,14 @@ async def test_two_sweeps_and_single_calls_share_each_window_evenly() -> None:
             group.start_soon(collected, client, [f"SH.{n:06d}" for n in range(100)])
             group.start_soon(singles, client)
         order = [str(code)[:2] for code in asked(opend)]
-    # Each window is one burst of 30. In the first, whoever came first found all tokens free;
-    # in the last two, the one that came last then is the only one that still waits.
+    # Each window is one burst of 30. In the first, the first to ask found all tokens free;
+    # in the last two, only the last one still waits.
     for n in range(1, 8):
         assert Counter(order[30 * n : 30 * n + 30]) == {"HK": 10, "SH": 10, "US": 10}
     assert len(order) == 300
 
 
-async def test_a_sweep_begun_within_the_codes_of_another_takes_turns_with_it() -> None:
+async def test_a_sweep_started_by_another_sweeps_generator_takes_turns_with_it() -> None:
     begun = []
 
     def codes() -> Iterator[str]:
@@ -159,7 +159,7 @@ async def test_a_sweep_begun_within_the_codes_of_another_takes_turns_with_it() -
     )
 
 
-async def test_an_answer_is_young_enough_for_as_long_as_was_said() -> None:
+async def test_a_stored_answer_is_used_for_max_age_seconds() -> None:
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         first = await client.capital_distribution("HK.00700")
         await trio.sleep(10.0)
@@ -170,7 +170,7 @@ async def test_an_answer_is_young_enough_for_as_long_as_was_said() -> None:
         assert asked(opend) == ["HK.00700"] * 3
 
 
-async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_stored_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiocapdist._requests.single_flight.CACHED", 4)
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         for code in ("HK.1", "HK.2", "HK.3", "HK.1", "HK.4"):
@@ -188,7 +188,7 @@ async def test_only_so_many_answers_are_remembered(monkeypatch: pytest.MonkeyPat
             assert stored_answers(client) == 4
 
 
-async def test_an_iterators_repeat_is_free_while_its_outcome_is_remembered(
+async def test_a_repeated_code_of_an_iterator_is_free_while_its_outcome_is_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("aiocapdist._requests.sweep_source.CACHED", 3)
@@ -205,7 +205,7 @@ async def test_an_iterators_repeat_is_free_while_its_outcome_is_remembered(
         assert asked(opend) == ["HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.1"]
 
 
-async def test_two_tasks_that_read_one_sweep_are_told_or_served_but_never_forgotten() -> None:
+async def test_two_tasks_that_read_one_sweep_get_an_error_or_outcomes_but_never_hang() -> None:
     async with (
         Simulator(latency=1.0) as opend,
         aiocapdist.connect(opend.memory) as client,

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Deadlines:
-    """Several deadlines; a tick deals with those that are due."""
+    """Several deadlines; a tick handles those that are due."""
 
     def __init__(self, *times: float) -> None:
         self.times = sorted(times)
@@ -32,14 +32,14 @@ class Deadlines:
         self.ticker.poke(at)
 
 
-async def test_it_ticks_at_each_deadline_and_never_between() -> None:
+async def test_a_ticker_ticks_at_each_deadline_and_never_between() -> None:
     deadlines = Deadlines(2.0, 5.0, 5.0, 7.5)
     with anyio.move_on_after(100.0):
         await deadlines.ticker.run()
     assert deadlines.ticked == [2.0, 5.0, 7.5]
 
 
-async def test_what_falls_due_sooner_is_heard_of_and_the_rest_stays() -> None:
+async def test_an_earlier_deadline_is_noticed_and_the_later_one_kept() -> None:
     deadlines = Deadlines(60.0)
     async with anyio.create_task_group() as group:
         group.start_soon(deadlines.ticker.run)
@@ -52,7 +52,7 @@ async def test_what_falls_due_sooner_is_heard_of_and_the_rest_stays() -> None:
     assert deadlines.ticked == [15.0, 20.0, 60.0, 80.0]
 
 
-async def test_with_nothing_due_it_sleeps_until_it_is_told() -> None:
+async def test_without_a_deadline_a_ticker_sleeps_until_it_is_poked() -> None:
     deadlines = Deadlines()
     async with anyio.create_task_group() as group:
         group.start_soon(deadlines.ticker.run)

@@ -1,4 +1,4 @@
-"""The WebSocket door on virtual time: keep-alives, silence, and a hand-shake that hangs."""
+"""WebSocket on virtual time: keep-alives, silence, and a handshake that hangs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryListener:
-    """What ``ws://`` dials: a pipe in memory, since sockets know no virtual time."""
+    """A pipe in memory that ``ws://`` connects to: sockets have no virtual time."""
     door = MemoryListener()
 
     class PipeDoor(StreamConnector):
@@ -40,7 +40,7 @@ def seconds_since(began: float) -> float:
     return trio.current_time() - began
 
 
-async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
+async def test_keep_alives_are_sent_every_8_s_and_their_replies_accepted(
     pipe: MemoryListener,
 ) -> None:
     async with ScriptedWebSocketServer(pipe) as server, server_client(reconnect=False) as client:
@@ -54,10 +54,10 @@ async def test_keep_alives_go_every_8_s_and_their_replies_are_taken_in(
         assert client.status.state == "ready"
 
 
-async def test_33_s_without_a_message_are_the_end_and_pings_are_no_messages(
+async def test_33_s_without_a_message_end_the_connection_and_pings_do_not_count(
     pipe: MemoryListener,
 ) -> None:
-    """OpenD must answer the keep-alives: the door before it may live on when it does not."""
+    """OpenD itself must answer keep-alives: its WebSocket server may work while OpenD does not."""
     async with (
         ScriptedWebSocketServer(pipe) as server,
         server_client(reconnect=False, request_timeout=100.0) as client,
@@ -82,21 +82,21 @@ async def ping(peer: WebSocketPeer) -> None:
 
 
 @pytest.mark.parametrize("handshake", [None, "upgrade"])
-async def test_silence_at_the_hand_shake_ends_after_connect_timeout(
+async def test_a_silent_handshake_ends_after_connect_timeout(
     handshake: Literal["upgrade"] | None, pipe: MemoryListener
 ) -> None:
     async with ScriptedWebSocketServer(pipe, handshake=handshake):
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
-                raise AssertionError("nobody lets us in")
+                raise AssertionError("the handshake cannot succeed")
         assert seconds_since(began) == pytest.approx(7.0)
 
 
-async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
+async def test_a_slow_handshake_has_one_timeout_for_all_of_it(
     pipe: MemoryListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three seconds to open the pipe leave four for the rest."""
+    """Three seconds for the connection leave four for the handshake."""
     opened = StreamConnector.open
 
     async def slowly(self: StreamConnector) -> StreamTransport:
@@ -108,7 +108,7 @@ async def test_a_slow_hand_shake_has_one_timeout_for_all_of_it(
         began = trio.current_time()
         with pytest.raises(HandshakeError, match="no reply in time"):
             async with server_client(connect_timeout=7.0):
-                raise AssertionError("nobody lets us in")
+                raise AssertionError("the handshake cannot succeed")
         assert seconds_since(began) == pytest.approx(7.0)
 
 

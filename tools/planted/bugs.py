@@ -149,9 +149,8 @@ OWN_BUGS = {
         (
             Edit(
                 "src/aiocapdist/_requests/routes.py",
-                "        if best is None or load < least or (load == least and "
-                "route.link.stats.calls < fewest):\n",
-                "        if best is None:\n",
+                "        if len(self.open) < 2:\n",
+                "        if self.open:\n",
             ),
         ),
         ("tests/_requests/test_queue.py", "tests/_client/test_group.py"),
@@ -173,8 +172,8 @@ OWN_BUGS = {
         (
             Edit(
                 "src/aiocapdist/_requests/queue.py",
-                "            route.quota.release()\n            raise\n",
-                "            raise\n",
+                "                    route.quota.release()\n                    raise\n",
+                "                    raise\n",
             ),
         ),
         ("tests/_requests/test_queue.py",),
