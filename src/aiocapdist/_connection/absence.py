@@ -71,7 +71,9 @@ class Absence:
         return self._since + self._timeout
 
     def _tick(self) -> None:
-        assert self._timeout is not None
+        due = self._due()
+        if due is None or due > self._clock():
+            return  # that absence has ended; another may have begun since
         assert self._cause is not None
         cause = self._cause
         known = cause.reason if isinstance(cause, ConnectionLost) else reason_of(cause)
