@@ -128,6 +128,20 @@ async def test_each_loss_has_its_sixty_seconds() -> None:
         assert trio.current_time() - began == pytest.approx(60.0, abs=0.1)
 
 
+async def test_a_short_absence_leaves_no_deadline_behind() -> None:
+    """Sixty seconds after a loss that was over, another has just begun."""
+    async with lost() as (opend, client), anyio.create_task_group() as group:
+        began = trio.current_time()
+        await opend.come_back()
+        await trio.sleep(31.0)
+        assert client.status.state == "ready"
+        await trio.sleep_until(began + 55.0)
+        await opend.go_away()
+        call = Call(group, client.capital_distribution, "HK.00700")
+        assert isinstance(await call.error(), ConnectionLost)
+        assert trio.current_time() - began == pytest.approx(115.0, abs=0.1)
+
+
 async def test_a_group_waits_while_one_gateway_is_there() -> None:
     async with Simulator() as one, Simulator() as other:
         connects = [aiocapdist.connect(opend.memory) for opend in (one, other)]

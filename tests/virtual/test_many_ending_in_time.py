@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_while_all_gateways_are_away_calls_wait_for_the_first_to_come_back() -> None:
     async with (
-        gateway_group(*simulators(), memory=True) as (clients, gateways),
+        gateway_group(*simulators(), memory=True, reconnect_timeout=None) as (clients, gateways),
         anyio.create_task_group() as group,
     ):
         one, other = gateways.values()

@@ -71,11 +71,9 @@ class Absence:
         return self._since + self._timeout
 
     def _tick(self) -> None:
-        # The ticker was set for an absence that may be over; another may have begun since.
         due = self._due()
-        if due is None or self._clock() < due:
-            return
-        assert self._timeout is not None
+        if due is None or due > self._clock():
+            return  # that absence has ended; another may have begun since
         assert self._cause is not None
         cause = self._cause
         known = cause.reason if isinstance(cause, ConnectionLost) else reason_of(cause)
