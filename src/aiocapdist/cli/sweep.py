@@ -17,7 +17,7 @@ from .formats import Format
 from .interrupt import cancel_on_signal
 from .output import Output, make_output
 from .progress import SweepProgress, show_progress
-from .streams import OutputError, report
+from .streams import OutputError, report, report_log_records
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting
@@ -32,6 +32,7 @@ def print_figures(
     opend: Connecting | None, codes: list[str], format: Format, *, suggest_simulator: bool
 ) -> int:
     """Print an answer for each code; return the exit code. None for ``opend`` simulates one."""
+    report_log_records()
     try:
         return anyio.run(_print_figures, opend, codes, format)
     except (ConnectError, QuotaUnavailable) as error:
