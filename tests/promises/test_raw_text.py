@@ -49,6 +49,12 @@ FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands keep their quota files in the test's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 def is_escaped(text: str) -> bool:
     """True if every character is drawn, and none is a control: by its Unicode category."""
     return not any(

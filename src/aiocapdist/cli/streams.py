@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from types import TracebackType
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from .escape import escape, one_line
 
@@ -67,7 +67,7 @@ def replace_standard_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the exit
     else:
         sys.stderr = LossyOutput(
-            sys.stderr.buffer,
+            _buffered(sys.stderr.buffer),
             encoding=sys.stderr.encoding,
             errors="backslashreplace",
             line_buffering=True,
@@ -76,7 +76,7 @@ def replace_standard_streams() -> None:
         raise OutputError("it is closed")
     sys.excepthook = _print_traceback
     sys.stdout = CheckedOutput(
-        sys.stdout.buffer, encoding=sys.stdout.encoding, errors="backslashreplace"
+        _buffered(sys.stdout.buffer), encoding=sys.stdout.encoding, errors="backslashreplace"
     )
 
 
@@ -122,6 +122,11 @@ def _print_traceback(
 
     lines = "".join(formatter.format_exception(kind, error, traceback)).splitlines()
     print(*map(escape, lines), sep="\n", file=sys.stderr)
+
+
+def _buffered(stream: BinaryIO) -> BinaryIO:
+    """Return a buffered stream: unbuffered, Python drops what one system call leaves over."""
+    return io.BufferedWriter(stream) if isinstance(stream, io.RawIOBase) else stream
 
 
 def _is_open(descriptor: int) -> bool:

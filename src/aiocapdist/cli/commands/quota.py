@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import QuotaUnavailable
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..formats import Format
-from ..options import RedisUrl, redis_url
+from ..options import DEFAULT_ADDRESS, RedisUrl, default_quota_file, redis_url
 from ..streams import report, report_log_records, write
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def quota(
     *,
+    address: str = DEFAULT_ADDRESS,
     file: Path | None = None,
     redis: RedisUrl = None,
     key: str | None = None,
@@ -27,10 +28,12 @@ def quota(
 
     Parameters
     ----------
+    address
+        Show the file that your runs of `get` share for the OpenD at this address.
     file
-        Ledger file of a FileQuota.
+        Show the quota in this file.
     redis
-        Server of a RedisQuota, such as redis://host:6379/0.
+        Show the quota on this Redis server: redis://host:6379/0.
     key
         Redis key of the quota; needed only if the server has several.
     format
@@ -39,7 +42,7 @@ def quota(
     report_log_records()
     try:
         redis = redis_url(file, redis, key)
-        if file is None and redis is None:
+        if redis is None and (file := file or default_quota_file(address)) is None:
             report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
             return USAGE
         _show(_snapshot(file, redis, key), format)
