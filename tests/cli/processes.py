@@ -18,11 +18,13 @@ COMMAND = (sys.executable, "-W", "error", "-m", "aiocapdist")
 
 
 @contextmanager
-def start_command(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def start_command(
+    *arguments: str, deadline: float = DEADLINE, **options: Any
+) -> Iterator[subprocess.Popen[str]]:
     """Start the command; it is killed at the deadline or at the end of the body."""
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen([*COMMAND, *arguments], encoding="utf-8", **(pipes | options)) as process:
-        watchdog = Timer(DEADLINE, process.kill)
+        watchdog = Timer(deadline, process.kill)
         watchdog.start()
         try:
             yield process
@@ -31,10 +33,12 @@ def start_command(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-def run_command(*arguments: str, **options: Any) -> tuple[int, str, str]:
+def run_command(
+    *arguments: str, deadline: float = DEADLINE, **options: Any
+) -> tuple[int, str, str]:
     """Run the command to its end; return exit code, standard output, standard error."""
-    with start_command(*arguments, **options) as process:
-        out, err = process.communicate(timeout=DEADLINE)
+    with start_command(*arguments, deadline=deadline, **options) as process:
+        out, err = process.communicate(timeout=deadline)
     return process.returncode, out, err
 
 

@@ -132,7 +132,7 @@ def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("quota", "no quota given; try: aiocapdist quota --file PATH, or --redis URL"),
+        ("quota --address http://b", "invalid address"),
         ("quota --file a --redis redis://b", "name one of them"),
         ("quota --file a --key b", "a key belongs to a quota on a Redis server"),
         ("quota --redis http://b", "url names a Redis server"),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from urllib.parse import quote
 
 from cyclopts import Parameter
+
+from .streams import report
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting
     from ..quota import Quota
 
+DEFAULT_ADDRESS = "127.0.0.1"
 REDIS_VARIABLE = "AIOCAPDIST_REDIS"
 RedisUrl: TypeAlias = Annotated[str | None, Parameter(env_var=REDIS_VARIABLE, show_env_var=True)]
 """In the environment a password in the URL is not visible to other users of the machine."""
@@ -45,15 +50,19 @@ class ConnectionOptions:
         """True if no option says where OpenD is."""
         return self.address is None
 
+    @property
+    def opend(self) -> str:
+        """Address of OpenD."""
+        return self.address or DEFAULT_ADDRESS
+
     def connect(self, quota: Quota | None) -> Connecting:
         """Return the client to enter. Raises ValueError for a wrong address."""
         from .. import connect
 
-        address = self.address or "127.0.0.1"
         # A key in the environment is ignored for other transports instead of rejected.
-        is_websocket = address.startswith(("ws://", "wss://"))
+        is_websocket = self.opend.startswith(("ws://", "wss://"))
         return connect(
-            address,
+            self.opend,
             quota=quota,
             rsa_key=self.rsa_key,
             websocket_key=self.websocket_key if is_websocket else None,
@@ -67,6 +76,9 @@ class QuotaOptions:
 
     Parameters
     ----------
+    quota
+        auto: spend from a file of your own for this OpenD, so that your runs share the quota;
+        none: count the calls of this run alone.
     quota_file
         Spend from the quota in this file, shared by all programs of this machine.
     quota_redis
@@ -75,6 +87,7 @@ class QuotaOptions:
         Redis key of that quota, if it is not the default, which is made from the user id.
     """
 
+    quota: Literal["auto", "none"] = "auto"
     quota_file: Path | None = None
     quota_redis: RedisUrl = None
     quota_key: str | None = None
@@ -82,24 +95,66 @@ class QuotaOptions:
     @property
     def is_default(self) -> bool:
         """True if no option names a quota; the environment does not count."""
-        return not (self.quota_file or self.quota_key or _given(self.quota_redis))
+        return self.quota == "auto" and not self._names_quota
 
-    def make_quota(self) -> Quota | None:
-        """Return the quota that the options name, or None.
+    def make_quota(self, address: str) -> Quota | None:
+        """Return the quota to spend from; None to count the calls of this run alone.
 
         Raises ValueError for options that exclude each other and for an invalid URL,
         ModuleNotFoundError without the extra ``redis``, QuotaUnavailable for a file on Windows.
         """
+        if self.quota == "none":
+            if self._names_quota:
+                raise ValueError("--quota none and an option that names a quota: leave out one")
+            return None
         redis = redis_url(self.quota_file, self.quota_redis, self.quota_key)
-        if self.quota_file is not None:
-            from ..quota._file.quota import FileQuota
-
-            return FileQuota(self.quota_file)
         if redis is not None:
-            from ..quota._redis.quota import RedisQuota
+            from ..quota import RedisQuota
 
             return RedisQuota(redis, key=self.quota_key)
+        file = self.quota_file or _prepared(default_quota_file(address))
+        if file is None:
+            return None
+        from ..quota import FileQuota
+
+        return FileQuota(file)
+
+    @property
+    def _names_quota(self) -> bool:
+        return bool(self.quota_file or self.quota_key or _given(self.quota_redis))
+
+
+def default_quota_file(address: str) -> Path | None:
+    """Return the file that the user's commands share for the OpenD at this address.
+
+    Returns None on Windows and for users without a home. Raises ValueError for a wrong
+    address.
+    """
+    from .._connection.address import parse_address
+
+    _, host, port = parse_address(address, None)
+    if host in ("localhost", "::1"):
+        host = "127.0.0.1"
+    base = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        folder = Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError:  # no home
         return None
+    name = f"{quote(host, safe='')}_{port}.quota"
+    return None if sys.platform == "win32" else folder / "aiocapdist" / "quota" / name
+
+
+def _prepared(file: Path | None) -> Path | None:
+    """Create the file's folder, for its user alone; None if that is not possible."""
+    if file is None:
+        return None
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"no quota file in {file.parent} ({error.strerror})"
+        report(f"{reason}: this run counts its own calls alone")
+        return None
+    return file
 
 
 def redis_url(file: Path | None, redis: str | None, key: str | None) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..models import CapitalDistribution, Outcome
+from .escape import csv_cell, to_json
 from .formats import Format
 from .streams import report, write
 
@@ -66,7 +67,7 @@ class JsonLinesOutput:
     """One object per line, failures included."""
 
     def add(self, outcome: Outcome) -> None:
-        write(f"{to_json(outcome_record(outcome))}\n")
+        print_json(outcome_record(outcome))
         if outcome.error is not None:
             report_failure(outcome)
 
@@ -88,25 +89,20 @@ class JsonOutput:
 
     def finish(self) -> None:
         outcomes = [self._outcomes[code] for code in self._codes if code in self._outcomes]
-        write(f"{to_json([outcome_record(outcome) for outcome in outcomes], indent=2)}\n")
+        print_json([outcome_record(outcome) for outcome in outcomes], indent=2)
 
 
 class CsvOutput:
     """A header, then a row for each security that was answered."""
 
     def __init__(self) -> None:
-        self._writer = csv.DictWriter(self, FIELDS, lineterminator="\n")
-        self._writer.writeheader()
-
-    def write(self, row: str) -> None:
-        """Write one line; called by the csv writer."""
-        write(row)
+        print_csv(FIELDS)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
             report_failure(outcome)
         else:
-            self._writer.writerow(figures_record(outcome.value))
+            print_csv(FIELDS, figures_record(outcome.value), header=False)
 
     def finish(self) -> None:
         """Nothing is held back."""
@@ -125,7 +121,18 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
     return {"code": outcome.code, "error": {"type": kind, "message": str(outcome.error)}}
 
 
-def to_json(data: object, indent: int | None = None) -> str:
-    """Return JSON in characters that standard output can encode."""
+def print_json(data: object, *, indent: int | None = None) -> None:
+    """Write JSON in characters that standard output can encode."""
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    return json.dumps(data, ensure_ascii=ascii_only, indent=indent)
+    write(f"{to_json(data, indent=indent, ascii_only=ascii_only)}\n")
+
+
+def print_csv(names: Sequence[str], *records: Mapping[str, object], header: bool = True) -> None:
+    """Write rows of CSV, with cells escaped for terminals and spreadsheets."""
+    rows = io.StringIO()
+    writer = csv.DictWriter(rows, names, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    for record in records:
+        writer.writerow({name: csv_cell(value) for name, value in record.items()})
+    write(rows.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,8 @@ from .streams import report
 
 MIN_CODES = 31
 """Shorter lists show no progress: they fit into one window of the quota."""
+MIN_WAIT = 2.0
+"""Seconds; shorter waits for the quota are not reported."""
 LOG_INTERVAL = 10.0
 """Least seconds between two lines of a log."""
 
@@ -94,6 +97,32 @@ class ProgressLog:
 
     def _left(self) -> str:
         return format_duration(self._progress.seconds_left(self._quota))
+
+
+class QuotaWaitReport:
+    """Reports that a short list waits for the quota; long ones show their progress anyway."""
+
+    def __init__(
+        self,
+        progress: SweepProgress,
+        quota: Quota,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._progress = progress
+        self._quota = quota
+        self._clock = clock
+        self._announced_until = -math.inf
+
+    def update(self) -> None:
+        """Report a wait of more than two seconds, and again if it takes longer than said."""
+        quota = self._quota
+        if self._progress.total >= MIN_CODES or not quota.waiting:
+            return
+        seconds = self._progress.seconds_left(quota)
+        if seconds > MIN_WAIT and self._clock() > self._announced_until:
+            self._announced_until = self._clock() + seconds + MIN_WAIT
+            terms = f"{quota.limit} calls in {quota.period:g} s"
+            report(f"waiting {seconds:.0f} s for the quota ({terms})…")
 
 
 @contextmanager

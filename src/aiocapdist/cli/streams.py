@@ -6,9 +6,10 @@ import errno
 import io
 import os
 import sys
-from typing import NoReturn
+from types import TracebackType
+from typing import BinaryIO, NoReturn
 
-from .escape import one_line
+from .escape import escape, one_line
 
 
 class OutputError(Exception):
@@ -66,15 +67,16 @@ def replace_standard_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the exit
     else:
         sys.stderr = LossyOutput(
-            sys.stderr.buffer,
+            _buffered(sys.stderr.buffer),
             encoding=sys.stderr.encoding,
             errors="backslashreplace",
             line_buffering=True,
         )
     if sys.stdout is None:
         raise OutputError("it is closed")
+    sys.excepthook = _print_traceback
     sys.stdout = CheckedOutput(
-        sys.stdout.buffer, encoding=sys.stdout.encoding, errors="backslashreplace"
+        _buffered(sys.stdout.buffer), encoding=sys.stdout.encoding, errors="backslashreplace"
     )
 
 
@@ -89,6 +91,19 @@ def report(text: str) -> None:
     print(f"aiocapdist: {one_line(text)}", file=sys.stderr, flush=True)
 
 
+def report_log_records() -> None:
+    """Report what the library logs from WARNING on. Can be repeated."""
+    import logging
+
+    class ReportHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            report(record.getMessage())
+
+    logger = logging.getLogger("aiocapdist")
+    if not logger.handlers:
+        logger.addHandler(ReportHandler(logging.WARNING))
+
+
 def redirect_to_null(descriptor: int) -> None:
     """Let a descriptor write to the null device, what is still buffered included.
 
@@ -97,6 +112,21 @@ def redirect_to_null(descriptor: int) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)
+
+
+def _print_traceback(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an internal error's traceback, escaped as all that goes to a terminal is."""
+    import traceback as formatter
+
+    lines = "".join(formatter.format_exception(kind, error, traceback)).splitlines()
+    print(*map(escape, lines), sep="\n", file=sys.stderr)
+
+
+def _buffered(stream: BinaryIO) -> BinaryIO:
+    """Return a buffered stream: unbuffered, Python drops what one system call leaves over."""
+    return io.BufferedWriter(stream) if isinstance(stream, io.RawIOBase) else stream
 
 
 def _is_open(descriptor: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from .exit_codes import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
 from .formats import Format
 from .interrupt import cancel_on_signal
 from .output import Output, make_output
-from .progress import SweepProgress, show_progress
-from .streams import OutputError, report
+from .progress import QuotaWaitReport, SweepProgress, show_progress
+from .streams import OutputError, report, report_log_records
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting
@@ -29,19 +29,24 @@ CHECK_INTERVAL = 1.0
 
 
 def print_figures(
-    opend: Connecting | None, codes: list[str], format: Format, *, suggest_simulator: bool
+    opend: Connecting | None,
+    codes: list[str],
+    format: Format,
+    suggestions: Mapping[type[Exception], str],
 ) -> int:
-    """Print an answer for each code; return the exit code. None for ``opend`` simulates one."""
+    """Print an answer for each code; return the exit code. None for ``opend`` simulates one.
+
+    ``suggestions`` has what to try after an error of a type.
+    """
+    report_log_records()
     try:
         return anyio.run(_print_figures, opend, codes, format)
-    except (ConnectError, QuotaUnavailable) as error:
+    except (ConnectError, QuotaUnavailable, InvalidKey, ModuleNotFoundError) as error:
         report(str(error))
-        if isinstance(error, ConnectError) and suggest_simulator:
-            report("to see made-up figures without OpenD, add --simulate")
-        return NOT_REACHED
-    except (InvalidKey, ModuleNotFoundError) as error:
-        report(str(error))
-        return USAGE
+        for kind, suggestion in suggestions.items():
+            if isinstance(error, kind):
+                report(suggestion)
+        return NOT_REACHED if isinstance(error, ConnectError | QuotaUnavailable) else USAGE
 
 
 async def _print_figures(opend: Connecting | None, codes: list[str], format: Format) -> int:
@@ -81,6 +86,15 @@ async def run_sweep(client: Client, progress: SweepProgress, output: Output) -> 
     ConnectionLost.
     """
     deadline = ReconnectDeadline(lambda: client.status.state)
+    waiting = QuotaWaitReport(progress, client.quota)
+
+    async def supervise() -> None:
+        """Return when the sweep should be given up."""
+        while not deadline.is_over():
+            if client.status.state == "ready":
+                waiting.update()
+            await anyio.sleep(CHECK_INTERVAL)
+
     with show_progress(progress, client.quota) as update:
 
         def handle(outcome: Outcome) -> None:
@@ -92,7 +106,7 @@ async def run_sweep(client: Client, progress: SweepProgress, output: Output) -> 
             async for outcome in client.capital_distributions(progress.requested_codes()):
                 handle(outcome)
 
-        await _run_until(deadline, read_outcomes)
+        await _run_until(supervise, read_outcomes)
         for code, sent in progress.pending():
             handle(Outcome(code, error=ConnectionLost(deadline.reason, sent=sent)))
 
@@ -124,14 +138,15 @@ class ReconnectDeadline:
         return self._lost_at is not None and self._clock() - self._lost_at >= RECONNECT_TIMEOUT
 
 
-async def _run_until(deadline: ReconnectDeadline, work: Callable[[], Awaitable[None]]) -> None:
-    """Run the work to its end, or cancel it when the deadline is over."""
+async def _run_until(
+    supervise: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[None]]
+) -> None:
+    """Run the work to its end, or cancel it when ``supervise`` returns."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
 
         async def watch() -> None:
-            while not deadline.is_over():  # noqa: ASYNC110 - the clock decides, not an event
-                await anyio.sleep(CHECK_INTERVAL)
+            await supervise()
             group.cancel_scope.cancel()
 
         group.start_soon(watch)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ...errors import QuotaUnavailable
+from ...errors import ConnectError, QuotaUnavailable
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import USAGE
 from ..formats import Format
@@ -39,7 +39,9 @@ def get(
         return USAGE
     try:
         wanted = read_codes(codes)
-        opend = None if simulate else connection.connect(quota.make_quota())
+        opend = None
+        if not simulate:
+            opend = connection.connect(quota.make_quota(connection.opend))
     except (CodesUnreadable, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
         report(str(error))
         return USAGE
@@ -48,7 +50,12 @@ def get(
         return USAGE
     from ..sweep import print_figures
 
-    result = print_figures(opend, wanted, format, suggest_simulator=connection.is_default)
+    suggestions: dict[type[Exception], str] = {}
+    if connection.is_default:
+        suggestions[ConnectError] = "to see made-up figures without OpenD, add --simulate"
+    if quota.is_default:
+        suggestions[QuotaUnavailable] = "to count the calls of this run alone, add --quota none"
+    result = print_figures(opend, wanted, format, suggestions)
     if simulate:
         report("these figures are simulated; with OpenD running, leave out --simulate")
     return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +9,8 @@ from typing import TYPE_CHECKING
 from ...errors import QuotaUnavailable
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..formats import Format
-from ..options import RedisUrl, redis_url
-from ..streams import report, write
+from ..options import DEFAULT_ADDRESS, RedisUrl, default_quota_file, redis_url
+from ..streams import report, report_log_records, write
 
 if TYPE_CHECKING:
     from ...quota._core.snapshot import QuotaSnapshot
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
 def quota(
     *,
+    address: str = DEFAULT_ADDRESS,
     file: Path | None = None,
     redis: RedisUrl = None,
     key: str | None = None,
@@ -29,21 +28,24 @@ def quota(
 
     Parameters
     ----------
+    address
+        Show the file that your runs of `get` share for the OpenD at this address.
     file
-        Ledger file of a FileQuota.
+        Show the quota in this file.
     redis
-        Server of a RedisQuota, such as redis://host:6379/0.
+        Show the quota on this Redis server: redis://host:6379/0.
     key
         Redis key of the quota; needed only if the server has several.
     format
         table for people; json, jsonl (on one line), csv (a header and a row, without owners).
     """
+    report_log_records()
     try:
         redis = redis_url(file, redis, key)
-        if file is None and redis is None:
+        if redis is None and (file := file or default_quota_file(address)) is None:
             report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
             return USAGE
-        write(_formatted(_snapshot(file, redis, key), format))
+        _show(_snapshot(file, redis, key), format)
     except (ValueError, ModuleNotFoundError) as error:
         report(str(error))
         return USAGE
@@ -69,19 +71,17 @@ def _snapshot(file: Path | None, redis: str | None, key: str | None) -> QuotaSna
     return anyio.run(snapshot_of_server, redis, key)
 
 
-def _formatted(snapshot: QuotaSnapshot, format: Format) -> str:
+def _show(snapshot: QuotaSnapshot, format: Format) -> None:
     if format == "table":
         from ..quota_table import render_snapshot
 
-        return render_snapshot(snapshot)
-    from ..output import to_json
+        write(render_snapshot(snapshot))
+        return
+    from ..output import print_csv, print_json
 
     record = asdict(snapshot)
     if format == "csv":
         del record["owners"]
-        rows = io.StringIO()
-        writer = csv.DictWriter(rows, record, lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(record)
-        return rows.getvalue()
-    return f"{to_json(record, indent=2 if format == 'json' else None)}\n"
+        print_csv(list(record), record)
+    else:
+        print_json(record, indent=2 if format == "json" else None)

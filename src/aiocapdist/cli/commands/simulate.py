@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from ..escape import one_line
 from ..exit_codes import NOT_REACHED, OK, USAGE
-from ..streams import report, write
+from ..streams import report, report_log_records, write
 
 if TYPE_CHECKING:
     from ...simulator import Simulator
@@ -52,6 +53,7 @@ def simulate(
     except ValueError as error:
         report(str(error))
         return USAGE
+    report_log_records()
     return anyio.run(_serve, opend)
 
 
@@ -66,9 +68,13 @@ async def _serve(opend: Simulator) -> int:
         except OSError as error:
             report(f"cannot listen on {_address(opend)}: {error.strerror}; try --port 0")
             return NOT_REACHED
+        except UnicodeError:
+            report(f"cannot listen on {_address(opend)}: it is not the name of a host")
+            return USAGE
         with cancel_on_signal():
-            write(f"simulated OpenD on {_address(opend)}; Ctrl-C ends it\n")
-            write(f"try: aiocapdist get HK.00700 --address {_address(opend)}\n")
+            address = one_line(_address(opend))
+            write(f"simulated OpenD on {address}; Ctrl-C ends it\n")
+            write(f"try: aiocapdist get HK.00700 --address {address}\n")
             await anyio.sleep_forever()
     return OK
 
