@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,6 +13,7 @@ import aiocapdist
 from aiocapdist import (
     CapitalFlow,
     ClientClosed,
+    FileQuota,
     InvalidCode,
     Period,
     Quota,
@@ -328,3 +330,15 @@ async def test_a_group_asks_any_gateway_and_counts_each_account() -> None:
             late.cancel()
             await late.end()
             assert leftovers_in_group(clients) == {}
+
+
+async def test_the_flow_quota_of_a_file_is_in_that_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    with anyio.fail_after(10):
+        async with Simulator() as opend:
+            for left in (29, 28):
+                quota = FileQuota(path)
+                async with aiocapdist.connect(port=opend.port, quota=quota) as client:
+                    assert isinstance(client.flow_quota, FileQuota)
+                    await client.capital_flow("HK.00700")
+                    assert (client.flow_quota.available, quota.available) == (left, 30)

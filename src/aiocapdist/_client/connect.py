@@ -12,11 +12,11 @@ from .._connection.gateway import Gateway
 from .._connection.key_file import KeySource
 from .._connection.supervisor import Supervisor
 from .._loop import current_clock
+from .._protocol.catalog import CAPITAL_FLOW
 from ..models import SecurityFirm
 from ..quota import Quota
-from ..quota._core.quota import scheduler_of
+from ..quota._core.quota import scheduler_of, sibling
 from .client import Client
-from .flow_quota import flow_quota_of
 from .lifecycle import Lifecycle
 
 
@@ -89,7 +89,7 @@ def connect(
         max_frame=max_frame,
     )
     shared = Quota() if quota is None else quota
-    flow_shared = flow_quota_of(shared) if flow_quota is None else flow_quota
+    flow_shared = sibling(shared, str(CAPITAL_FLOW)) if flow_quota is None else flow_quota
 
     async def make_gateway() -> Gateway:
         endpoint = await plan.prepare()
