@@ -21,9 +21,10 @@ from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.frames import digest_of, encode_frame
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.tcp_codec import TcpCodec
+from aiocapdist._requests.kinds import DistributionRequest
 from aiocapdist._requests.queue import RequestQueue
 from aiocapdist._requests.routes import Route
-from aiocapdist._requests.single_flight import SingleFlight
+from aiocapdist._requests.single_flight import Distributions, SingleFlight
 from aiocapdist.models import Security
 from aiocapdist.quota import Quota
 from aiocapdist.quota._core.quota import scheduler_of
@@ -71,12 +72,11 @@ def queue_stage() -> float:
     link: Any = _Link()
     scheduler = scheduler_of(Quota(10 * BATCH, 0.001))
     queue = RequestQueue(link, [Route(None, link, scheduler, CapitalDistributionEncoder())])
-    single_flight = SingleFlight(time.monotonic, 3)
+    single_flight: Distributions = SingleFlight(DistributionRequest, time.monotonic, 3)
     security = Security.parse(CODE)
 
     def stage() -> None:
-        request = single_flight.start(CODE, security, queue)
-        queue.submit(request)
+        single_flight.join(CODE, security, queue)
         scheduler.replied(0.0)
 
     return microseconds(stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiocapdist._protocol.catalog import (
     CAPITAL_DISTRIBUTION,
+    CAPITAL_FLOW,
     CONNECTION_ONLY,
     COUNTED,
     MAX_BODY,
@@ -17,7 +18,7 @@ from .peer import figures
 
 
 def test_capital_distribution_is_the_only_counted_request() -> None:
-    assert {CAPITAL_DISTRIBUTION} == {3212} == COUNTED
+    assert {CAPITAL_DISTRIBUTION, CAPITAL_FLOW} == {3212, 3211} == COUNTED
 
 
 def test_limits_are_small_but_many_times_what_opend_sends() -> None:

@@ -303,7 +303,7 @@ async def too_frequent(home: Path) -> None:
         aiocapdist.connect(port=opend.port) as client,
     ):
         message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=0))
-        await client.request(3211, message, keep_alive_pb2.Response)
+        await client.request(4000, message, keep_alive_pb2.Response)
 
 
 @heading("the quota allows this call in about 30.0 s")

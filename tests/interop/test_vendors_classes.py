@@ -159,6 +159,85 @@ def test_calls_in_the_vendors_classes_get_what_the_vendors_client_gets(
     assert got["log"] == ["answered"] * 5
 
 
+# Our own call, answered in the vendor's classes: a minute, which lacks mainInFlow, and two days.
+OUR_CALL = """
+import asyncio
+
+asked = []
+
+def capital_flow(body):
+    c2s = flow.Request.FromString(body).c2s
+    has = {name: c2s.HasField(name) for name in ("beginTime", "endTime", "header")}
+    asked.append([c2s.security.market, c2s.security.code, c2s.periodType, c2s.beginTime, has])
+    if c2s.periodType == 1:
+        items = [dict(inFlow=-1.125, time="2024-01-02 09:31:00", timestamp=1704159060.0,
+                      superInFlow=0.25, bigInFlow=-2.5, midInFlow=0.0, smlInFlow=1.125)]
+    else:
+        items = [
+            dict(inFlow=1.5, time="2024-01-02 00:00:00", timestamp=1704124800.0, mainInFlow=-2.25,
+                 superInFlow=0.25, bigInFlow=-2.5, midInFlow=3.0, smlInFlow=0.75),
+            dict(inFlow=2.5),
+        ]
+    s2c = dict(flowItemList=items, lastValidTime="2024-01-03 18:00:00",
+               lastValidTimestamp=1704276000.0)
+    return flow.Response(retType=0, retMsg="", errCode=0, s2c=s2c)
+
+async def main():
+    async with (
+        Simulator(answers={3211: capital_flow}) as opend,
+        aiocapdist.connect(port=opend.port) as client,
+    ):
+        minutes = await client.capital_flow("HK.00700")
+        days = await client.capital_flow(
+            "HK.00700", aiocapdist.Period.DAY, start="2024-01-02", end="2024-01-03"
+        )
+        return [asked, minutes.model_dump(mode="json"), days.model_dump(mode="json")]
+
+result = asyncio.run(main())
+"""
+
+
+def test_our_capital_flow_call_reads_answers_in_the_vendors_classes(tmp_path: Path) -> None:
+    asked, minutes, days = run(OURS + THEIRS + OUR_CALL, tmp_path)
+    nothing = {"beginTime": False, "endTime": False, "header": False}
+    assert asked == [
+        [1, "00700", 1, "", nothing],
+        [1, "00700", 2, "2024-01-02", {**nothing, "beginTime": True, "endTime": True}],
+    ]
+    tiers = {"super_in_flow": 0.25, "big_in_flow": -2.5}
+    absent = dict.fromkeys(
+        ["time", "at", "day", "main_in_flow", *tiers, "mid_in_flow", "sml_in_flow"]
+    )
+    assert minutes["points"] == [
+        {
+            "time": "2024-01-02 09:31:00",
+            "at": "2024-01-02T01:31:00Z",
+            "day": "2024-01-02",
+            "in_flow": -1.125,
+            "main_in_flow": None,
+            **tiers,
+            "mid_in_flow": 0.0,
+            "sml_in_flow": 1.125,
+        }
+    ]
+    assert days["points"] == [
+        {
+            "time": "2024-01-02 00:00:00",
+            "at": "2024-01-01T16:00:00Z",
+            "day": "2024-01-02",
+            "in_flow": 1.5,
+            "main_in_flow": -2.25,
+            **tiers,
+            "mid_in_flow": 3.0,
+            "sml_in_flow": 0.75,
+        },
+        {**absent, "in_flow": 2.5},
+    ]
+    assert (days["code"], days["market"], days["period"]) == ("HK.00700", 1, 2)
+    assert days["last_valid_time"] == "2024-01-03 18:00:00"
+    assert days["last_valid_at"] == "2024-01-03T10:00:00Z"
+
+
 NOTICES = """
 from futu.common.pb import Common_pb2 as common
 from aiocapdist._protocol.notices import decode_notice

@@ -255,19 +255,27 @@ def leftovers_in_client(client: Client) -> dict[str, Any]:
     left = _filled(
         {
             "requests to join": client._single_flight.pending,
+            "flow requests to join": client._flows.pending,
             **_in_hub(client),
             "in flight": in_flight(client),
             "tombstones": tombstones(client),
             "to be written": [] if found is None else found._outgoing,
         }
     )
-    return left | leftovers_in_quota(client.quota) | _in_unlimited(client._hub.unlimited)
+    quotas = leftovers_in_quota(client.quota) | leftovers_in_quota(client.flow_quota)
+    return left | quotas | _in_unlimited(client._hub.unlimited)
 
 
 def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
     """Entries of the group's tables and of its clients', by table."""
     hub: Any = clients._hub
-    left = _filled({"requests to join": clients._single_flight.pending, **_in_hub(clients)})
+    left = _filled(
+        {
+            "requests to join": clients._single_flight.pending,
+            "flow requests to join": clients._flows.pending,
+            **_in_hub(clients),
+        }
+    )
     schedulers = {one for supervisor in hub._all.values() for one in supervisor._schedulers}
     for scheduler in schedulers:
         left |= leftovers_in_quota(scheduler)
@@ -281,7 +289,7 @@ def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
 
 
 def _in_hub(client: Client | ClientGroup) -> dict[str, Any]:
-    own = {*client._queues.values(), client._singles, client._free}
+    own = {*client._queues.values(), client._singles, client._flow_singles, client._free}
     return {
         "queued requests": [request for queue in own for request in queue._waiting],
         "queues": client._hub.listeners - own,

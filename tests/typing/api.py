@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, assert_type
 
 from google.protobuf.wrappers_pb2 import StringValue
@@ -12,10 +12,12 @@ import aiocapdist
 from aiocapdist import (
     AiocapdistError,
     CapitalDistribution,
+    CapitalFlow,
     Client,
     ClientGroup,
     Connected,
     EventsDropped,
+    FlowPoint,
     GatewayEvent,
     GlobalState,
     GroupQuota,
@@ -23,6 +25,7 @@ from aiocapdist import (
     MarketState,
     Notice,
     Outcome,
+    Period,
     Quota,
     QuotaDegraded,
     QuotaRestored,
@@ -109,6 +112,18 @@ async def sweeping(client: Client, endless: Iterator[str]) -> None:
     assert_type(report.errors, dict[str, AiocapdistError])
     client.capital_distributions(endless)
     client.capital_distributions([700])  # type: ignore[list-item]
+
+
+async def asking_for_flows(client: Client) -> None:
+    flow = await client.capital_flow(
+        "HK.00700", Period.DAY, start="2025-01-02", end=date(2025, 6, 30)
+    )
+    assert_type(flow, CapitalFlow)
+    assert_type(flow.points, tuple[FlowPoint, ...])
+    assert_type(flow.points[0].main_in_flow, float | None)
+    assert_type(flow.points[0].day, date | None)
+    assert_type(client.flow_quota, Quota)
+    await client.capital_flow("HK.00700", "DAY")  # type: ignore[arg-type]
 
 
 async def listening(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from google.protobuf.message import Message
 
@@ -12,13 +13,20 @@ from .._connection.hub import Hub
 from .._protocol import catalog
 from .._protocol.encoders import CapitalDistributionEncoder
 from .._requests.interfaces import TokenSource
-from .._requests.kinds import GlobalStateRequest, M, MessageRequest
+from .._requests.kinds import (
+    DistributionRequest,
+    FlowRequest,
+    GlobalStateRequest,
+    M,
+    MessageRequest,
+)
 from .._requests.queue import RequestQueue
 from .._requests.request import Request, T
 from .._requests.routes import Route
-from .._requests.single_flight import SingleFlight
+from .._requests.single_flight import Distributions, Flows, SingleFlight
 from .._requests.sweep_source import SweepSource
-from ..models import CapitalDistribution, GlobalState, Security
+from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
+from ..models.flow import flow_dates
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of
 from .deadlines import check_seconds, wait_for
@@ -37,9 +45,16 @@ class BaseClient:
             for name, gateway in gateways.items()
         }
         self._attempts = max(gateway.attempts for gateway in gateways.values())
-        self._single_flight = SingleFlight(hub.clock, self._attempts)
-        accounts = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
-        self._singles = self._open_queue(accounts)
+        self._single_flight: Distributions = SingleFlight(
+            DistributionRequest, hub.clock, self._attempts
+        )
+        # Answers are not kept: each may be a day of minutes.
+        self._flows: Flows = SingleFlight(FlowRequest, hub.clock, self._attempts, kept=0)
+        quotas = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
+        self._singles = self._open_queue(quotas)
+        quotas = {name: scheduler_of(gateway.flow_quota) for name, gateway in gateways.items()}
+        self._flow_singles = self._open_queue(quotas)
+        self._flow_quotas_used = False
         self._free = self._open_queue(dict.fromkeys(gateways, hub.unlimited))
         self._queues: dict[Quota, RequestQueue] = {}
 
@@ -71,19 +86,46 @@ class BaseClient:
         single_flight = self._single_flight
         if max_age > 0 and (answer := single_flight.cached(code, max_age)) is not None:
             return answer.value
-        request = single_flight.pending.get(code)
-        if request is None:
-            request = single_flight.start(code, security, self._singles)
-            try:
-                self._singles.submit(request)
-            except BaseException:
-                request.cancel_if_unwanted()
-                raise
+        request = single_flight.join(code, security, self._singles)
         if request.done:
             return request.result()
         if timeout is not None or max_wait is not None:
             return await wait_for(request, timeout, max_wait)
         return await request.wait()
+
+    async def capital_flow(
+        self,
+        code: str,
+        period: Period = Period.INTRADAY,
+        *,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        timeout: float | None = None,
+        max_wait: float | None = None,
+    ) -> CapitalFlow:
+        """Return net amounts of one security over time, in currency units of its market.
+
+        **Intraday rows are cumulative over the day: never add them up.** A row of a day, week
+        or month covers that period alone. What OpenD does not send is None.
+
+        ``start`` and ``end`` limit days, weeks and months: dates of the market, or texts such as
+        ``2025-12-31``. Without them OpenD sends about a year. Equal calls that are queued or in
+        flight share one request. These calls have a quota of their own, ``flow_quota``.
+        ``timeout`` and ``max_wait`` are as for :meth:`capital_distribution`.
+
+        Raises ValueError or TypeError for wrong dates or a wrong period, before anything is
+        sent; InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError, QuotaWaitTooLong,
+        QuotaUnavailable, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
+        Cancelling is safe at any time. Source: proto 3211.
+        """
+        check_seconds("timeout", timeout)
+        check_seconds("max_wait", max_wait)
+        period = Period(period)
+        key = (code, period, *flow_dates(period, start, end))
+        security = Security.parse(code)
+        queue = await self._flow_queue()
+        request = self._flows.join(key, security, queue)
+        return request.result() if request.done else await wait_for(request, timeout, max_wait)
 
     def capital_distributions(self, codes: Iterable[str], *, max_age: float = 0.0) -> Sweep:
         """Return the figures of many securities, as they come: ``async for outcome in …``.
@@ -129,9 +171,10 @@ class BaseClient:
         ``message`` is the whole request (with its ``c2s``), ``response_type`` the class of
         its reply; the vendor's own classes work. With a ``quota`` it waits in the line of that
         quota, and goes back there if OpenD rejects it for frequency. Without one it is sent at
-        once, except calls that the client's own quota counts (3212). If its fate is unknown
-        (the connection was lost, no reply came) it is sent again only if ``idempotent``: safe
-        for calls that only read. ``timeout`` limits the whole call, in seconds.
+        once, except calls that the client's own quotas count (3212, 3211). If its fate is
+        unknown (the connection was lost, no reply came) it is sent again only if
+        ``idempotent``: safe for calls that only read. ``timeout`` limits the whole call, in
+        seconds.
 
         Raises OpenDError or one of its kinds if the reply's ``retType`` is not 0 (the
         reply's other fields are lost then), ProtocolError if it cannot be read as
@@ -150,7 +193,7 @@ class BaseClient:
         if quota is not None:
             queue = await self._queue_for(quota)
         else:
-            queue = self._singles if proto_id in catalog.COUNTED else self._free
+            queue = await self._default_queue(proto_id)
         body = message.SerializeToString()
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
@@ -185,8 +228,31 @@ class BaseClient:
         self._hub.add(queue)
         return queue
 
+    async def _default_queue(self, proto_id: int) -> RequestQueue:
+        """Return the queue of a call for which no quota is given."""
+        match proto_id:
+            case catalog.CAPITAL_DISTRIBUTION:
+                return self._singles
+            case catalog.CAPITAL_FLOW:
+                return await self._flow_queue()
+            case _:
+                return self._free
+
+    async def _flow_queue(self) -> RequestQueue:
+        """Return the queue of capital flow calls. Their quotas are in use from the first on."""
+        if not self._flow_quotas_used:
+            gateways = self._gateways.values()
+            for quota in dict.fromkeys(gateway.flow_quota for gateway in gateways):
+                await scheduler_of(quota).prepare()
+            for gateway in gateways:
+                gateway.supervisor.use(scheduler_of(gateway.flow_quota))
+            self._flow_quotas_used = True
+        return self._flow_singles
+
     async def _queue_for(self, quota: Quota) -> RequestQueue:
         """Return the queue of single calls that this quota limits."""
+        if any(gateway.flow_quota is quota for gateway in self._gateways.values()):
+            await self._flow_queue()
         queue = self._queues.get(quota)
         if queue is None:
             await scheduler_of(quota).prepare()
@@ -201,6 +267,9 @@ class BaseClient:
         own = [name for name in gateways if gateways[name].quota is quota]
         if len(own) == len(gateways):
             return self._singles
+        own = own or [name for name in gateways if gateways[name].flow_quota is quota]
+        if len(own) == len(gateways):
+            return self._flow_singles
         scheduler = scheduler_of(quota)
         self._hub.use(scheduler)
         return self._open_queue(dict.fromkeys(own or gateways, scheduler))

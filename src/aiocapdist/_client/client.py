@@ -21,6 +21,7 @@ class Client(BaseClient):
     def __init__(self, gateway: Gateway) -> None:
         self._supervisor = gateway.supervisor
         self._quota = gateway.quota
+        self._flow_quota = gateway.flow_quota
         gateway.supervisor.use(scheduler_of(gateway.quota))
         super().__init__(gateway.supervisor, {None: gateway})
 
@@ -50,3 +51,8 @@ class Client(BaseClient):
     def quota(self) -> Quota:
         """The quota in use: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
         return self._quota
+
+    @property
+    def flow_quota(self) -> Quota:
+        """The quota of capital flow calls, which OpenD counts by themselves."""
+        return self._flow_quota

@@ -12,9 +12,10 @@ from .._connection.gateway import Gateway
 from .._connection.key_file import KeySource
 from .._connection.supervisor import Supervisor
 from .._loop import current_clock
+from .._protocol.catalog import CAPITAL_FLOW
 from ..models import SecurityFirm
 from ..quota import Quota
-from ..quota._core.quota import scheduler_of
+from ..quota._core.quota import scheduler_of, sibling
 from .client import Client
 from .lifecycle import Lifecycle
 
@@ -24,6 +25,7 @@ def connect(
     port: int | None = None,
     *,
     quota: Quota | None = None,
+    flow_quota: Quota | None = None,
     rsa_key: KeySource | None = None,
     cipher: CipherName = "aes-cbc",
     websocket_key: str | None = None,
@@ -42,6 +44,8 @@ def connect(
     ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
     ``ws://host:port`` or ``wss://host:port`` for the WebSocket door (33333). ``quota``
     defaults to 30 calls in 30 seconds; give several clients of one account the same.
+    ``flow_quota`` is that of capital flow calls, by default one of the same kind and size as
+    ``quota``, shared by all clients that share ``quota``.
 
     ``rsa_key`` (the path of a PEM file, or its bytes) encrypts the TCP door, by ``cipher``:
     ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that wants it; then nothing is accepted in the
@@ -71,6 +75,7 @@ def connect(
     _check_whole("attempts", attempts)
     _check_whole("max_frame", max_frame)
     _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
+    _check_kind("flow_quota", flow_quota, Quota | None, "an aiocapdist.Quota")
     _check_kind("client_id", client_id, str, "a text")
     _check_firm(security_firm)
     plan = ConnectOptions(
@@ -84,6 +89,7 @@ def connect(
         max_frame=max_frame,
     )
     shared = Quota() if quota is None else quota
+    flow_shared = sibling(shared, str(CAPITAL_FLOW)) if flow_quota is None else flow_quota
 
     async def make_gateway() -> Gateway:
         endpoint = await plan.prepare()
@@ -96,7 +102,7 @@ def connect(
             reconnect=reconnect,
             reconnect_timeout=reconnect_timeout,
         )
-        return Gateway(supervisor, shared, attempts, security_firm)
+        return Gateway(supervisor, shared, flow_shared, attempts, security_firm)
 
     return Connecting(make_gateway)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .._connection.gateway import Gateway
 from .._connection.supervisors import Supervisors
@@ -35,8 +35,12 @@ class ClientGroup(BaseClient):
         gateways: dict[str | None, Gateway] = dict(hub.gateways.items())
         super().__init__(hub, gateways)
         self._clients = dict(clients)
-        accounts = list(dict.fromkeys(gateway.quota for gateway in gateways.values()))
-        self._quota = GroupQuota(hub, self._singles, accounts)
+        self._quota = GroupQuota(
+            hub, self._singles, {name: one.quota for name, one in hub.gateways.items()}
+        )
+        self._flow_quota = GroupQuota(
+            hub, self._flow_singles, {name: one.flow_quota for name, one in hub.gateways.items()}
+        )
 
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {status.state}" for name, status in self.status.items())
@@ -57,6 +61,11 @@ class ClientGroup(BaseClient):
         """All gateways' quotas together: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
         return self._quota
 
+    @property
+    def flow_quota(self) -> GroupQuota:
+        """All gateways' quotas of capital flow calls together."""
+        return self._flow_quota
+
     def answered_by(self, code: str) -> str | None:
         """Return the gateway that gave the latest answer about this security; None if none did.
 
@@ -68,10 +77,13 @@ class ClientGroup(BaseClient):
 class GroupQuota:
     """All quotas of a group as one, to look at. A quota that several share counts once."""
 
-    def __init__(self, hub: Supervisors, singles: RequestQueue, quotas: Sequence[Quota]) -> None:
+    def __init__(
+        self, hub: Supervisors, singles: RequestQueue, by_gateway: Mapping[str, Quota]
+    ) -> None:
         self._hub = hub
         self._singles = singles
-        self._quotas = quotas
+        self._by_gateway = by_gateway
+        self._quotas = list(dict.fromkeys(by_gateway.values()))
 
     def __repr__(self) -> str:
         return (
@@ -102,8 +114,10 @@ class GroupQuota:
     @property
     def available(self) -> int:
         """Number of requests that could be sent now, over gateways that are connected."""
-        gateways = self._hub.gateways.values()
-        open_quotas = {gateway.quota for gateway in gateways if gateway.connected}
+        gateways = self._hub.gateways
+        open_quotas = {
+            quota for name, quota in self._by_gateway.items() if gateways[name].connected
+        }
         return sum(quota.available for quota in open_quotas)
 
     @property

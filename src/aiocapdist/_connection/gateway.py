@@ -14,6 +14,7 @@ class Gateway(NamedTuple):
 
     supervisor: Supervisor
     quota: Quota
+    flow_quota: Quota
     attempts: int
     security_firm: int | None
 

@@ -24,8 +24,8 @@ MAX_BODY: Final[dict[int, int]] = {
 }
 """The longest body in bytes that is accepted for each known message."""
 
-COUNTED: Final = frozenset({CAPITAL_DISTRIBUTION})
-"""Requests that count against the account's quota."""
+COUNTED: Final = frozenset({CAPITAL_DISTRIBUTION, CAPITAL_FLOW})
+"""Requests that count against a quota of the account, each kind against its own."""
 
 CONNECTION_ONLY: Final = frozenset({INIT_WEBSOCKET, WEBSOCKET_GONE, INIT_CONNECT, KEEP_ALIVE})
 """Messages that only the connection itself may send."""

@@ -14,13 +14,14 @@ class CapitalDistributionEncoder:
     """Encodes requests of 3212. Reuses one message object, since creating one costs more."""
 
     def __init__(self, security_firm: int | None = None) -> None:
-        self._security_firm = security_firm
+        self.security_firm: int | None = security_firm
+        """The number that goes into each request's header."""
         self._renew()
 
     def _renew(self) -> None:
         self._request = capital_distribution_pb2.Request()
-        if self._security_firm is not None:
-            self._request.c2s.header.securityFirm = self._security_firm
+        if self.security_firm is not None:
+            self._request.c2s.header.securityFirm = self.security_firm
         self._security = self._request.c2s.security
         self._left = _REUSES
 

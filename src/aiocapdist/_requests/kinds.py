@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
 from .._protocol import catalog
+from .._protocol.capital_flow import decode_capital_flow, encode_capital_flow
 from .._protocol.decoders import decode_capital_distribution, decode_global_state, decode_message
 from .._protocol.encoders import encode_global_state
-from ..models import CapitalDistribution, GlobalState, Security
-from .request import Queue, Request, RequestListener
+from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
+from .request import Queue, Request, RequestListener, T
 
 if TYPE_CHECKING:
     from .routes import Route
 
+K = TypeVar("K")
 M = TypeVar("M", bound=Message)
 
+FlowKey: TypeAlias = tuple[str, Period, str | None, str | None]
+"""Code, period, start and end of a capital flow. Dates are ``YYYY-MM-DD``."""
 
-class DistributionRequest(Request[CapitalDistribution]):
-    """Proto 3212, for one security."""
 
-    __slots__ = ("_security", "code", "registry")
+class SharedRequest(Request[T], Generic[K, T]):
+    """A request that equal calls share. Calls with the same key are equal."""
 
-    proto_id = catalog.CAPITAL_DISTRIBUTION
-    code: str
+    __slots__ = ("key", "registry", "security")
 
     def __init__(
-        self,
-        queue: Queue,
-        attempts: int,
-        code: str,
-        security: Security,
-        registry: RequestListener,
+        self, queue: Queue, attempts: int, key: K, security: Security, registry: RequestListener
     ) -> None:
         Request.__init__(self, queue, attempts)  # super() would cost a third of all this
-        self.code = code
-        self._security = security
+        self.key: K = key
+        self.security: Security = security
         self.registry: RequestListener | None = registry
+
+
+class DistributionRequest(SharedRequest[str, CapitalDistribution]):
+    """Proto 3212, for one security. Its key is the code."""
+
+    __slots__ = ()
+
+    proto_id = catalog.CAPITAL_DISTRIBUTION
+
+    @property
+    def code(self) -> str:
+        return self.key
 
     def body(self, route: Route) -> bytes:
         # The route's own encoder: gateways of a group may be of several brokers.
-        return route.encoder.encode(self._security)
+        return route.encoder.encode(self.security)
 
     def read(self, body: bytes) -> CapitalDistribution:
-        return decode_capital_distribution(body, self.code, self._security)
+        return decode_capital_distribution(body, self.key, self.security)
+
+
+class FlowRequest(SharedRequest[FlowKey, CapitalFlow]):
+    """Proto 3211, for one security, period and range of dates."""
+
+    __slots__ = ()
+
+    proto_id = catalog.CAPITAL_FLOW
+
+    @property
+    def code(self) -> str:
+        return self.key[0]
+
+    def body(self, route: Route) -> bytes:
+        _, period, start, end = self.key
+        return encode_capital_flow(self.security, period, start, end, route.encoder.security_firm)
+
+    def read(self, body: bytes) -> CapitalFlow:
+        code, period, *_ = self.key
+        return decode_capital_flow(body, code, self.security, period)
 
 
 class GlobalStateRequest(Request[GlobalState]):

@@ -3,64 +3,98 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._loop import Clock
-from ..models import CapitalDistribution, Security
-from .kinds import DistributionRequest
-from .request import Queue
+from ..models import CapitalDistribution, CapitalFlow, Security
+from .kinds import FlowKey, SharedRequest
+from .queue import RequestQueue
+from .request import Queue, RequestListener
 
 CACHED = 4096
 """Number of answers kept: more than a user's list of securities, and little memory."""
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
-class CachedAnswer(NamedTuple):
-    """The latest answer about a security."""
+
+class CachedAnswer(NamedTuple, Generic[V]):
+    """The latest answer to equal calls."""
 
     at: float
-    value: CapitalDistribution
+    value: V
     gateway: str | None
     """The gateway that gave it; None for a single client."""
 
 
-class SingleFlight:
-    """One client's capital-distribution requests, by code."""
+class SingleFlight(Generic[K, V]):
+    """One client's requests of one kind, by what is asked. Equal requests have equal keys.
 
-    def __init__(self, clock: Clock, attempts: int) -> None:
+    The cache holds ``kept`` answers, by default CACHED.
+    """
+
+    def __init__(
+        self,
+        kind: Callable[[Queue, int, K, Security, RequestListener], SharedRequest[K, V]],
+        clock: Clock,
+        attempts: int,
+        kept: int | None = None,
+    ) -> None:
+        self._kind = kind
         self._clock = clock
         self._attempts = attempts
-        self.pending: dict[str, DistributionRequest] = {}
-        """Requests that are queued or in flight, by code: an equal call joins one."""
-        self._cache: OrderedDict[str, CachedAnswer] = OrderedDict()
+        self._kept = CACHED if kept is None else kept
+        self.pending: dict[K, SharedRequest[K, V]] = {}
+        """Requests that are queued or in flight, by key: an equal call joins one."""
+        self._cache: OrderedDict[K, CachedAnswer[V]] = OrderedDict()
 
-    def cached(self, code: str, max_age: float) -> CachedAnswer | None:
-        """Return the latest answer about this code if it is at most ``max_age`` seconds old."""
-        answer = self._cache.get(code)
+    def cached(self, key: K, max_age: float) -> CachedAnswer[V] | None:
+        """Return the latest answer to this if it is at most ``max_age`` seconds old."""
+        answer = self._cache.get(key)
         if answer is None or self._clock() - answer.at > max_age:
             return None
         return answer
 
-    def answered_by(self, code: str) -> str | None:
-        """Return the gateway that gave the latest answer about this code."""
-        answer = self._cache.get(code)
+    def answered_by(self, key: K) -> str | None:
+        """Return the gateway that gave the latest answer to this."""
+        answer = self._cache.get(key)
         return None if answer is None else answer.gateway
 
-    def start(self, code: str, security: Security, queue: Queue) -> DistributionRequest:
-        """Make a request that others can join until it is done. It is not yet submitted."""
-        request = DistributionRequest(queue, self._attempts, code, security, self)
-        self.pending[code] = request
+    def join(self, key: K, security: Security, queue: RequestQueue) -> SharedRequest[K, V]:
+        """Return the pending request for this, or submit a new one to the queue."""
+        request = self.pending.get(key)
+        if request is None:
+            # What start() does, without another call: most calls come this way.
+            request = self._kind(queue, self._attempts, key, security, self)
+            self.pending[key] = request
+            try:
+                queue.submit(request)
+            except BaseException:
+                request.cancel_if_unwanted()
+                raise
         return request
 
-    def on_done(self, request: DistributionRequest) -> None:
+    def start(self, key: K, security: Security, queue: Queue) -> SharedRequest[K, V]:
+        """Make a request that others can join until it is done. It is not yet submitted."""
+        request = self._kind(queue, self._attempts, key, security, self)
+        self.pending[key] = request
+        return request
+
+    def on_done(self, request: SharedRequest[K, V]) -> None:
         """No call can join this request any more."""
-        code, value, cache = request.code, request.value, self._cache
-        del self.pending[code]
-        if value is None:
+        key, value, cache = request.key, request.value, self._cache
+        del self.pending[key]
+        if value is None or not self._kept:
             return
         route = request.route
         gateway = None if route is None else route.name
         fields = (request.answered_at, value, gateway)
-        cache[code] = tuple.__new__(CachedAnswer, fields)  # half the cost of CachedAnswer(…)
-        cache.move_to_end(code)
-        if len(cache) > CACHED:
+        cache[key] = tuple.__new__(CachedAnswer, fields)  # half the cost of CachedAnswer(…)
+        cache.move_to_end(key)
+        if len(cache) > self._kept:
             cache.popitem(last=False)
+
+
+Distributions: TypeAlias = SingleFlight[str, CapitalDistribution]
+Flows: TypeAlias = SingleFlight[FlowKey, CapitalFlow]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
+from typing import TypeAlias
 
 from .._loop import Waiter, wake
 from ..errors import AiocapdistError, InvalidCode, own_copy
-from ..models import Outcome, Security
-from .kinds import DistributionRequest
+from ..models import CapitalDistribution, Outcome, Security
+from .kinds import SharedRequest
 from .queue import RequestQueue
-from .single_flight import CACHED, SingleFlight
+from .single_flight import CACHED, Distributions
 
 WINDOW = 1024
 """Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
 reader."""
+
+SweepRequest: TypeAlias = SharedRequest[str, CapitalDistribution]
 
 
 class SweepSource:
@@ -29,7 +32,7 @@ class SweepSource:
         self,
         codes: Iterable[str],
         singles: RequestQueue,
-        single_flight: SingleFlight,
+        single_flight: Distributions,
         *,
         max_age: float,
     ) -> None:
@@ -50,7 +53,7 @@ class SweepSource:
         # Such codes are made by the user's own code, which may let others join the line.
         self.one_at_a_time: bool = self._latest is not None
         self._next: tuple[str, Security] | None = None
-        self._pending: set[DistributionRequest] = set()
+        self._pending: set[SweepRequest] = set()
         self._final: AiocapdistError | None = None
         # True if every code that nobody else asks for needs a token.
         self._simple = self._latest is None and max_age <= 0
@@ -91,10 +94,10 @@ class SweepSource:
 
     # ---- called by requests
 
-    def on_done(self, request: DistributionRequest) -> None:
+    def on_done(self, request: SweepRequest) -> None:
         """Keep the outcome of a request until it is read."""
         self._pending.discard(request)
-        code, error, route = request.code, request.error, request.route
+        code, error, route = request.key, request.error, request.route
         own = None if error is None else own_copy(error)
         fields = (code, request.value, own, None if route is None else route.name)
         outcome: Outcome = tuple.__new__(Outcome, fields)  # half the cost of Outcome(…)
@@ -114,7 +117,7 @@ class SweepSource:
     def ready(self) -> bool:
         return self._next is not None
 
-    def take(self) -> DistributionRequest | None:
+    def take(self) -> SweepRequest | None:
         if self._next is None:
             return None
         (code, security), self._next = self._next, None
