@@ -237,13 +237,13 @@ def long_answer(body: bytes) -> Message:
 async def test_any_other_call_is_answered_however_long_the_answer(transport: Transport) -> None:
     """Far longer than one read of the transport, and one write of the simulator."""
     message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=42))
-    answers: dict[int, Callable[[bytes], Message]] = {3211: long_answer}
+    answers: dict[int, Callable[[bytes], Message]] = {3210: long_answer}
     with anyio.fail_after(10):
         async with (
             fixed_simulator(transport, answers=answers) as opend,
             transport.connect(opend) as client,
         ):
-            got = await client.request(3211, message, keep_alive_pb2.Response)
+            got = await client.request(3210, message, keep_alive_pb2.Response)
             after = await client.capital_distribution("HK.00700")
     assert got.s2c.time == 42
     assert got.retMsg == LONG
