@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING or not load_lazily(globals()):
     from . import errors as errors
     from . import events as events
+    from . import frames as frames
     from . import models as models
     from . import quota as quota
     from . import simulator as simulator
@@ -26,7 +27,6 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from ._client.group import ClientGroup as ClientGroup
     from ._client.group import GroupQuota as GroupQuota
     from ._client.sweep import Sweep as Sweep
-    from ._client.sweep import SweepResult as SweepResult
     from ._connection.event_stream import EventStream as EventStream
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
@@ -68,6 +68,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .models import Security as Security
     from .models import SecurityFirm as SecurityFirm
     from .models import Status as Status
+    from .models import SweepResult as SweepResult
     from .quota import FileQuota as FileQuota
     from .quota import Quota as Quota
     from .quota import RedisQuota as RedisQuota

@@ -29,7 +29,7 @@ async def test_cancelled_before_its_bytes_left_a_call_leaves_no_trace() -> None:
         ):
             peer = await server.accept()
             _, _, third, fourth = await call_with_blocked_writer(
-                client, group, "HK.1", "HK.2", "HK.3", "HK.4"
+                client, group, "HK.00001", "HK.00002", "HK.00003", "HK.00004"
             )
             assert client.quota.available == 0
             third.cancel()
@@ -37,10 +37,10 @@ async def test_cancelled_before_its_bytes_left_a_call_leaves_no_trace() -> None:
             assert third.cancelled
             assert client.quota.available == 1, "its token is free at once"
             # And at once it serves someone else, who is sent after those who were before.
-            fifth = Call(group, client.capital_distribution, "HK.5")
-            assert await reply_to(peer, 4) == ["HK.1", "HK.2", "HK.4", "HK.5"]
-            assert (await fourth.value()).code == "HK.4"
-            assert (await fifth.value()).code == "HK.5"
+            fifth = Call(group, client.capital_distribution, "HK.00005")
+            assert await reply_to(peer, 4) == ["HK.00001", "HK.00002", "HK.00004", "HK.00005"]
+            assert (await fourth.value()).code == "HK.00004"
+            assert (await fifth.value()).code == "HK.00005"
 
 
 async def test_cancelled_once_written_its_token_waits_for_the_late_reply() -> None:

@@ -101,7 +101,7 @@ async def test_an_altered_message_ends_the_connection_with_one_reason_for_all(
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            calls = [Call(group, client.capital_distribution, f"HK.{n}") for n in range(3)]
+            calls = [Call(group, client.capital_distribution, f"HK.{n:05d}") for n in range(3)]
             frames = [(await peer.next_request())[0] for _ in calls]
             await peer.encrypted_reply(frames[1], figures_reply(), alter)
             errors = [await call.error() for call in calls]

@@ -27,7 +27,7 @@ async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
         ):
             peer = await server.accept()
             calls = await call_with_blocked_writer(
-                client, group, "HK.1", "HK.2", "HK.3", "HK.4", "HK.5"
+                client, group, "HK.00001", "HK.00002", "HK.00003", "HK.00004", "HK.00005"
             )
             assert tokens(client.quota).held == 5
             await peer.hang_up()
@@ -35,10 +35,19 @@ async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
             # The two that were written cool; the three that were not cost nothing.
             assert tokens(client.quota).held == 0
             assert client.quota.available == 10
-            calls.append(Call(group, client.capital_distribution, "HK.6"))
+            calls.append(Call(group, client.capital_distribution, "HK.00006"))
             peer = await server.accept()
-            assert await reply_to(peer, 6) == ["HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.6"]
-            assert [(await call.value()).code for call in calls] == [f"HK.{n}" for n in range(1, 7)]
+            assert await reply_to(peer, 6) == [
+                "HK.00001",
+                "HK.00002",
+                "HK.00003",
+                "HK.00004",
+                "HK.00005",
+                "HK.00006",
+            ]
+            assert [(await call.value()).code for call in calls] == [
+                f"HK.{n:05d}" for n in range(1, 7)
+            ]
             assert client.quota.available == 4
 
 
@@ -52,7 +61,7 @@ async def test_what_had_not_left_spends_no_attempt() -> None:
         ):
             peer = await server.accept()
             one, two, three, four = await call_with_blocked_writer(
-                client, group, "HK.1", "HK.2", "HK.3", "HK.4"
+                client, group, "HK.00001", "HK.00002", "HK.00003", "HK.00004"
             )
             await peer.hang_up()
             for call in (one, two):
@@ -60,9 +69,9 @@ async def test_what_had_not_left_spends_no_attempt() -> None:
                 assert isinstance(error, ConnectionLost)
                 assert error.sent
             peer = await server.accept()
-            assert await reply_to(peer, 2) == ["HK.3", "HK.4"]
-            assert (await three.value()).code == "HK.3"
-            assert (await four.value()).code == "HK.4"
+            assert await reply_to(peer, 2) == ["HK.00003", "HK.00004"]
+            assert (await three.value()).code == "HK.00003"
+            assert (await four.value()).code == "HK.00004"
 
 
 async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent() -> None:
@@ -73,8 +82,10 @@ async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            calls = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
-            calls.append(Call(group, client.capital_distribution, "HK.4"))
+            calls = await call_with_blocked_writer(
+                client, group, "HK.00001", "HK.00002", "HK.00003"
+            )
+            calls.append(Call(group, client.capital_distribution, "HK.00004"))
             await until(lambda: client.quota.waiting == 1)
             await peer.hang_up()
             errors = [await call.error() for call in calls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -39,7 +40,7 @@ def read(body: bytes, code: str = "HK.00700", period: Period = Period.DAY) -> Ca
     return decode_capital_flow(body, code, Security.parse(code), period)
 
 
-def point(code: str = "HK.00700", **item: Any) -> FlowPoint:
+def point(item: Mapping[str, object], code: str = "HK.00700") -> FlowPoint:
     """The one row of a reply."""
     (one,) = read(reply({"inFlow": 1.0, **item}), code).points
     return one
@@ -74,7 +75,7 @@ def test_a_request_has_its_dates_and_broker() -> None:
 
 def test_every_field_reaches_its_own_place() -> None:
     amounts = {theirs: 2.0**n for n, theirs in enumerate(TIERS.values())}
-    got = point(**amounts, inFlow=-0.125, time="2025-10-09 16:53:00", timestamp=STAMP)
+    got = point({**amounts, "inFlow": -0.125, "time": "2025-10-09 16:53:00", "timestamp": STAMP})
     assert {ours: getattr(got, ours) for ours in TIERS} == {
         ours: amounts[theirs] for ours, theirs in TIERS.items()
     }
@@ -83,10 +84,10 @@ def test_every_field_reaches_its_own_place() -> None:
 
 
 def test_what_is_absent_is_none_and_a_zero_is_a_zero() -> None:
-    empty = point()
+    empty = point({})
     assert [getattr(empty, ours) for ours in TIERS] == [None] * 5
     assert (empty.time, empty.at, empty.day) == (None, None, None)
-    zero = point(**dict.fromkeys(TIERS.values(), 0.0))
+    zero = point(dict.fromkeys(TIERS.values(), 0.0))
     assert [getattr(zero, ours) for ours in TIERS] == [0.0] * 5
 
 
@@ -131,13 +132,13 @@ def test_the_last_valid_time_is_read() -> None:
 def test_a_row_has_its_time_in_utc_and_its_day_at_the_market(
     code: str, text: str, stamp: float, at: datetime | None, day: date | None
 ) -> None:
-    got = point(code, time=text, timestamp=stamp)
+    got = point({"time": text, "timestamp": stamp}, code)
     assert (got.time, got.at, got.day) == (text, at, day)
 
 
 def test_a_time_at_the_end_of_the_calendar_has_no_day_east_of_it() -> None:
     last = datetime(9999, 12, 31, 23, tzinfo=UTC)
-    got = point(timestamp=last.timestamp())
+    got = point({"timestamp": last.timestamp()})
     assert (got.at, got.day) == (last, None)
 
 
@@ -148,7 +149,7 @@ def test_without_a_time_zone_database_the_day_is_not_known(monkeypatch: pytest.M
         raise zoneinfo.ZoneInfoNotFoundError(key)
 
     monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
-    assert point(timestamp=STAMP).day is None
+    assert point({"timestamp": STAMP}).day is None
 
 
 # ---- what is no answer
@@ -158,7 +159,7 @@ def test_without_a_time_zone_database_the_day_is_not_known(monkeypatch: pytest.M
 @pytest.mark.parametrize("field", ["inFlow", *TIERS.values()])
 def test_an_amount_that_is_no_finite_number_is_a_protocol_error(field: str, amount: float) -> None:
     with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are no finite"):
-        point(**{field: amount})
+        point({field: amount})
 
 
 def test_errors_of_opend_are_raised() -> None:

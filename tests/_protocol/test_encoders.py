@@ -36,9 +36,9 @@ def test_a_question_names_one_security(code: str, market: Market, symbol: str) -
 def test_nothing_of_one_question_stays_in_the_next() -> None:
     question = CapitalDistributionEncoder()
     asked(question, "US.A_LONG_CODE")
-    c2s = asked(question, "HK.1")
-    assert (c2s.security.market, c2s.security.code) == (Market.HK, "1")
-    assert question.encode(Security.parse("HK.1")) == b"\x0a\x07\x0a\x05\x08\x01\x12\x011"
+    c2s = asked(question, "HK.00001")
+    assert (c2s.security.market, c2s.security.code) == (Market.HK, "00001")
+    assert question.encode(Security.parse("HK.00001")) == b"\n\x0b\n\t\x08\x01\x12\x0500001"
 
 
 @pytest.mark.parametrize("firm", SecurityFirm)

@@ -62,7 +62,7 @@ async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
             peer = await server.accept()
             calls, asked = [], []
             for n in range(3):
-                calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
+                calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
                 asked.append(await peer.next())
             for n in (2, 0, 1):
                 message = peer.envelope(3212, asked[n].serial, figures_reply(float(n)))

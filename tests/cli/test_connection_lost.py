@@ -43,7 +43,9 @@ def test_if_opend_stays_away_the_remaining_codes_fail(
         where = f"127.0.0.1:{opend.port}"
         deadline = threading.Timer(20.0, _thread.interrupt_main)
         deadline.start()
-        code = run(["get", "HK.1", "HK.2", "HK.3", "--address", where, "--format", "json"])
+        code = run(
+            ["get", "HK.00001", "HK.00002", "HK.00003", "--address", where, "--format", "json"]
+        )
         deadline.cancel()
         vanishing.join(20.0)
     out, err = capsys.readouterr()
@@ -51,12 +53,12 @@ def test_if_opend_stays_away_the_remaining_codes_fail(
     answered, *failed = json.loads(out)
     assert answered["capital_in_big"] > 0
     assert [(record["code"], record["error"]["type"]) for record in failed] == [
-        ("HK.2", "ConnectionLost"),
-        ("HK.3", "ConnectionLost"),
+        ("HK.00002", "ConnectionLost"),
+        ("HK.00003", "ConnectionLost"),
     ]
     first, *lines = err.splitlines()
     assert first == "aiocapdist: the connection to OpenD is lost; trying again for 0.5 s"
-    assert [line.split(": ")[1] for line in lines] == ["HK.2", "HK.3"]
+    assert [line.split(": ")[1] for line in lines] == ["HK.00002", "HK.00003"]
     assert "it did not come back within 0.5 s" in lines[0]
 
 
@@ -66,9 +68,9 @@ def test_a_slow_opend_is_waited_for(
     monkeypatch.setattr(sweep, "CHECK_INTERVAL", 0.02)
     with simulator(latency=0.3) as opend:
         where = f"127.0.0.1:{opend.port}"
-        assert run(["get", "HK.1", "HK.2", "--address", where, "--format", "json"]) == 0
+        assert run(["get", "HK.00001", "HK.00002", "--address", where, "--format", "json"]) == 0
     out, err = capsys.readouterr()
-    assert {record["code"] for record in json.loads(out)} == {"HK.1", "HK.2"}
+    assert {record["code"] for record in json.loads(out)} == {"HK.00001", "HK.00002"}
     assert err == ""
 
 

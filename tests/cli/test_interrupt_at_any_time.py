@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size o
 SIGNALS = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"]
 )
-GET = ("get", "HK.1", "--simulate")
+GET = ("get", "HK.00001", "--simulate")
 RECORD = 700  # bytes of one answer, and a few more
 INTERRUPTED = "aiocapdist: interrupted\n"
 

@@ -24,9 +24,9 @@ FLOW = CapitalFlow(code="HK.00700", market=Market.HK, period=Period.INTRADAY, po
 
 def test_a_flow_cannot_be_changed_and_is_compared_by_value() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        FLOW.points = ()  # type: ignore[misc]
+        FLOW.points = ()
     with pytest.raises(ValidationError, match="frozen"):
-        POINT.in_flow = 1.0  # type: ignore[misc]
+        POINT.in_flow = 1.0
     again = FLOW.model_copy(deep=True)
     assert again == FLOW
     assert hash(again) == hash(FLOW)

@@ -18,15 +18,15 @@ STRANGE = "it contains invalid characters"
 # The value, the reason in the error, and the suggestion.
 BAD: list[tuple[object, str, str | None]] = [
     ("", "it is empty", None),
-    ("00700", "it has no market", None),
-    ("AAPL", "it has no market", None),
+    ("00700", "it has no market", "HK.00700"),
+    ("AAPL", "it has no market", "US.AAPL"),
     ("HK.", "nothing after the dot", None),
     (".00700", "nothing before the dot", None),
     (".", "nothing before the dot", None),
     ("XX.00700", "unknown market 'XX'; known markets are HK, HK_FUTURE, US", None),
-    ("00700.HK", "unknown market '00700'", None),
-    ("HK 00700", BLANK, None),
-    ("HK. 00700", BLANK, None),
+    ("00700.HK", "unknown market '00700'", "HK.00700"),
+    ("HK 00700", BLANK, "HK.00700"),
+    ("HK. 00700", BLANK, "HK.00700"),
     (" HK.00700", BLANK, "HK.00700"),
     ("HK.00700\n", BLANK, "HK.00700"),
     ("\t us.aapl ", BLANK, "US.AAPL"),
@@ -42,13 +42,17 @@ BAD: list[tuple[object, str, str | None]] = [
     ("Hk.00700", "codes are upper case", "HK.00700"),
     ("US.aapl", "codes are upper case", "US.AAPL"),
     ("HK.腾讯", STRANGE, None),
-    ("HK.００７００", STRANGE, None),  # noqa: RUF001
+    ("HK.００７００", STRANGE, "HK.00700"),  # noqa: RUF001
     ("HK.007٠٠", STRANGE, None),  # noqa: RUF001
     ("HK.\ud800", BLANK, None),
     ("US.ß", STRANGE, None),
     ("US.ıbm", STRANGE, None),  # noqa: RUF001
-    ("ＨＫ.00700", "unknown market", None),  # noqa: RUF001
-    ("HK．00700", "it has no market", None),  # noqa: RUF001
+    ("ＨＫ.00700", "unknown market", "HK.00700"),  # noqa: RUF001
+    ("HK．00700", "it has no market", "HK.00700"),  # noqa: RUF001
+    ("HK.700", "numbers of Hong Kong have five digits", "HK.00700"),
+    ("hk.0005", "numbers of Hong Kong have five digits", "HK.00005"),
+    ("HK.O0700", "it has letters in place of digits", "HK.00700"),
+    ("HK.0O7lO", "it has letters in place of digits", "HK.00710"),
     ("HK." + "0" * 65, "it is too long", None),
     ("us." + "a" * 5000, "it is too long", None),
     ("Q" * 5000 + ".1", "unknown market 'QQQQQQQQQQQQQQQQQQQQ…'", None),
@@ -88,6 +92,10 @@ def test_a_bad_code_raises_an_error_with_reason_and_suggestion(
         ("HK.00700", Market.HK, "00700"),
         ("US.BRK.B", Market.US, "BRK.B"),
         ("US..DJI", Market.US, ".DJI"),
+        ("HK.800000", Market.HK, "800000"),
+        ("HK.TCH210429C350000", Market.HK, "TCH210429C350000"),
+        ("HK.OIL", Market.HK, "OIL"),
+        ("SG.O5L", Market.SG, "O5L"),
         ("HK_FUTURE.HSIMAIN", Market.HK_FUTURE, "HSIMAIN"),
         ("US.BAC-P", Market.US, "BAC-P"),
         ("CC.BTC/USD", Market.CC, "BTC/USD"),
@@ -116,7 +124,7 @@ SYMBOLS = st.text(
 )
 
 
-@given(st.sampled_from(Market), SYMBOLS)
+@given(st.sampled_from([market for market in Market if market is not Market.HK]), SYMBOLS)
 def test_every_code_survives_a_round_trip(market: Market, symbol: str) -> None:
     security = Security(market, symbol)
     assert Security.parse(str(security)) == security
@@ -138,7 +146,6 @@ def test_any_text_is_a_code_or_raises_invalid_code(text: str) -> None:
     assert error is not None
     assert error.code == text
     if error.suggestion is not None:
-        assert error.suggestion == text.strip().upper()
         assert str(Security.parse(error.suggestion)) == error.suggestion
 
 

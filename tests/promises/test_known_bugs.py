@@ -84,9 +84,11 @@ async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_rea
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            first, *_ = await call_with_blocked_writer(client, group, "HK.1", "HK.2", "HK.3")
-            # A reply can be sent before the request was read.
-            proto_id, serial = flight_of(client, "HK.1").key
+            first, *_ = await call_with_blocked_writer(
+                client, group, "HK.00001", "HK.00002", "HK.00003"
+            )
+            # OpenD need not have read a request for its reply to be read here.
+            proto_id, serial = flight_of(client, "HK.00001").key
             reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
             await peer.send(reply)
             assert (await first.value()).capital_in_big == 7.0

@@ -78,7 +78,7 @@ class SlowOpend:
 
 async def ask(client: Client, n: int, after: float) -> None:
     await trio.sleep(after)
-    assert (await client.capital_distribution(f"HK.{n}")).capital_in_big == n
+    assert (await client.capital_distribution(f"HK.{n:05d}")).capital_in_big == n
 
 
 async def one_run(server: ScriptedServer | ScriptedWebSocketServer, draw: random.Random) -> None:

@@ -89,6 +89,8 @@ async def test_error_texts_are_in_the_chosen_language(language: str, code: str, 
         (91, "BTC", "answered"),
         (11, "999999", "unknown"),
         (1, "", "unknown"),
+        (1, "700", "unknown"),
+        (1, "O0700", "unknown"),
         (3, "00700", "unknown"),
         (0, "00700", "unknown"),
         (11, ".DJI", "unsupported"),
@@ -137,8 +139,10 @@ async def test_the_client_reads_the_outcomes_that_the_simulator_logged() -> None
             Simulator(language="en", quota=(1, 0.05)) as opend,
             aiocapdist.connect(opend.memory, quota=Quota(30, 0.05)) as client,
         ):
-            report = await client.capital_distributions(["HK.1", "HK.2", "US..DJI"]).collect()
-            assert list(report.values) == ["HK.1", "HK.2"]
+            report = await client.capital_distributions(
+                ["HK.00001", "HK.00002", "US..DJI"]
+            ).collect()
+            assert list(report.values) == ["HK.00001", "HK.00002"]
             assert isinstance(report.errors["US..DJI"], UnsupportedSecurity)
             assert (
                 client.quota.rejections == sum(r.outcome == "refused" for r in opend.requests) > 0

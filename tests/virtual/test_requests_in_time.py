@@ -164,7 +164,7 @@ async def test_a_request_that_was_never_written_times_out_without_spending_a_tok
         await server.accept()
         calls = []
         for n in range(3):
-            calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
+            calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
             await trio.sleep(0.125)
         assert held_and_cooling(client) == (3, 0)
         for call in calls:

@@ -142,7 +142,7 @@ async def test_a_sweep_started_by_another_sweeps_generator_takes_turns_with_it()
         for n in range(100, 130):
             if n == 103:
                 begun.append(aiter(client.capital_distributions([f"SH.{n}" for n in range(30)])))
-            yield f"HK.{n}"
+            yield f"HK.{n:05d}"
 
     async with (
         Simulator() as opend,
@@ -173,18 +173,18 @@ async def test_a_stored_answer_is_used_for_max_age_seconds() -> None:
 async def test_the_number_of_stored_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiocapdist._requests.single_flight.CACHED", 4)
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
-        for code in ("HK.1", "HK.2", "HK.3", "HK.1", "HK.4"):
+        for code in ("HK.00001", "HK.00002", "HK.00003", "HK.00001", "HK.00004"):
             await client.capital_distribution(code)
-        for code in ("HK.1", "HK.3", "HK.4", "HK.2"):
+        for code in ("HK.00001", "HK.00003", "HK.00004", "HK.00002"):
             await client.capital_distribution(code, max_age=1000.0)
         assert len(asked(opend)) == 5
-        await client.capital_distribution("HK.5")
+        await client.capital_distribution("HK.00005")
         # The oldest answers were forgotten, and only those.
-        for code in ("HK.1", "HK.4", "HK.5", "HK.2", "HK.3"):
+        for code in ("HK.00001", "HK.00004", "HK.00005", "HK.00002", "HK.00003"):
             await client.capital_distribution(code, max_age=1000.0)
-        assert asked(opend)[6:] == ["HK.2", "HK.3"]
+        assert asked(opend)[6:] == ["HK.00002", "HK.00003"]
         for n in range(100, 200):
-            await client.capital_distribution(f"HK.{n}")
+            await client.capital_distribution(f"HK.{n:05d}")
             assert stored_answers(client) == 4
 
 
@@ -194,7 +194,15 @@ async def test_a_repeated_code_of_an_iterator_is_free_while_its_outcome_is_store
     monkeypatch.setattr("aiocapdist._requests.sweep_source.CACHED", 3)
 
     def codes() -> Iterator[str]:
-        yield from ("HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.3", "HK.1")
+        yield from (
+            "HK.00001",
+            "HK.00002",
+            "HK.00003",
+            "HK.00004",
+            "HK.00005",
+            "HK.00003",
+            "HK.00001",
+        )
 
     async with (
         Simulator() as opend,
@@ -202,7 +210,14 @@ async def test_a_repeated_code_of_an_iterator_is_free_while_its_outcome_is_store
     ):
         got = [o.code async for o in client.capital_distributions(codes())]
         assert Counter(got) == Counter(codes())
-        assert asked(opend) == ["HK.1", "HK.2", "HK.3", "HK.4", "HK.5", "HK.1"]
+        assert asked(opend) == [
+            "HK.00001",
+            "HK.00002",
+            "HK.00003",
+            "HK.00004",
+            "HK.00005",
+            "HK.00001",
+        ]
 
 
 async def test_two_tasks_that_read_one_sweep_get_an_error_or_outcomes_but_never_hang() -> None:
@@ -211,7 +226,7 @@ async def test_two_tasks_that_read_one_sweep_get_an_error_or_outcomes_but_never_
         aiocapdist.connect(opend.memory) as client,
         anyio.create_task_group() as group,
     ):
-        reader = aiter(client.capital_distributions([f"HK.{n}" for n in range(5)]))
+        reader = aiter(client.capital_distributions([f"HK.{n:05d}" for n in range(5)]))
         told = []
 
         async def read() -> None:

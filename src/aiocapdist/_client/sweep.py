@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import anyio.lowlevel
 
 from .._loop import new_waiter, threadsafe_scheduler
 from .._requests.sweep_source import SweepSource, shown_as
 from ..errors import AiocapdistError
-from ..models import CapitalDistribution, Outcome
+from ..models import CapitalDistribution, Outcome, SweepResult
 
 REFILL_EVERY = 128
 """Outcomes handed out at most before others on the loop get their turn, and before it is seen
 to that more are under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """A whole sweep's outcomes, both parts in the order of the codes given."""
-
-    values: dict[str, CapitalDistribution]
-    errors: dict[str, AiocapdistError]
 
 
 class Sweep:

@@ -13,5 +13,6 @@ from .state import GlobalState as GlobalState
 from .state import MarketState as MarketState
 from .state import RoundTrip as RoundTrip
 from .state import Status as Status
+from .sweep_result import SweepResult as SweepResult
 
 publish("aiocapdist", globals())

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ._base import Frozen
+from ._tables import Columns, Kind, Tabular, columns_of
 from .figures import Amount
 from .securities import Market
 
@@ -47,7 +48,7 @@ class FlowPoint(Frozen):
     """Net of small orders."""
 
 
-class CapitalFlow(Frozen):
+class CapitalFlow(Tabular, Frozen):
     """Net amounts of one security over time, by order size.
 
     Rows are in OpenD's order. **Intraday rows are cumulative since the start of the day**: the
@@ -66,6 +67,15 @@ class CapitalFlow(Frozen):
     says nothing about the age of the rows."""
     last_valid_at: datetime | None = None
     """The same, aware, in UTC; None if OpenD did not send it."""
+
+    def _columns(self) -> Columns:
+        n = len(self.points)
+        return {
+            "code": (Kind.TEXT, [self.code] * n),
+            "market": (Kind.TEXT, [self.market.name] * n),
+            "period": (Kind.TEXT, [self.period.name] * n),
+            **columns_of(self.points, FlowPoint),
+        }
 
 
 def flow_dates(

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import NamedTuple, Self
 
 from ..errors import InvalidCode
+from ._codes import guess_code, without_letters_for_digits
 
 
 class Market(IntEnum):
@@ -37,8 +38,15 @@ class SecurityFirm(IntEnum):
     FUTUJP = 7
 
 
-_MARKETS: dict[str, Market] = dict(Market.__members__)
 _SYMBOL = re.compile(r"[!-`{-~]{1,64}", re.ASCII)
+# Not one to four digits, and no letters O, I or L among up to six digits.
+_HK_SYMBOL = re.compile(
+    r"(?!(?:[0-9]{1,4}|(?=.*[0-9])(?=.*[OIL])[0-9OIL]{1,6})\Z)[!-`{-~]{1,64}", re.ASCII
+)
+_MARKETS = {
+    name: (market, (_HK_SYMBOL if market is Market.HK else _SYMBOL).fullmatch)
+    for name, market in Market.__members__.items()
+}
 _EXPECTED = "expected MARKET.CODE such as 'HK.00700', 'US.AAPL' or 'SH.600519'"
 
 
@@ -50,17 +58,38 @@ class Security(NamedTuple):
 
     @classmethod
     def parse(cls, code: str) -> Self:
-        """Parse ``MARKET.SYMBOL``, split at the first dot.
+        """Parse ``MARKET.SYMBOL``, split at the first dot. Hong Kong's numbers have five digits.
 
-        Raises :class:`InvalidCode` for anything else, lower case included.
+        Raises :class:`InvalidCode` for anything else, lower case included. Its ``suggestion``
+        is the code that was probably meant.
         """
         try:
             name, _, symbol = code.partition(".")
-            if _SYMBOL.fullmatch(symbol) is not None:
-                return tuple.__new__(cls, (_MARKETS[name], symbol))  # costs half of cls(...)
+            market, match = _MARKETS[name]
+            if match(symbol) is not None:
+                return tuple.__new__(cls, (market, symbol))  # costs half of cls(...)
         except (AttributeError, KeyError, TypeError):
             pass  # TypeError: bytes have partition() too
         raise _invalid(code)
+
+    @classmethod
+    def guess(cls, text: str) -> Self:
+        """Read a code in the notation of another site or program.
+
+        Understands ``MARKET.SYMBOL`` in any case and width, ``700.HK``, ``0700.HK``,
+        ``600519.SS``, ``7203.T``, ``AAPL.O``, ``700 HK Equity``, ``sh600519``, ``HKG:0700``,
+        ``BRK-B`` and the like. A market before the dot wins: ``AU.US`` is the Australian
+        ``US``. A code without a market is taken for a US ticker if it consists of letters, by
+        its digits for Hong Kong (five) or mainland China (six). Raises
+        :class:`InvalidCode` if the text means no code.
+        """
+        try:
+            return cls.parse(text)
+        except InvalidCode:
+            guess = guess_code(text) if isinstance(text, str) else None
+            if guess is None:
+                raise
+            return cls(Market[guess.market], guess.symbol)
 
     def __str__(self) -> str:
         return f"{self.market.name}.{self.symbol}"
@@ -70,27 +99,41 @@ def _invalid(code: object) -> InvalidCode:
     """Build the error for ``code``, with the reason and, if possible, a suggestion."""
     if not isinstance(code, str):
         return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {_EXPECTED}")
-    market, dot, symbol = code.strip().upper().partition(".")
-    suggestion = f"{market}.{symbol}"
-    # ASCII only: "ß" has an upper case too, but is not valid in a code.
-    valid_in_upper_case = (
-        code.isascii() and market in _MARKETS and _SYMBOL.fullmatch(symbol) is not None
-    )
+    return InvalidCode(code, f"{_reason(code)}; {_EXPECTED}", _suggestion(code))
+
+
+def _reason(code: str) -> str:
+    market, dot, symbol = code.partition(".")
     if not code:
-        reason = "it is empty"
-    elif any(ch.isspace() or not ch.isprintable() for ch in code):
-        reason = "it contains white space or control characters"
-    elif not dot:
-        reason = "it has no market"
-    elif not market or not symbol:
-        reason = f"nothing {'after' if market else 'before'} the dot"
-    elif market not in _MARKETS:
+        return "it is empty"
+    if any(ch.isspace() or not ch.isprintable() for ch in code):
+        return "it contains white space or control characters"
+    if not dot:
+        return "it has no market"
+    if not market or not symbol:
+        return f"nothing {'after' if market else 'before'} the dot"
+    if market.upper() not in _MARKETS:
         shown = market if len(market) <= 20 else f"{market[:20]}…"
-        reason = f"unknown market {shown!r}; known markets are {', '.join(_MARKETS)}"
-    elif valid_in_upper_case:
-        reason = "codes are upper case"
-    elif len(symbol) > 64:
-        reason = "it is too long"
-    else:
-        reason = "it contains invalid characters"
-    return InvalidCode(code, f"{reason}; {_EXPECTED}", suggestion if valid_in_upper_case else None)
+        return f"unknown market {shown!r}; known markets are {', '.join(_MARKETS)}"
+    return _symbol_reason(market.upper(), symbol)
+
+
+def _symbol_reason(market: str, symbol: str) -> str:
+    if len(symbol) > 64:
+        return "it is too long"
+    if not symbol.isascii():
+        return "it contains invalid characters"
+    if market == "HK" and symbol.isdecimal() and len(symbol) < 5:
+        return "numbers of Hong Kong have five digits"
+    if market == "HK" and without_letters_for_digits(symbol.upper()):
+        return "it has letters in place of digits"
+    return "codes are upper case"
+
+
+def _suggestion(code: str) -> str | None:
+    """Return the code that was probably meant, or None."""
+    if (guess := guess_code(code)) is not None:
+        return str(guess)
+    market, _, symbol = code.strip().upper().partition(".")
+    digits = without_letters_for_digits(symbol) if market == "HK" else None
+    return None if digits is None else f"HK.{digits.zfill(5)}"

@@ -16,7 +16,8 @@ from .._pb import (
     keep_alive_pb2,
 )
 from .._protocol import catalog
-from ..models import Market
+from ..errors import InvalidCode
+from ..models import Market, Security
 from ._capital_flow import capital_flow
 from ._market_data import figures, market_state
 from ._rate_window import RateWindow
@@ -227,7 +228,7 @@ class RequestHandler:
         texts = self._texts
         if window is not None and not window.accept(clock):
             return code, self.too_frequent(window)._replace(code=code)
-        if market not in _MARKETS or not symbol or set(symbol) == {"9"}:
+        if market not in _MARKETS or set(symbol) == {"9"} or not _is_code(code):
             return code, self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
         if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
             text = texts.unsupported.format(code=code)
@@ -256,6 +257,14 @@ class RequestHandler:
         # The result fields are the same in all replies, so one message class encodes them all.
         response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
         return Reply(response.SerializeToString(), outcome, code)
+
+
+def _is_code(code: str) -> bool:
+    """Return False for a code that no market has, such as HK.700."""
+    try:
+        return bool(Security.parse(code))
+    except InvalidCode:
+        return False
 
 
 def _is_index(market: int, symbol: str) -> bool:

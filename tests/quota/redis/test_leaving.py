@@ -134,7 +134,7 @@ async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
             anyio.create_task_group() as group,
         ):
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
-                Call(group, client.capital_distributions(["HK.1", "HK.2"]).collect)
+                Call(group, client.capital_distributions(["HK.00001", "HK.00002"]).collect)
                 await until(lambda: scheduler_of(quota).store.held == 2)
                 await until(lambda: all(asked.flight.written for asked in flying(client)))
             await until(lambda: redis_server.leases(str(quota.key)) == {"cooling": 3})
@@ -180,8 +180,8 @@ async def test_two_programs_see_what_the_other_spends(redis_server: Server) -> N
     with anyio.fail_after(5):
         async with Simulator(quota=None) as opend:
             async with aiocapdist.connect(port=opend.port, quota=one) as client:
-                await client.capital_distributions(["HK.1", "HK.2", "HK.3"]).collect()
+                await client.capital_distributions(["HK.00001", "HK.00002", "HK.00003"]).collect()
             async with aiocapdist.connect(port=opend.port, quota=other) as client:
                 assert other.available == LIMIT - 3
-                await client.capital_distribution("HK.4")
+                await client.capital_distribution("HK.00004")
                 await is_even(redis_server, other, opend)
