@@ -41,6 +41,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .errors import QuotaExceeded as QuotaExceeded
     from .errors import QuotaUnavailable as QuotaUnavailable
     from .errors import QuotaWaitTooLong as QuotaWaitTooLong
+    from .errors import RecordingError as RecordingError
     from .errors import RequestTimeout as RequestTimeout
     from .errors import UnknownSecurity as UnknownSecurity
     from .errors import UnsupportedSecurity as UnsupportedSecurity
