@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+
+import anyio.lowlevel
 
 from aiocapdist import AiocapdistError, CapitalDistribution, Market
 from aiocapdist.recording import Recording
@@ -47,10 +48,36 @@ class Change(NamedTuple):
     seen_at: datetime = START
 
 
-async def told(changes: Iterable[Change]) -> AsyncIterator[Change]:
-    """A watch that tells these and ends."""
-    for change in changes:
-        yield change
+class Told:
+    """A watch that tells these and ends; each iteration has a reader of its own."""
+
+    def __init__(self, *changes: Change) -> None:
+        self.changes = changes
+        self.closed = 0
+
+    def __aiter__(self) -> ToldReader:
+        return ToldReader(self)
+
+
+class ToldReader:
+    """One iteration."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._left = iter(told.changes)
+
+    def __aiter__(self) -> ToldReader:
+        return self
+
+    async def __anext__(self) -> Change:
+        await anyio.lowlevel.checkpoint()
+        for change in self._left:
+            return change
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Count it."""
+        self._told.closed += 1
 
 
 async def everything(recording: Recording, *args: Any, **options: Any) -> list[CapitalDistribution]:

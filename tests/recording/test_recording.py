@@ -14,7 +14,7 @@ from aiocapdist import Outcome, RecordingError, UnknownSecurity
 from aiocapdist.recording import Recording, _store
 from aiocapdist.simulator import Simulator
 
-from .making import START, Change, at, everything, figures
+from .making import START, Change, Told, at, everything, figures
 
 pytestmark = pytest.mark.anyio
 TINY, HUGE, TENTH = 5e-324, 1e300, 0.1 + 0.2
@@ -143,6 +143,20 @@ async def test_what_a_watch_tells_is_written_as_it_comes(where: str) -> None:
         # In the order of time: the one without a time of its own at the time when it was seen.
         assert [value.code for value in await everything(other)] == ["HK.00700", "US.AAPL"]
         assert await everything(other, since=at(5)) == [changes[0].value]
+
+
+async def test_a_watch_can_be_followed_again_after_a_failure(tmp_path: Path) -> None:
+    watch = Told(Change("HK.00700", figures(updated_at=datetime(2026, 1, 1))))  # noqa: DTZ001
+    async with Recording(tmp_path / "day.sqlite") as recording:
+        with pytest.raises(ValueError, match="needs its zone"):
+            await recording.follow(watch)
+        assert watch.closed == 1, "its reader is left behind"
+        watch.changes = (Change("HK.00700", figures()),)
+        await recording.follow(watch)
+        reader = aiter(watch)
+        await recording.follow(reader)
+        assert watch.closed == 2, "a reader of the caller's is closed by the caller"
+        assert await everything(recording) == [figures()]
 
 
 async def test_a_sweep_can_be_followed(where: str) -> None:

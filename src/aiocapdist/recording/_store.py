@@ -116,7 +116,7 @@ def _page_by_code(connection: Connection, span: Span, after: Key | None) -> Page
     """Read a part of each code's rows, and return what is before the shortest part's end."""
     assert span.codes is not None
     t = DISTRIBUTIONS.c
-    share = PAGE // max(1, len(span.codes))
+    share = max(1, PAGE // max(1, len(span.codes)))
     wanted = t.code == bindparam("wanted")
     queries = [_within(select(DISTRIBUTIONS).where(wanted), span)]
     if after is not None:

@@ -107,8 +107,14 @@ class Recording:
         Errors that it tells are passed over. Any async iterable of outcomes or changes will
         do: a sweep too.
         """
-        async for answer in watch:
-            await self.add(answer)
+        reader = aiter(watch)
+        try:
+            async for answer in reader:
+                await self.add(answer)
+        finally:
+            close = getattr(reader, "aclose", None)
+            if reader is not watch and close is not None:
+                await close()
 
     # ---- reading
 
