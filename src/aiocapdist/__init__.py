@@ -19,6 +19,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from . import events as events
     from . import models as models
     from . import quota as quota
+    from . import recording as recording
     from . import simulator as simulator
     from ._client.client import Client as Client
     from ._client.connect import connect as connect

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.lowlevel
 
-from aiocapdist import AiocapdistError, CapitalDistribution, Market
+from aiocapdist import AiocapdistError, CapitalDistribution, CapitalFlow, Market
 from aiocapdist.recording import Recording
 
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Change(NamedTuple):
     """What a watch gives."""
 
     code: str
-    value: CapitalDistribution | None = None
+    value: CapitalDistribution | CapitalFlow | None = None
     error: AiocapdistError | None = None
     seen_at: datetime = START
 

@@ -11,8 +11,10 @@ Needs the extra ``store``; a recording in PostgreSQL needs ``postgres``.
 from __future__ import annotations
 
 from .._extras import needs_extra
+from .._lazy import publish
 
 with needs_extra("store", "aiocapdist.recording"):
     from .recording import Recording
 
 __all__ = ["Recording"]
+publish("aiocapdist.recording", globals())

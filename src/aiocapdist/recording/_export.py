@@ -7,19 +7,21 @@ import json
 import os
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TextIO, TypeAlias, cast, get_args
 
 from anyio import CancelScope
-from sqlalchemy import BigInteger, Double, Table
+from sqlalchemy import BigInteger, Date, Double, Table, Text
 
 from .._extras import needs_extra
+from ._reader import Pages
 from ._rows import from_microseconds
-from ._store import Key, Row, Span, Store
+from ._store import Key, Row, Store
 from ._worker import Worker
 
 Format: TypeAlias = Literal["csv", "jsonl", "parquet"]
@@ -54,17 +56,16 @@ class Exporter(ABC):
         self._path = path
         self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         self._names = table.c.keys()
-        self._times = {n for n, c in enumerate(table.c) if isinstance(c.type, BigInteger)}
-        self._numbers = {n for n, c in enumerate(table.c) if isinstance(c.type, Double)}
+        self._types = [type(column.type) for column in table.c]
         self._count = 0
         self._discarded = False
 
-    async def copy(self, worker: Worker, span: Span) -> int:
-        """Write the rows of a span; return their number. Raises OSError, RecordingError."""
+    async def copy(self, worker: Worker, pages: Pages) -> int:
+        """Write the rows of all pages; return their number. Raises OSError, RecordingError."""
         try:
-            after = await worker.use(partial(self._copy_page, span=span, after=None))
+            after = await worker.use(partial(self._copy_page, pages=pages, after=None))
             while after is not None:
-                after = await worker.use(partial(self._copy_page, span=span, after=after))
+                after = await worker.use(partial(self._copy_page, pages=pages, after=after))
             await worker.run(self._finish)
         except BaseException:
             with CancelScope(shield=True):
@@ -74,8 +75,8 @@ class Exporter(ABC):
 
     # ---- in the worker's thread
 
-    def _copy_page(self, store: Store, span: Span, after: Key | None) -> Key | None:
-        page = store.page(span, after)
+    def _copy_page(self, store: Store, pages: Pages, after: Key | None) -> Key | None:
+        page = pages(store, after)
         # Discarded: its task was cancelled before the thread came to it.
         if not self._discarded:
             if after is None:
@@ -119,8 +120,8 @@ class _TextExporter(Exporter):
 
     def _readable(self, row: Row) -> list[Any]:
         return [
-            _iso(value) if n in self._times and value is not None else value
-            for n, value in enumerate(row)
+            value if value is None else _TEXTS.get(kind, _unchanged)(value)
+            for kind, value in zip(self._types, row, strict=True)
         ]
 
 
@@ -158,15 +159,15 @@ class ParquetExporter(Exporter):
         with needs_extra("arrow", "exporting Parquet"):
             self._parquet: Any = import_module("pyarrow.parquet")  # it has no types
             self._arrow: Any = import_module("pyarrow")
-        self._schema = self._arrow.schema(
-            [(name, self._kind(n)) for n, name in enumerate(self._names)]
-        )
+        kinds = {
+            BigInteger: self._arrow.timestamp("us", tz="UTC"),
+            Double: self._arrow.float64(),
+            Date: self._arrow.date32(),
+            Text: self._arrow.string(),
+        }
+        columns = zip(self._names, self._types, strict=True)
+        self._schema = self._arrow.schema([(name, kinds[kind]) for name, kind in columns])
         self._pending: list[Any] = []
-
-    def _kind(self, n: int) -> Any:
-        if n in self._times:
-            return self._arrow.timestamp("us", tz="UTC")
-        return self._arrow.float64() if n in self._numbers else self._arrow.string()
 
     def _open(self) -> None:
         self._writer = self._parquet.ParquetWriter(self._part, self._schema, compression="zstd")
@@ -207,6 +208,13 @@ def exporter(kind: Format, path: Path, table: Table) -> Exporter:
 def _iso(microseconds: int) -> str:
     at = from_microseconds(microseconds).replace(tzinfo=None)
     return f"{at.isoformat(timespec='microseconds')}Z"
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+_TEXTS: dict[type[Any], Callable[[Any], Any]] = {BigInteger: _iso, Date: date.isoformat}
 
 
 def _without_formulas(row: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Models to rows and back. Pure."""
+"""Figures to rows and back. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _validate = CapitalDistribution.__pydantic_validator__.validate_python
 
 
 class InvalidRow(Exception):
-    """A row does not hold valid figures; the text says which."""
+    """A row does not hold valid figures."""
+
+    def __init__(self, code: object, time: object) -> None:
+        super().__init__(f"its row of {code} at time {time} holds no valid figures")
 
 
 def to_microseconds(at: datetime) -> int:
@@ -35,6 +38,11 @@ def from_microseconds(number: int) -> datetime:
     return _EPOCH + timedelta(microseconds=number)
 
 
+def storable(text: str | None) -> str | None:
+    """Replace NUL: PostgreSQL's text cannot hold it, and the sqlite3 shell stops there."""
+    return text and text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def distribution_row(figures: CapitalDistribution, seen_at: int) -> dict[str, Any]:
     """Return the row for these figures, seen at this time in microseconds."""
     updated_at = None if figures.updated_at is None else to_microseconds(figures.updated_at)
@@ -45,9 +53,7 @@ def distribution_row(figures: CapitalDistribution, seen_at: int) -> dict[str, An
         updated_at=updated_at,
         seen_at=seen_at,
         market=figures.market.name,
-        # PostgreSQL's text cannot hold NUL, and the sqlite3 shell stops printing there.
-        update_time=figures.update_time
-        and figures.update_time.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        update_time=storable(figures.update_time),
     )
     return row
 
@@ -63,4 +69,4 @@ def distribution(row: Sequence[Any]) -> CapitalDistribution:
         return _validate(values)  # type: ignore[no-any-return]
     except (KeyError, OverflowError, TypeError, ValidationError):
         # Rows can be changed with any tool, and a newer version may know more markets.
-        raise InvalidRow(f"its row of {row[0]} at time {row[1]} holds no valid figures") from None
+        raise InvalidRow(row[0], row[1]) from None

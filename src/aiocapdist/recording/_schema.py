@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, MetaData, Table, Text
 
 SCHEMA_VERSION = 1
 """Rises with each change of the tables; a newer one than this is not opened."""
@@ -48,6 +48,25 @@ DISTRIBUTIONS = Table(
 )
 # Reading all codes in order of time.
 Index("capital_distribution_by_time", DISTRIBUTIONS.c.time, DISTRIBUTIONS.c.code)
+
+FLOWS = Table(
+    "capital_flow",
+    METADATA,
+    _key("code", _KEY_TEXT),
+    _key("period", _KEY_TEXT),
+    _key("time", _TIME),
+    Column("at", _TIME),
+    Column("seen_at", _TIME, nullable=False),
+    Column("market", Text, nullable=False),
+    Column("day", Date),
+    Column("time_text", Text),
+    *_amounts("in_flow", nullable=False),
+    *_amounts("main_in_flow", "super_in_flow", nullable=True),
+    *_amounts("big_in_flow", "mid_in_flow", "sml_in_flow", nullable=True),
+    Column("last_valid_at", _TIME),
+    Column("last_valid_time", Text),
+    sqlite_with_rowid=False,
+)
 
 VERSION = Table("aiocapdist_recording", METADATA, Column("schema_version", Integer, nullable=False))
 """PostgreSQL's place for the version of the schema; in SQLite ``user_version`` holds it."""

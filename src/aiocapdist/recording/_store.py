@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Engine, Select, Table, bindparam, select, tex
 from sqlalchemy.exc import DBAPIError
 
 from ._database import Database
-from ._schema import DISTRIBUTIONS
+from ._schema import DISTRIBUTIONS, FLOWS
 
 Row: TypeAlias = Sequence[Any]
-Key: TypeAlias = tuple[int, str]
-"""Time and code of a row: its place in the order of time."""
+Key: TypeAlias = tuple[Any, ...]
+"""Place of a row in the order of reading: time and code, of flows code, period and time."""
 PAGE = 1000
 """Rows that are read, or written in one transaction, at a time."""
 # More than this many codes are picked out of all rows; fewer are read code by code.
@@ -40,7 +40,7 @@ class Span(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Rows in order of time and code, and where the next page begins; None at the end."""
+    """Rows in order, and after which key the next page begins; None at the end."""
 
     rows: list[Row]
     after: Key | None
@@ -87,6 +87,26 @@ class Store:
             return page
         wanted = frozenset(span.codes)
         return Page([row for row in page.rows if row[0] in wanted], page.after)
+
+    def flow_page(self, span: Span, period: str | None, after: Key | None) -> Page:
+        """Read up to PAGE rows of flows, all or of one period, in order of their key."""
+        t = FLOWS.c
+        query = _within(select(FLOWS), span, FLOWS).order_by(t.code, t.period, t.time)
+        if period is not None:
+            query = query.where(t.period == period)
+        if after is not None:
+            query = query.where(tuple_(t.code, t.period, t.time) > tuple_(*after))
+        rows: list[Row] = []
+        codes: Sequence[str | None] = [None]
+        if span.codes is not None:
+            codes = sorted(code for code in set(span.codes) if after is None or code >= after[0])
+        with self._explained(), self._engine.connect() as connection:
+            for code in codes:
+                one = query if code is None else query.where(t.code == bindparam("wanted", code))
+                rows += connection.execute(one.limit(PAGE - len(rows))).all()
+                if len(rows) == PAGE:
+                    return Page(rows, tuple(rows[-1][:3]))
+        return Page(rows, None)
 
     def latest(self) -> list[Row]:
         """Read the newest distribution of every code: a few steps for each, not a scan."""
@@ -137,8 +157,8 @@ def _page_by_code(connection: Connection, span: Span, after: Key | None) -> Page
     return Page([row for row in rows if _key(row) <= end], end)
 
 
-def _within(query: Select[Any], span: Span) -> Select[Any]:
-    t = DISTRIBUTIONS.c
+def _within(query: Select[Any], span: Span, table: Table = DISTRIBUTIONS) -> Select[Any]:
+    t = table.c
     if span.since is not None:
         query = query.where(t.time >= span.since)
     if span.until is not None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
-from ..models import CapitalDistribution
+from ..models import CapitalDistribution, CapitalFlow, Period
 from ._database import Database, database_at
 from ._export import Format, exporter, format_of
-from ._reader import Reader
+from ._flow_rows import flow_rows
+from ._reader import Reader, distribution_pages, distributions, flow_pages, flows
 from ._rows import distribution, distribution_row, to_microseconds
-from ._schema import DISTRIBUTIONS
+from ._schema import DISTRIBUTIONS, FLOWS
 from ._store import PAGE, Span, Store
 from ._worker import Worker
 
@@ -27,7 +29,7 @@ class Answer(Protocol):
     """What holds figures or none: an Outcome of a sweep, a Change of a watch."""
 
     @property
-    def value(self) -> CapitalDistribution | None: ...
+    def value(self) -> CapitalDistribution | CapitalFlow | None: ...
 
 
 class Recording:
@@ -90,16 +92,25 @@ class Recording:
 
     # ---- writing
 
-    async def add(self, *figures: CapitalDistribution | Answer) -> None:
+    async def add(self, *figures: CapitalDistribution | CapitalFlow | Answer) -> None:
         """Write figures down, in transactions of up to 1,000 rows; on the disk at return.
 
         Takes outcomes and changes too: their ``value``, if there is one. The time seen is the
-        change's ``seen_at``, else now. Raises ValueError for figures whose time has no zone.
+        change's ``seen_at``, else now. A flow is a row for each of its points; an empty one is
+        none. Raises ValueError for figures whose time has no zone.
         """
-        rows = [row for item in figures for row in self._rows(item)]
-        for start in range(0, len(rows), PAGE):
-            part = rows[start : start + PAGE]
-            await self._worker.use(partial(Store.write, table=DISTRIBUTIONS, rows=part))
+        rows: dict[Table, list[dict[str, Any]]] = {DISTRIBUTIONS: [], FLOWS: []}
+        for item in figures:
+            value = item if isinstance(item, CapitalDistribution | CapitalFlow) else item.value
+            seen_at = self._seen(getattr(item, "seen_at", None))
+            if isinstance(value, CapitalFlow):
+                rows[FLOWS] += flow_rows(value, seen_at)
+            elif value is not None:
+                rows[DISTRIBUTIONS].append(distribution_row(value, seen_at))
+        for table, all_ in rows.items():
+            for start in range(0, len(all_), PAGE):
+                part = all_[start : start + PAGE]
+                await self._worker.use(partial(Store.write, table=table, rows=part))
 
     async def follow(self, watch: AsyncIterable[Answer]) -> None:
         """Write down what a watch tells, each change at once, until the watch ends.
@@ -130,7 +141,22 @@ class Recording:
         which are aware times; ValueError for others. Memory stays constant: 1,000 rows are
         read at a time. What is added meanwhile is given too if its turn is still to come.
         """
-        return Reader(self._worker, _span(codes, since, until), distribution)
+        return Reader(self._worker, distributions(distribution_pages(_span(codes, since, until))))
+
+    def read_flows(
+        self,
+        codes: Iterable[str] | None = None,
+        period: Period | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Reader[CapitalFlow]:
+        """Return an async iterator over recorded flows, in order of code, period and time.
+
+        Of one ``period`` or of all; intraday ones day by day. ``since`` and ``until`` choose
+        points as in :meth:`read`. A flow's ``last_valid_time`` is that of its newest point.
+        """
+        pages = flow_pages(_span(codes, since, until), _name(period))
+        return Reader(self._worker, flows(pages))
 
     async def latest(self) -> dict[str, CapitalDistribution]:
         """Return the newest figures of each code. Reads a few rows for each, not all."""
@@ -145,11 +171,14 @@ class Recording:
         path: str | os.PathLike[str],
         format: Format | None = None,  # noqa: A002
         *,
+        flows: bool = False,
         codes: Iterable[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:
         """Write recorded figures to a file, in order of time; return the number of rows.
+
+        With ``flows``, it is the points of the flows, in the order of :meth:`read_flows`.
 
         The ``format`` is csv, jsonl or parquet (extra ``arrow``), else told by the file's
         name. The rest is as in :meth:`read`; memory stays constant. The file gets its name
@@ -158,19 +187,12 @@ class Recording:
         format.
         """
         target = Path(path)
-        wanted = _span(codes, since, until)
-        output = exporter(format_of(target, format), target, DISTRIBUTIONS)
-        return await output.copy(self._worker, wanted)
+        span = _span(codes, since, until)
+        output = exporter(format_of(target, format), target, FLOWS if flows else DISTRIBUTIONS)
+        pages = flow_pages(span, None) if flows else distribution_pages(span)
+        return await output.copy(self._worker, pages)
 
     # ---- inside
-
-    def _rows(self, item: Any) -> Sequence[dict[str, Any]]:
-        seen_at = getattr(item, "seen_at", None)
-        if not isinstance(item, CapitalDistribution):
-            item = item.value
-        if item is None:
-            return ()
-        return (distribution_row(item, self._seen(seen_at)),)
 
     def _seen(self, at: datetime | None) -> int:
         """Return when figures were seen; of those without a time, no two at the same moment."""
@@ -178,6 +200,10 @@ class Recording:
             return to_microseconds(at)
         self._last_seen = max(self._last_seen + 1, time.time_ns() // 1000)
         return self._last_seen
+
+
+def _name(period: Period | None) -> str | None:
+    return None if period is None else period.name
 
 
 def _span(codes: Iterable[str] | None, since: datetime | None, until: datetime | None) -> Span:
