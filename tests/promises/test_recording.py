@@ -150,6 +150,7 @@ def test_killed_at_random_nothing_is_lost_that_was_kept(kind: str, tmp_path: Pat
             writers = [
                 Writer(server, where, code, name) for code, name in zip(CODES, names, strict=True)
             ]
+            found: dict[str, list[int]] = {}
             for round_ in range(ROUNDS_OF_ONE_RECORDING):
                 working = writers if round_ % 2 else [drawn.choice(writers)]
                 for writer in working:

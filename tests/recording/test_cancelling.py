@@ -16,15 +16,15 @@ import pytest
 import aiocapdist
 from aiocapdist.recording import Recording, _sqlite, _store, _worker
 
-from ..conftest import LOOPS
 from ..support.cancelling import (
     Operation,
+    Point,
     Run,
-    When,
     cancel_scope,
     cancel_task,
-    everywhere,
+    interrupt_everywhere,
 )
+from ..support.loops import LOOPS
 from .making import Change, Told, everything, figures
 
 pytestmark = pytest.mark.anyio
@@ -32,13 +32,13 @@ PAGE = 3
 BEFORE = [figures(second=n) for n in range(5)]
 LATER = [figures("US.AAPL", 100 + n) for n in range(7)]
 WAYS = [
-    pytest.param(when, strike, *loop.values, id=f"{when.name} {strike.__name__} {loop.id}")
-    for when in When
-    for strike in (cancel_scope, cancel_task)
+    pytest.param(point, interrupt, *loop.values, id=f"{point.name} {interrupt.__name__} {loop.id}")
+    for point in Point
+    for interrupt in (cancel_scope, cancel_task)
     for loop in LOOPS
     # asyncio's own cancelling, and futures, are asyncio's alone; uvloop's steps are not counted.
-    if not (loop.id == "trio" and (strike is cancel_task or when is When.ENDS))
-    if not (when is When.STEP and loop.id == "uvloop")
+    if not (loop.id == "trio" and (interrupt is cancel_task or point is Point.ENDS))
+    if not (point is Point.STEP and loop.id == "uvloop")
 ]
 
 
@@ -77,12 +77,12 @@ async def closing(recording: Recording, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("operation", [opening, adding, following, reading, exporting, closing])
-@pytest.mark.parametrize(("when", "strike", "anyio_backend"), WAYS)
+@pytest.mark.parametrize(("point", "interrupt", "anyio_backend"), WAYS)
 async def test_cancelled_anywhere_it_is_consistent_and_usable(
     folder: Path,
     operation: Callable[[Recording, Path], Any],
-    when: When,
-    strike: Callable[[Run], None],
+    point: Point,
+    interrupt: Callable[[Run], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(_store, "PAGE", PAGE)
@@ -115,7 +115,7 @@ async def test_cancelled_anywhere_it_is_consistent_and_usable(
         assert integrity(path) == "ok"
         assert [file.name for file in exports.iterdir()] in ([], ["day.csv"])
 
-    assert await everywhere(scene, when, strike, check) > 0
+    assert await interrupt_everywhere(scene, point, interrupt, check) > 0
 
 
 def integrity(path: Path) -> str:

@@ -146,7 +146,7 @@ async def test_other_formats_are_a_value_error(tmp_path: Path) -> None:
     async with Recording(tmp_path / "day.sqlite") as recording:
         for call in (("a.xlsx",), ("day.sqlite",), ("a.csv", "xml")):
             with pytest.raises(ValueError, match="exported as csv, jsonl or parquet, not"):
-                await recording.export(tmp_path / call[0], *call[1:])  # type: ignore[arg-type]
+                await recording.export(tmp_path / call[0], *call[1:])
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])

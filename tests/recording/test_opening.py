@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -158,29 +159,33 @@ anyio.run(main)
     ids=["unreadable", "folder and file read-only", "file read-only"],
 )
 def test_missing_permissions_are_said(
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    file: int,
-    folder: int,
-    said: list[str],
+    tmp_path: Path, file: int, folder: int, said: list[str]
 ) -> None:
-    async def record() -> None:
-        async with Recording(tmp_path / "day.sqlite") as recording:
-            await recording.add(figures())
+    # Not in tmp_path, which lies in a folder that nobody else may enter.
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "day.sqlite"
 
-    anyio.run(record)
-    (tmp_path / "day.sqlite").chmod(file)
-    tmp_path.chmod(folder)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+        async def record() -> None:
+            async with Recording(path) as recording:
+                await recording.add(figures())
+
+        anyio.run(record)
+        path.chmod(file)
+        path.parent.chmod(folder)
+        assert as_nobody(path.parent, tmp_path / "other") == said
+
+
+def as_nobody(folder: Path, other: Path) -> list[str]:
+    """What such a user is told."""
     done = subprocess.run(
-        [sys.executable, "-c", _AS_NOBODY, str(tmp_path_factory.mktemp("other") / "a")],
-        cwd=tmp_path,
+        [sys.executable, "-c", _AS_NOBODY, str(other)],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines() == said, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 async def test_a_file_that_is_moved_or_replaced_is_noticed(tmp_path: Path) -> None:
@@ -297,7 +302,6 @@ async def test_a_server_that_cannot_be_used_is_told_without_the_password(postgre
         assert error.reason
         for text in (str(error), repr(Recording(changed)), repr(error.__cause__)):
             assert "hunter2" not in text
-    assert error.reason == 'connection to server on socket "x" failed' or "none" in error.reason
 
 
 # ---- packages
