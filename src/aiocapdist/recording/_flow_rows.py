@@ -14,7 +14,17 @@ from ._schema import FLOWS
 
 _AMOUNTS = [column.name for column in FLOWS.c if column.name.endswith("in_flow")]
 _COLUMNS = FLOWS.c.keys()
-_CODE, _PERIOD, _TIME, _DAY = map(_COLUMNS.index, ("code", "period", "time", "day"))
+_CODE, _PERIOD, _TIME, _DAY, _SEEN_AT = map(
+    _COLUMNS.index, ("code", "period", "time", "day", "seen_at")
+)
+_MINUTE = 60_000_000
+_DAY_LENGTH = 1440 * _MINUTE
+_LENGTHS = {
+    Period.INTRADAY: _MINUTE,
+    Period.DAY: _DAY_LENGTH,
+    Period.WEEK: 7 * _DAY_LENGTH,
+    Period.MONTH: 31 * _DAY_LENGTH,
+}
 
 
 def flow_rows(flow: CapitalFlow, seen_at: int) -> list[dict[str, Any]]:
@@ -79,6 +89,19 @@ def _point(record: dict[str, Any]) -> FlowPoint:
     amounts = {name: record[name] for name in _AMOUNTS}
     at = _at(record["at"])
     return FlowPoint(time=record["time_text"], at=at, day=record["day"], **amounts)
+
+
+def points_known_at(rows: Sequence[Sequence[Any]], period: Period, now: int) -> list[Sequence[Any]]:
+    """Return which of a flow's rows up to ``now`` were known by then.
+
+    A row tells what its minute, day, week or month was in the end: of the running one that
+    was known only if it had been seen. Of intraday rows, those of the latest day.
+    """
+    length = _LENGTHS[period]
+    known = [row for row in rows if row[_TIME] + length <= now or row[_SEEN_AT] <= now]
+    if period == Period.INTRADAY:
+        return [row for row in known if row[_DAY] == known[-1][_DAY]]
+    return known
 
 
 def _at(microseconds: int | None) -> datetime | None:

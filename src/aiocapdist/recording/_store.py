@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Select, Table, bindparam, select, text, tuple_
+from sqlalchemy import Connection, Engine, Select, Table, bindparam, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from ._database import Database
@@ -19,6 +19,8 @@ PAGE = 1000
 """Rows that are read, or written in one transaction, at a time."""
 # More than this many codes are picked out of all rows; fewer are read code by code.
 _FEW_CODES = 64
+MOST_POINTS = 2000
+"""Points of a flow that are read to be played back: more than a day has minutes."""
 _LATEST = """
 WITH RECURSIVE codes(code) AS (
     SELECT min(code) FROM {table}
@@ -114,6 +116,46 @@ class Store:
         query = text(_LATEST.format(table=DISTRIBUTIONS.name, columns=columns))
         with self._explained(), self._engine.connect() as connection:
             return list(connection.execute(query))
+
+    # ---- For playing back
+
+    def around(self, code: str, time: int, count: int) -> tuple[list[Row], bool]:
+        """Read the row of a code at a time, and up to ``count`` after; True if it has more."""
+        t = DISTRIBUTIONS.c
+        query = select(DISTRIBUTIONS).where(t.code == bindparam("code"))
+        before = query.where(t.time <= bindparam("now")).order_by(t.time.desc()).limit(1)
+        after = query.where(t.time > bindparam("now")).order_by(t.time).limit(count)
+        values = {"code": code, "now": time}
+        with self._explained(), self._engine.connect() as connection:
+            rows: list[Row] = list(connection.execute(before, values))
+            following = len(rows)
+            rows.extend(connection.execute(after, values))
+        return rows, len(rows) - following == count
+
+    def newest_points(self, code: str, period: str, time: int) -> list[Row]:
+        """Read the points of a flow up to a time: of the latest day, or of all; in order."""
+        t = FLOWS.c
+        query = select(FLOWS).where(t.code == code, t.period == period, t.time <= time)
+        query = query.order_by(t.time.desc()).limit(MOST_POINTS)
+        with self._explained(), self._engine.connect() as connection:
+            rows: list[Row] = list(connection.execute(query))
+        return rows[::-1]
+
+    def last_time(self, until: int) -> int | None:
+        """Read the time of the last distribution up to a time."""
+        t = DISTRIBUTIONS.c
+        return self._scalar(select(func.max(t.time)).where(t.time <= until))
+
+    def next_time(self, after: int | None) -> int | None:
+        """Read the time of the first distribution after a time, or of the first one of all."""
+        t = DISTRIBUTIONS.c
+        query = select(func.min(t.time))
+        return self._scalar(query if after is None else query.where(t.time > after))
+
+    def _scalar(self, query: Select[Any]) -> int | None:
+        with self._explained(), self._engine.connect() as connection:
+            found: int | None = connection.execute(query).scalar()
+        return found
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -41,6 +41,13 @@ class Worker:
         """True between open() and close()."""
         return self._store is not None
 
+    @property
+    def store(self) -> Store:
+        """The open store, for who must not wait. Raises Failed while closed."""
+        if self._store is None:
+            raise self._database.failed("it is not open", "use it inside async with")
+        return self._store
+
     async def open(self) -> None:
         """Open the store, unless it is open. Raises RecordingError; closed then."""
         self._wanted = True
@@ -67,9 +74,7 @@ class Worker:
 
         def locked() -> _T:
             with self._lock:
-                if self._store is None:
-                    raise self._database.failed("it is not open", "use it inside async with")
-                return work(self._store)
+                return work(self.store)
 
         return await self._retry(locked, "locked", "away")
 
