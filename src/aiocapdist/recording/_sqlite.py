@@ -38,8 +38,8 @@ class SqliteDatabase(Database):
         exists = self._inspect()
         if read_only and not exists:
             raise self.failed("there is no recording yet", "see whether the path is right")
-        options = self._read_only() if read_only else "mode=rw" if exists else "mode=rwc"
-        engine = self._engine(options)
+        options = self._access() if read_only else "mode=rw" if exists else "mode=rwc"
+        engine = self._engine(options, query_only=read_only)
         try:
             with engine.execution_options(writing=not exists).begin() as connection:
                 self._prepare(connection, read_only=read_only)
@@ -107,14 +107,7 @@ class SqliteDatabase(Database):
         except sqlite3.DatabaseError as error:
             raise self._explain(error) from error
 
-    def _read_only(self) -> str:
-        """Return options for reading. SQLite wants files beside it even for that."""
-        closed = not os.path.exists(f"{self._path}-wal")
-        if closed and not os.access(os.path.dirname(self._path), os.W_OK):
-            return "immutable=1"  # such as on a read-only disk, where nobody writes
-        return "mode=ro"
-
-    def _engine(self, options: str) -> Engine:
+    def _engine(self, options: str, *, query_only: bool) -> Engine:
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(
                 f"{self._uri}?{options}",
@@ -127,6 +120,7 @@ class SqliteDatabase(Database):
             # second, and a disk takes hundreds of such commits.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA fullfsync=ON")  # macOS; elsewhere it does nothing
+            connection.execute(f"PRAGMA query_only={query_only}")
             return connection
 
         engine = create_engine(
@@ -134,6 +128,15 @@ class SqliteDatabase(Database):
         )
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _access(self) -> str:
+        """Return how to open the file to read it: SQLite wants to write beside it even so."""
+        folder = os.path.dirname(self._path)
+        if os.access(self._path, os.W_OK) and os.access(folder, os.W_OK):
+            return "mode=rw"  # removes its side files when it closes, as mode=ro cannot
+        if os.path.exists(f"{self._path}-wal") or os.access(folder, os.W_OK):
+            return "mode=ro"
+        return "immutable=1"  # such as on a read-only disk, where nobody writes
 
     def _prepare(self, connection: Connection, *, read_only: bool) -> None:
         """Check that the tables are ours, or create them in an empty file."""

@@ -99,7 +99,8 @@ class Player:
         self._parts: dict[str, _Part] = {}
         self._began: float | None = None
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Open the recording and find its nights; the clock stands at the start."""
         self._clock = current_clock()
         self._began = None
         await self._worker.open()
@@ -108,6 +109,14 @@ class Player:
         except BaseException:
             await self._worker.close()
             raise
+
+    async def aclose(self) -> None:
+        """Close the recording. Repeatable."""
+        self._parts.clear()
+        await self._worker.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
         return self
 
     async def __aexit__(
@@ -116,8 +125,7 @@ class Player:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._parts.clear()
-        await self._worker.close()
+        await self.aclose()
 
     # ---- What was known when
 
@@ -128,7 +136,7 @@ class Player:
         clock = self._clock()
         if self._began is None:
             self._began = clock
-        played = int((clock - self._began) * self._speed * _MILLION)
+        played = round((clock - self._began) * self._speed * _MILLION)
         return self._timeline.at(played) / _MILLION
 
     def distribution(self, code: str) -> CapitalDistribution | None:
