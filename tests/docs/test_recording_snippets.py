@@ -13,7 +13,7 @@ from aiocapdist import CapitalDistribution
 from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
-from ..recording.making import figures
+from ..recording.making import at, figures
 from .test_snippets import main_of, opend
 
 
@@ -54,3 +54,20 @@ def test_export_recording(path: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     asyncio.run(main_of("export_recording")(path, str(tmp_path / "day.parquet")))
     assert capsys.readouterr().out == "2 rows\n"
     assert polars.read_parquet(tmp_path / "day.parquet").height == 2
+
+
+def test_replay_alarm(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The main force buys until noon, and sells from then on."""
+    day = [
+        figures(second=60 * minute, capital_in_super=20.0 if minute < 150 else 0.0)
+        for minute in range(390)
+    ]
+    add(path, *day)
+    asyncio.run(asyncio.wait_for(main_of("replay_alarm")(path), 60))
+    told = capsys.readouterr().out.removeprefix("alarm at ").strip()
+    assert datetime.fromisoformat(told) >= at(150 * 60)
+
+
+def test_given_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(main_of("given_figures")())
+    assert capsys.readouterr().out == "-3,000,000\n"
