@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from aiocapdist import Outcome, RecordingError, UnknownSecurity
 from aiocapdist.recording import Recording, _store
 from aiocapdist.simulator import Simulator
 
+from ..test_extras import run
 from .making import START, Change, Told, at, everything, figures
 
 pytestmark = pytest.mark.anyio
@@ -232,6 +234,54 @@ async def test_a_time_without_a_zone_is_a_value_error(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"codes are several: \['HK.00700'\]"):
             recording.read("HK.00700")
         assert await everything(recording) == []
+
+
+async def test_what_holds_no_figures_is_a_type_error(tmp_path: Path) -> None:
+    async with Recording(tmp_path / "a") as recording:
+        unusable: list[Any] = ["HK.00700", {}, [figures()], Change("HK.00700", cast(Any, "x"))]
+        for wrong in unusable:
+            with pytest.raises(TypeError, match="figures, outcomes and changes are recorded, not"):
+                await recording.add(figures(), wrong)
+        assert await everything(recording) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_after_a_fork_it_belongs_to_the_parent(tmp_path: Path) -> None:
+    told = run(_FORKED.format(path=str(tmp_path / "a")))
+    assert told.splitlines() == [
+        "child: it was made before this process was forked; make another Recording here",
+        "child: 1",
+        "parent: 2",
+    ]
+
+
+_FORKED = """
+import os, anyio
+from aiocapdist import RecordingError
+from aiocapdist.recording import Recording
+from tests.recording.making import figures
+recording = Recording({path!r})
+async def child():
+    try:
+        await recording.add(figures())
+    except RecordingError as error:
+        print(f"child: {{error.reason}}; {{error.hint}}")
+    await recording.aclose()
+    async with Recording({path!r}) as other:
+        await other.add(figures(second=1))
+        print("child:", len([v async for v in other.read()]), flush=True)
+async def parent():
+    await recording.add(figures(second=2))
+    print("parent:", len([v async for v in recording.read()]), flush=True)
+    await recording.aclose()
+anyio.run(recording.open)
+pid = os.fork()
+if pid == 0:
+    anyio.run(child)
+    os._exit(0)
+os.waitpid(pid, 0)
+anyio.run(parent)
+"""
 
 
 async def test_a_closed_recording_says_so_and_can_be_opened_again(where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
@@ -35,6 +36,7 @@ class Worker:
         self._limiter: CapacityLimiter | None = None  # first come, first served
         self._store: Store | None = None
         self._wanted = False
+        self._process = os.getpid()
 
     @property
     def is_open(self) -> bool:
@@ -50,6 +52,7 @@ class Worker:
 
     async def open(self) -> None:
         """Open the store, unless it is open. Raises RecordingError; closed then."""
+        self._check_process()
         self._wanted = True
         self._limiter = self._limiter or CapacityLimiter(1)
         try:
@@ -60,6 +63,8 @@ class Worker:
 
     async def close(self) -> None:
         """Close the store after what is running, unless it is closed. Never fails."""
+        if self._process != os.getpid():
+            return  # it is the parent's
         self._wanted = False
         self._limiter = None
         with CancelScope(shield=True):
@@ -71,6 +76,8 @@ class Worker:
 
         Raises RecordingError, also while closed.
         """
+
+        self._check_process()
 
         def locked() -> _T:
             with self._lock:
@@ -99,6 +106,13 @@ class Worker:
                 where = self._database.where
                 raise RecordingError(where, str(error), "correct it or delete it") from None
             await anyio.sleep(_PAUSE)
+
+    def _check_process(self) -> None:
+        # A connection must not be used after a fork, and the lock may be held for ever.
+        if self._process != os.getpid():
+            raise self._database.failed(
+                "it was made before this process was forked", "make another Recording here"
+            ).error
 
     # ---- in the thread
 

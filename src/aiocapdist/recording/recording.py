@@ -97,11 +97,12 @@ class Recording:
 
         Takes outcomes and changes too: their ``value``, if there is one. The time seen is the
         change's ``seen_at``, else now. A flow is a row for each of its points; an empty one is
-        none. Raises ValueError for figures whose time has no zone.
+        none. Raises ValueError for figures whose time has no zone, TypeError for what holds no
+        figures; nothing is written then.
         """
         rows: dict[Table, list[dict[str, Any]]] = {DISTRIBUTIONS: [], FLOWS: []}
         for item in figures:
-            value = item if isinstance(item, CapitalDistribution | CapitalFlow) else item.value
+            value = item if isinstance(item, CapitalDistribution | CapitalFlow) else _value(item)
             seen_at = self._seen(getattr(item, "seen_at", None))
             if isinstance(value, CapitalFlow):
                 rows[FLOWS] += flow_rows(value, seen_at)
@@ -200,6 +201,13 @@ class Recording:
             return to_microseconds(at)
         self._last_seen = max(self._last_seen + 1, time.time_ns() // 1000)
         return self._last_seen
+
+
+def _value(item: Answer) -> CapitalDistribution | CapitalFlow | None:
+    value = getattr(item, "value", item)
+    if isinstance(value, CapitalDistribution | CapitalFlow | None):
+        return value
+    raise TypeError(f"figures, outcomes and changes are recorded, not {type(value).__name__}")
 
 
 def _name(period: Period | None) -> str | None:
