@@ -24,6 +24,7 @@ from aiocapdist import (
     QuotaExceeded,
     QuotaUnavailable,
     QuotaWaitTooLong,
+    RecordingError,
     RequestTimeout,
     UnknownSecurity,
     UnsupportedSecurity,
@@ -110,6 +111,11 @@ SAMPLES: list[tuple[AiocapdistError, dict[str, object], str]] = [
             "the quota allows this call in about 30.0 s, but max_wait is 5 s; "
             "allow more, or call later"
         ),
+    ),
+    (
+        RecordingError("day.sqlite", "the disk is full", "free some space"),
+        {"where": "day.sqlite", "reason": "the disk is full", "hint": "free some space"},
+        "the recording at day.sqlite cannot be used: the disk is full; free some space",
     ),
 ]
 IDS = [type(error).__name__ for error, _, _ in SAMPLES]

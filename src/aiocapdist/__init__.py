@@ -20,6 +20,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from . import frames as frames
     from . import models as models
     from . import quota as quota
+    from . import recording as recording
     from . import simulator as simulator
     from ._client.client import Client as Client
     from ._client.connect import connect as connect
@@ -41,6 +42,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .errors import QuotaExceeded as QuotaExceeded
     from .errors import QuotaUnavailable as QuotaUnavailable
     from .errors import QuotaWaitTooLong as QuotaWaitTooLong
+    from .errors import RecordingError as RecordingError
     from .errors import RequestTimeout as RequestTimeout
     from .errors import UnknownSecurity as UnknownSecurity
     from .errors import UnsupportedSecurity as UnsupportedSecurity

@@ -17,7 +17,8 @@
     │   ├── UnsupportedSecurity
     │   └── BackendError
     ├── QuotaUnavailable                                where, reason, hint
-    └── QuotaWaitTooLong                                eta, max_wait
+    ├── QuotaWaitTooLong                                eta, max_wait
+    └── RecordingError                                  where, reason, hint
 
 Data is in attributes; the text is for people. Every error can be pickled, and none contains
 a key, a password or bytes of a frame.
@@ -243,6 +244,20 @@ class QuotaWaitTooLong(AiocapdistError):
         super().__init__(f"{when}, but max_wait is {max_wait:g} s; allow more, or call later")
         self.eta = eta
         self.max_wait = max_wait
+
+
+class RecordingError(AiocapdistError):
+    """Raised when a recording cannot be opened, read or written.
+
+    ``where`` is its file or server, ``reason`` what is wrong, ``hint`` what to try. What was
+    recorded before is kept; what the failing call was to write is not written.
+    """
+
+    def __init__(self, where: str, reason: str, hint: str) -> None:
+        super().__init__(f"the recording at {where} cannot be used: {reason}; {hint}")
+        self.where = where
+        self.reason = reason
+        self.hint = hint
 
 
 publish("aiocapdist", globals())

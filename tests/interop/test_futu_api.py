@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import CapitalFlow, Period, Security
+from aiocapdist import CapitalDistribution, CapitalFlow, FlowPoint, Market, Period, Security
 from aiocapdist._pb import capital_flow_pb2
 from aiocapdist._protocol.capital_flow import decode_capital_flow, encode_capital_flow
+from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from .vendor import needs_vendor, vendor
 
 pytestmark = [pytest.mark.anyio, needs_vendor]
 CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
+START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 FIELDS = [
     f"capital_{way}_{size}" for way in ("in", "out") for size in ("super", "big", "mid", "small")
 ]
@@ -139,3 +143,40 @@ result = {"kept": kept, "same": context.get_sync_conn_id() == first}
     assert theirs["kept"][:2] == [1004, 1004]
     assert theirs["same"]
     assert asked[:2] == ["answered", "answered"]
+
+
+async def test_the_vendors_client_lives_through_a_recorded_day(tmp_path: Path) -> None:
+    """Its figures and its flow at 11:00, after the close, and of what was not recorded."""
+    times = [START + timedelta(minutes=90 * n) for n in range(5)]
+    recorded = [distribution(at=at, amount=1000.5 * n) for n, at in enumerate(times)]
+    points = [FlowPoint(time=f"{at}", at=at, in_flow=0.25 * n) for n, at in enumerate(times)]
+    flow = CapitalFlow(
+        code="HK.00700", market=Market.HK, period=Period.INTRADAY, points=tuple(points)
+    )
+    async with Recording(tmp_path / "day.sqlite") as recording:
+        await recording.add(*recorded, flow)
+    script = """
+result = [figures(*context.get_capital_distribution(c)) for c in ("HK.00700", "HK.00005")]
+result.append(figures(*context.get_capital_flow("HK.00700")))
+"""
+    for elapsed, index in ((timedelta(minutes=91), 1), (timedelta(hours=9), 4)):
+        now = (START + elapsed).timestamp()
+        opend = Simulator(recording=tmp_path / "day.sqlite", now=partial(float, now))
+        with anyio.fail_after(60):
+            async with opend:
+                known, unknown, flow_rows = await vendor(script, opend.port, tmp_path)
+        (row,) = known["data"]
+        assert {field: row[field] for field in FIELDS} == {
+            field: getattr(recorded[index], field) for field in FIELDS
+        }
+        assert row["update_time"] == recorded[index].update_time
+        assert unknown["ret"] == -1
+        assert [row["in_flow"] for row in flow_rows["data"]] == [0.25 * n for n in range(index + 1)]
+
+
+def distribution(at: datetime, amount: float) -> CapitalDistribution:
+    """Recorded figures of one moment."""
+    amounts = {field: amount + n for n, field in enumerate(FIELDS)}
+    return CapitalDistribution(
+        code="HK.00700", market=Market.HK, update_time=f"{at}", updated_at=at, **amounts
+    )

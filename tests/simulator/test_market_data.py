@@ -120,9 +120,30 @@ def test_figures_do_not_change_over_a_weekend() -> None:
         ("US", "2023-11-15 17:30:00", MarketState.AFTERNOON),
         ("US", "2023-11-15 21:00:00", MarketState.CLOSED),
         ("US", "2023-11-19 17:30:00", MarketState.CLOSED),
+        # Summer time: an hour earlier, and from the very Monday on which it has begun.
+        ("US", "2024-03-08 13:30:00", MarketState.CLOSED),
+        ("US", "2024-03-11 13:29:00", MarketState.CLOSED),
+        ("US", "2024-03-11 13:30:00", MarketState.MORNING),
+        ("US", "2024-07-15 19:59:00", MarketState.AFTERNOON),
+        ("US", "2024-07-15 20:00:00", MarketState.CLOSED),
     ],
 )
 def test_market_state_follows_the_markets_own_time(
     market: str, now: str, state: MarketState
 ) -> None:
     assert market_state(market, at(now)) == state
+
+
+@pytest.mark.parametrize(
+    ("now", "text", "made"),
+    [
+        ("2024-07-15 14:00:00", "2024-07-15 10:00:00", "2024-07-15 14:00:00"),
+        ("2024-07-15 23:00:00", "2024-07-15 16:00:00", "2024-07-15 20:00:00"),
+        # The Sunday on which summer time begins, and the Friday before it.
+        ("2024-03-10 20:00:00", "2024-03-08 16:00:00", "2024-03-08 21:00:00"),
+        ("2024-11-03 20:00:00", "2024-11-01 16:00:00", "2024-11-01 20:00:00"),
+    ],
+)
+def test_new_york_has_summer_time(now: str, text: str, made: str) -> None:
+    got = figures("US.AAPL", 3, at(now))
+    assert (got.text, got.timestamp) == (text, at(made))

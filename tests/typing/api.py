@@ -37,6 +37,7 @@ from aiocapdist import (
     Throttled,
 )
 from aiocapdist.quota import FileQuota, RedisQuota
+from aiocapdist.recording import Recording
 from aiocapdist.simulator import LoggedRequest, Simulator
 
 
@@ -235,6 +236,28 @@ async def failing(client: Client) -> None:
     except aiocapdist.OpenDError as error:
         assert_type(error.ret_type, int)
         assert_type(error.code, str | None)
+
+
+async def recording(client: Client, figures: CapitalDistribution, flow: CapitalFlow) -> None:
+    async with Recording("day.sqlite") as kept:
+        assert_type(kept, Recording)
+        assert_type(await kept.add(figures, flow, Outcome("HK.00700", figures)), None)
+        await kept.follow(client.capital_distributions(["HK.00700"]))
+        await kept.add("HK.00700")  # type: ignore[arg-type]
+        async for value in kept.read(["HK.00700"], since=figures.updated_at):
+            assert_type(value, CapitalDistribution)
+        async for one in kept.read_flows(period=Period.DAY):
+            assert_type(one, CapitalFlow)
+        assert_type(await kept.latest(), dict[str, CapitalDistribution])
+        assert_type(await kept.export("day.parquet", flows=True), int)
+        await kept.export("day", "xlsx")  # type: ignore[arg-type]
+    Simulator(recording=kept, speed=60.0, start=figures.updated_at, nights=True)
+    Simulator(figures={"HK.00700": figures})
+    Simulator(figures=lambda code: None)
+    try:
+        await Recording("day.sqlite", read_only=True).open()
+    except aiocapdist.RecordingError as error:
+        assert_type(error.hint, str)
 
 
 async def simulating() -> None:

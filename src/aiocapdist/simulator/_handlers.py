@@ -18,9 +18,9 @@ from .._pb import (
 from .._protocol import catalog
 from ..errors import InvalidCode
 from ..models import Market, Security
-from ._capital_flow import capital_flow
-from ._market_data import figures, market_state
+from ._market_data import market_state
 from ._rate_window import RateWindow
+from ._sources import Rejected, Source
 
 OK, FAILED, INVALID = 0, -1, -500
 
@@ -74,7 +74,7 @@ _TEXTS = {
     ),
 }
 _MARKETS = frozenset(market.value for market in Market)
-_UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
+_OUTCOMES = {"wrong_arguments": "invalid"}
 
 
 class RequestHandler:
@@ -85,9 +85,9 @@ class RequestHandler:
         *,
         window: RateWindow | None,
         flow_window: RateWindow | None,
+        source: Source,
         seed: int,
         language: str,
-        super_fields: bool,
         keep_alive_interval: int,
         server_version: int,
         now: Callable[[], float],
@@ -95,9 +95,9 @@ class RequestHandler:
     ) -> None:
         self.window = window
         self.flow_window = flow_window
+        self._source = source
         self._seed = seed
         self._texts = _TEXTS[language]
-        self._super_fields = super_fields
         self._keep_alive_interval = keep_alive_interval
         self._server_version = server_version
         self._now = now
@@ -195,63 +195,52 @@ class RequestHandler:
         request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self.invalid()
-        code, error = self._check(request.c2s.security, self.window, clock)
-        if error is not None:
-            return error
-        return Reply(self._figures(code), "answered", code)
+        return self._answer(
+            request.c2s.security,
+            self.window,
+            clock,
+            lambda security: capital_distribution_pb2.Response(
+                retType=OK, retMsg="", errCode=0, s2c=self._source.capital_distribution(security)
+            ),
+        )
 
     def _capital_flow(self, body: bytes, clock: float) -> Reply:
         request = capital_flow_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self.invalid()
-        code, error = self._check(request.c2s.security, self.flow_window, clock)
-        if error is not None:
-            return error
-        s2c = capital_flow(
-            request.c2s,
-            lambda at: figures(code, self._seed, at),
-            self._now(),
-            super_fields=self._super_fields,
+        return self._answer(
+            request.c2s.security,
+            self.flow_window,
+            clock,
+            lambda security: capital_flow_pb2.Response(
+                retType=OK,
+                retMsg="",
+                errCode=0,
+                s2c=self._source.capital_flow(security, request.c2s),
+            ),
         )
-        if s2c is None:
-            return self._error(FAILED, self._texts.wrong_arguments, "invalid", code)
-        response = capital_flow_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return Reply(response.SerializeToString(), "answered", code)
 
-    def _check(
-        self, security: common_pb2.Security, window: RateWindow | None, clock: float
-    ) -> tuple[str, Reply | None]:
-        """Count a request; return its code, and the error if it cannot be answered."""
-        market, symbol = security.market, security.code
-        name = Market(market).name if market in _MARKETS else str(market)
-        code = f"{name}.{symbol}"
-        texts = self._texts
+    def _answer(
+        self,
+        asked: common_pb2.Security,
+        window: RateWindow | None,
+        clock: float,
+        answer: Callable[[Security], Message],
+    ) -> Reply:
+        """Count a request about a security; return the answer, or the error."""
+        market, symbol = asked.market, asked.code
+        code = f"{Market(market).name if market in _MARKETS else market}.{symbol}"
         if window is not None and not window.accept(clock):
-            return code, self.too_frequent(window)._replace(code=code)
-        if market not in _MARKETS or set(symbol) == {"9"} or not _is_code(code):
-            return code, self._error(FAILED, texts.unknown.format(code=code), "unknown", code)
-        if market in _UNSUPPORTED_MARKETS or _is_index(market, symbol):
-            text = texts.unsupported.format(code=code)
-            return code, self._error(FAILED, text, "unsupported", code)
-        return code, None
-
-    def _figures(self, code: str) -> bytes:
-        made = figures(code, self._seed, self._now())
-        s2c = capital_distribution_pb2.S2C(
-            capitalInBig=made.in_big,
-            capitalInMid=made.in_mid,
-            capitalInSmall=made.in_small,
-            capitalOutBig=made.out_big,
-            capitalOutMid=made.out_mid,
-            capitalOutSmall=made.out_small,
-            updateTime=made.text,
-            updateTimestamp=made.timestamp,
-        )
-        if self._super_fields:
-            s2c.capitalInSuper = made.in_super
-            s2c.capitalOutSuper = made.out_super
-        response = capital_distribution_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
-        return response.SerializeToString()
+            return self.too_frequent(window)._replace(code=code)
+        try:
+            if market not in _MARKETS or not _is_code(code):
+                raise Rejected("unknown")
+            message = answer(Security(Market(market), symbol))
+        except Rejected as rejected:
+            text = getattr(self._texts, rejected.reason).format(code=code)
+            outcome = _OUTCOMES.get(rejected.reason, rejected.reason)
+            return self._error(FAILED, text, outcome, code)
+        return Reply(message.SerializeToString(), "answered", code)
 
     def _error(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Reply:
         # The result fields are the same in all replies, so one message class encodes them all.
@@ -265,9 +254,3 @@ def _is_code(code: str) -> bool:
         return bool(Security.parse(code))
     except InvalidCode:
         return False
-
-
-def _is_index(market: int, symbol: str) -> bool:
-    # Six digits: HK.80011, with five, is a stock traded in renminbi.
-    hong_kong = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
-    return hong_kong or symbol.startswith(".")

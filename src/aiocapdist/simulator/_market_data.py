@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from datetime import datetime, time, timedelta, timezone, tzinfo
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 STEP = 3
 """Seconds between two changes of a security's figures, as with a real OpenD."""
 
-_OPENING_SECOND = 9.5 * 3600
+_OPENING_SECOND = 9 * 3600 + 1800
 _CLOSING_SECOND = 16 * 3600
 _DAY = 86400
 _EAST = timezone(timedelta(hours=8))
-_NEW_YORK = timezone(timedelta(hours=-5))
 _SHARES = (0.18, 0.22, 0.36, 0.24)  # of turnover: super, big, mid, small
 
 
@@ -52,7 +52,7 @@ def _profile(code: str, seed: int) -> _Profile:
 
 def figures(code: str, seed: int, now: float) -> Figures:
     """Return the figures of ``code`` at the Unix time ``now``."""
-    zone = _NEW_YORK if code.startswith("US.") else _EAST
+    zone = zone_of(code.partition(".")[0])
     timestamp, progress = _session(now, zone)
     turnover, biases = _profile(code, seed)
     day = timestamp // _DAY
@@ -80,30 +80,35 @@ def figures(code: str, seed: int, now: float) -> Figures:
     )
 
 
-def _session(now: float, zone: timezone) -> tuple[int, float]:
+def _session(now: float, zone: tzinfo) -> tuple[int, float]:
     """Time of the last change in the current or latest session, and the session's progress."""
-    offset = zone.utcoffset(None).total_seconds()
-    timestamp = int(now) // STEP * STEP
-    midnight = (timestamp + offset) // _DAY * _DAY - offset
-    second = timestamp - midnight
+    local = datetime.fromtimestamp(int(now) // STEP * STEP, zone)
+    day = local.date()
+    second = local.hour * 3600 + local.minute * 60 + local.second
     if second < _OPENING_SECOND + STEP:
-        midnight, second = midnight - _DAY, _CLOSING_SECOND
-    while _weekday(midnight + offset) >= 5:
-        midnight, second = midnight - _DAY, _CLOSING_SECOND
+        day, second = day - timedelta(days=1), _CLOSING_SECOND
+    while day.weekday() >= 5:
+        day, second = day - timedelta(days=1), _CLOSING_SECOND
     second = min(second, _CLOSING_SECOND)
     progress = (second - _OPENING_SECOND) / (_CLOSING_SECOND - _OPENING_SECOND)
-    return int(midnight + second), progress
+    midnight = datetime.combine(day, time(), zone)
+    return int((midnight + timedelta(seconds=second)).timestamp()), progress
 
 
-def _weekday(local_time: float) -> int:
-    """Day of the week, 0 for Monday. The Unix epoch was a Thursday."""
-    return int(local_time // _DAY + 3) % 7
+@cache
+def zone_of(market: str) -> tzinfo:
+    """Return a market's time zone: New York with its summer time for US, else UTC+8."""
+    if market != "US":
+        return _EAST
+    try:
+        return ZoneInfo("America/New_York")
+    except ZoneInfoNotFoundError:  # a system without time zones needs the package tzdata
+        return timezone(timedelta(hours=-5))
 
 
 def market_state(market: str, now: float) -> int:
     """Return a market's state (``Qot_Common.QotMarketState``) at the Unix time ``now``."""
-    zone = _NEW_YORK if market == "US" else _EAST
-    local = datetime.fromtimestamp(now, UTC).astimezone(zone)
+    local = datetime.fromtimestamp(now, zone_of(market))
     hours = local.hour + local.minute / 60
     if local.weekday() >= 5 or not 9.5 <= hours < 16:
         return 6

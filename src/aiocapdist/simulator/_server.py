@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
@@ -24,9 +26,13 @@ from ._handlers import Handler, RequestHandler
 from ._listener import TcpListener
 from ._rate_window import RateWindow
 from ._request_log import LoggedRequest
+from ._sources import GivenFigures, Replay, player_of, source_of
 from ._tcp_codec import TcpCodec
 from ._websocket_codec import WebSocketCodec
 from .faults import NO_FAULTS, Faults
+
+if TYPE_CHECKING:
+    from ..recording import Recording
 
 _NO_ANSWERS: Mapping[int, Handler] = MappingProxyType({})
 
@@ -35,14 +41,22 @@ class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
     ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections, and again for proto 3211; None sets no limit. With ``count_refused``,
-    rejected requests count too. ``latency`` is the seconds from request to reply, or a
-    (low, high) pair to draw from, with which replies overtake each other; a request is
-    counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a Unix
-    clock) alone; ``seed`` also decides what is drawn. ``language``, of error texts, is
+    all connections, and again for proto 3211; None sets no limit. With
+    ``count_refused``, rejected requests count too. ``latency`` is the seconds from request
+    to reply, or a (low, high) pair to draw from, with which replies overtake each other; a
+    request is counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a
+    Unix clock) alone; ``seed`` also decides what is drawn. ``language``, of error texts, is
     ``zh`` or ``en``. ``super_fields=False`` simulates an OpenD too old to report super
     orders. ``answers`` maps further proto ids to functions that take a request's body and
     return the reply as a protobuf message, which may be one of the vendor's own.
+
+    ``figures`` says the figures instead: a mapping from codes, or a function from a code, to
+    CapitalDistribution. With a ``recording`` (a path, a URL or a Recording; extra
+    ``store``), its figures, flows and clock are played back, ``speed`` times as fast, from
+    ``start`` (an aware time) or from its first row; the clock starts with the first request.
+    Nights are cut to ten minutes unless ``nights`` is True. A security has no figures before
+    its first row; at the end the last ones stay. ``now``, if given, is the recorded clock.
+    Either way, every other security, and every other flow, is unknown.
 
     With ``rsa_key`` (a PEM file's path, or its bytes), clients need the same key, and
     connections are encrypted as the client asks. ``websocket=True`` listens for WebSockets
@@ -58,7 +72,7 @@ class Simulator:
 
     Raises ValueError for a wrong argument, InvalidKey for an unusable key,
     ModuleNotFoundError if a needed extra is missing. Entering raises OSError if a port is
-    in use.
+    in use, RecordingError if the recording cannot be played.
     """
 
     def __init__(
@@ -79,10 +93,19 @@ class Simulator:
         keep_alive_interval: int = 10,
         server_version: int = 1011,
         now: Callable[[], float] = time.time,
+        figures: GivenFigures | None = None,
+        recording: Recording | str | os.PathLike[str] | None = None,
+        speed: float = 1.0,
+        start: datetime | None = None,
+        nights: bool = False,
         answers: Mapping[int, Handler] = _NO_ANSWERS,
         faults: Faults = NO_FAULTS,
     ) -> None:
         _check_arguments(language, quota, latency)
+        self._player = player_of(Replay(recording, speed, start, nights), now)
+        if self._player is not None:
+            now = self._player.now
+        source = source_of(self._player, figures, seed, now, super_fields=super_fields)
         self.host = host
         self.port: int = port
         self.websocket_port: int = 0
@@ -93,9 +116,9 @@ class Simulator:
         self._handler = RequestHandler(
             window=self._window,
             flow_window=self._flow_window,
+            source=source,
             seed=seed,
             language=language,
-            super_fields=super_fields,
             keep_alive_interval=keep_alive_interval,
             server_version=server_version,
             now=now,
@@ -186,10 +209,12 @@ class Simulator:
             handle = partial(self._serve_client, self._websocket_codec)
             self._listeners.append(TcpListener(self.host, port, handle, self._ssl))
         try:
+            if self._player is not None:
+                await self._player.open()
             for listener in self._listeners:
                 await listener.open()
         except BaseException:
-            await self._close_listeners()
+            await self._close()
             raise
         self.port = self._listeners[0].port
         if len(self._listeners) > 1:
@@ -214,10 +239,10 @@ class Simulator:
             # Without the exception, so that the group does not wrap the user's own.
             await self._group.__aexit__(None, None, None)
         finally:
-            await self._close_listeners()
+            await self._close()
 
-    async def _close_listeners(self) -> None:
-        # Every one is closed even if cancelled: asyncio's own cancellation ignores the
+    async def _close(self) -> None:
+        # Everything is closed even if cancelled: asyncio's own cancellation ignores the
         # shield and interrupts one of the calls.
         with anyio.CancelScope(shield=True):
             async with AsyncExitStack() as stack:
@@ -225,6 +250,8 @@ class Simulator:
                     stack.push_async_callback(listener.close)
                 if self._memory is not None:
                     stack.push_async_callback(self._memory.aclose)
+                if self._player is not None:
+                    stack.push_async_callback(self._player.aclose)
 
     def _restart(self, seconds: float) -> None:
         """Stop, and start again after some seconds, in a task of its own."""

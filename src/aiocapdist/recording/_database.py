@@ -1,0 +1,96 @@
+"""What a recording needs of its database, and which database an address means."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from ..errors import RecordingError
+
+Retry: TypeAlias = Literal["never", "locked", "away"]
+"""Whether trying again may help: others hold a lock, or the server cannot be reached."""
+
+
+class Failed(Exception):
+    """An operation failed and changed nothing. ``error`` is what users get in the end."""
+
+    def __init__(self, error: RecordingError, retry: Retry = "never") -> None:
+        super().__init__(error)
+        self.error = error
+        self.retry = retry
+
+
+class Database(ABC):
+    """Where a recording is kept. Nothing is opened before :meth:`open`."""
+
+    where: str
+    """The address as users may see it: no password."""
+    insert: Callable[..., Any]
+    """The dialect's INSERT, which knows ON CONFLICT."""
+
+    @abstractmethod
+    def open(self, *, read_only: bool) -> Engine:
+        """Return an engine whose database holds our tables; create them if it is empty.
+
+        Raises Failed, and changes nothing then. The engine keeps one connection at most.
+        """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise Failed if what was opened has been replaced meanwhile."""
+
+    @abstractmethod
+    def explain(self, error: DBAPIError) -> Failed:
+        """Return what a driver's error means."""
+
+    def failed(self, reason: str, hint: str, retry: Retry = "never") -> Failed:
+        """Build a failure of this database."""
+        return Failed(RecordingError(self.where, reason, hint), retry)
+
+    def too_new(self, found: int, known: int) -> Failed:
+        """Build the failure for a schema that a newer version made."""
+        return self.failed(
+            f"a newer aiocapdist made it: its schema is {found}, and this one knows {known}",
+            "upgrade aiocapdist",
+        )
+
+
+def database_at(where: str | os.PathLike[str] | URL) -> Database:
+    """Return the database that a path or a URL means. ValueError for anything else."""
+    if isinstance(where, os.PathLike):
+        where = os.fspath(where)
+    if isinstance(where, str) and "://" not in where:
+        return _sqlite(where)
+    try:
+        url = make_url(where)
+    except (ArgumentError, ValueError):
+        raise ValueError(_EXPECTED) from None  # the URL itself may hold a password
+    if url.get_backend_name() == "sqlite" and url.get_driver_name() == "pysqlite":
+        if url.query or url.host or not url.database:
+            raise ValueError("a SQLite URL names a file and nothing else: sqlite:///day.sqlite")
+        return _sqlite(url.database)
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        from ._postgres import PostgresDatabase
+
+        return PostgresDatabase(url.set(drivername="postgresql+psycopg"))
+    raise ValueError(f"{_EXPECTED}; the URL's driver is {url.drivername!r}")
+
+
+_EXPECTED = (
+    "a recording is a path such as 'day.sqlite', or a URL: sqlite:///day.sqlite or "
+    "postgresql://user@host/database"
+)
+
+
+def _sqlite(path: str) -> Database:
+    from ._sqlite import SqliteDatabase
+
+    if not path or "\0" in path or path == ":memory:":
+        raise ValueError(_EXPECTED)
+    return SqliteDatabase(path)

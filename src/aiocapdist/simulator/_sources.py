@@ -1,0 +1,225 @@
+"""Where the simulator's figures come from: made up, given by the user, or recorded."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+
+from .._pb import capital_distribution_pb2, capital_flow_pb2
+from ..models import CapitalDistribution, FlowPoint, Market, Period, Security
+from ._capital_flow import capital_flow
+from ._market_data import figures, zone_of
+
+if TYPE_CHECKING:
+    from ..recording import Recording
+    from ..recording.player import Player
+
+GivenFigures: TypeAlias = (
+    Mapping[str, CapitalDistribution] | Callable[[str], CapitalDistribution | None]
+)
+"""Figures by code, or a function from a code to its figures, None for an unknown one."""
+
+_UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
+
+
+class Replay(NamedTuple):
+    """How a recording is played: see Simulator."""
+
+    recording: Recording | str | os.PathLike[str] | None
+    speed: float
+    start: datetime | None
+    nights: bool
+
+
+class Rejected(Exception):
+    """A source has no answer. ``reason`` is the name of one of the handler's texts."""
+
+    def __init__(self, reason: Literal["unknown", "unsupported", "wrong_arguments"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Source(Protocol):
+    """Figures as replies to requests. Both methods raise Rejected."""
+
+    def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
+        """Return the figures of a security at this moment."""
+        ...
+
+    def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
+        """Return the flow that a request asks for."""
+        ...
+
+
+class GeneratedSource:
+    """Plausible figures of any security, by a seed."""
+
+    def __init__(self, seed: int, now: Callable[[], float], *, super_fields: bool) -> None:
+        self._seed = seed
+        self._now = now
+        self._super_fields = super_fields
+
+    def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
+        """Return the figures of a security at this moment."""
+        made = figures(_supported(security), self._seed, self._now())
+        s2c = capital_distribution_pb2.S2C(
+            capitalInBig=made.in_big,
+            capitalInMid=made.in_mid,
+            capitalInSmall=made.in_small,
+            capitalOutBig=made.out_big,
+            capitalOutMid=made.out_mid,
+            capitalOutSmall=made.out_small,
+            updateTime=made.text,
+            updateTimestamp=made.timestamp,
+        )
+        if self._super_fields:
+            s2c.capitalInSuper = made.in_super
+            s2c.capitalOutSuper = made.out_super
+        return s2c
+
+    def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
+        """Return a flow that fits the figures."""
+        code = _supported(security)
+        s2c = capital_flow(
+            c2s,
+            lambda at: figures(code, self._seed, at),
+            self._now(),
+            super_fields=self._super_fields,
+        )
+        if s2c is None:
+            raise Rejected("wrong_arguments")
+        return s2c
+
+
+class GivenSource:
+    """Figures that the user gave; any other security, and any flow, is unknown."""
+
+    def __init__(self, given: GivenFigures, *, super_fields: bool) -> None:
+        self._get = given.get if isinstance(given, Mapping) else given
+        self._super_fields = super_fields
+
+    def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
+        """Return the figures given for a security."""
+        return _distribution(self._get(str(security)), super_fields=self._super_fields)
+
+    def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
+        """Reject it: no flow was given."""
+        raise Rejected("unknown")
+
+
+class RecordedSource:
+    """Figures and flows of a recording; what was not recorded is unknown."""
+
+    def __init__(self, player: Player, *, super_fields: bool) -> None:
+        self._player = player
+        self._super_fields = super_fields
+
+    def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
+        """Return the figures of a security at the recorded moment."""
+        found = self._player.distribution(str(security))
+        return _distribution(found, super_fields=self._super_fields)
+
+    def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
+        """Return what was known of a flow at the recorded moment."""
+        try:
+            period = Period(c2s.periodType)
+            # The vendor's client adds "00:00:00" or "23:59:59".
+            first = date.fromisoformat(c2s.beginTime[:10]) if c2s.beginTime else date.min
+            last = date.fromisoformat(c2s.endTime[:10]) if c2s.endTime else date.max
+        except ValueError:
+            raise Rejected("wrong_arguments") from None
+        flow = self._player.flow(str(security), period)
+        if flow is None:
+            raise Rejected("unknown")
+        if period != Period.INTRADAY:
+            points = [p for p in flow.points if p.day is None or first <= p.day <= last]
+            flow = flow.model_copy(update={"points": tuple(points)})
+        now = self._player.now()
+        asked_at = datetime.fromtimestamp(now, zone_of(security.market.name))
+        return capital_flow_pb2.S2C(
+            flowItemList=[_item(point, super_fields=self._super_fields) for point in flow.points],
+            lastValidTime=asked_at.strftime("%Y-%m-%d %H:%M:%S"),
+            lastValidTimestamp=int(now),
+        )
+
+
+def player_of(replay: Replay, now: Callable[[], float]) -> Player | None:
+    """Return what plays the recording; None if there is none. ValueError for wrong arguments."""
+    recording, speed, start, nights = replay
+    if recording is None:
+        if speed != 1.0 or start is not None or nights:
+            raise ValueError("speed, start and nights are those of a recording: give one")
+        return None
+    from ..recording.player import Player
+
+    own_clock = None if now is time.time else now
+    return Player(recording, speed=speed, start=start, nights=nights, now=own_clock)
+
+
+def source_of(
+    player: Player | None,
+    given: GivenFigures | None,
+    seed: int,
+    now: Callable[[], float],
+    *,
+    super_fields: bool,
+) -> Source:
+    """Return the source that the arguments mean. ValueError for two."""
+    if player is not None and given is not None:
+        raise ValueError("figures are either given or recorded, not both")
+    if player is not None:
+        return RecordedSource(player, super_fields=super_fields)
+    if given is not None:
+        return GivenSource(given, super_fields=super_fields)
+    return GeneratedSource(seed, now, super_fields=super_fields)
+
+
+def _supported(security: Security) -> str:
+    """Return the code. Raises Rejected for what stands for an unknown or unsupported one."""
+    market, symbol = security
+    if set(symbol) == {"9"}:
+        raise Rejected("unknown")
+    # Six digits: HK.80011, with five, is a stock traded in renminbi.
+    hong_kong_index = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
+    if market in _UNSUPPORTED_MARKETS or hong_kong_index or symbol.startswith("."):
+        raise Rejected("unsupported")
+    return str(security)
+
+
+def _distribution(
+    found: CapitalDistribution | None, *, super_fields: bool
+) -> capital_distribution_pb2.S2C:
+    if found is None:
+        raise Rejected("unknown")
+    return capital_distribution_pb2.S2C(
+        capitalInSuper=found.capital_in_super if super_fields else None,
+        capitalInBig=found.capital_in_big,
+        capitalInMid=found.capital_in_mid,
+        capitalInSmall=found.capital_in_small,
+        capitalOutSuper=found.capital_out_super if super_fields else None,
+        capitalOutBig=found.capital_out_big,
+        capitalOutMid=found.capital_out_mid,
+        capitalOutSmall=found.capital_out_small,
+        updateTime=found.update_time,
+        updateTimestamp=_timestamp(found.updated_at),
+    )
+
+
+def _item(point: FlowPoint, *, super_fields: bool) -> capital_flow_pb2.CapitalFlowItem:
+    return capital_flow_pb2.CapitalFlowItem(
+        time=point.time,
+        timestamp=_timestamp(point.at),
+        inFlow=point.in_flow,
+        mainInFlow=point.main_in_flow,
+        superInFlow=point.super_in_flow if super_fields else None,
+        bigInFlow=point.big_in_flow,
+        midInFlow=point.mid_in_flow,
+        smlInFlow=point.sml_in_flow,
+    )
+
+
+def _timestamp(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

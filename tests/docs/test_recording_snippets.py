@@ -1,0 +1,73 @@
+"""The snippets about recordings run one after another, on one recording."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars
+import pytest
+
+from aiocapdist import CapitalDistribution
+from aiocapdist.recording import Recording
+from aiocapdist.simulator import Simulator
+
+from ..recording.making import at, figures
+from .test_snippets import main_of, opend
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "day.sqlite")
+
+
+def add(path: str, *values: CapitalDistribution) -> None:
+    async def write() -> None:
+        async with Recording(path) as recording:
+            await recording.add(*values)
+
+    asyncio.run(write())
+
+
+def test_record(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async def record() -> Simulator:
+        async with opend() as simulator:
+            await main_of("record")(simulator.port, path)
+        return simulator
+
+    asyncio.run(record())
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["HK.00005", "HK.00700", "US.AAPL"]
+
+
+def test_read_recording(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    recent = figures(updated_at=now - timedelta(minutes=1), capital_in_big=1e6)
+    add(path, recent, figures(updated_at=now - timedelta(days=2)), figures("HK.00005"))
+    asyncio.run(main_of("read_recording")(path))
+    assert capsys.readouterr().out == f"{recent.updated_at} {recent.main_net:+,.0f}\n"
+
+
+def test_export_recording(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add(path, figures(), figures(second=1))
+    asyncio.run(main_of("export_recording")(path, str(tmp_path / "day.parquet")))
+    assert capsys.readouterr().out == "2 rows\n"
+    assert polars.read_parquet(tmp_path / "day.parquet").height == 2
+
+
+def test_replay_alarm(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The main force buys until noon, and sells from then on."""
+    day = [
+        figures(second=60 * minute, capital_in_super=20.0 if minute < 150 else 0.0)
+        for minute in range(390)
+    ]
+    add(path, *day)
+    asyncio.run(asyncio.wait_for(main_of("replay_alarm")(path), 60))
+    told = capsys.readouterr().out.removeprefix("alarm at ").strip()
+    assert datetime.fromisoformat(told) >= at(150 * 60)
+
+
+def test_given_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(main_of("given_figures")())
+    assert capsys.readouterr().out == "-3,000,000\n"

@@ -1,0 +1,111 @@
+"""Programs that record, to be killed or to run out of disk: each a process of its own.
+
+``python -m tests.promises.recorder fork`` starts one for each line on its input; a fork of a
+process that has imported everything begins to record within milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+from itertools import count
+
+import anyio
+
+from aiocapdist import CapitalDistribution, RecordingError
+from aiocapdist.recording import Recording
+
+from ..recording.making import figures
+
+UNDATED = "US.AAPL"
+"""The code whose figures have no time of their own, as some OpenDs' have not."""
+
+
+def snapshot(code: str, number: int) -> CapitalDistribution:
+    """The figures of a code that are recorded as the ``number``-th."""
+    second = None if code == UNDATED else number
+    return figures(code, second, capital_in_big=float(number))
+
+
+async def record(where: str, code: str, first: int, told: str) -> None:
+    """Write one snapshot after another; each number goes to the file ``told`` once it is kept."""
+    kept = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    async with Recording(where) as recording:
+        for number in count(first):
+            await recording.add(snapshot(code, number))
+            os.write(kept, b"%d\n" % number)
+
+
+def fork() -> None:
+    """Start one for each line that comes: where, code, first number, file of what is kept."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    for module in ("_sqlite", "_postgres"):
+        import_module(f"aiocapdist.recording.{module}")
+    for package in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg"):
+        with suppress(ModuleNotFoundError):
+            import_module(package)
+    for line in sys.stdin:
+        where, code, first, told = line.rstrip("\n").split("\t")
+        pid = os.fork()
+        if pid == 0:
+            for inherited in (0, 1):
+                os.close(inherited)
+            try:
+                anyio.run(record, where, code, int(first), told)
+            finally:
+                os._exit(1)
+        print(pid, flush=True)
+
+
+# ---- a full disk
+
+
+async def fill(path: str, ballast: str) -> None:
+    """Record until the disk is full, read it all back, make room, and go on."""
+    async with Recording(path) as recording:
+        kept = 0
+        try:
+            for number in count():
+                await recording.add(snapshot("HK.00700", number))
+                kept += 1
+        except RecordingError as error:
+            print(error.reason)
+        # Again: it stays full, and nothing gets worse.
+        for _ in range(3):
+            try:
+                await recording.add(snapshot("HK.00700", kept))
+            except RecordingError:
+                print("still full")
+        assert await numbers(recording) == list(range(kept))
+        if ballast == "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        else:
+            os.unlink(ballast)
+        for number in range(kept, kept + 5):
+            await recording.add(snapshot("HK.00700", number))
+        assert await numbers(recording) == list(range(kept + 5))
+    print(kept)
+
+
+async def numbers(recording: Recording, code: str = "HK.00700") -> list[int]:
+    """The numbers of all snapshots of a code that are kept, in order."""
+    return [int(value.capital_in_big) async for value in recording.read([code])]
+
+
+def main(kind: str, *arguments: str) -> None:
+    if kind == "fork":
+        fork()
+    elif kind == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(arguments[1]), resource.RLIM_INFINITY))
+        anyio.run(fill, arguments[0], "limit")
+    else:
+        path, ballast = arguments
+        anyio.run(fill, path, ballast)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

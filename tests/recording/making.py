@@ -1,0 +1,85 @@
+"""Figures to record, and what a watch gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import anyio.lowlevel
+
+from aiocapdist import AiocapdistError, CapitalDistribution, CapitalFlow, Market
+from aiocapdist.recording import Recording
+
+START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """A time of the recorded day."""
+    return START + timedelta(seconds=seconds)
+
+
+def figures(
+    code: str = "HK.00700", second: float | None = 0, **changed: Any
+) -> CapitalDistribution:
+    """Figures of a code at a second of the day, or at no known time; amounts tell which."""
+    values: dict[str, Any] = {
+        "code": code,
+        "market": Market[code.partition(".")[0]],
+        "capital_in_super": 0.1 + (second or 0),
+        "capital_in_big": 1.0,
+        "capital_in_mid": 2.0,
+        "capital_in_small": 3.0,
+        "capital_out_super": 4.0,
+        "capital_out_big": 5.0,
+        "capital_out_mid": 6.0,
+        "capital_out_small": 7.0,
+        "update_time": None if second is None else "2026-03-02 09:30:00",
+        "updated_at": None if second is None else at(second),
+    }
+    return CapitalDistribution(**{**values, **changed})
+
+
+class Change(NamedTuple):
+    """What a watch gives."""
+
+    code: str
+    value: CapitalDistribution | CapitalFlow | None = None
+    error: AiocapdistError | None = None
+    seen_at: datetime = START
+
+
+class Told:
+    """A watch that tells these and ends; each iteration has a reader of its own."""
+
+    def __init__(self, *changes: Change) -> None:
+        self.changes = changes
+        self.closed = 0
+
+    def __aiter__(self) -> ToldReader:
+        return ToldReader(self)
+
+
+class ToldReader:
+    """One iteration."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._left = iter(told.changes)
+
+    def __aiter__(self) -> ToldReader:
+        return self
+
+    async def __anext__(self) -> Change:
+        await anyio.lowlevel.checkpoint()
+        for change in self._left:
+            return change
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Count it."""
+        self._told.closed += 1
+
+
+async def everything(recording: Recording, *args: Any, **options: Any) -> list[CapitalDistribution]:
+    """All that is read."""
+    return [value async for value in recording.read(*args, **options)]
