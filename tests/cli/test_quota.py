@@ -23,13 +23,14 @@ from .command import command, simulator
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
 
+from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 from aiocapdist.quota._file.store import FileStore
 
 SECRET = "s3cret"
 
 
 def store_at(path: Path) -> FileStore:
-    return FileStore(path, 30, 30.0, 0.05, time.monotonic)
+    return FileStore(path, CAPITAL_DISTRIBUTION, 30, 30.0, 0.05)
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def ledger(tmp_path: Path) -> Path:
     """A ledger of which this process holds two tokens, and has three that cool."""
     path = tmp_path / "ledger"
     store = store_at(path)
-    store.take(5)
+    store.acquire(5)
     store.settle(2, time.monotonic())
-    store.settle(1, time.monotonic(), refused=True)
+    store.settle(1, time.monotonic(), rejected=True)
     return path
 
 
@@ -61,10 +62,10 @@ def test_people_see_who_has_what_and_when_the_next_token_is_there(ledger: Path) 
     assert (code, err) == (0, "")
     title, tokens, when, blank, head, _, row = out.splitlines()
     assert title == f"{ledger}: 30 calls in 30 s"
-    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 refused so far"
+    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 rejected so far"
     assert when.startswith("next token now, all free in ")
     assert blank == ""
-    assert head.split("  ")[0] == "holder"
+    assert head.split("  ")[0] == "owner"
     assert row.split()[:2] == ["process", str(os.getpid())]
     assert row.split()[-5:-2] == ["alive", "2", "3"]
     assert (ledger.read_bytes(), os.listdir(ledger.parent)) == before
@@ -74,19 +75,19 @@ def test_programs_get_the_same(ledger: Path) -> None:
     code, out, _ = command("quota", "--file", str(ledger), "--format", "json")
     assert code == 0
     told = json.loads(out)
-    (holder,) = told.pop("holders")
-    assert (holder["held"], holder["cooling"]) == (2, 3)
+    (owner,) = told.pop("owners")
+    assert (owner["held"], owner["cooling"]) == (2, 3)
     assert 29.0 < told["all_back_in"] <= 30.05
     code, out, _ = command("quota", "--file", str(ledger), "--format", "jsonl")
     (line,) = out.splitlines()
-    assert json.loads(line).keys() == {*told, "holders"}
+    assert json.loads(line).keys() == {*told, "owners"}
     code, out, _ = command("quota", "--file", str(ledger), "--format", "csv")
     (row,) = csv.DictReader(out.splitlines())
     assert row.keys() == told.keys()
-    assert (row["free"], row["refused"]) == ("25", "1")
+    assert (row["free"], row["rejections"]) == ("25", "1")
 
 
-def test_a_quota_that_is_all_free_has_no_holders(
+def test_a_quota_that_is_all_free_has_no_owners(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / ("far/" * 30) / ":x:[red]"  # longer than a line, and of rich's own words
@@ -101,7 +102,7 @@ def test_a_quota_that_is_all_free_has_no_holders(
 def test_where_all_is_spent_it_says_for_how_long(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store_at(tmp_path / "ledger").take(30)
+    store_at(tmp_path / "ledger").acquire(30)
     assert run(["quota", "--file", str(tmp_path / "ledger")]) == 0
     when = capsys.readouterr().out.splitlines()[2]
     assert when == "next token in 30.0 s, all free in 30.0 s"
@@ -174,7 +175,7 @@ def test_get_spends_from_the_file(tmp_path: Path) -> None:
     _, out, _ = command("quota", "--file", str(path), "--format", "json")
     told = json.loads(out)
     assert (told["free"], told["cooling"]) == (27, 3)
-    assert [each["presence"] for each in told["holders"]] == ["dead", "dead"]
+    assert [each["presence"] for each in told["owners"]] == ["dead", "dead"]
 
 
 def test_get_leaves_a_file_of_something_else_alone(tmp_path: Path) -> None:
@@ -214,10 +215,10 @@ def test_a_server_is_read_and_its_password_is_not_shown(
     assert (code, err) == (0, "")
     assert SECRET not in out
     told = json.loads(out)
-    assert told["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
+    assert told["where"].endswith(", database 0, key aiocapdist:{10000000}:3212")
     assert (told["limit"], told["period"], told["free"], told["cooling"]) == (30, 5.0, 29, 1)
-    (holder,) = told["holders"]
-    assert f".{os.getpid()}." in holder["holder"]
+    (owner,) = told["owners"]
+    assert f".{os.getpid()}." in owner["owner"]
 
 
 @needs_redis
@@ -225,7 +226,7 @@ def test_a_wrong_password_is_told_and_not_shown(redis: Server) -> None:
     url = redis.url.replace(SECRET, "wr0ng")
     code, out, err = command("quota", "--redis", url)
     assert (code, out) == (3, "")
-    assert "it does not let us in" in err
+    assert "it rejects the user or the password" in err
     assert "wr0ng" not in err
 
 
