@@ -137,7 +137,7 @@ def test_redis_quota(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
             await main_of("redis_quota")(simulator.port)
 
     with running() as server:
-        server.warm("aiocapdist:{10000001:3212}")
+        server.warm("aiocapdist:{10000001}:3212")
         monkeypatch.setenv("AIOCAPDIST_REDIS", server.url)
         asyncio.run(spend())
     assert capsys.readouterr().out == "25 tokens left for all machines\n"

@@ -372,7 +372,9 @@ async def redis(*options: str) -> AsyncIterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
 
 
-@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: it does not let us in")
+@heading(
+    "the quota at redis://127.0.0.1:6379/0 cannot be used: it rejects the user or the password"
+)
 async def no_password(home: Path) -> None:
     async with redis() as url:
         await connect_by(RedisQuota(url.replace("//", "//:wrong@"), "key"))

@@ -97,6 +97,8 @@ def test_in_the_very_moment_that_the_ceiling_rises_there_is_one_more() -> None:
     while quota.ceiling.value == low:
         clock.now = quota.ceiling.next_change
         before = quota.available
+        assert quota.try_acquire(clock.now)
+        quota.release()
     assert before == quota.available
     assert quota.ceiling.next_change > clock.now, "what was due now was done"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import tracemalloc
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 
 from aiocapdist import Quota
 from aiocapdist.quota import FileQuota, RedisQuota
+from aiocapdist.quota._core.ledger import Ledger
 from aiocapdist.quota._core.quota import scheduler_of, sibling
 from aiocapdist.quota._core.scheduler import Scheduler
+from aiocapdist.quota._core.store import estimate
 from aiocapdist.quota._core.unlimited import Unlimited
 
 from .contract import Maker
@@ -150,6 +153,38 @@ def test_looking_at_a_file_quota_neither_makes_nor_writes_the_file(tmp_path: Pat
     before = path.read_bytes(), path.stat()
     assert look(with_replies)[1] == 28
     assert (path.read_bytes(), path.stat()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no FileQuota on Windows")
+def test_of_a_file_that_cannot_be_read_nothing_is_available(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.symlink_to(path)
+    quota = FileQuota(path)
+    assert (quota.available, quota.eta()) == (0, math.inf)
+    path.unlink()
+    path.write_text("my diary")
+    assert (quota.available, quota.eta()) == (0, math.inf)
+
+
+def test_looking_raises_no_ceiling() -> None:
+    quota = scheduler(30, 30.0, margin=0.0)
+    clock = running(quota)
+    assert quota.try_acquire(0.0)
+    quota.reject()
+    clock.now = 500.0
+    assert (quota.available, quota.eta(30)) == (30, 0.0)
+    assert quota.ceiling.value == 29
+
+
+def test_the_tokens_of_one_process_have_no_duties_and_no_others() -> None:
+    ledger = Ledger(3, 30.0, 0.0)
+    assert (ledger.degraded, ledger.next_duty, ledger.fresh_rejections()) == (None, math.inf, 0)
+
+
+@pytest.mark.parametrize(("n", "seconds"), [(1, 2.0), (2, 2.0), (3, 12.0)])
+def test_an_estimate_of_too_few_tokens_ends_with_the_last(n: int, seconds: float) -> None:
+    rows = [(7.0, 1, False)]
+    assert estimate(n, 5.0, ceiling=2, span=10.0, counted=1, rows=rows) == seconds
 
 
 # ---- quotas of other calls

@@ -203,6 +203,13 @@ def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_call_without_tokens_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    store_at(path).acquire(3)
+    with pytest.raises(QuotaUnavailable, match="it has no tokens of call 3211"):
+        snapshot_of_file(path, "3211")
+
+
 def test_a_file_of_something_else_is_told_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("buy milk\n" * 100)
     assert refusal(tmp_path / "notes") == "it holds something else; check the path"

@@ -26,7 +26,7 @@ def at(seconds: float) -> str:
 
 def seen(*, restarted: bool = False, **fields: str) -> QuotaSnapshot:
     book = {field.replace("__", ":"): value for field, value in fields.items()}
-    return read_book("here", {"terms": str(TERMS), **book}, NOW, restarted=restarted)
+    return read_book("here", TERMS, book, NOW, restarted=restarted)
 
 
 # ---- the book
@@ -153,6 +153,8 @@ def test_a_key_of_something_else_is_told(server: Server, write: Callable[..., No
     write("SET", "text", "milk")
     assert refusal(server, "text").startswith("its key holds something else; ")
     write("HSET", "hash", "milk", "1")
+    assert refusal(server, "hash").startswith("its key holds something else; ")
+    write("HSET", "hash", "run", "1", "terms", "milk")
     assert refusal(server, "hash").startswith("its key holds something else; ")
 
 

@@ -15,6 +15,7 @@ second where rejections count fill the window with them, and neither is ever ans
 
 from __future__ import annotations
 
+import copy
 from math import inf
 
 FALL = 1.0
@@ -65,6 +66,14 @@ class AdaptiveLimit:
         """Raise the limit for each whole period without a rejection."""
         while now >= self._rises_at and self._exact < self._limit:
             self._set(min(float(self._limit), self._exact + RISE), self._rises_at)
+
+    def value_at(self, now: float) -> int:
+        """Return what ``value`` is once :meth:`advance` was called, and change nothing."""
+        if now < self.next_change:
+            return self.value
+        later = copy.copy(self)
+        later.advance(now)
+        return later.value
 
     def _set(self, exact: float, since: float) -> None:
         self._exact = exact

@@ -47,7 +47,6 @@ class Scheduler:
         """Number of tokens, still held, whose replies were seen at the same moment."""
         self._seen_at = 0.0
         self._pumping = False
-        self._offerable = False  # tokens may be free that no place has been offered
         self._clock: Clock = store.clock
         self._throttled = False
         self._rejected = False  # since the last report
@@ -63,7 +62,7 @@ class Scheduler:
         now = self._look()
         if now < self.ceiling.paused_until:
             return 0
-        return self.store.available(now, self.ceiling.value)
+        return self.store.available(now, self.ceiling.value_at(now))
 
     @property
     def waiting(self) -> int:
@@ -163,7 +162,6 @@ class Scheduler:
             if waiting:
                 self._advance(now)
                 if now >= self.ceiling.paused_until:
-                    self._offerable = False
                     self._grant(now)
         finally:
             self._pumping = False
@@ -212,8 +210,6 @@ class Scheduler:
         if self.queue.places:
             if self._clock() < ceiling.paused_until:
                 due = min(due, ceiling.paused_until)
-            elif self._offerable:
-                return -math.inf
             else:
                 due = min(due, store.next_back)
                 if store.free:
@@ -223,18 +219,15 @@ class Scheduler:
     # ---- internals
 
     def _look(self) -> float:
-        """Return the time, with what memory alone can tell brought up to it."""
-        now = self._clock()
+        """Return the time. Replies seen are settled unless others would see that."""
         if not self._shared:
             self._settle()
-        if self.ceiling.next_change <= now:
-            self._raise_ceiling(now)
-        return now
+        return self._clock()
 
     def _eta(self, n: int) -> float:
         now = self._look()
         pause = max(0.0, self.ceiling.paused_until - now)
-        return max(pause, self.store.eta(n, now, self.ceiling.value))
+        return max(pause, self.store.eta(n, now, self.ceiling.value_at(now)))
 
     def _grant(self, now: float) -> None:
         """Give one token to each place in turn, or all that are free to a place alone."""
@@ -280,16 +273,11 @@ class Scheduler:
             self._settle()
         if store.next_back <= now:
             store.advance(now)
-            self._offerable = True
         if self.ceiling.next_change <= now:
-            self._raise_ceiling(now)
+            self.ceiling.advance(now)
         if self._shared:
             for _ in range(min(store.fresh_rejections(), self.limit)):
                 self._was_rejected(now)
-
-    def _raise_ceiling(self, now: float) -> None:
-        self.ceiling.advance(now)
-        self._offerable = True
 
     def _was_rejected(self, now: float) -> None:
         """Note a rejection of a request that this quota counts, of this process or another."""

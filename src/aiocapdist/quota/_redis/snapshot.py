@@ -36,10 +36,13 @@ async def snapshot_of_server(url: str, key: str | None) -> QuotaSnapshot:
     where = f"{connection.where}, key {key}"
     if not book:
         raise QuotaUnavailable(where, "there is none", "the first program that uses it makes it")
-    if "run" not in book:
-        raise QuotaUnavailable(where, "its key holds something else", "give another key")
-    restarted = f"run_id:{book['run']}" not in info.split()
-    return read_book(where, book, int(seconds) + int(microseconds) / 1e6, restarted=restarted)
+    try:
+        terms = Terms.parse(book["terms"])
+        restarted = f"run_id:{book['run']}" not in info.split()
+    except (KeyError, ValueError):
+        raise QuotaUnavailable(where, "its key holds something else", "give another key") from None
+    now = int(seconds) + int(microseconds) / 1e6
+    return read_book(where, terms, book, now, restarted=restarted)
 
 
 async def _only_key(connection: RedisConnection) -> str:
@@ -62,9 +65,10 @@ async def _only_key(connection: RedisConnection) -> str:
     )
 
 
-def read_book(where: str, book: dict[str, str], now: float, *, restarted: bool) -> QuotaSnapshot:
+def read_book(
+    where: str, terms: Terms, book: dict[str, str], now: float, *, restarted: bool
+) -> QuotaSnapshot:
     """Return what this book says. ``now`` is the server's time, in seconds."""
-    terms = Terms.parse(book["terms"])
     cold = terms.longest if restarted else max(0.0, float(book.get("cold", 0)) / 1000 - now)
     tokens = [_not_before(cold, token) for token in _tokens(book, now, terms)]
     if cold:
