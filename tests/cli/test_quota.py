@@ -16,6 +16,7 @@ import pytest
 import aiocapdist
 from aiocapdist.cli.app import run
 from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 
 from ..quota.redis.servers import Server, needs_redis
 from .processes import run_command, simulator
@@ -29,7 +30,7 @@ SECRET = "s3cret"
 
 
 def store_at(path: Path) -> FileStore:
-    return FileStore(path, 30, 30.0, 0.05, time.monotonic)
+    return FileStore(path, CAPITAL_DISTRIBUTION, 30, 30.0, 0.05)
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def ledger(tmp_path: Path) -> Path:
     """A ledger of which this process holds two tokens, with three more cooling."""
     path = tmp_path / "ledger"
     store = store_at(path)
-    store.take(5)
+    store.acquire(5)
     store.settle(2, time.monotonic())
-    store.settle(1, time.monotonic(), refused=True)
+    store.settle(1, time.monotonic(), rejected=True)
     return path
 
 
@@ -55,16 +56,16 @@ def redis() -> Iterator[Server]:
 # ---- A file
 
 
-def test_a_table_shows_holders_and_the_next_token(ledger: Path) -> None:
+def test_a_table_shows_owners_and_the_next_token(ledger: Path) -> None:
     before = (ledger.read_bytes(), os.listdir(ledger.parent))
     code, out, err = run_command("quota", "--file", str(ledger))
     assert (code, err) == (0, "")
     title, tokens, when, blank, head, _, row = out.splitlines()
     assert title == f"{ledger}: 30 calls in 30 s"
-    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 refused so far"
+    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 rejected so far"
     assert when.startswith("next token now, all free in ")
     assert blank == ""
-    assert head.split("  ")[0] == "holder"
+    assert head.split("  ")[0] == "owner"
     assert row.split()[:2] == ["process", str(os.getpid())]
     assert row.split()[-5:-2] == ["alive", "2", "3"]
     assert (ledger.read_bytes(), os.listdir(ledger.parent)) == before
@@ -74,19 +75,19 @@ def test_json_and_csv_have_the_same_values(ledger: Path) -> None:
     code, out, _ = run_command("quota", "--file", str(ledger), "--format", "json")
     assert code == 0
     record = json.loads(out)
-    (holder,) = record.pop("holders")
-    assert (holder["held"], holder["cooling"]) == (2, 3)
+    (owner,) = record.pop("owners")
+    assert (owner["held"], owner["cooling"]) == (2, 3)
     assert 29.0 < record["all_back_in"] <= 30.05
     code, out, _ = run_command("quota", "--file", str(ledger), "--format", "jsonl")
     (line,) = out.splitlines()
-    assert json.loads(line).keys() == {*record, "holders"}
+    assert json.loads(line).keys() == {*record, "owners"}
     code, out, _ = run_command("quota", "--file", str(ledger), "--format", "csv")
     (row,) = csv.DictReader(out.splitlines())
     assert row.keys() == record.keys()
-    assert (row["free"], row["refused"]) == ("25", "1")
+    assert (row["free"], row["rejections"]) == ("25", "1")
 
 
-def test_a_free_quota_has_no_holders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_free_quota_has_no_owners(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / ("far/" * 30) / ":x:[red]"  # longer than a line, and with rich's markup
     path.parent.mkdir(parents=True)
     store_at(path).advance(0.0)
@@ -99,7 +100,7 @@ def test_a_free_quota_has_no_holders(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_spent_quota_shows_when_the_next_token_is_free(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store_at(tmp_path / "ledger").take(30)
+    store_at(tmp_path / "ledger").acquire(30)
     assert run(["quota", "--file", str(tmp_path / "ledger")]) == 0
     when = capsys.readouterr().out.splitlines()[2]
     assert when == "next token in 30.0 s, all free in 30.0 s"
@@ -172,7 +173,7 @@ def test_get_spends_from_the_file(tmp_path: Path) -> None:
     _, out, _ = run_command("quota", "--file", str(path), "--format", "json")
     record = json.loads(out)
     assert (record["free"], record["cooling"]) == (27, 3)
-    assert [each["presence"] for each in record["holders"]] == ["dead", "dead"]
+    assert [each["presence"] for each in record["owners"]] == ["dead", "dead"]
 
 
 def test_get_does_not_touch_a_file_that_is_no_ledger(tmp_path: Path) -> None:
@@ -212,15 +213,15 @@ def test_a_server_is_shown_without_its_password(
     assert (code, err) == (0, "")
     assert SECRET not in out
     record = json.loads(out)
-    assert record["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
+    assert record["where"].endswith(", database 0, key aiocapdist:{10000000}:3212")
     assert (record["limit"], record["period"], record["free"], record["cooling"]) == (
         30,
         5.0,
         29,
         1,
     )
-    (holder,) = record["holders"]
-    assert f".{os.getpid()}." in holder["holder"]
+    (owner,) = record["owners"]
+    assert f".{os.getpid()}." in owner["owner"]
 
 
 @needs_redis
@@ -228,7 +229,7 @@ def test_a_wrong_password_is_reported_and_not_shown(redis: Server) -> None:
     url = redis.url.replace(SECRET, "wr0ng")
     code, out, err = run_command("quota", "--redis", url)
     assert (code, out) == (3, "")
-    assert "it does not let us in" in err
+    assert "it rejects the user or the password" in err
     assert "wr0ng" not in err
 
 
