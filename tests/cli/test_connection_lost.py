@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from aiocapdist.cli import sweep
+from aiocapdist.cli import options
 from aiocapdist.cli.app import run
-from aiocapdist.cli.sweep import ReconnectDeadline
+from aiocapdist.simulator import Fault, Faults
 
 from .processes import simulator
 
@@ -20,8 +20,7 @@ from .processes import simulator
 def test_if_opend_stays_away_the_remaining_codes_fail(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "RECONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr(sweep, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(options, "RECONNECT_TIMEOUT", 0.5)
     under_way = threading.Event()
 
     def delays() -> Iterator[tuple[float, float]]:
@@ -56,16 +55,16 @@ def test_if_opend_stays_away_the_remaining_codes_fail(
         ("HK.00002", "ConnectionLost"),
         ("HK.00003", "ConnectionLost"),
     ]
-    first, *lines = err.splitlines()
-    assert first == "aiocapdist: the connection to OpenD is lost; trying again for 0.5 s"
-    assert [line.split(": ")[1] for line in lines] == ["HK.00002", "HK.00003"]
-    assert "it did not come back within 0.5 s" in lines[0]
+    messages = err.splitlines()
+    assert messages[0].startswith("aiocapdist: connection to OpenD lost: ")
+    assert [line for line in messages if line.startswith("aiocapdist: HK.2: ")]
+    assert "OpenD has been away for 0.5 s" in messages[-1]
+    assert messages[-1].startswith("aiocapdist: HK.3: ")
 
 
 def test_a_slow_opend_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "CHECK_INTERVAL", 0.02)
     with simulator(latency=0.3) as opend:
         where = f"127.0.0.1:{opend.port}"
         assert run(["get", "HK.00001", "HK.00002", "--address", where, "--format", "json"]) == 0
@@ -74,22 +73,16 @@ def test_a_slow_opend_is_waited_for(
     assert err == ""
 
 
-def test_the_deadline_counts_from_each_loss(capsys: pytest.CaptureFixture[str]) -> None:
-    moments = [
-        ("ready", 0.0),
-        ("reconnecting", 1000.0),
-        ("reconnecting", 1059.0),
-        ("ready", 1060.0),
-        ("ready", 1061.0),
-        ("reconnecting", 1062.0),
-        ("reconnecting", 1121.9),
-        ("reconnecting", 1122.0),
-    ]
-    seen: list[bool] = []
-    deadline = ReconnectDeadline(lambda: moments[len(seen)][0], lambda: moments[len(seen)][1])
-    for _ in moments:
-        seen.append(deadline.is_over())
-    assert seen == [False] * 7 + [True]
-    lost = "aiocapdist: the connection to OpenD is lost; trying again for 60 s"
-    back = "aiocapdist: connected to OpenD again"
-    assert capsys.readouterr().err.splitlines() == [lost, back, lost]
+def test_an_opend_that_comes_back_is_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first reply is the figure of HK.1; the second finds OpenD gone for a while.
+    faults = Faults(script=[None, Fault.AWAY], away=0.3)
+    with simulator(faults=faults) as opend:
+        address = f"127.0.0.1:{opend.port}"
+        assert run(["get", "HK.1", "HK.2", "--address", address, "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert [record["code"] for record in json.loads(out)] == ["HK.1", "HK.2"]
+    messages = err.splitlines()
+    assert messages[0].startswith("aiocapdist: connection to OpenD lost: ")
+    assert messages[-1] == "aiocapdist: connected to OpenD again"

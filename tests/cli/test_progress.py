@@ -54,15 +54,6 @@ def test_progress_counts_answers_and_failures() -> None:
     progress.add(Outcome("HK.1", error=ERROR))
     progress.add(Outcome("HK.2"))
     assert (progress.total, progress.done, progress.answered, progress.failed) == (3, 2, 1, 1)
-    assert progress.pending() == [("HK.1", False)]
-
-
-def test_pending_codes_say_whether_they_may_have_been_sent() -> None:
-    progress = SweepProgress(["HK.1", "HK.2", "HK.3"])
-    codes_taken = progress.requested_codes()
-    assert [next(codes_taken), next(codes_taken)] == ["HK.1", "HK.2"]
-    progress.add(Outcome("HK.1"))
-    assert progress.pending() == [("HK.2", True), ("HK.3", False)]
 
 
 def test_seconds_left_counts_codes_not_requested_and_repeats_once() -> None:

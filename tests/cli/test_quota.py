@@ -16,6 +16,7 @@ import pytest
 import aiocapdist
 from aiocapdist.cli.app import run
 from aiocapdist.quota import RedisQuota
+from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 
 from ..quota.redis.servers import Server, needs_redis
 from .processes import run_command, simulator
@@ -56,7 +57,7 @@ def redis() -> Iterator[Server]:
 # ---- A file
 
 
-def test_a_table_shows_holders_and_the_next_token(ledger: Path) -> None:
+def test_a_table_shows_owners_and_the_next_token(ledger: Path) -> None:
     before = (ledger.read_bytes(), os.listdir(ledger.parent))
     code, out, err = run_command("quota", "--file", str(ledger))
     assert (code, err) == (0, "")
@@ -213,7 +214,7 @@ def test_a_server_is_shown_without_its_password(
     assert (code, err) == (0, "")
     assert SECRET not in out
     record = json.loads(out)
-    assert record["where"].endswith(", database 0, key aiocapdist:{10000000:3212}")
+    assert record["where"].endswith(", database 0, key aiocapdist:{10000000}:3212")
     assert (record["limit"], record["period"], record["free"], record["cooling"]) == (
         30,
         5.0,
@@ -221,7 +222,7 @@ def test_a_server_is_shown_without_its_password(
         1,
     )
     (owner,) = record["owners"]
-    assert f".{os.getpid()}." in owner["holder"]
+    assert f".{os.getpid()}." in owner["owner"]
 
 
 @needs_redis

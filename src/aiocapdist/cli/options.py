@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..quota import Quota
 
 DEFAULT_ADDRESS = "127.0.0.1"
+RECONNECT_TIMEOUT = 60.0
+"""Seconds without a connection after which codes fail: enough to restart OpenD."""
 REDIS_VARIABLE = "AIOCAPDIST_REDIS"
 RedisUrl: TypeAlias = Annotated[str | None, Parameter(env_var=REDIS_VARIABLE, show_env_var=True)]
 """In the environment a password in the URL is not visible to other users of the machine."""
@@ -66,6 +68,7 @@ class ConnectionOptions:
             quota=quota,
             rsa_key=self.rsa_key,
             websocket_key=self.websocket_key if is_websocket else None,
+            reconnect_timeout=RECONNECT_TIMEOUT,
         )
 
 

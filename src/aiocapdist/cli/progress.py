@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,7 +32,6 @@ class SweepProgress:
         self.failed = 0
         self._codes = codes
         self._not_requested = set(codes)
-        self._pending = Counter(codes)
 
     @property
     def total(self) -> int:
@@ -53,15 +51,10 @@ class SweepProgress:
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
-        self._pending[outcome.code] -= 1
         if outcome.error is None:
             self.answered += 1
         else:
             self.failed += 1
-
-    def pending(self) -> list[tuple[str, bool]]:
-        """Return the codes without an outcome, each with True if it may have been sent."""
-        return [(code, code not in self._not_requested) for code in self._pending.elements()]
 
     def seconds_left(self, quota: Quota) -> float:
         """Estimate the seconds until the quota lets the last code be sent."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import anyio
 
 from .. import Client
-from ..errors import ConnectError, ConnectionLost, InvalidKey, QuotaUnavailable
-from ..models import Outcome
+from ..errors import ConnectError, InvalidKey, QuotaUnavailable
+from ..events import Connected
 from .exit_codes import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
 from .formats import Format
 from .interrupt import cancel_on_signal
@@ -22,10 +21,8 @@ from .streams import OutputError, report, report_log_records
 if TYPE_CHECKING:
     from .._client.connect import Connecting
 
-RECONNECT_TIMEOUT = 60.0
-"""Seconds without a connection after which a command gives up: enough to restart OpenD."""
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks at the connection's state."""
+"""Seconds between two looks at the quota."""
 
 
 def print_figures(
@@ -80,80 +77,38 @@ async def _start_simulator(stack: AsyncExitStack) -> Connecting:
 
 
 async def run_sweep(client: Client, progress: SweepProgress, output: Output) -> None:
-    """Pass each outcome to the output as it comes.
-
-    If OpenD stays away for RECONNECT_TIMEOUT, the codes that are left fail with
-    ConnectionLost.
-    """
-    deadline = ReconnectDeadline(lambda: client.status.state)
-    waiting = QuotaWaitReport(progress, client.quota)
-
-    async def supervise() -> None:
-        """Return when the sweep should be given up."""
-        while not deadline.is_over():
-            if client.status.state == "ready":
-                waiting.update()
-            await anyio.sleep(CHECK_INTERVAL)
-
-    with show_progress(progress, client.quota) as update:
-
-        def handle(outcome: Outcome) -> None:
-            progress.add(outcome)
-            output.add(outcome)
-            update()
-
-        async def read_outcomes() -> None:
-            async for outcome in client.capital_distributions(progress.requested_codes()):
-                handle(outcome)
-
-        await _run_until(supervise, read_outcomes)
-        for code, sent in progress.pending():
-            handle(Outcome(code, error=ConnectionLost(deadline.reason, sent=sent)))
-
-
-class ReconnectDeadline:
-    """Measures how long the connection has been lost, and reports its loss and return."""
-
-    def __init__(
-        self, state: Callable[[], str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._state = state
-        self._clock = clock
-        self._lost_at: float | None = None
-
-    @property
-    def reason(self) -> str:
-        """Why the codes that are left have no answer."""
-        return f"it did not come back within {RECONNECT_TIMEOUT:g} s"
-
-    def is_over(self) -> bool:
-        """Check the connection's state. True if it was lost for too long."""
-        lost = self._state() == "reconnecting"
-        if lost and self._lost_at is None:
-            self._lost_at = self._clock()
-            report(f"the connection to OpenD is lost; trying again for {RECONNECT_TIMEOUT:g} s")
-        elif not lost and self._lost_at is not None:
-            self._lost_at = None
-            report("connected to OpenD again")
-        return self._lost_at is not None and self._clock() - self._lost_at >= RECONNECT_TIMEOUT
-
-
-async def _run_until(
-    supervise: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[None]]
-) -> None:
-    """Run the work to its end, or cancel it when ``supervise`` returns."""
+    """Pass each outcome to the output as it comes, and report what the sweep waits for."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
-
-        async def watch() -> None:
-            await supervise()
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch)
+        group.start_soon(_report_quota_waits, client, progress)
+        group.start_soon(_report_reconnects, client)
         try:
-            await work()
+            with show_progress(progress, client.quota) as update:
+                async for outcome in client.capital_distributions(progress.requested_codes()):
+                    progress.add(outcome)
+                    output.add(outcome)
+                    update()
         except Exception as error:
             failure = error  # raised below, so that the group does not wrap it
         group.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+async def _report_quota_waits(client: Client, progress: SweepProgress) -> None:
+    """Report waits for the quota until cancelled."""
+    quota_wait = QuotaWaitReport(progress, client.quota)
+    while True:
+        if client.status.state == "ready":
+            quota_wait.update()
+        await anyio.sleep(CHECK_INTERVAL)
+
+
+async def _report_reconnects(client: Client) -> None:
+    """Report that OpenD is back until cancelled; that it is away is in the client's log."""
+    is_first = True
+    async for event in client.events():
+        if isinstance(event, Connected):
+            if not is_first:
+                report("connected to OpenD again")
+            is_first = False
