@@ -17,7 +17,7 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
-from ...conftest import LOOPS
+from ...support.loops import LOOPS
 from ...support.cancelling import (
     Interrupt,
     Operation,
