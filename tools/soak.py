@@ -40,7 +40,7 @@ def slope(points: list[tuple[float, float]]) -> tuple[float, float]:
 async def soak(minutes: float, calls: int, seed: int) -> dict[str, Any]:
     """Run rounds for this many minutes; return the figures."""
     # No gateway is lost five times a second: without this, the soak would only wait.
-    backoff.FIRST, backoff.BASE, backoff.CEILING = 0.01, 0.01, 0.05
+    backoff.FIRST, backoff.BASE, backoff.LONGEST = 0.01, 0.01, 0.05
     run = Soak(seed)
     samples: list[dict[str, float]] = []
     async with run.running():

@@ -15,31 +15,13 @@ from aiocapdist._pb import notify_pb2
 from aiocapdist._protocol.notices import decode_notice
 from aiocapdist.errors import ProtocolError
 
+from ..support.protobuf_bytes import field, raw_push, varint
+
 
 def said(**s2c: Any) -> bytes:
     """Body of a push that says this."""
     body: bytes = notify_pb2.Response(retType=0, s2c=s2c).SerializeToString()
     return body
-
-
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number: int, value: int | bytes) -> bytes:
-    """One field as it stands on the codec: a number, or a text or message."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def raw(s2c: bytes) -> bytes:
-    """Body of a push whose inner message is these bytes."""
-    return field(1, 0) + field(4, s2c)
 
 
 # What OpenD says, and what of it a listener finds set; ``fields`` apart.
@@ -118,14 +100,14 @@ def test_a_notice_tells_what_it_is_about_and_leaves_the_rest_none(
 def test_what_has_no_name_here_keeps_its_number_whatever_it_is() -> None:
     group = varint(21 << 3 | 3) + field(1, 5) + field(1, 6) + varint(21 << 3 | 4)
     fixed = varint(22 << 3 | 5) + (1).to_bytes(4, "little")
-    later = raw(field(1, 9) + field(6, b"level") + field(20, 1) + field(20, 2) + group + fixed)
+    later = raw_push(field(1, 9) + field(6, b"level") + field(20, 1) + field(20, 2) + group + fixed)
     fields = decode_notice(later).fields
     assert fields == {"type": 9, "6": b"level", "20": [1, 2], "21": {"1": [5, 6]}, "22": 1}
 
 
 def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
     rights = field(4, 2) + field(90, 7) + field(91, b"\xff words")
-    notice = decode_notice(raw(field(1, 4) + field(5, rights)))
+    notice = decode_notice(raw_push(field(1, 4) + field(5, rights)))
     assert notice.quote_rights == {"hkQotRight": 2, "90": 7}
     assert notice.fields["qotRight"] == {"hkQotRight": 2, "90": 7, "91": b"\xff words"}
 
@@ -139,13 +121,13 @@ def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
     ids=["gateway event", "program status"],
 )
 def test_words_that_are_no_utf_8_are_read_as_far_as_they_are(s2c: bytes) -> None:
-    notice = decode_notice(raw(s2c))
+    notice = decode_notice(raw_push(s2c))
     assert notice.text == "out \ufffd\ufffd!"
     assert "b'" not in repr(notice.fields), "no bytes where a text belongs"
 
 
 def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
-    notice = decode_notice(raw(field(1, 9) + field(90, b"\xff\x00")))
+    notice = decode_notice(raw_push(field(1, 9) + field(90, b"\xff\x00")))
     assert json.loads(notice.model_dump_json())["fields"] == {"type": 9, "90": "ff00"}
     assert pickle.loads(pickle.dumps(notice)) == notice
 
@@ -159,8 +141,8 @@ def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
         notify_pb2.Response(retType=0).SerializeToString(),
         notify_pb2.Response(retType=-1, retMsg="no").SerializeToString(),
         notify_pb2.Response(retType=-1, s2c={"type": 1}).SerializeToString(),
-        raw(b""),
-        raw(field(1, 1) + field(2, field(1, 7))),
+        raw_push(b""),
+        raw_push(field(1, 1) + field(2, field(1, 7))),
         said(type=1)[:-1],
     ],
     ids=[
@@ -186,7 +168,7 @@ def _message(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
 @settings(max_examples=300, deadline=None)
 @given(st.binary() | st.recursive(_leaves, _message, max_leaves=25).filter(bytes.__instancecheck__))
 def test_no_bytes_at_all_raise_anything_but_a_protocol_error(body: bytes) -> None:
-    for pushed in (body, raw(body), raw(field(1, 4) + body)):
+    for pushed in (body, raw_push(body), raw_push(field(1, 4) + body)):
         try:
             notice = decode_notice(pushed)
         except ProtocolError:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -20,18 +18,10 @@ from aiocapdist.simulator import Simulator
 
 from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS
+from .snippets import load, main_of
 
 # Run by the test of the README, and by the test below that runs pytest.
 ELSEWHERE = {"first", "my_alarm", "test_my_alarm"}
-
-
-def load(name: str) -> dict[str, Any]:
-    return runpy.run_path(str(SNIPPETS / f"{name}.py"))
-
-
-def main_of(name: str) -> Callable[..., Coroutine[Any, Any, None]]:
-    main: Callable[..., Coroutine[Any, Any, None]] = load(name)["main"]
-    return main
 
 
 @asynccontextmanager

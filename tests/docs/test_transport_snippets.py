@@ -15,7 +15,7 @@ from aiocapdist.simulator import Simulator
 from ..interop.vendor import needs_vendor
 from ..support.transports import WEBSOCKET_KEY, certificate_authority, rsa_pem, server_tls
 from .pages import SNIPPETS
-from .test_snippets import load, main_of
+from .snippets import load, main_of
 
 
 def run_at(simulator: Simulator, name: str, address: str = "", *more: object) -> None:

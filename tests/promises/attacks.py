@@ -11,7 +11,7 @@ import anyio
 from aiocapdist._pb import notify_pb2
 from aiocapdist._protocol.frames import encode_frame
 
-from .._protocol.test_notices import field, raw, varint
+from ..support.protobuf_bytes import field, raw_push, varint
 
 MIB = 2**20
 Attack: TypeAlias = Callable[[Any, Any], Awaitable[None]]
@@ -96,31 +96,31 @@ async def long_notices(peer: Any, asked: Any) -> None:
 async def notices_of_many_fields(peer: Any, asked: Any) -> None:
     """Each field of its own number: the most that a byte can become."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 16_300))
-    await pour(peer, encode_frame(1003, 1, raw(field(1, 1) + fields)), 3 * MIB)
+    await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + fields)), 3 * MIB)
 
 
 async def notices_of_a_few_fields(peer: Any, asked: Any) -> None:
     """As many of them as are told."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 1_100))
-    await pour(peer, encode_frame(1003, 1, raw(field(1, 1) + fields)), MIB)
+    await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + fields)), MIB)
 
 
 async def notices_of_many_groups(peer: Any, asked: Any) -> None:
     """Those fields again, a few of them in each of many groups."""
     few = b"".join(varint(number << 3) + b"\1" for number in range(100, 600))
     group = varint(99 << 3 | 3) + few + varint(99 << 3 | 4)
-    await pour(peer, encode_frame(1003, 1, raw(field(1, 1) + group * 32)), 2 * MIB)
+    await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + group * 32)), 2 * MIB)
 
 
 async def nested_notices(peer: Any, asked: Any) -> None:
     """Messages in messages, and groups in groups, as deep as fits and as deep as is read."""
     for depth in (60, 95, 5_000, 20_000):
         groups = field(1, 1) + varint(99 << 3 | 3) * depth + varint(99 << 3 | 4) * depth
-        await pour(peer, encode_frame(1003, 1, raw(groups)), MIB // 2)
+        await pour(peer, encode_frame(1003, 1, raw_push(groups)), MIB // 2)
         inner = b""
         while len(inner) < min(depth * 3, 60_000):
             inner = field(2, inner)
-        await pour(peer, encode_frame(1003, 1, raw(field(1, 1) + inner)), MIB // 2)
+        await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + inner)), MIB // 2)
 
 
 async def nested_reply(peer: Any, asked: Any) -> None:

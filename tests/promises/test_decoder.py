@@ -20,13 +20,13 @@ from aiocapdist._protocol.state import State
 from aiocapdist.errors import ProtocolError
 
 from .._protocol.peer import ask, figures, notice, ready, sent
+from .byte_streams import Pieces, chunkings, damaged
 from .scale import SCALE, figure, scaled
 
 CAPS = {3212: 40, 1003: 30, 1004: 0}
 STREAMS = 110_000
 CHUNKINGS = 16
 CONVERSATIONS = 6_000
-Pieces = list[bytes]
 
 
 def cap(proto_id: int) -> int:
@@ -66,25 +66,6 @@ def pool(draw: random.Random) -> list[bytes]:
     return frames
 
 
-def damaged(draw: random.Random, data: bytes) -> bytes:
-    """One thing done to these bytes."""
-    at = draw.randrange(len(data) + 1)
-    match draw.randrange(7):
-        case 0:
-            return data[:at]
-        case 1:
-            return data[:at] + draw.randbytes(draw.randrange(1, 9)) + data[at:]
-        case 2:
-            return data[:at] + data[at + draw.randrange(1, 9) :]
-        case 3:
-            return data[:at] + data
-        case 4:
-            length = draw.choice((b"\xff" * 4, b"\0\0\0\x80", b"\0" * 4))
-            return data[:12] + length + data[16:]
-        case _:
-            return data[:at] + bytes([draw.getrandbits(8)]) + data[at + 1 :]
-
-
 def streams(draw: random.Random, number: int) -> Iterator[bytes]:
     good = pool(draw)
     for _ in range(number):
@@ -95,20 +76,6 @@ def streams(draw: random.Random, number: int) -> Iterator[bytes]:
         for _ in range(draw.choice((0, 1, 1, 2))):
             data = damaged(draw, data)
         yield data
-
-
-def chunkings(draw: random.Random, data: bytes, number: int) -> Iterator[Pieces]:
-    """Whole, often byte by byte, and cut at so many places in turn."""
-    yield [data]
-    if draw.random() < 0.2:
-        yield [data[n : n + 1] for n in range(len(data))]
-    share, size = draw.random, len(data) + 1
-    for _ in range(number // 2):
-        at = int(share() * size)
-        yield [data[:at], data[at:]]
-    for _ in range(number - number // 2):
-        a, b, c = sorted((int(share() * size), int(share() * size), int(share() * size)))
-        yield [data[:a], data[a:b], data[b:c], data[c:]]
 
 
 def decode(pieces: Pieces, cap: Callable[[int], int]) -> tuple[list[Frame], FrameDecoder]:

@@ -15,8 +15,9 @@ from aiocapdist._transports.base import DataSource, ReceiveCallback
 from aiocapdist._transports.websocket import WebSocketConnector, WebSocketTransport
 from aiocapdist.errors import ProtocolError
 
+from ..support.internals import cause_of, websocket_protocol
+from .byte_streams import chunkings, damaged
 from .scale import figure, scaled
-from .test_decoder import chunkings, damaged
 
 MESSAGES = 100_000
 PIPES = 1_500
@@ -97,7 +98,7 @@ class Pipe:
 def upgraded() -> tuple[WebSocketTransport, Pipe, list[bytes]]:
     """A WebSocket that was just let through, and where its messages go."""
     pipe = Pipe()
-    transport = WebSocketTransport(pipe, WebSocketConnector("ws", pipe, MAX)._make())
+    transport = WebSocketTransport(pipe, websocket_protocol(WebSocketConnector("ws", pipe, MAX)))
     got: list[bytes] = []
     with pytest.raises(Attached):
         transport.run(got.append, list).send(None)
@@ -188,7 +189,7 @@ def test_any_bytes_through_the_websocket_are_its_messages_or_the_end() -> None:
                     pipe.receive(piece)
             assert got == wanted, pieces
             assert pipe.closed == over, pieces
-            assert (type(transport._cause) is ConnectionError) == over
+            assert (type(cause_of(transport)) is ConnectionError) == over
             inputs += 1
         ends += over
     figure(10, inputs=inputs)

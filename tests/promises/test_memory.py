@@ -22,7 +22,7 @@ import pytest
 from aiocapdist._pb import global_state_pb2
 from aiocapdist._protocol.notices import decode_notice
 
-from .._protocol.test_notices import field, raw, varint
+from ..support.protobuf_bytes import field, raw_push, varint
 from ..support.scripted_server import ScriptedServer
 from ..support.scripted_websocket import ScriptedWebSocketServer
 from .attacks import TCP, WEBSOCKET, Attack, HalfAReply, half_of_the_largest
@@ -138,7 +138,7 @@ async def test_half_a_frame_of_a_mib_on_each_of_a_row_of_connections_leaves_noth
 def test_a_notice_of_nothing_but_fields_keeps_less_than_it_could() -> None:
     """Told in full it would be twenty times what came, and a listener may hold many."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 16_300))
-    body = raw(field(1, 1) + fields)
+    body = raw_push(field(1, 1) + fields)
     assert 60_000 < len(body) < 65_536
     decode_notice(body)  # what it imports and caches
     tracemalloc.start()

@@ -40,7 +40,7 @@ HARMLESS = {Fault.DUPLICATE, Fault.PUSH, Fault.PUSH_FLOOD, Fault.DELAY, Fault.RE
 @pytest.fixture(autouse=True)
 def sentinels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "WEBSOCKET_KEY", WS_SENTINEL)
-    monkeypatch.setattr("aiocapdist._protocol.backoff.CEILING", 0.01)
+    monkeypatch.setattr("aiocapdist._protocol.backoff.LONGEST", 0.01)
 
 
 class Script:

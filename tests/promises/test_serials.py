@@ -23,6 +23,7 @@ from aiocapdist._protocol.session_events import (
 from aiocapdist._protocol.state import State
 
 from .._protocol.peer import notice, ready, sent, with_bad_digest
+from ..support.internals import last_serial, set_last_serial, tombstones_in
 from .scale import figure, scaled
 
 WRAPS = scaled(7_500)
@@ -49,8 +50,8 @@ class Wrapping:
 
     def wrap(self) -> None:
         """Two dozen requests over the end of the serials, and all kinds of replies."""
-        self.session._serial = LAST - self.drawn.randint(0, 12)
-        before = self.session._serial
+        before = LAST - self.drawn.randint(0, 12)
+        set_last_serial(self.session, before)
         for _ in range(24):
             self.ask()
             if self.drawn.random() < 0.3:
@@ -59,7 +60,7 @@ class Wrapping:
                 self.fetch()
             for _ in range(self.drawn.choice([0, 0, 1, 2])):
                 self.reply()
-        assert self.session._serial < before, "it did not wrap"
+        assert last_serial(self.session) < before, "it did not wrap"
         if self.drawn.random() < 0.3:
             self.time_passes()
 
@@ -68,7 +69,7 @@ class Wrapping:
     def ask(self) -> None:
         self.names += 1
         name = str(self.names)
-        taken = {*self.session.in_flight, *self.session._tombstones}
+        taken = {*self.session.in_flight, *tombstones_in(self.session)}
         flight = self.session.request(self.drawn.choice(PROTOS), name.encode(), name, self.now)
         assert flight.key not in taken, "a serial that is still in use"
         assert 1 <= flight.key[1] <= LAST
@@ -150,7 +151,7 @@ def test_over_the_end_of_the_serials_nobody_gets_what_was_not_theirs() -> None:
     for _ in range(WRAPS):
         world.wrap()
         assert world.session.state is State.READY
-        known = [*world.session.in_flight.values(), *world.session._tombstones.values()]
+        known = [*world.session.in_flight.values(), *tombstones_in(world.session).values()]
         mine = {flight.ref for flight in known if flight.ref is not None}
         assert mine == set(world.flights)
     figure(17, wraps=WRAPS, requests=world.names, wrong_deliveries=0)

@@ -17,7 +17,7 @@ from aiocapdist.events import QuotaEvent
 from aiocapdist.simulator import Faults, Simulator
 
 from ..support.custom_call import PROTO_ID, double
-from ..support.internals import effective_limit, in_flight, tokens, tombstones
+from ..support.internals import attach, detach, effective_limit, in_flight, tokens, tombstones
 from ..support.transports import NOW, SEED
 from ..support.virtual_asyncio import VirtualLoop
 from .pieces import Called, Pipe, Script, own_port
@@ -64,11 +64,11 @@ class World:
 
     async def _keep_open(self) -> None:
         # A user of the quota besides its clients keeps its clock running while there is none.
-        self.quota.attach(self.loop.time, _ignore)
+        attach(self.quota, self.loop.time, _ignore)
         async with self.opend:
             self._is_open = True
             await self._ended.wait()
-        self.quota.detach(_ignore)
+        detach(self.quota, _ignore)
 
     async def _make_pipe(self) -> Pipe:
         return Pipe(self.opend)

@@ -90,6 +90,12 @@ def listeners(quota: Any) -> list[Any]:
     return list(_scheduler(quota).listeners)
 
 
+def own_tokens(quota: Any) -> int:
+    """Number of tokens that this process holds of a quota shared with others."""
+    store: Any = _scheduler(quota).store
+    return int(store._mine)
+
+
 def attach(quota: Any, clock: Callable[[], float], listener: Callable[[Any], None]) -> None:
     """Use the quota as a client does."""
     _scheduler(quota).attach(clock, listener)
@@ -175,6 +181,21 @@ def tombstones(client: Client) -> list[Any]:
     return [] if found is None else list(found._tombstones.values())
 
 
+def last_serial(session: Any) -> int:
+    """The serial that a session used last."""
+    return int(session._serial)
+
+
+def set_last_serial(session: Any, serial: int) -> None:
+    """Let the session's next request use the serial after this one."""
+    session._serial = serial
+
+
+def tombstones_in(session: Any) -> dict[Any, Any]:
+    """A session's tombstones, by proto id and serial."""
+    return dict(session._tombstones)
+
+
 def takes_tokens_of(flight: Any, quota: Quota) -> bool:
     """True if this flight holds one of the quota's tokens."""
     return flight.route is not None and flight.route.quota is _scheduler(quota)
@@ -203,6 +224,19 @@ def client_of(connecting: Any) -> Any:
 def forget_warnings() -> None:
     """Let warnings that are logged once be logged again."""
     endpoint._warned.clear()
+
+
+# ---- a transport
+
+
+def websocket_protocol(connector: Any) -> Any:
+    """Make the WebSocket protocol state of a new connection."""
+    return connector._make()
+
+
+def cause_of(transport: Any) -> Any:
+    """The error that ended a transport; None if none did."""
+    return transport._cause
 
 
 # ---- a simulator

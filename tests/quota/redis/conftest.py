@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from ...conftest import LOOPS
+from ...support.loops import ASYNCIO_LOOPS
 
 GRACE = 0.05
 """Seconds, in place of one: else each wait for a dead owner's tokens would take that long."""
 
 
-@pytest.fixture(params=[loop for loop in LOOPS if loop.id != "trio"])
+@pytest.fixture(params=ASYNCIO_LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -17,7 +17,6 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
-from ...conftest import LOOPS
 from ...support.cancelling import (
     Interrupt,
     Operation,
@@ -29,6 +28,7 @@ from ...support.cancelling import (
 )
 from ...support.internals import leftovers_in_quota
 from ...support.leaks import Baseline
+from ...support.loops import LOOPS
 from ...support.waiting import Call, until
 from .servers import Server, needs_redis, store_of
 
