@@ -64,8 +64,8 @@ def test_replay_alarm(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     add(path, *day)
     asyncio.run(asyncio.wait_for(main_of("replay_alarm")(path), 60))
-    told = capsys.readouterr().out.removeprefix("alarm at ").strip()
-    assert datetime.fromisoformat(told) >= at(150 * 60)
+    printed = capsys.readouterr().out.removeprefix("alarm at ").strip()
+    assert datetime.fromisoformat(printed) >= at(150 * 60)
 
 
 def test_given_figures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,9 +31,9 @@ def snapshot(code: str, number: int) -> CapitalDistribution:
     return figures(code, second, capital_in_big=float(number))
 
 
-async def record(where: str, code: str, first: int, told: str) -> None:
-    """Write one snapshot after another; each number goes to the file ``told`` once it is kept."""
-    kept = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+async def record(where: str, code: str, first: int, confirmed: str) -> None:
+    """Record one snapshot after another; append each number to a file when add() has returned."""
+    kept = os.open(confirmed, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     async with Recording(where) as recording:
         for number in count(first):
             await recording.add(snapshot(code, number))
@@ -41,7 +41,7 @@ async def record(where: str, code: str, first: int, told: str) -> None:
 
 
 def fork() -> None:
-    """Start one for each line that comes: where, code, first number, file of what is kept."""
+    """Start one for each line of input: where, code, first number, file for confirmed ones."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     for module in ("_sqlite", "_postgres"):
         import_module(f"aiocapdist.recording.{module}")
@@ -49,13 +49,13 @@ def fork() -> None:
         with suppress(ModuleNotFoundError):
             import_module(package)
     for line in sys.stdin:
-        where, code, first, told = line.rstrip("\n").split("\t")
+        where, code, first, confirmed = line.rstrip("\n").split("\t")
         pid = os.fork()
         if pid == 0:
             for inherited in (0, 1):
                 os.close(inherited)
             try:
-                anyio.run(record, where, code, int(first), told)
+                anyio.run(record, where, code, int(first), confirmed)
             finally:
                 os._exit(1)
         print(pid, flush=True)

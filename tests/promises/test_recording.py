@@ -42,11 +42,13 @@ COMMAND = [sys.executable, "-m", "tests.promises.recorder"]
 class Writer:
     """A program that records one code, and what it is known to have kept."""
 
-    def __init__(self, server: subprocess.Popen[str], where: str, code: str, told: Path) -> None:
+    def __init__(
+        self, server: subprocess.Popen[str], where: str, code: str, confirmed: Path
+    ) -> None:
         self.code = code
         self._server = server
         self._where = where
-        self._told = told
+        self._confirmed = confirmed
         self._first = 0
         self._pid = 0
 
@@ -54,20 +56,20 @@ class Writer:
         """Begin with the number after the last one that is there."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        order = (self._where, self.code, str(self._first), str(self._told))
+        order = (self._where, self.code, str(self._first), str(self._confirmed))
         self._server.stdin.write("\t".join(order) + "\n")
         self._server.stdin.flush()
         self._pid = int(self._server.stdout.readline())
 
     def kept(self) -> int:
-        """How many snapshots it was told are kept, from 0 on."""
+        """Number of snapshots whose add() has returned."""
         with suppress(FileNotFoundError):
-            lines = self._told.read_text().splitlines()
+            lines = self._confirmed.read_text().splitlines()
             return int(lines[-1]) + 1 if lines else 0
         return 0
 
     def wait_for(self, count: int) -> None:
-        """Until it has kept so many more."""
+        """Wait until it has recorded ``count`` more."""
         while self.kept() < self._first + count:
             time.sleep(0.002)
 
@@ -171,7 +173,7 @@ def test_killed_at_random_nothing_is_lost_that_was_kept(kind: str, tmp_path: Pat
                 unfinished += sum(writer.check(found[writer.code]) for writer in writers)
             check_integrity(kind, where)
             rows += sum(map(len, found.values()))
-    figure(35, database=kind, kills=kills, rows=rows, kept_though_not_told=unfinished)
+    figure(35, database=kind, kills=kills, rows=rows, written_but_not_confirmed=unfinished)
     assert rows > 5 * kills, "hardly anything was written: it shows nothing"
 
 

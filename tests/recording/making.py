@@ -48,25 +48,25 @@ class Change(NamedTuple):
     seen_at: datetime = START
 
 
-class Told:
-    """A watch that tells these and ends; each iteration has a reader of its own."""
+class FakeWatch:
+    """A watch with these changes, and then its end. Each iteration has a reader of its own."""
 
     def __init__(self, *changes: Change) -> None:
         self.changes = changes
         self.closed = 0
 
-    def __aiter__(self) -> ToldReader:
-        return ToldReader(self)
+    def __aiter__(self) -> FakeWatchReader:
+        return FakeWatchReader(self)
 
 
-class ToldReader:
+class FakeWatchReader:
     """One iteration."""
 
-    def __init__(self, told: Told) -> None:
-        self._told = told
-        self._left = iter(told.changes)
+    def __init__(self, watch: FakeWatch) -> None:
+        self._watch = watch
+        self._left = iter(watch.changes)
 
-    def __aiter__(self) -> ToldReader:
+    def __aiter__(self) -> FakeWatchReader:
         return self
 
     async def __anext__(self) -> Change:
@@ -77,7 +77,7 @@ class ToldReader:
 
     async def aclose(self) -> None:
         """Count it."""
-        self._told.closed += 1
+        self._watch.closed += 1
 
 
 async def everything(recording: Recording, *args: Any, **options: Any) -> list[CapitalDistribution]:

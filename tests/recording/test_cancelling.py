@@ -25,7 +25,7 @@ from ..support.cancelling import (
     interrupt_everywhere,
 )
 from ..support.loops import LOOPS
-from .making import Change, Told, everything, figures
+from .making import Change, FakeWatch, everything, figures
 
 pytestmark = pytest.mark.anyio
 PAGE = 3
@@ -60,7 +60,7 @@ async def adding(recording: Recording, folder: Path) -> None:
 
 
 async def following(recording: Recording, folder: Path) -> None:
-    await recording.follow(Told(*(Change(value.code, value) for value in LATER[:4])))
+    await recording.follow(FakeWatch(*(Change(value.code, value) for value in LATER[:4])))
 
 
 async def reading(recording: Recording, folder: Path) -> None:
@@ -126,7 +126,7 @@ def integrity(path: Path) -> str:
     return str(said)
 
 
-async def test_who_waits_for_a_lock_is_cancelled_soon(tmp_path: Path) -> None:
+async def test_waiting_for_a_lock_can_be_cancelled(tmp_path: Path) -> None:
     path = tmp_path / "day.sqlite"
     async with Recording(path) as recording:
         other = sqlite3.connect(path, isolation_level=None)
@@ -140,7 +140,7 @@ async def test_who_waits_for_a_lock_is_cancelled_soon(tmp_path: Path) -> None:
         assert await everything(recording) == [figures(second=1)]
 
 
-async def test_a_lock_that_is_kept_is_told_in_the_end(
+async def test_a_lock_held_too_long_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_worker, "PATIENCE", 0.3)

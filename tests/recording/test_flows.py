@@ -67,7 +67,7 @@ async def test_flows_come_back_exactly(where: str, given: CapitalFlow) -> None:
         assert await everything(recording) == []
 
 
-async def test_flows_are_told_again_as_the_day_goes_on(where: str) -> None:
+async def test_a_flow_recorded_again_is_updated(where: str) -> None:
     async with Recording(where) as recording:
         for minutes in range(1, 9):
             points = [point(at(60 * n), n + (n == minutes - 1)) for n in range(minutes)]
@@ -77,7 +77,7 @@ async def test_flows_are_told_again_as_the_day_goes_on(where: str) -> None:
     assert got.last_valid_at == at(480)
 
 
-async def test_a_day_whose_flow_has_no_time_is_one_row_however_often_it_is_told(where: str) -> None:
+async def test_a_day_without_a_time_has_one_row(where: str) -> None:
     async with Recording(where) as recording:
         for net in (1.0, 2.0, 3.0):
             day = point(None, net, day=date(2026, 3, 2))

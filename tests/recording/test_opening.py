@@ -115,7 +115,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, checkpoi
     newer.close()
 
 
-async def test_paths_that_cannot_be_a_file_are_told_apart(tmp_path: Path) -> None:
+async def test_errors_distinguish_unusable_paths(tmp_path: Path) -> None:
     assert (await refusal(tmp_path)).reason == "it is a directory"
     assert (await refusal(tmp_path / "none" / "a")).reason == "its folder does not exist"
     assert not (tmp_path / "none").exists()
@@ -176,7 +176,7 @@ def test_missing_permissions_are_said(
 
 
 def as_nobody(folder: Path, other: Path) -> list[str]:
-    """What such a user is told."""
+    """What the program prints as another user."""
     done = subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, str(other)],
         cwd=folder,
@@ -291,7 +291,7 @@ async def test_a_newer_schema_on_a_server_is_refused(postgres: str) -> None:
 
 
 @needs_postgres
-async def test_a_server_that_cannot_be_used_is_told_without_the_password(postgres: str) -> None:
+async def test_errors_of_a_server_do_not_contain_the_password(postgres: str) -> None:
     url = make_url(postgres).set(password="hunter2", query={})
     for changed in (
         url.set(host="127.0.0.1", port=1),
@@ -315,9 +315,7 @@ async def test_a_server_that_cannot_be_used_is_told_without_the_password(postgre
         ("pyarrow", "export('a.parquet')", "aiocapdist[arrow]"),
     ],
 )
-def test_a_package_that_is_missing_is_told_with_what_to_install(
-    package: str, code: str, said: str
-) -> None:
+def test_a_missing_package_error_says_what_to_install(package: str, code: str, said: str) -> None:
     blocked = f"""
 import sys
 class Blocked:
@@ -333,14 +331,14 @@ def export(path):
     anyio.run(main)
 {code}
 """
-    told = run(blocked)
-    assert "needs a package that is not installed" in told
-    assert told.endswith(f"try: pip install '{said}'")
+    output = run(blocked)
+    assert "needs a package that is not installed" in output
+    assert output.endswith(f"try: pip install '{said}'")
 
 
-def test_who_records_nothing_loads_no_database() -> None:
-    told = run(
+def test_the_simulator_alone_loads_no_database() -> None:
+    output = run(
         "import sys, aiocapdist, aiocapdist.simulator; aiocapdist.connect\n"
         "print('sqlalchemy' in sys.modules, 'sqlite3' in sys.modules)"
     )
-    assert told.strip() == "False False"
+    assert output.strip() == "False False"

@@ -84,10 +84,10 @@ def test_every_row_of_a_span_is_given_once_and_in_order(
 def test_the_newest_row_wins_within_one_call_too(store: Store) -> None:
     with store._writer.begin() as connection:
         connection.execute(DISTRIBUTIONS.delete())
-    told = [
+    rows = [
         distribution_row(figures(capital_in_big=float(n)), seen) for n, seen in enumerate((5, 9, 7))
     ]
-    store.write(DISTRIBUTIONS, told)
+    store.write(DISTRIBUTIONS, rows)
     assert [distribution(row).capital_in_big for row in store.latest()] == [1.0]
 
 

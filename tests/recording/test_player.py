@@ -235,7 +235,7 @@ async def test_nothing_to_play_is_said(where: str) -> None:
             pass
 
 
-async def test_it_is_told_when_a_row_holds_no_figures(tmp_path: Path, hand: Hand) -> None:
+async def test_an_invalid_row_is_an_error(tmp_path: Path, hand: Hand) -> None:
     path = tmp_path / "a"
     await record(str(path), figures())
     connection = sqlite3.connect(path)

@@ -37,9 +37,7 @@ async def test_a_session_that_is_ended_is_begun_again(url: str) -> None:
         assert await everything(recording) == [figures(second=n) for n in range(3)]
 
 
-async def test_a_lock_that_is_kept_is_told_in_the_end(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lock_held_too_long_is_an_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg
 
     monkeypatch.setattr(_worker, "PATIENCE", 1.5)

@@ -16,7 +16,7 @@ from aiocapdist.recording import Recording, _store
 from aiocapdist.simulator import Simulator
 
 from ..test_extras import run
-from .making import START, Change, Told, at, everything, figures
+from .making import START, Change, FakeWatch, at, everything, figures
 
 pytestmark = pytest.mark.anyio
 TINY, HUGE, TENTH = 5e-324, 1e300, 0.1 + 0.2
@@ -93,7 +93,7 @@ async def test_since_is_included_and_until_is_not(
                     ]
 
 
-async def test_figures_told_again_replace_the_row_if_they_were_seen_later(where: str) -> None:
+async def test_of_figures_for_the_same_time_those_seen_last_win(where: str) -> None:
     first, second, late = (figures(capital_in_big=amount) for amount in (1.0, 2.0, 3.0))
     async with Recording(where) as recording:
         await recording.add(Change("HK.00700", first, seen_at=at(10)))
@@ -126,7 +126,7 @@ async def test_outcomes_are_added_and_errors_are_passed_over(where: str) -> None
         assert [value.code for value in await everything(recording)] == ["HK.00005", "HK.00700"]
 
 
-async def test_what_a_watch_tells_is_written_as_it_comes(where: str) -> None:
+async def test_changes_of_a_watch_are_recorded_as_they_come(where: str) -> None:
     changes = [
         Change("US.AAPL", figures("US.AAPL", None), seen_at=at(5)),
         Change("HK.99999", error=UnknownSecurity(-1, "unknown")),
@@ -148,7 +148,7 @@ async def test_what_a_watch_tells_is_written_as_it_comes(where: str) -> None:
 
 
 async def test_a_watch_can_be_followed_again_after_a_failure(tmp_path: Path) -> None:
-    watch = Told(Change("HK.00700", figures(updated_at=datetime(2026, 1, 1))))  # noqa: DTZ001
+    watch = FakeWatch(Change("HK.00700", figures(updated_at=datetime(2026, 1, 1))))  # noqa: DTZ001
     async with Recording(tmp_path / "day.sqlite") as recording:
         with pytest.raises(ValueError, match="needs its zone"):
             await recording.follow(watch)
@@ -247,8 +247,8 @@ async def test_what_holds_no_figures_is_a_type_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_after_a_fork_it_belongs_to_the_parent(tmp_path: Path) -> None:
-    told = run(_FORKED.format(path=str(tmp_path / "a")))
-    assert told.splitlines() == [
+    output = run(_FORKED.format(path=str(tmp_path / "a")))
+    assert output.splitlines() == [
         "child: it was made before this process was forked; make another Recording here",
         "child: 1",
         "parent: 2",

@@ -93,7 +93,7 @@ class Exporter(ABC):
 
     def _discard(self) -> None:
         self._discarded = True
-        with suppress(OSError):  # a full disk: what had made it fail is told already
+        with suppress(OSError):  # such as a full disk, whose error is being raised already
             self._close()
         self._part.unlink(missing_ok=True)
 

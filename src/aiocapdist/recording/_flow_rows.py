@@ -94,8 +94,8 @@ def _point(record: dict[str, Any]) -> FlowPoint:
 def points_known_at(rows: Sequence[Sequence[Any]], period: Period, now: int) -> list[Sequence[Any]]:
     """Return which of a flow's rows up to ``now`` were known by then.
 
-    A row tells what its minute, day, week or month was in the end: of the running one that
-    was known only if it had been seen. Of intraday rows, those of the latest day.
+    A row has the final amount of its minute, day, week or month, which was not known before
+    that was over, unless the row was seen by then. Intraday, only the latest day is returned.
     """
     length = _LENGTHS[period]
     known = [row for row in rows if row[_TIME] + length <= now or row[_SEEN_AT] <= now]

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, MetaData, Table, Text
 
 SCHEMA_VERSION = 1
-"""Rises with each change of the tables; a newer one than this is not opened."""
+"""Version of the tables, raised with every change. Newer ones are not opened."""
 APPLICATION_ID = 0x61636470
-"""In the header of our SQLite files ("acdp"): tells a recording from any other database."""
+"""``application_id`` of our SQLite files ("acdp"): identifies a file as a recording."""
 
 METADATA = MetaData()
 _TIME = BigInteger().with_variant(Integer, "sqlite")

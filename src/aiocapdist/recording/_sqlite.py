@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 from ._database import Database, Failed
 from ._schema import APPLICATION_ID, DISTRIBUTIONS, SCHEMA_VERSION, VERSION
 
-# Short, since a thread that waits cannot be cancelled: who waits longer tries again.
+# Seconds. Short, since a waiting thread cannot be cancelled; Worker retries for longer.
 _LOCK_WAIT = 0.2
 _TABLES = [table for table in DISTRIBUTIONS.metadata.sorted_tables if table is not VERSION]
 _READABLE = "what was recorded before is kept and can be read"

@@ -17,8 +17,8 @@ from ._store import Store
 
 _T = TypeVar("_T")
 PATIENCE = 30.0
-"""Seconds for which a locked database, or a server that is away, is tried again."""
-_PAUSE = 0.1  # between two tries; a locked one is waited for by the database as well
+"""Seconds for which a locked database or an unreachable server is retried."""
+_PAUSE = 0.1  # seconds between attempts; the database itself waits for a lock too
 
 
 class Worker:
@@ -45,7 +45,7 @@ class Worker:
 
     @property
     def store(self) -> Store:
-        """The open store, for who must not wait. Raises Failed while closed."""
+        """The open store, for synchronous callers. Raises Failed while closed."""
         if self._store is None:
             raise self._database.failed("it is not open", "use it inside async with")
         return self._store
@@ -72,7 +72,7 @@ class Worker:
             await to_thread.run_sync(self._close, limiter=CapacityLimiter(1))
 
     async def use(self, work: Callable[[Store], _T]) -> _T:
-        """Return what ``work`` does with the store; try again while the cause may pass.
+        """Call ``work`` with the store in a thread and return its result; retry if locked.
 
         Raises RecordingError, also while closed.
         """
@@ -86,7 +86,7 @@ class Worker:
         return await self._retry(locked, "locked", "away")
 
     async def run(self, work: Callable[[], _T]) -> _T:
-        """Return what ``work`` does, which needs no store, but the same turn."""
+        """Call ``work`` in a thread, never beside another call, and return its result."""
 
         def locked() -> _T:
             with self._lock:
@@ -114,11 +114,11 @@ class Worker:
                 "it was made before this process was forked", "make another Recording here"
             ).error
 
-    # ---- in the thread
+    # ---- In the thread
 
     def _open(self) -> None:
         with self._lock:
-            # Not wanted any more: its task was cancelled before the thread came to it.
+            # Cancelled before this thread started: nobody would close the store.
             if self._wanted and self._store is None:
                 self._store = Store(self._database, read_only=self._read_only)
 

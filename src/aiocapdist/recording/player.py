@@ -22,9 +22,9 @@ from ._worker import Worker
 from .recording import Recording
 
 _NIGHT = timedelta(hours=2)
-"""A longer time without any row is a night: no market's lunch break is as long."""
+"""Time without a row from which it is a night. Lunch breaks are shorter."""
 _EDGE = timedelta(minutes=5)
-"""How much of a night is played at its beginning and at its end: markets close and open."""
+"""Part of a night that is played at its beginning and its end: markets close and open."""
 _AHEAD = 16  # rows of a code that are read at once
 _MILLION = 1_000_000
 
@@ -63,14 +63,14 @@ class _Part(NamedTuple):
 class Player:
     """Figures of a recording at the moment of a clock that runs through the recorded time.
 
-    The clock begins at ``start``, which is an aware time, or else at the first row; it stands
-    still until :meth:`now` is called for the first time, and then runs ``speed`` times as
-    fast as the event loop's clock. Nights, times of two hours and more without any row, are
-    cut to their first and last five minutes unless ``nights`` is True. With ``now``, a
-    function that returns a Unix time, that is the clock. After the last row the figures stay.
+    The clock starts at ``start``, an aware time, by default at the first row. It starts when
+    :meth:`now` is first called, and runs ``speed`` times as fast as the event loop's clock.
+    Nights (two hours or more without a row) are cut to their first and last five minutes
+    unless ``nights`` is True. ``now``, a function that returns a Unix time, replaces the
+    clock. After the last row the figures stay.
 
-    Used by ``Simulator(recording=…)``. Rows are read when they are needed, a few at a time,
-    on the event loop: that takes a fraction of a millisecond, and works on virtual time.
+    Used by ``Simulator(recording=…)``. Rows are read when needed, a few at a time, on the
+    event loop: that takes a fraction of a millisecond, and works on virtual time.
 
     Raises ValueError for a speed that is not a positive number and for a naive start.
     Entering raises RecordingError if there is nothing to play.
@@ -100,7 +100,7 @@ class Player:
         self._began: float | None = None
 
     async def open(self) -> None:
-        """Open the recording and find its nights; the clock stands at the start."""
+        """Open the recording and find its nights."""
         self._clock = current_clock()
         self._began = None
         await self._worker.open()
@@ -152,11 +152,10 @@ class Player:
             return distribution(part.rows[index]) if index >= 0 else None
 
     def flow(self, code: str, period: Period) -> CapitalFlow | None:
-        """Return what was known by now of a code's flow; None where nothing was recorded.
+        """Return what was known by now of a code's flow; None if nothing was.
 
-        Of the intraday ones, it is the latest day. Points in the future are left out, and so
-        is what the running minute, day, week or month was in the end, unless it had been
-        seen by then.
+        Intraday, it is the latest day. Left out are points in the future, and the point of
+        the current minute, day, week or month unless it was seen by now.
         """
         now = round(self.now() * _MILLION)
         with self._errors():

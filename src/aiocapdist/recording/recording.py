@@ -26,7 +26,7 @@ from ._worker import Worker
 
 
 class Answer(Protocol):
-    """What holds figures or none: an Outcome of a sweep, a Change of a watch."""
+    """An object with figures or without: a sweep's Outcome, a watch's Change."""
 
     @property
     def value(self) -> CapitalDistribution | CapitalFlow | None: ...
@@ -38,17 +38,18 @@ class Recording:
     ``where`` is a path, or a SQLAlchemy URL of SQLite or PostgreSQL (extra ``postgres``). A
     file or its tables are created if they are not there, unless it is ``read_only``.
 
-    One row is kept for each code and time of its figures, and for each time seen where OpenD
-    did not tell a time. Told again, the figures seen last win. What :meth:`add` was given is
-    on the disk when it returns; several programs may write and read the same recording.
+    There is one row for each code and time of its figures; figures without a time have a row
+    for each time they were seen. If figures for the same time differ, those seen last win.
+    Rows are on the disk when :meth:`add` returns. Several programs may write and read the
+    same recording.
 
     Runs on asyncio, uvloop and trio; the database is used in a worker thread, by one call
-    at a time. Cancelling any call leaves the recording consistent and usable: what
-    was being written is written wholly, or not at all.
+    at a time. Every call can be cancelled: a transaction that was running is then written
+    completely or not at all, and the recording stays usable.
 
-    Raises ValueError for an address that is none, and ModuleNotFoundError where psycopg is
-    needed and not installed. Every method that uses the database raises RecordingError where
-    it cannot be opened, read or written; one that is locked is tried again for 30 s.
+    Raises ValueError for an invalid path or URL, ModuleNotFoundError if psycopg is needed and
+    not installed. Every method that uses the database raises RecordingError if it cannot be
+    opened, read or written; a locked database is retried for 30 s.
     """
 
     def __init__(self, where: str | os.PathLike[str] | URL, *, read_only: bool = False) -> None:
@@ -67,16 +68,16 @@ class Recording:
     # ---- opening and closing
 
     async def open(self) -> Self:
-        """Open the database; create an empty recording where there is none. Repeatable.
+        """Open the database; create the recording if there is none. Can be repeated.
 
-        Raises RecordingError, having changed nothing, where something else is in the file or
-        the tables, and where a newer aiocapdist made them. Cancelling leaves it closed.
+        Raises RecordingError, and changes nothing, if the file or the tables are not a
+        recording's, or were made by a newer aiocapdist. If cancelled, it is closed.
         """
         await self._worker.open()
         return self
 
     async def aclose(self) -> None:
-        """Close the database, after what is being written. Repeatable; never fails."""
+        """Finish the current transaction and close the database. Can be repeated; never fails."""
         await self._worker.close()
 
     async def __aenter__(self) -> Self:
@@ -93,12 +94,12 @@ class Recording:
     # ---- writing
 
     async def add(self, *figures: CapitalDistribution | CapitalFlow | Answer) -> None:
-        """Write figures down, in transactions of up to 1,000 rows; on the disk at return.
+        """Record figures, in transactions of up to 1,000 rows. They are on the disk at return.
 
-        Takes outcomes and changes too: their ``value``, if there is one. The time seen is the
-        change's ``seen_at``, else now. A flow is a row for each of its points; an empty one is
-        none. Raises ValueError for figures whose time has no zone, TypeError for what holds no
-        figures; nothing is written then.
+        Of an outcome or a change, its ``value`` is recorded, if it has one. The time seen is
+        a change's ``seen_at``, otherwise now. A flow has a row for each of its points. Raises
+        ValueError for figures whose time has no zone, TypeError for other objects; nothing is
+        recorded then.
         """
         rows: dict[Table, list[dict[str, Any]]] = {DISTRIBUTIONS: [], FLOWS: []}
         for item in figures:
@@ -114,10 +115,10 @@ class Recording:
                 await self._worker.use(partial(Store.write, table=table, rows=part))
 
     async def follow(self, watch: AsyncIterable[Answer]) -> None:
-        """Write down what a watch tells, each change at once, until the watch ends.
+        """Record each change of a watch at once, until the watch ends.
 
-        Errors that it tells are passed over. Any async iterable of outcomes or changes will
-        do: a sweep too.
+        Changes without figures are skipped. Any async iterable of changes or outcomes works,
+        such as a sweep.
         """
         reader = aiter(watch)
         try:
@@ -138,9 +139,9 @@ class Recording:
     ) -> Reader[CapitalDistribution]:
         """Return an async iterator over recorded figures, in order of their time.
 
-        Of these ``codes`` or of all, from ``since`` (included) until ``until`` (excluded),
-        which are aware times; ValueError for others. Memory stays constant: 1,000 rows are
-        read at a time. What is added meanwhile is given too if its turn is still to come.
+        ``codes`` limits it to these, ``since`` (included) and ``until`` (excluded) to a time
+        range. Both are aware; ValueError for naive ones. Memory use is constant: 1,000 rows
+        are read at a time. Rows added meanwhile are returned if they are later in the order.
         """
         return Reader(self._worker, distributions(distribution_pages(_span(codes, since, until))))
 
@@ -153,14 +154,15 @@ class Recording:
     ) -> Reader[CapitalFlow]:
         """Return an async iterator over recorded flows, in order of code, period and time.
 
-        Of one ``period`` or of all; intraday ones day by day. ``since`` and ``until`` choose
-        points as in :meth:`read`. A flow's ``last_valid_time`` is that of its newest point.
+        ``period`` limits it to one; intraday, each day is a flow of its own. ``since`` and
+        ``until`` limit the points as in :meth:`read`. ``last_valid_time`` is that of the point
+        seen last.
         """
         pages = flow_pages(_span(codes, since, until), _name(period))
         return Reader(self._worker, flows(pages))
 
     async def latest(self) -> dict[str, CapitalDistribution]:
-        """Return the newest figures of each code. Reads a few rows for each, not all."""
+        """Return the newest figures of each code. Takes a few steps for each code, no scan."""
 
         def newest(store: Store) -> dict[str, CapitalDistribution]:
             return {row[0]: distribution(row) for row in store.latest()}
@@ -179,13 +181,12 @@ class Recording:
     ) -> int:
         """Write recorded figures to a file, in order of time; return the number of rows.
 
-        With ``flows``, it is the points of the flows, in the order of :meth:`read_flows`.
-
-        The ``format`` is csv, jsonl or parquet (extra ``arrow``), else told by the file's
-        name. The rest is as in :meth:`read`; memory stays constant. The file gets its name
-        when it is complete, and replaces one that has it; if this fails or is cancelled,
-        there is none. Raises OSError if the file cannot be written, ValueError for another
-        format.
+        With ``flows``, write the points of the flows instead, in the order of
+        :meth:`read_flows`. ``format`` is csv, jsonl or parquet (extra ``arrow``); by default
+        it follows from the file's suffix. The other arguments are as in :meth:`read`, and
+        memory use is constant. The file gets its name when it is complete; a failed or
+        cancelled export leaves none, and keeps an older file of that name. Raises OSError if
+        the file cannot be written, ValueError for another format.
         """
         target = Path(path)
         span = _span(codes, since, until)
@@ -196,7 +197,7 @@ class Recording:
     # ---- inside
 
     def _seen(self, at: datetime | None) -> int:
-        """Return when figures were seen; of those without a time, no two at the same moment."""
+        """Return when figures were seen, in microseconds. Never returns the same time twice."""
         if at is not None:
             return to_microseconds(at)
         self._last_seen = max(self._last_seen + 1, time.time_ns() // 1000)
