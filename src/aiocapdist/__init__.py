@@ -28,6 +28,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from ._client.group import ClientGroup as ClientGroup
     from ._client.group import GroupQuota as GroupQuota
     from ._client.sweep import Sweep as Sweep
+    from ._client.watch import Watch as Watch
     from ._connection.event_stream import EventStream as EventStream
     from .errors import AiocapdistError as AiocapdistError
     from .errors import BackendError as BackendError
@@ -60,6 +61,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .events import Unthrottled as Unthrottled
     from .models import CapitalDistribution as CapitalDistribution
     from .models import CapitalFlow as CapitalFlow
+    from .models import Change as Change
     from .models import FlowPoint as FlowPoint
     from .models import GlobalState as GlobalState
     from .models import Market as Market

@@ -20,17 +20,21 @@ from .._requests.kinds import (
     M,
     MessageRequest,
 )
+from .._requests.market_phases import MarketPhases
 from .._requests.queue import RequestQueue
 from .._requests.request import Request, T
 from .._requests.routes import Route
 from .._requests.single_flight import Distributions, Flows, SingleFlight
 from .._requests.sweep_source import SweepSource
+from .._requests.watch_source import WatchSource
 from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
 from ..models.flow import flow_dates
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of
-from .deadlines import check_seconds, wait_for
+from .arguments import check_askable, check_codes, check_every, check_seconds
+from .deadlines import wait_for
 from .sweep import Sweep
+from .watch import Watch
 
 
 class BaseClient:
@@ -57,6 +61,7 @@ class BaseClient:
         self._flow_quotas_used = False
         self._free = self._open_queue(dict.fromkeys(gateways, hub.unlimited))
         self._queues: dict[Quota, RequestQueue] = {}
+        self._phases = MarketPhases(self._free, self._attempts)
 
     async def capital_distribution(
         self,
@@ -138,12 +143,45 @@ class BaseClient:
         Raises TypeError for a single string. What goes wrong with a code is its outcome's
         ``error``. Leaving the loop early spends no further token. Source: proto 3212.
         """
-        if isinstance(codes, str | bytes):
-            raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
+        check_codes(codes)
         return Sweep(
             codes,
             lambda codes: SweepSource(codes, self._singles, self._single_flight, max_age=max_age),
         )
+
+    def watch(self, codes: Iterable[str], every: float = 60.0, while_closed: bool = False) -> Watch:
+        """Return changes of many securities, as they come: ``async for change in …``.
+
+        Each code is asked for at once, as fast as the quota allows, and from then on once in
+        each ``every`` seconds, evenly spread. If the quota does not allow so many requests, it
+        takes longer: see ``round_time``. Single calls are not held up. A reader gets the first
+        figures of each code, then a :class:`Change` whenever they differ; of changes that were
+        not read in time only the latest of each code. An error is reported when it begins, and
+        the figures when it is over.
+
+        While a market is closed its codes are asked for once after the close, then not until it
+        opens; with ``while_closed`` always. OpenD is asked for the markets' states every 30
+        seconds, which costs no token; markets whose state it does not report count as open.
+
+        Watches and calls of one client share requests. Nothing is asked while nobody iterates.
+        While OpenD is away, a watch waits for it; see ``events``.
+
+        Raises InvalidCode for a code that is not valid, TypeError for a single string,
+        ValueError if ``every`` is not above 0. An iteration ends with ClientClosed when the
+        client is closed. Cancelling it loses no change. Sources: protos 3212, 1002.
+        """
+        check_every(every)
+        quotas = {gateway.quota for gateway in self._gateways.values()}
+        source = WatchSource(
+            self._singles,
+            self._single_flight,
+            None if while_closed else self._phases,
+            every=every,
+            rate=sum((one.limit - one.reserve) / (one.period + one.margin) for one in quotas),
+        )
+        watch = Watch(source)
+        watch.add(codes)
+        return watch
 
     async def global_state(self, *, timeout: float | None = None) -> GlobalState:
         """Return market phases, log-ins and clocks. Costs no token.
@@ -282,11 +320,3 @@ async def _ask(request: Request[T], queue: RequestQueue, timeout: float | None) 
         request.cancel_if_unwanted()
         raise
     return request.result() if request.done else await wait_for(request, timeout)
-
-
-def check_askable(proto_id: int) -> None:
-    """Raise ValueError for calls of the connection itself, and for pushes."""
-    if isinstance(proto_id, bool) or not isinstance(proto_id, int) or not 0 < proto_id < 2**32:
-        raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
-    if proto_id in catalog.CONNECTION_ONLY or proto_id in catalog.PUSHES:
-        raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")

@@ -47,13 +47,3 @@ async def _wait(
         waited_for=interruption.waited_for,
         eta=interruption.eta,
     )
-
-
-def check_seconds(name: str, value: object) -> None:
-    """Raise TypeError or ValueError unless ``value`` is None or a number of seconds from 0 on."""
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
-    if not value >= 0:
-        raise ValueError(f"{name} must be 0 seconds or more, not {value!r}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 
@@ -58,6 +59,10 @@ class Hub(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Begin to close; ``finished`` is set when that is done."""
+
+    @abstractmethod
+    def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run this in a task until the client is closed. False if it is closed already."""
 
     @abstractmethod
     def use(self, scheduler: Scheduler) -> None:

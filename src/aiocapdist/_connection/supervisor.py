@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
@@ -113,6 +113,12 @@ class Supervisor(Hub):
         self._schedulers.append(scheduler)
         if self._group is not None:
             self._group.start_soon(scheduler.run)
+
+    def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self._group is None or self._final is not None:
+            return False
+        self._group.start_soon(function)
+        return True
 
     def listen(self) -> EventStream:
         stream = self.publisher.listen()

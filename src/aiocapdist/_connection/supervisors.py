@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
@@ -25,6 +27,7 @@ class Supervisors(Hub):
         super().__init__(next(iter(self._all.values())).clock)
         self._away: list[Supervisor] = []  # in the order in which they went
         self._pump_asked = False
+        self._background: TaskGroup | None = None
         self._relays = [Relay(self.publisher, name) for name in gateways]  # held: feeds do not
         for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
             supervisor.keep_trying = True
@@ -55,18 +58,28 @@ class Supervisors(Hub):
     async def run(self) -> None:
         """Keep all gateways connected until each has ended."""
         try:
-            async with anyio.create_task_group() as group:
-                for supervisor in self._all.values():
-                    group.start_soon(supervisor.run)
+            async with anyio.create_task_group() as background:
+                self._background = background
+                async with anyio.create_task_group() as group:
+                    for supervisor in self._all.values():
+                        group.start_soon(supervisor.run)
+                background.cancel_scope.cancel()
         finally:
             self.finish()
 
     def finish(self) -> None:
         """Release everything, at the end of ``run`` or in its place. Repeatable."""
+        self._background = None
         for supervisor in self._all.values():
             supervisor.finish()
         self.publisher.close()
         self.finished.set()
+
+    def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self._background is None:
+            return False
+        self._background.start_soon(function)
+        return True
 
     def stop(self) -> None:
         for supervisor in self._all.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Coroutine, Sized
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._loop import Clock, Waiter
@@ -78,6 +78,10 @@ class Hub(Protocol):
 
     def pump_later(self) -> None:
         """Pump every quota once the data at hand has been handled."""
+        ...
+
+    def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run this in a task until the client is closed. False if it is closed already."""
         ...
 
     def add(self, listener: ConnectionListener) -> None:

@@ -1,6 +1,7 @@
 """Return types of calls: immutable, typed, validated."""
 
 from .._lazy import publish
+from .changes import Change as Change
 from .figures import CapitalDistribution as CapitalDistribution
 from .figures import Outcome as Outcome
 from .flow import CapitalFlow as CapitalFlow

@@ -1,0 +1,115 @@
+"""Which markets are closed, asked of OpenD for all watches of a client."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Protocol
+
+from ..errors import ClientClosed, ConnectionLost
+from ..models import GlobalState, Market, MarketState
+from .kinds import GlobalStateRequest
+from .queue import RequestQueue
+
+INTERVAL = 30.0
+"""Seconds between two questions. They cost no token."""
+
+STALE = 3 * INTERVAL
+"""Seconds without an answer after which a market may have opened and closed unseen."""
+
+_FIELDS = {
+    Market.HK: "market_hk",
+    Market.HK_FUTURE: "market_hk_future",
+    Market.US: "market_us",
+    Market.SH: "market_sh",
+    Market.SZ: "market_sz",
+    Market.SG: "market_sg",
+    Market.JP: "market_jp",
+    Market.MY: "market_my",
+}
+
+
+class PhaseListener(Protocol):
+    """Called when a market opens: a watch."""
+
+    def market_opened(self, market: Market) -> None:
+        """A market that was closed is open, or may be."""
+
+
+class MarketPhases:
+    """Markets that are closed, and since when.
+
+    Markets of which OpenD says nothing, and states that are not known, count as open.
+    """
+
+    def __init__(self, queue: RequestQueue, attempts: int) -> None:
+        self._queue = queue
+        self._attempts = attempts
+        self._listeners: dict[PhaseListener, None] = {}
+        self._request: GlobalStateRequest | None = None
+        self._seen: set[Market] = set()
+        self._closed: dict[Market, float] = {}
+        self._known_at = -inf
+        self.next_due: float = -inf
+        """When :meth:`refresh` next has something to do."""
+
+    def closed_since(self, market: Market) -> float | None:
+        """Return when this market was seen to close; None if it counts as open.
+
+        A market that was closed when it was first seen closed at -inf.
+        """
+        return self._closed.get(market)
+
+    def add(self, listener: PhaseListener) -> None:
+        """Call this listener from now on."""
+        if not self._listeners and self._queue.hub.clock() - self._known_at > INTERVAL:
+            # Nobody asked for a while, and nobody has figures from that time.
+            self._seen.clear()
+            self._closed.clear()
+        self._listeners[listener] = None
+
+    def remove(self, listener: PhaseListener) -> None:
+        """Call this listener no more."""
+        self._listeners.pop(listener, None)
+        if not self._listeners and self._request is not None:
+            request, self._request = self._request, None
+            self.next_due = -inf
+            request.remove_listener(self)
+
+    def refresh(self, now: float) -> None:
+        """Ask OpenD if the last question is long enough ago."""
+        if now < self.next_due:
+            return
+        self.next_due = now + INTERVAL
+        if self._request is None:
+            self._request = GlobalStateRequest(self._queue, self._attempts)
+            self._request.listeners = (self,)
+            self._queue.submit(self._request)
+
+    def on_done(self, request: GlobalStateRequest) -> None:
+        """Take over the states in a reply."""
+        self._request = None
+        if request.value is not None:
+            self._update(request.value, self._queue.hub.clock())
+        elif not isinstance(request.error, ConnectionLost | ClientClosed):
+            self._forget()
+
+    def _update(self, state: GlobalState, now: float) -> None:
+        unseen = now - self._known_at > STALE  # it may have been open, and closed again
+        self._known_at = now
+        for market, field in _FIELDS.items():
+            phase = getattr(state, field)
+            if not (isinstance(phase, MarketState) and phase.is_resting):
+                self._reopen(market)
+            elif unseen or market not in self._closed:
+                self._closed[market] = now if market in self._seen else -inf
+            self._seen.add(market)
+
+    def _forget(self) -> None:
+        """OpenD does not say any more: all markets may be open."""
+        for market in list(self._closed):
+            self._reopen(market)
+
+    def _reopen(self, market: Market) -> None:
+        if self._closed.pop(market, None) is not None:
+            for listener in list(self._listeners):
+                listener.market_opened(market)

@@ -1,0 +1,313 @@
+"""The requests of a watch: its codes again and again, at an even pace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
+
+import anyio
+
+from .._loop import Ticker
+from ..errors import AiocapdistError, BackendError, ClientClosed, OpenDError, own_copy
+from ..models import CapitalDistribution, Market, Security
+from .kinds import SharedRequest
+from .market_phases import MarketPhases
+from .queue import RequestQueue
+from .rounds import Observation, Rounds, WatchedCode
+from .single_flight import Distributions
+from .subscription import Subscription
+
+
+class WatchSource:
+    """Makes a watch's requests, in a queue of its own (see :class:`.queue.Source`).
+
+    It asks while it has a subscription that is not paused. ``singles`` is the queue of the
+    client's single calls: requests that other callers joined go on there when the watch is
+    left. ``phases`` says which markets rest; None if none shall.
+    """
+
+    one_at_a_time = False
+
+    def __init__(
+        self,
+        singles: RequestQueue,
+        single_flight: Distributions,
+        phases: MarketPhases | None,
+        *,
+        every: float,
+        rate: float,
+    ) -> None:
+        self.queue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
+        self._singles = singles
+        self._single_flight = single_flight
+        self._phases = phases
+        self._clock = singles.hub.clock
+        self._rounds = Rounds(every, rate)
+        self._codes: dict[str, WatchedCode] = {}
+        self._subscriptions: dict[Subscription, None] = {}
+        self._wanted = False  # True if a subscription is not paused
+        self._ticker: Ticker | None = None
+        self._scope = anyio.CancelScope()
+        self._failure: AiocapdistError | None = None
+        self._closed = False
+
+    # ---- called by the watch
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes, in the order in which they were added."""
+        return tuple(self._codes)
+
+    @property
+    def round_time(self) -> float | None:
+        """Seconds that the last whole round took; None before."""
+        return self._rounds.round_time
+
+    def add(self, codes: Iterable[str]) -> None:
+        """Add codes; those that are there already stay as they are. Raises InvalidCode."""
+        for code, security in {code: Security.parse(code) for code in codes}.items():
+            if code not in self._codes:
+                self._codes[code] = item = WatchedCode(code, security)
+                self._rounds.add(item)
+        self._advance()
+
+    def discard(self, codes: Iterable[str]) -> None:
+        """Remove codes, and what is unread about them. Those that are not there are ignored."""
+        for code in codes:
+            item = self._codes.pop(code, None)
+            if item is None:
+                continue
+            self._rounds.discard(item)
+            self._cancel(item)
+            for subscription in self._subscriptions:
+                subscription.forget(code)
+        self._advance()
+
+    def close(self) -> None:
+        """End every iteration, and start none any more. Repeatable."""
+        self._closed = True
+        self._end(None)
+
+    # ---- called by readers
+
+    def subscribe(self) -> Subscription:
+        """Return a new subscription, with the latest answers that are not older than a round."""
+        subscription = Subscription()
+        if self._failure is not None or self._closed:
+            subscription.end(self._failure)
+            return subscription
+        oldest = self._clock() - self._rounds.span
+        for item in self._codes.values():
+            if item.latest is not None and item.answered_at >= oldest:
+                subscription.put(item.code, item.latest)
+        self._subscriptions[subscription] = None
+        self._subscriptions_changed()
+        if self._ticker is None:
+            self._start(oldest)
+        self._advance()
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Drop a subscription. Without any, nothing is asked. Repeatable."""
+        subscription.end()
+        if subscription in self._subscriptions:
+            del self._subscriptions[subscription]
+            self._subscriptions_changed()
+            if not self._subscriptions:
+                self._stop()
+
+    def pause(self, subscription: Subscription) -> None:
+        """Ask nothing more for this subscription until it is resumed."""
+        subscription.paused = True
+        self._subscriptions_changed()
+        if not self._wanted:
+            self._rounds.pause()
+            self.queue.update_places()
+
+    def resume(self, subscription: Subscription) -> None:
+        """Ask for this subscription again."""
+        subscription.paused = False
+        self._subscriptions_changed()
+        self._advance()
+
+    # ---- called by requests and by the markets' phases
+
+    def on_done(self, request: SharedRequest[str, CapitalDistribution]) -> None:
+        """Pass an answer on to all subscriptions."""
+        item = self._codes.get(request.key)
+        if item is None or item.request is not request:
+            return
+        item.request = None
+        error, route = request.error, request.route
+        if isinstance(error, ClientClosed):
+            return  # it ends the iterations
+        if error is None or (isinstance(error, OpenDError) and not isinstance(error, BackendError)):
+            item.settled_at = item.asked_at
+        own = None if error is None else own_copy(error)
+        gateway = None if route is None else route.name
+        self._put(item, Observation(request.value, own, gateway, datetime.now(UTC)), self._clock())
+
+    def market_opened(self, market: Market) -> None:
+        """Ask for the codes of this market again."""
+        self._rounds.wake(market, self._clock())
+        self._advance()
+
+    def _subscriptions_changed(self) -> None:
+        self._wanted = any(not subscription.paused for subscription in self._subscriptions)
+
+    def _put(self, item: WatchedCode, observation: Observation, at: float) -> None:
+        item.latest, item.answered_at = observation, at
+        for subscription in self._subscriptions:
+            subscription.put(item.code, observation)
+
+    # ---- called by the queue (see queue.Source)
+
+    @property
+    def ready(self) -> bool:
+        return self._rounds.next is not None and self._wanted
+
+    def take(self) -> SharedRequest[str, CapitalDistribution] | None:
+        item = self._rounds.next
+        if item is None or not self._wanted:
+            return None
+        request = self._single_flight.start(item.code, item.security, self.queue)
+        request.listeners = (self,)
+        item.request = request
+        self._served(item)
+        return request
+
+    def look_ahead(self) -> None:
+        """Find the code whose turn it is; deal with those before it that need no token."""
+        if not self._wanted:
+            return
+        rounds, now = self._rounds, self._clock()
+        while (item := rounds.next or rounds.pick(now)) is not None:
+            if self._rests(item):
+                rounds.rest()
+            elif self._answer_without_token(item, now):
+                self._served(item)
+            else:
+                return
+        if self._ticker is not None:
+            self._ticker.poke(rounds.due)
+
+    def fail(self, error: AiocapdistError) -> None:
+        if isinstance(error, ClientClosed):
+            self._end(error)
+        # Else OpenD is away for long: the watch goes on when it is back.
+
+    # ---- codes
+
+    def _served(self, item: WatchedCode) -> None:
+        now = self._clock()
+        item.asked_at = now
+        self._rounds.served(now)
+
+    def _rests(self, item: WatchedCode) -> bool:
+        """True if this code was asked since its market was seen to close."""
+        if self._phases is None or item.settled_at is None:
+            return False
+        closed = self._phases.closed_since(item.security.market)
+        return closed is not None and item.settled_at >= closed
+
+    def _answer_without_token(self, item: WatchedCode, now: float) -> bool:
+        """True if this code needs no request of its own."""
+        if item.request is not None:
+            return True
+        request = self._single_flight.pending.get(item.code)
+        if request is not None:
+            item.request = request
+            request.listeners = (*request.listeners, self)
+            return True
+        # With two watches of a code each uses what the other asked in the last half of a round.
+        answer = self._single_flight.cached(item.code, self._rounds.span / 2)
+        if answer is None or answer.at <= item.answered_at:
+            return False
+        item.settled_at = answer.at
+        seen_at = datetime.now(UTC) - timedelta(seconds=now - answer.at)
+        self._put(item, Observation(answer.value, None, answer.gateway, seen_at), answer.at)
+        return True
+
+    def _cancel(self, item: WatchedCode) -> None:
+        """Want the pending request of this code no more."""
+        request, item.request = item.request, None
+        if request is not None:
+            request.remove_listener(self)
+            if not request.done and request.queue is self.queue:
+                # Others joined it: it goes on among the single calls.
+                self.queue.withdraw(request)
+                request.queue = self._singles
+                if request.flight is None:
+                    self._singles.submit(request)
+
+    # ---- time
+
+    def _start(self, oldest: float) -> None:
+        """Begin to ask; codes whose answers are from before ``oldest`` have a turn at once."""
+        for item in self._codes.values():
+            if item.answered_at < oldest:
+                item.settled_at = None
+                self._rounds.add(item)
+        hub = self.queue.hub
+        hub.add(self.queue)
+        self.queue.refresh()
+        if self._phases is not None:
+            self._phases.add(self)
+        self._scope = anyio.CancelScope()
+        self._ticker = Ticker(self._clock, self._due, self._tick)
+        if not hub.start_soon(partial(self._run, self._ticker, self._scope)):
+            self._end(hub.final_error(sent=False) or ClientClosed())
+
+    async def _run(self, ticker: Ticker, scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                await ticker.run()
+        finally:
+            if not scope.cancel_called:  # it is the client that ends
+                self._end(self.queue.hub.final_error(sent=False) or ClientClosed())
+
+    def _due(self) -> float | None:
+        if not self._wanted:
+            return None
+        due = self._rounds.due if self._rounds.next is None else inf
+        return due if self._phases is None else min(due, self._phases.next_due)
+
+    def _tick(self) -> None:
+        if self._phases is not None and self._wanted:
+            self._phases.refresh(self._clock())
+        self._advance()
+
+    def _advance(self) -> None:
+        """Queue for the code whose turn it is, if there is one."""
+        if self._ticker is not None:
+            self.look_ahead()
+            self.queue.update_places()
+            self.queue.pump()
+            if self._phases is not None:
+                self._ticker.poke(self._phases.next_due)
+
+    def _end(self, failure: AiocapdistError | None) -> None:
+        """End all iterations."""
+        self._failure = self._failure or failure
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        self._subscriptions_changed()
+        for subscription in subscriptions:
+            subscription.end(self._failure)
+        if self._ticker is not None:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Ask nothing more. Codes that have no answer yet have a turn at once next time."""
+        self._scope.cancel()
+        self._ticker = None
+        self._rounds.pause()
+        if self._phases is not None:
+            self._phases.remove(self)
+        for item in self._codes.values():
+            if item.request is not None:
+                self._cancel(item)
+                item.answered_at = -inf
+        self.queue.drain()
+        self.queue.hub.remove(self.queue)
