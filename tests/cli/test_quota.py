@@ -24,7 +24,6 @@ from .processes import run_command, simulator
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
 
-from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 from aiocapdist.quota._file.store import FileStore
 
 SECRET = "s3cret"
