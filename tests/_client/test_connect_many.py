@@ -138,6 +138,7 @@ async def test_one_that_is_reached_is_enough_and_the_others_come_later(
                     ).collect()
                     assert len(report.values) == 59
                     assert len(asked_codes(latecomer)) == 30
+                await until(lambda: clients.status[first].state == "reconnecting")
     warned = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert (
         warned[0]

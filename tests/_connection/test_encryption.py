@@ -72,12 +72,12 @@ def text_of(body: bytes) -> keep_alive_pb2.Response:
 async def test_replies_of_every_length_are_opened(cipher: Any) -> None:
     with anyio.fail_after(5):
         async with (
-            Simulator(rsa_key=rsa_pem(), answers={3211: text_of}) as opend,
+            Simulator(rsa_key=rsa_pem(), answers={4000: text_of}) as opend,
             aiocapdist.connect(port=opend.port, rsa_key=rsa_pem(), cipher=cipher) as client,
         ):
             for length in range(50):
                 message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=length))
-                got = await client.request(3211, message, keep_alive_pb2.Response)
+                got = await client.request(4000, message, keep_alive_pb2.Response)
                 assert got.retMsg == "x" * length
 
 

@@ -30,9 +30,9 @@ class Tokens(NamedTuple):
 
 
 def tokens(quota: Any) -> Tokens:
-    """The quota's tokens, after settling the replies that were seen. Their sum is the limit."""
+    """The quota's tokens now: replies that were seen are settled, tokens that cooled are free."""
     scheduler = _scheduler(quota)
-    scheduler._settle()
+    scheduler._advance(scheduler.store.clock())
     store = scheduler.store
     assert store.free + store.held + store.cooling == quota.limit
     return Tokens(store.free, store.held, store.cooling)
