@@ -149,7 +149,7 @@ def test_a_result_has_a_row_for_each_code_and_error() -> None:
     table = read(SweepResult({"HK.00700": figures()}, {"US.AAPL": error}))
     assert table.text.startswith("securities: 1, errors: 1")
     assert table.rows[1][:3] == ["HK.00700", "-1,233,844.625", "-1,233,867.125"]
-    assert table.rows[1][3] == "-99.6%"
+    assert table.rows[1][3] == "-99.8%"
     assert table.rows[2] == ["US.AAPL", f"OpenDError: {error}"]
 
 
