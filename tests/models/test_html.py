@@ -17,6 +17,7 @@ from aiocapdist import (
     Market,
     OpenDError,
     Period,
+    RoundTrip,
     Status,
     SweepResult,
 )
@@ -171,7 +172,9 @@ def test_a_flow_shows_its_last_rows() -> None:
 
 
 def test_a_status_shows_its_fields() -> None:
-    table = read(status(server_version="10.11"))
+    trip = RoundTrip(median=0.0123456789, p90=1.0, p99=2.0, largest=3.0)
+    table = read(status(server_version="10.11", round_trip=trip))
+    assert ["round_trip.median", "0.0123457"] in table.rows
     assert table.text.startswith("client: ready")
     assert ["server_version", "10.11"] in table.rows
     assert ["conn_id", ""] in table.rows
