@@ -30,7 +30,8 @@ def show(message):
         case "stream":
             shown.append(content["text"].strip())
         case "execute_result":
-            shown.append(content["data"]["text/plain"])
+            data = content["data"]
+            shown.append(data["text/html" if sys.argv[2:] else "text/plain"])
         case "error":
             shown.append(content["ename"])
 
@@ -52,9 +53,9 @@ finally:
 """
 
 
-def shown_by(cells: list[str], home: Path) -> list[list[str]]:
+def shown_by(cells: list[str], home: Path, *, html: bool = False) -> list[list[str]]:
     """Return what a notebook shows below each of these cells."""
-    done = run(NOTEBOOK, json.dumps(cells), home=home)
+    done = run(NOTEBOOK, json.dumps(cells), *(["html"] if html else []), home=home)
     if done.out.startswith("NO KERNEL"):
         pytest.skip(f"a kernel does not start here: {done.out.strip()}")
     assert done.code == 0, done.err
@@ -86,3 +87,20 @@ async with aiocapdist.connect(port={port}) as other:
     ]
     shown = shown_by([cell for cell, _ in notebook], tmp_path)
     assert list(zip([cell for cell, _ in notebook], shown, strict=True)) == notebook
+
+
+def test_figures_are_shown_as_tables(opend_thread: OpendThread, tmp_path: Path) -> None:
+    cells = [
+        "import aiocapdist",
+        f"client = await aiocapdist.connect(port={opend_thread.port})",
+        "await client.capital_distribution('HK.00700')",
+        "await client.capital_distributions(['HK.00700', '<b>']).collect()",
+        "client.status",
+        "await client.aclose()",
+    ]
+    _, _, (figures,), (result,), (status,), _ = shown_by(cells, tmp_path, html=True)
+    for table in (figures, result, status):
+        assert table.startswith("<table ")
+    assert "HK.00700" in figures
+    assert "&lt;b&gt;" in result
+    assert "client: ready" in status

@@ -58,7 +58,7 @@ class RequestQueue:
     ) -> None:
         self.hub = hub
         self.all_routes = routes
-        self.routes = Routes(routes)
+        self.routes: Routes = Routes(routes)
         self.patient = patient
         self._source = source
         self._waiting: OrderedDict[AnyRequest, None] = OrderedDict()

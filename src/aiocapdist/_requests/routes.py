@@ -107,7 +107,7 @@ class QueuePlace(Place):
     def __init__(self, queue: Granter, quota: TokenSource, routes: Sequence[Route]) -> None:
         super().__init__(patient=queue.patient)
         self.quota = quota
-        self.routes = Routes(routes)
+        self.routes: Routes = Routes(routes)
         self._queue = queue
 
     @property

@@ -36,7 +36,7 @@ class SweepSource:
         *,
         max_age: float,
     ) -> None:
-        self.queue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
+        self.queue: RequestQueue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None

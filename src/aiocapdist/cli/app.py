@@ -36,7 +36,7 @@ _HELP = {
 }
 
 
-app = cyclopts.App(
+app: cyclopts.App = cyclopts.App(
     name="aiocapdist",
     help="Capital distribution from Futu/moomoo OpenD: who buys and sells, by size of order.",
     help_format="plaintext",

@@ -28,8 +28,8 @@ class SweepProgress:
     """
 
     def __init__(self, codes: Sequence[str]) -> None:
-        self.answered = 0
-        self.failed = 0
+        self.answered: int = 0
+        self.failed: int = 0
         self._codes = codes
         self._not_requested = set(codes)
 

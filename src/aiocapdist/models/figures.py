@@ -114,6 +114,11 @@ class CapitalDistribution(Frozen):
         gross = self.capital_in + self.capital_out
         return self.main_net / gross if gross else None
 
+    def _repr_html_(self) -> str:
+        from ._html import figures_html  # for notebooks alone
+
+        return figures_html(self)
+
 
 class Outcome(NamedTuple):
     """Result for one code of a sweep: a ``value`` or an ``error``, never both.

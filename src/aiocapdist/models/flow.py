@@ -77,6 +77,11 @@ class CapitalFlow(Tabular, Frozen):
             **columns_of(self.points, FlowPoint),
         }
 
+    def _repr_html_(self) -> str:
+        from ._html import flow_html  # for notebooks alone
+
+        return flow_html(self)
+
 
 def flow_dates(
     period: Period, start: date | str | None, end: date | str | None

@@ -160,3 +160,8 @@ class Status(Frozen):
     """Number of replies that arrived after their call had timed out or been cancelled."""
     round_trip: RoundTrip | None
     """None before the first reply."""
+
+    def _repr_html_(self) -> str:
+        from ._html import status_html  # for notebooks alone
+
+        return status_html(self)

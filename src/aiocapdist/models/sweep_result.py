@@ -34,3 +34,8 @@ class SweepResult(Tabular):
 
     def _columns(self) -> Columns:
         return columns_of(list(self), CapitalDistribution)
+
+    def _repr_html_(self) -> str:
+        from ._html import result_html  # for notebooks alone
+
+        return result_html(self)

@@ -39,8 +39,8 @@ class Scheduler:
         """Number of requests that OpenD rejected for frequency."""
         self.store = store
         self._shared = store.shared
-        self.queue = FairQueue()
-        self.ceiling = AdaptiveLimit(limit, period)
+        self.queue: FairQueue = FairQueue()
+        self.ceiling: AdaptiveLimit = AdaptiveLimit(limit, period)
         self.listeners: list[Listener] = []
         """One for each client that is attached."""
         self.unsettled: int = 0
