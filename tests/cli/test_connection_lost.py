@@ -57,9 +57,9 @@ def test_if_opend_stays_away_the_remaining_codes_fail(
     ]
     messages = err.splitlines()
     assert messages[0].startswith("aiocapdist: connection to OpenD lost: ")
-    assert [line for line in messages if line.startswith("aiocapdist: HK.2: ")]
+    assert [line for line in messages if line.startswith("aiocapdist: HK.00002: ")]
     assert "OpenD has been away for 0.5 s" in messages[-1]
-    assert messages[-1].startswith("aiocapdist: HK.3: ")
+    assert messages[-1].startswith("aiocapdist: HK.00003: ")
 
 
 def test_a_slow_opend_is_waited_for(
@@ -76,13 +76,13 @@ def test_a_slow_opend_is_waited_for(
 def test_an_opend_that_comes_back_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first reply is the figure of HK.1; the second finds OpenD gone for a while.
+    # The first reply is the figure of HK.00001; the second finds OpenD gone for a while.
     faults = Faults(script=[None, Fault.AWAY], away=0.3)
     with simulator(faults=faults) as opend:
         address = f"127.0.0.1:{opend.port}"
-        assert run(["get", "HK.1", "HK.2", "--address", address, "--format", "json"]) == 0
+        assert run(["get", "HK.00001", "HK.00002", "--address", address, "--format", "json"]) == 0
     out, err = capsys.readouterr()
-    assert [record["code"] for record in json.loads(out)] == ["HK.1", "HK.2"]
+    assert [record["code"] for record in json.loads(out)] == ["HK.00001", "HK.00002"]
     messages = err.splitlines()
     assert messages[0].startswith("aiocapdist: connection to OpenD lost: ")
     assert messages[-1] == "aiocapdist: connected to OpenD again"

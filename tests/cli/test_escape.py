@@ -40,7 +40,7 @@ def test_log_records_are_escaped(tmp_path: Path) -> None:
     key.chmod(0o644)
     with simulator(rsa_key=rsa_pem()) as opend:
         address = ("--address", f"127.0.0.1:{opend.port}")
-        code, _, err = run_command("get", "HK.1", *address, "--rsa-key", str(key))
+        code, _, err = run_command("get", "HK.00001", *address, "--rsa-key", str(key))
     assert code == 0
     (line,) = err.splitlines()
     assert line.startswith("aiocapdist: the RSA key file ")

@@ -28,8 +28,8 @@ def test_absent_values_are_null() -> None:
 
 
 def test_a_failure_has_code_and_error() -> None:
-    error = UnknownSecurity(-1, "unknown", 0, "HK.1")
-    assert outcome_record(Outcome("HK.1", error=error)) == {
-        "code": "HK.1",
-        "error": {"type": "UnknownSecurity", "message": "HK.1: OpenD answered -1: unknown"},
+    error = UnknownSecurity(-1, "unknown", 0, "HK.00001")
+    assert outcome_record(Outcome("HK.00001", error=error)) == {
+        "code": "HK.00001",
+        "error": {"type": "UnknownSecurity", "message": "HK.00001: OpenD answered -1: unknown"},
     }

@@ -50,9 +50,9 @@ def fake_quota(waiting: int) -> tuple[Quota, list[int]]:
 
 
 def test_progress_counts_answers_and_failures() -> None:
-    progress = SweepProgress(["HK.1", "HK.2", "HK.1"])
-    progress.add(Outcome("HK.1", error=ERROR))
-    progress.add(Outcome("HK.2"))
+    progress = SweepProgress(["HK.00001", "HK.00002", "HK.00001"])
+    progress.add(Outcome("HK.00001", error=ERROR))
+    progress.add(Outcome("HK.00002"))
     assert (progress.total, progress.done, progress.answered, progress.failed) == (3, 2, 1, 1)
 
 

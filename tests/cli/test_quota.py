@@ -137,10 +137,13 @@ def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
         ("quota --file a --redis redis://b", "name one of them"),
         ("quota --file a --key b", "a key belongs to a quota on a Redis server"),
         ("quota --redis http://b", "url names a Redis server"),
-        ("get HK.1 --quota-file a --quota-redis redis://b", "name one of them"),
-        ("get HK.1 --quota-key b", "a key belongs to a quota on a Redis server"),
-        ("get HK.1 --simulate --quota-file a", "leave out either it or --address and the quota"),
-        ("get HK.1 --simulate --quota-key a", "leave out either it or --address and the quota"),
+        ("get HK.00001 --quota-file a --quota-redis redis://b", "name one of them"),
+        ("get HK.00001 --quota-key b", "a key belongs to a quota on a Redis server"),
+        (
+            "get HK.00001 --simulate --quota-file a",
+            "leave out either it or --address and the quota",
+        ),
+        ("get HK.00001 --simulate --quota-key a", "leave out either it or --address"),
     ],
 )
 def test_wrong_usage_is_reported(

@@ -36,15 +36,15 @@ def test_wrong_usage_has_exit_code_2_and_one_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("get HK.1 --nope", "--nope … See: aiocapdist get --help"),
-        ("get HK.1 --frmat csv", "--frmat … --format"),
+        ("get HK.00001 --nope", "--nope … See: aiocapdist get --help"),
+        ("get HK.00001 --frmat csv", "--frmat … --format"),
         ("nope", 'Unknown command "nope"'),
-        ("get HK.1 --format xml", "xml … table … jsonl"),
-        ("get HK.1 --address", "--address"),
-        ("get HK.1 --address http://host", "invalid address 'http://host': unknown scheme"),
-        ("get HK.1 --address host:http", "invalid address 'host:http'"),
-        ("get HK.1 --address host:0", "port must be a whole number from 1 to 65535, not 0"),
-        ("get HK.1 --simulate --address host", "leave out either it or --address"),
+        ("get HK.00001 --format xml", "xml … table … jsonl"),
+        ("get HK.00001 --address", "--address"),
+        ("get HK.00001 --address http://host", "invalid address 'http://host': unknown scheme"),
+        ("get HK.00001 --address host:http", "invalid address 'host:http'"),
+        ("get HK.00001 --address host:0", "port must be a whole number from 1 to 65535, not 0"),
+        ("get HK.00001 --simulate --address host", "leave out either it or --address"),
         ("get @nowhere.txt", "cannot read codes from 'nowhere.txt': No such file"),
         ("simulate --port 65536", "65536 … --port … <= 65535"),
         ("simulate --port x", 'unable to convert "x" into int'),
@@ -140,7 +140,7 @@ main()
 def test_another_missing_package_is_an_internal_error() -> None:
     program = "import sys; sys.modules['pydantic'] = None; import aiocapdist.cli as c; c.main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "get", "HK.1"],
+        [sys.executable, "-c", program, "get", "HK.00001"],
         capture_output=True,
         text=True,
         timeout=30,
