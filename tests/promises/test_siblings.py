@@ -102,7 +102,7 @@ class Machine:
         store = store_of(scheduler_of(quota))
         self.dead.add(store.owner.instance)
         store.updater.file.update = lambda change: True  # type: ignore[method-assign]
-        return store._mine
+        return store.mine
 
 
 async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int, float, int, int]:
@@ -128,7 +128,7 @@ async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int
         while True:
             await anyio.sleep(drawn.uniform(0.0, 0.05))
             for place, (quota, _) in running.items():
-                if store_of(scheduler_of(quota))._mine:
+                if store_of(scheduler_of(quota)).mine:
                     return place
 
     async with (
