@@ -34,7 +34,6 @@ from aiocapdist.simulator import Simulator
 
 from ..quota.file.machine import store_of
 from ..quota.siblings import siblings
-from ..support.internals import own_tokens
 from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .scale import figure, scaled
 
@@ -103,7 +102,7 @@ class Machine:
         store = store_of(scheduler_of(quota))
         self.dead.add(store.owner.instance)
         store.updater.file.update = lambda change: True  # type: ignore[method-assign]
-        return own_tokens(quota)
+        return store.mine
 
 
 async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int, float, int, int]:
@@ -129,7 +128,7 @@ async def killed_at_random(path: Path, machine: Machine, seed: int) -> tuple[int
         while True:
             await anyio.sleep(drawn.uniform(0.0, 0.05))
             for place, (quota, _) in running.items():
-                if own_tokens(quota):
+                if store_of(scheduler_of(quota)).mine:
                     return place
 
     async with (

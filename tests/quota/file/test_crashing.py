@@ -28,7 +28,7 @@ from aiocapdist.quota._file.owner import NOBODY, boot_clock
 from aiocapdist.quota._file.store import GRACE, LEASE, FileStore
 
 from ...promises.scale import SCALE, figure
-from .forks import in_a_fork
+from ..forks import in_a_fork
 from .sections import CALL, MARGIN, PERIOD, SPAN, section_at, tally
 
 MODULES = (file_updater, file_store, file_format, ledger_file, owner, section, tokens)

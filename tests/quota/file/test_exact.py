@@ -216,7 +216,7 @@ class Account(RuleBasedStateMachine):
         for process in self.processes:
             store = store_of(process.quota)
             assert store.free + store.held + store.cooling == self.limit
-            assert store._mine - process.quota.unsettled == len(process.under_way)
+            assert store.mine - process.quota.unsettled == len(process.under_way)
 
     @invariant()
     def nobody_is_to_wake_in_the_past_again_and_again(self) -> None:

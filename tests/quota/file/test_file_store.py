@@ -20,7 +20,7 @@ from aiocapdist.quota._file.store import (
 )
 from aiocapdist.quota._file.updater import LOCKED_AT_MOST, RETRY_AFTER, RETRY_IN_TROUBLE
 
-from .forks import in_a_fork
+from ..forks import in_a_fork
 from .machine import Machine
 from .sections import CALL, MARGIN, PERIOD, SPAN
 
@@ -267,7 +267,7 @@ def test_two_that_go_on_in_a_new_file_lose_none_for_good(machine: Machine) -> No
     look(other, machine)
     look(one, machine)
     assert look(other, machine)[0] <= 2
-    assert (one._mine, other._mine) == (0, 2)
+    assert (one.mine, other.mine) == (0, 2)
     machine.now += SPAN + GRACE + 0.001
     for store in (one, other, one):
         assert look(store, machine) == (4, 2, 0)
@@ -300,7 +300,7 @@ def test_who_comes_later_does_not_hear_of_earlier_refusals(machine: Machine) -> 
 
 def test_one_who_was_refused_before_it_ever_looked_knows_of_it(machine: Machine) -> None:
     store = machine.store()
-    store._mine = 1
+    store.mine = 1
     store.settle(1, machine.now, rejected=True)
     assert store.fresh_rejections() == 0
 
@@ -518,30 +518,21 @@ def test_a_look_at_what_cannot_be_used_leaves_nothing_open(tmp_path: Path) -> No
 def test_a_forked_child_holds_and_owes_nothing_of_its_parents(machine: Machine) -> None:
     store = store_of(machine)
     store.acquire(2)
+    parent = store.owner
     with machine.locked():
         store.settle(1, machine.now)
 
     def child() -> bool:
+        store.after_fork(machine.now)
+        assert store.owner.pid == os.getpid() != parent.pid
+        assert (store.mine, store.updater.has_pending) == (0, False)
         machine.now += 1.0
-        return look(store, machine) == (1, 2, 0) and store.acquire() == 1 and store._mine == 1
+        return look(store, machine) == (1, 2, 0) and store.acquire() == 1 and store.mine == 1
 
     assert in_a_fork(child) == 0
     machine.now += 1.0
     assert look(store, machine) == (0, 2, 1)
     assert len({token.owner for token in machine.section.tokens}) == 2
-
-
-def test_the_child_is_another_holder(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = store_of(machine)
-    store.acquire(2)
-    parent = store.owner
-    with machine.locked():
-        store.settle(1, machine.now)
-    machine.now = store.next_back
-    monkeypatch.setattr(os, "getpid", lambda: parent.pid + 1)
-    assert look(store, machine) == (1, 2, 0)
-    assert (store.owner.pid, store._mine, store.updater._pending) == (parent.pid + 1, 0, [])
-    assert store.owner.instance != parent.instance
 
 
 def test_what_is_owed_is_kept_where_it_cannot_be_written_at_last(machine: Machine) -> None:

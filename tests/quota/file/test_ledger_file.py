@@ -22,7 +22,7 @@ from aiocapdist.quota._file.ledger_file import LedgerFile
 from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
 from aiocapdist.quota._file.section import Section
 
-from .forks import in_a_fork
+from ..forks import in_a_fork
 from .sections import (
     CALL,
     ONE,

@@ -16,7 +16,7 @@ from heapq import merge
 from itertools import takewhile
 from math import inf
 
-from .store import BaseStore, Row, estimate
+from .store import GRACE, BaseStore, Row, estimate
 
 
 class Ledger(BaseStore):
@@ -99,6 +99,19 @@ class Ledger(BaseStore):
         rows = merge([free], self._rows, [held])
         counted = self.limit - self.cooling_rejected
         return estimate(n, now, ceiling=ceiling, span=span, counted=counted, rows=rows)
+
+    @property
+    def mine(self) -> int:
+        return self.held
+
+    def abandon(self, now: float) -> None:
+        """Take the requests in flight for lost."""
+        if self.held:
+            self.settle(self.held, now, grace=GRACE)
+
+    def after_fork(self, now: float) -> None:
+        """Count on: what the parent has in flight is lost to this process."""
+        self.abandon(now)
 
     def shift(self, seconds: float) -> None:
         """Move all times: the clock was replaced by one that is this far ahead."""

@@ -1,81 +1,49 @@
-"""What clients do with a quota: queue, get tokens, and say what became of the requests."""
+"""What clients do with a quota: begin to use it, queue, get tokens, and end."""
 
 from __future__ import annotations
 
-import math
+import logging
 import time
-from collections.abc import Callable
-from typing import TypeAlias
 
 import anyio
 
 from ..._loop import Clock, Ticker
-from ...events import QuotaDegraded, QuotaEvent, QuotaRestored, Throttled, Unthrottled
-from .adaptive_limit import AdaptiveLimit
-from .fair_queue import FairQueue, Place
-from .store import GRACE, Demand, Store
+from ...errors import QuotaUnavailable
+from .granter import Granter
+from .loops import LoopBinding, call_after_fork
+from .reports import Listener, Reports
+from .store import Store
 
-Listener: TypeAlias = Callable[[QuotaEvent], None]
-"""Called with each event of the quota; must return at once."""
+log = logging.getLogger("aiocapdist")
+
+FORKED = (
+    "a Quota that was in use before a fork counts for each process alone: "
+    "FileQuota is for several processes"
+)
 
 
-class Scheduler:
+class Scheduler(Granter):
     """The one object behind a quota that clients use.
 
     A client calls :meth:`prepare`, then :meth:`attach`, runs :meth:`run` in a task, and calls
     :meth:`detach` when it is done. In between its places :meth:`join` and :meth:`leave` the
-    queue, :meth:`pump` grants them tokens, and each token that was granted ends in one call
-    of :meth:`replied`, :meth:`reject`, :meth:`lost` or :meth:`release`.
+    queue, and :meth:`pump` grants them tokens.
     """
 
     def __init__(
         self, store: Store, limit: int, period: float, *, reserve: int, margin: float
     ) -> None:
-        self.limit = limit
-        self.period = period
-        self.reserve = reserve
-        self.margin = margin
-        self.rejections: int = 0
-        """Number of requests that OpenD rejected for frequency."""
-        self.store = store
-        self._shared = store.shared
-        self.queue: FairQueue = FairQueue()
-        self.ceiling: AdaptiveLimit = AdaptiveLimit(limit, period)
-        self.listeners: list[Listener] = []
-        """One for each client that is attached."""
-        self.unsettled: int = 0
-        """Number of tokens, still held, whose replies were seen at the same moment."""
-        self._seen_at = 0.0
-        self._pumping = False
-        self._clock: Clock = store.clock
-        self._throttled = False
-        self._rejected = False  # since the last report
-        self._degraded: QuotaDegraded | None = None  # as listeners know it
-        self._ticker: Ticker | None = None
+        super().__init__(store, limit, period, reserve=reserve, margin=margin)
         self._run_lock = anyio.Lock()
-
-    # ---- looking: changes nothing
-
-    @property
-    def available(self) -> int:
-        """Number of requests that could be sent now."""
-        now = self._look()
-        if now < self.ceiling.paused_until:
-            return 0
-        return self.store.available(now, self.ceiling.value_at(now))
+        self._loop = LoopBinding()  # of the clients that are attached
+        self._ahead = 0.0  # of the clock of that loop, when it began to be used
+        self._was_forked = False  # while in use, and nobody was told
+        call_after_fork(self)
 
     @property
-    def waiting(self) -> int:
-        """Number of requests that wait for a token."""
-        return self.queue.length
-
-    def eta(self, n: int = 1) -> float:
-        """Return the seconds until the ``n``-th further request could go, an estimate."""
-        return self._eta(self.queue.length + n)
-
-    def eta_of(self, place: Place, position: int) -> float:
-        """Return the seconds until the place's ``position``-th request could go (from 1)."""
-        return self._eta(self.queue.ahead_of(place, position) + position)
+    def listeners(self) -> list[Listener]:
+        """One for each client that is attached."""
+        return self.reports.listeners
 
     # ---- a client's life
 
@@ -84,6 +52,7 @@ class Scheduler:
 
         Raises QuotaUnavailable if they cannot be, or are not of this kind. Cancelling is safe.
         """
+        self._check_loop()
         await self.store.check()
 
     def bind_account(self, login_user_id: int | None) -> None:
@@ -94,16 +63,25 @@ class Scheduler:
         self.store.bind_account(login_user_id)
 
     def attach(self, clock: Clock, listener: Listener) -> None:
-        """Begin to use the quota, on the event loop that ``clock`` belongs to."""
+        """Begin to use the quota, on the event loop that ``clock`` belongs to.
+
+        Raises QuotaUnavailable while clients on another event loop use it.
+        """
+        self._check_loop()
         if not self.listeners:
             self._change_clock(clock)
+            self._ahead = clock() - time.monotonic()
+            self._loop = LoopBinding()
             self._ticker = Ticker(clock, self.next_due, self.pump)
             self._run_lock = anyio.Lock()
             self.store.open(self.pump)
-        self.listeners.append(listener)
+        self.reports.degraded(self.store.degraded)
+        self.reports.add(listener)
 
     def detach(self, listener: Listener) -> None:
         """End using the quota. What was spent keeps cooling."""
+        if listener not in self.listeners:
+            return  # it was dropped: see _drop_clients
         self.listeners.remove(listener)
         if not self.listeners:
             # The loop may end now, and trio's clock can only be read within it.
@@ -115,199 +93,71 @@ class Scheduler:
 
         Each client runs this, and one of them at a time does the work.
         """
-        async with self._run_lock:
-            assert self._ticker is not None
-            try:
-                await self.store.run(self._ticker.run)
-            finally:
-                await self.store.stop(last=len(self.listeners) <= 1)
-
-    # ---- the queue
-
-    def join(self, place: Place) -> None:
-        """Queue a place, which wants tokens; :meth:`pump` grants them."""
-        self.queue.join(place)
-
-    def leave(self, place: Place) -> None:
-        """Take a place from the queue: it wants no token for now."""
-        self.queue.leave(place)
-        if not self.queue.places and not self._pumping:
-            self._report()  # no pump follows when callers give up waiting
-            if self._shared:
-                self.store.demand(Demand())
-
-    def try_acquire(self, now: float) -> bool:
-        """Hold a token without queueing, if one is free and no place waits. True if held."""
-        if self.queue.places or self._pumping:
-            return False
-        self._advance(now)
-        store, ceiling = self.store, self.ceiling
-        if now < ceiling.paused_until or not store.usable(ceiling.value):
-            return False
-        return store.acquire(1, ceiling.value) == 1
-
-    def pump(self) -> None:
-        """Grant what can be granted now. Never waits."""
-        shared = self._shared
-        waiting = self.queue.places or self._throttled
-        if self._pumping or not (waiting or shared):
-            return
-        self._pumping = True
+        lock, ticker = self._run_lock, self._ticker
+        assert ticker is not None
+        await lock.acquire()
         try:
-            now = self._clock()
-            if shared:
-                self._settle()  # other processes learn of replies only from us
-                if self.store.next_duty <= now:
-                    self.store.advance(now)
-            if waiting:
-                self._advance(now)
-                if now >= self.ceiling.paused_until:
-                    self._grant(now)
+            await self.store.run(ticker.run)
         finally:
-            self._pumping = False
-        self._report()
-        if shared:
-            self.store.demand(self._demand())
-            self._report_degraded()
-        if self._ticker is not None and (due := self.next_due()) is not None:
-            self._ticker.poke(due)
+            # Not if this is collected after its event loop has ended, or in a forked child.
+            if lock is self._run_lock and self._loop.is_current:
+                try:
+                    await self.store.stop(last=len(self.listeners) <= 1)
+                finally:
+                    lock.release()
 
-    # ---- what became of a request that had a token
+    # ---- clients that are gone
 
-    def replied(self, at: float) -> None:
-        """Note a reply seen at ``at``: its token begins to cool. Those of one read go together."""
-        if at == self._seen_at:
-            self.unsettled += 1
-        else:
-            if self.unsettled:
-                self._settle()
-            self.unsettled, self._seen_at = 1, at
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: what is in use belongs to the parent's clients."""
+        self._was_forked = not self._shared and bool(
+            self.listeners or self.store.held or self.store.cooling
+        )
+        self.unsettled = 0
+        self._leave_loop()
+        self.store.after_fork(self._clock())
+        self._drop_clients()
 
-    def reject(self) -> bool:
-        """Note a rejection for frequency: its token cools all the same.
+    def _check_loop(self) -> None:
+        """Raise QuotaUnavailable if clients on another event loop use the quota."""
+        if self._was_forked:
+            self._was_forked = False
+            log.warning(FORKED)
+        self._drop_if_ended()
+        if self.listeners and not self._loop.is_current:
+            raise QuotaUnavailable(
+                self.store.where,
+                "clients on another event loop use it",
+                "make a quota for each event loop: two of FileQuota may share one path",
+            )
 
-        Always True: the request is to be sent again.
-        """
-        now = self._clock()
-        self.store.settle(1, now, rejected=True)
-        self._was_rejected(now)
-        return True
-
-    def lost(self, count: int) -> None:
-        """Note requests that were written to a connection that broke before their replies."""
-        self.store.settle(count, self._clock(), grace=GRACE)
-
-    def release(self, count: int = 1) -> None:
-        """Give back tokens whose requests were never written. Their next user needs a pump."""
-        self.store.release(count)
-
-    # ---- time
-
-    def next_due(self) -> float | None:
-        """Return when :meth:`pump` is next of use; None if time alone changes nothing."""
-        store, ceiling = self.store, self.ceiling
-        due = store.next_duty
-        if self.queue.places:
-            if self._clock() < ceiling.paused_until:
-                due = min(due, ceiling.paused_until)
-            else:
-                due = min(due, store.next_back)
-                if store.free:
-                    due = min(due, ceiling.next_change)
-        return due if due < math.inf else None
-
-    # ---- internals
+    def _drop_if_ended(self) -> None:
+        """Drop clients whose event loop has ended without closing them."""
+        if self.listeners and not self._loop.is_current and self._loop.has_ended:
+            self._leave_loop()
+            self.store.abandon(self._clock())
+            self._drop_clients()
 
     def _look(self) -> float:
-        """Return the time. Replies seen are settled unless others would see that."""
-        if not self._shared:
-            self._settle()
-        return self._clock()
+        self._drop_if_ended()
+        return super()._look()
 
-    def _eta(self, n: int) -> float:
-        now = self._look()
-        pause = max(0.0, self.ceiling.paused_until - now)
-        return max(pause, self.store.eta(n, now, self.ceiling.value_at(now)))
+    def _drop_clients(self) -> None:
+        for place in list(self.queue.places):
+            self.queue.leave(place)
+        self.reports = Reports()
+        self.unsettled = 0
+        self._pumping = False
+        self._ticker = None
+        self._run_lock = anyio.Lock()
+        self._has_orphans = True
 
-    def _grant(self, now: float) -> None:
-        """Give one token to each place in turn, or all that are free to a place alone."""
-        queue, store, ceiling = self.queue, self.store, self.ceiling.value
-        while queue.places and (usable := store.usable(ceiling)) > 0:
-            spare = store.free - self.reserve
-            place = queue.next(patient=spare > 0)
-            if place is None:
-                return
-            alone = len(queue.places) == 1
-            share = min(usable, spare if place.patient else usable) if alone else 1
-            acquired = store.acquire(share, ceiling, self.reserve if place.patient else 0)
-            if not acquired:
-                return  # other processes were quicker
-            try:
-                used = place.grant(acquired, now)
-            finally:
-                queue.served(place)  # a place that raises must not be the next one for ever
-            if used < acquired:
-                store.release(acquired - used)
-
-    def _demand(self) -> Demand:
-        if self._clock() < self.ceiling.paused_until:
-            return Demand()
-        eager = patient = 0
-        for place in self.queue.places:
-            if place.patient:
-                patient += place.length
-            else:
-                eager += place.length
-        return Demand(eager, patient, self.ceiling.value, self.reserve)
-
-    def _settle(self) -> None:
-        """Let the tokens of the replies seen begin to cool."""
-        if self.unsettled:
-            self.store.settle(self.unsettled, self._seen_at)
-            self.unsettled = 0
-
-    def _advance(self, now: float) -> None:
-        """Settle what was seen, free what has cooled, and learn of others' rejections."""
-        store = self.store
-        if self.unsettled:
-            self._settle()
-        if store.next_back <= now:
-            store.advance(now)
-        if self.ceiling.next_change <= now:
-            self.ceiling.advance(now)
-        if self._shared:
-            for _ in range(min(store.fresh_rejections(), self.limit)):
-                self._was_rejected(now)
-
-    def _was_rejected(self, now: float) -> None:
-        """Note a rejection of a request that this quota counts, of this process or another."""
-        self.rejections += 1
-        self._rejected = True
-        self.ceiling.reject(now)
-
-    def _report(self) -> None:
-        """Publish that waiting began or ended, and each rejection while some wait."""
-        throttled = bool(self.queue.places)
-        rejected, self._rejected = self._rejected, False
-        if throttled is self._throttled and not (throttled and rejected):
-            return
-        self._throttled = throttled
-        if throttled:
-            waiting = self.queue.length
-            self._publish(Throttled(eta=self._eta(1), waiting=waiting, rejected=rejected))
-        else:
-            self._publish(Unthrottled())
-
-    def _report_degraded(self) -> None:
-        """Publish that the shared tokens cannot be reached, or can be again."""
-        degraded = self.store.degraded
-        if degraded != self._degraded:
-            self._degraded = degraded
-            self._publish(QuotaRestored() if degraded is None else degraded)
-
-    def _publish(self, event: QuotaEvent) -> None:
-        for listener in self.listeners:
-            listener(event)
+    def _leave_loop(self) -> None:
+        """Change to the process's own clock: that of an ended loop may not be readable."""
+        if self.listeners:
+            ahead = self._ahead
+            self.store.clock = lambda: time.monotonic() + ahead
+            self._change_clock(time.monotonic)
 
     def _change_clock(self, clock: Clock) -> None:
         """Carry all times over to another loop's clock, which may count from elsewhere."""

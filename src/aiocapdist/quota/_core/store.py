@@ -62,6 +62,11 @@ class Store(Protocol):
     @property
     def cooling(self) -> int: ...
     @property
+    def mine(self) -> int:
+        """Number of tokens that requests of this quota hold."""
+        ...
+
+    @property
     def next_back(self) -> float:
         """When :meth:`advance` may next free a token; ``inf`` if no token is expected."""
         ...
@@ -134,6 +139,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """End being used, until :meth:`open` is called again."""
+        ...
+
+    def abandon(self, now: float) -> None:
+        """Take the requests in flight for lost: their event loop has ended."""
+        ...
+
+    def after_fork(self, now: float) -> None:
+        """Drop all that is the parent's: this is the child of a fork."""
         ...
 
     async def run(self, keep_time: KeepTime) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from ..._loop import Clock
 from .fair_queue import Place
-from .scheduler import Listener
+from .reports import Listener
 
 
 class Unlimited:

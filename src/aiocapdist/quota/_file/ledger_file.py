@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import QuotaUnavailable
+from .._core.loops import call_after_fork
 from .format import LARGEST, Contents, Damaged, Foreign, file_size
 from .owner import boot_clock, boot_id
 from .section import Section
@@ -40,7 +41,6 @@ class LedgerFile:
         self, path: Path, call: str, limit: int, period: float, *, span: float, cold: float
     ) -> None:
         self._descriptor = -1
-        self._process = 0  # that opened it
         self._identity = (0, 0)
         self.path = path
         self._call = call
@@ -54,6 +54,7 @@ class LedgerFile:
         # the file is known to hold them.
         self._contents: Contents | None = None
         self._bytes = b""
+        call_after_fork(self)
 
     def __del__(self) -> None:
         self.close()
@@ -79,11 +80,8 @@ class LedgerFile:
 
     def open(self) -> None:
         """Open the file, or make it. Repeatable. Raises OSError."""
-        if self._process != os.getpid():
-            self.close()  # it came with a fork: the parent's lock would be ours as well
         if self._descriptor < 0:
             self._descriptor = self._open()
-            self._process = os.getpid()
             facts = os.fstat(self._descriptor)
             self._identity = (facts.st_dev, facts.st_ino)
 
@@ -92,6 +90,10 @@ class LedgerFile:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    def after_fork(self) -> None:
+        """Close the parent's descriptor: its lock would be the child's as well."""
+        self.close()
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_NONBLOCK  # opening a device must not wait for it

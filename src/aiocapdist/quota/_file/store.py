@@ -7,7 +7,6 @@ What cannot be written at the moment is pending, and written with the next updat
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -58,7 +57,8 @@ class FileStore(BaseStore):
         self.updater = Updater(new_file, self.clock)
         self.owner = new_owner()
         self._is_open = False
-        self._mine = 0  # tokens that I hold, whatever the file says
+        self.mine = 0
+        """Number of tokens that this quota holds, whatever the file says."""
         self._view = View(limit, 0, 0, [], [], inf)
         self._ahead = 0.0  # of the machine's clock, when that was seen
         self._look_at = -inf
@@ -115,15 +115,15 @@ class FileStore(BaseStore):
 
         if not self._update(change):
             return 0
-        self._mine += acquired
+        self.mine += acquired
         return acquired
 
     def release(self, count: int = 1) -> None:
-        self._mine -= count
+        self.mine -= count
         self._write(lambda section, _: section.release(count, self.owner))
 
     def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
-        self._mine -= count
+        self.mine -= count
         until = now + boot_clock() - self.clock() + grace + self._span
 
         def change(section: Section, now: float) -> None:
@@ -200,6 +200,17 @@ class FileStore(BaseStore):
         self._is_open = False
         self.updater.close(self._look)
 
+    def abandon(self, now: float) -> None:
+        if self.mine:
+            self.settle(self.mine, now, grace=GRACE)
+        self.close()
+
+    def after_fork(self, now: float) -> None:
+        self.owner = new_owner()
+        self.mine = 0
+        self._is_open = False
+        self.updater.after_fork()
+
     # ---- internals
 
     def _share(self, section: Section, now: float, wanted: int) -> int:
@@ -223,11 +234,6 @@ class FileStore(BaseStore):
 
     def _update(self, change: Change) -> bool:
         """Read and modify the section. False if not now; retry soon."""
-        if self.owner.pid != os.getpid():
-            # This is another process, by a fork: what is held or pending is the parent's.
-            self.owner = new_owner()
-            self._mine = 0
-            self.updater.drop_pending()
         return self.updater.update(change)
 
     def _look(self, section: Section, now: float) -> None:
@@ -235,12 +241,12 @@ class FileStore(BaseStore):
         self._reclaim(section, now)
         self._see(section, now)
         mine, lease_ends = self._view.mine, self._view.lease_ends
-        if mine > self._mine:
+        if mine > self.mine:
             # An exception came in between once, or the file came in place of another.
-            section.settle(mine - self._mine, self.owner, now, now + GRACE + self._span)
+            section.settle(mine - self.mine, self.owner, now, now + GRACE + self._span)
             self._see(section, now)
-        elif mine < self._mine or lease_ends - self._span - LEASE / 2 <= now:
-            section.renew(self._mine, self.owner, now, now + LEASE + self._span)
+        elif mine < self.mine or lease_ends - self._span - LEASE / 2 <= now:
+            section.renew(self.mine, self.owner, now, now + LEASE + self._span)
             self._see(section, now)
 
     def _reclaim(self, section: Section, now: float) -> None:

@@ -73,8 +73,8 @@ class Updater:
         """Make this change with the next update that succeeds, before it."""
         self._pending.append(change)
 
-    def drop_pending(self) -> None:
-        """Drop all pending changes: they are another process's, before a fork."""
+    def after_fork(self) -> None:
+        """Drop all pending changes: they are the parent's."""
         self._pending.clear()
 
     def update(self, change: Change) -> bool:

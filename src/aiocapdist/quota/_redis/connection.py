@@ -15,7 +15,10 @@ from typing import Any, TypeAlias
 import anyio
 
 from ..._extras import needs_extra
+from .._core.loops import call_after_fork
 from .errors import explain
+
+_parents: list[Any] = []  # connections that a forked child keeps as they are
 
 Call: TypeAlias = Callable[..., Awaitable[Any]]
 
@@ -60,6 +63,7 @@ class RedisConnection:
         self._timeout = timeout
         self._connection: Any = None
         self._node: dict[str, Any] = {}  # of a cluster, the one that has the key
+        call_after_fork(self)
 
     # ---- calls; each raises QuotaUnavailable if it fails
 
@@ -85,6 +89,15 @@ class RedisConnection:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+    def after_fork(self) -> None:
+        """Leave the connection alone: it is the parent's, and so is its event loop.
+
+        Closing it, as its destructor does, would take it from the parent's selector too.
+        """
+        if self._connection is not None:
+            _parents.append(self._connection)
+            self._connection = None
 
     # ---- internals
 

@@ -68,6 +68,10 @@ class Leases(BaseStore):
         return len(self._held)
 
     @property
+    def mine(self) -> int:
+        return len(self._held)
+
+    @property
     def cooling(self) -> int:
         """All that is neither free nor held here."""
         return self.limit - self.free - len(self._held)
@@ -153,6 +157,14 @@ class Leases(BaseStore):
         self._counted = [back_at + seconds for back_at in self._counted]
         self._rejected = [back_at + seconds for back_at in self._rejected]
         self._alone_from += seconds
+        self._look_ahead()
+
+    def abandon(self, now: float) -> None:
+        self.settle(len(self._held), now, grace=GRACE)
+
+    def after_fork(self, now: float) -> None:
+        # The parent goes on with these leases, and reports on them.
+        self._unspent, self._held, self._settled, self._unused = {}, {}, {}, []
         self._look_ahead()
 
     # ---- exchanges with the server

@@ -129,6 +129,14 @@ class RedisStore(Leases):
         # Another owner for each loop. The machine and process are for people who look.
         self.owner = f"{platform.node()}.{os.getpid()}.{secrets.token_hex(4)}"
 
+    def abandon(self, now: float) -> None:
+        super().abandon(now)
+        self._connection = None  # it belongs to the event loop that has ended
+
+    def after_fork(self, now: float) -> None:
+        super().after_fork(now)
+        self._connection = None  # see RedisConnection.after_fork
+
     async def run(self, keep_time: KeepTime) -> None:
         self._connection = self._new_connection()
         self._begin()
