@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,14 +16,43 @@ from .support.loops import LOOPS
 if TYPE_CHECKING:
     from .support.secret_scan import Observer
 
+TESTS = Path(__file__).parent
 
-def pytest_configure() -> None:
-    """Let Ctrl-C work in tests and in the programs they start.
+SLOWEST_FIRST = (
+    "quota/file/test_crashing.py",
+    "promises/test_siblings.py",
+    "promises/test_never_over.py",
+    "quota/redis/test_kills.py",
+    "stateful/test_everything.py",
+    "promises/test_decoder.py",
+    "virtual/test_many_in_trouble.py",
+    "quota/test_contract.py",
+    "quota/redis/test_losing.py",
+    "_protocol/test_mutated.py",
+    "promises/test_stampede.py",
+    "promises/test_serials.py",
+    "test_extras.py",
+    "interop/test_sealed.py",
+    "cli/test_interrupt.py",
+    "quota/redis/test_exact.py",
+    "_protocol/test_session_stateful.py",
+)
+"""Files that take longest: run first, so that parallel workers finish at the same time."""
 
-    A run in the background of a shell script inherits that it is ignored.
-    """
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A run in the background of a shell script inherits that Ctrl-C is ignored, and so would
+    # the programs that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # pytest-xdist would run the files with the most tests first.
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {TESTS / name: n for n, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(params=LOOPS)
