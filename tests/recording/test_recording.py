@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -196,6 +197,23 @@ async def test_what_is_added_while_reading_is_read_if_its_turn_comes(
         await recording.add(figures(second=0.5), figures(second=20))
         got += [value async for value in reader]
     assert got == [figures(second=n) for n in (*range(10), 20)]
+
+
+async def test_reading_takes_the_memory_of_a_page_however_many_rows_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_store, "PAGE", 100)
+    peaks = []
+    async with Recording(tmp_path / "a") as recording:
+        for count in (500, 5000):
+            await recording.add(*(figures(second=n) for n in range(count)))
+            await anext(recording.read())  # whatever is loaded at the first time
+            tracemalloc.start()
+            async for _ in recording.read():
+                pass
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0], peaks
 
 
 async def test_a_reader_that_is_left_holds_nothing_up(where: str, small_pages: None) -> None:

@@ -73,7 +73,7 @@ class Exporter(ABC):
             raise
         return self._count
 
-    # ---- in the worker's thread
+    # ---- In the worker's thread
 
     def _copy_page(self, store: Store, pages: Pages, after: Key | None) -> Key | None:
         page = pages(store, after)

@@ -22,7 +22,10 @@ _READ_ONLY = "; SET default_transaction_read_only=on"
 _REASONS = {
     "53100": ("the server's disk is full", "free some space; what was recorded is kept"),
     "25006": ("it cannot be written: the server is read-only", "write to its primary server"),
-    "42501": ("this user may not do that", "GRANT the user what docs/recording.md lists"),
+    "42501": (
+        "this user may not do that",
+        "GRANT it SELECT, INSERT and UPDATE, and CREATE on the schema once",
+    ),
     "28P01": ("the server rejects the password", "see user and password of the URL"),
     "3D000": ("there is no such database", "create it with createdb"),
 }

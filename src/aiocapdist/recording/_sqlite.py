@@ -62,7 +62,7 @@ class SqliteDatabase(Database):
                 "put the file back, or close this Recording and open it again",
             )
 
-    # ---- opening
+    # ---- Opening
 
     def _inspect(self) -> bool:
         """True if the file is a recording, False if it is empty or not there yet."""
@@ -179,7 +179,7 @@ class SqliteDatabase(Database):
             return None
         return status.st_dev, status.st_ino
 
-    # ---- what went wrong
+    # ---- Errors
 
     def explain(self, error: DBAPIError) -> Failed:
         assert isinstance(error.orig, sqlite3.Error)
@@ -208,7 +208,7 @@ class SqliteDatabase(Database):
                 )
             case sqlite3.SQLITE_CORRUPT:
                 return self.failed("it is damaged", "save what you can: sqlite3 FILE .recover")
-        return self.failed(str(error), "see docs/recording.md for its tables")
+        return self.failed(str(error), "compare its tables with the documented ones")
 
 
 def _begin(connection: Connection) -> None:

@@ -65,7 +65,7 @@ class Recording:
         """Path or URL, without a password."""
         return self._database.where
 
-    # ---- opening and closing
+    # ---- Opening and closing
 
     async def open(self) -> Self:
         """Open the database; create the recording if there is none. Can be repeated.
@@ -91,7 +91,7 @@ class Recording:
     ) -> None:
         await self.aclose()
 
-    # ---- writing
+    # ---- Writing
 
     async def add(self, *figures: CapitalDistribution | CapitalFlow | Answer) -> None:
         """Record figures, in transactions of up to 1,000 rows. They are on the disk at return.
@@ -129,7 +129,7 @@ class Recording:
             if reader is not watch and close is not None:
                 await close()
 
-    # ---- reading
+    # ---- Reading
 
     def read(
         self,
@@ -194,7 +194,7 @@ class Recording:
         pages = flow_pages(span, None) if flows else distribution_pages(span)
         return await output.copy(self._worker, pages)
 
-    # ---- inside
+    # ---- Internals
 
     def _seen(self, at: datetime | None) -> int:
         """Return when figures were seen, in microseconds. Never returns the same time twice."""
