@@ -20,7 +20,6 @@ from aiocapdist import (
     connect,
     connect_many,
 )
-from aiocapdist._client import lifecycle
 from aiocapdist._loop import on_asyncio
 from aiocapdist.simulator import Simulator
 
@@ -245,9 +244,10 @@ def test_cancelled_in_the_first_moment_of_its_task_it_leaves_nothing() -> None:
     async def main() -> None:
         async with Simulator() as opend:
             many = connect_many([connect(port=opend.port, quota=quota) for _ in range(2)])
-            clients, fleet = await many._make()
-            many._client = clients
-            task = lifecycle._start_task(fleet)
+            clients, hub = await many._make()
+            many._start(hub)
+            task = hub.task
+            assert isinstance(task, asyncio.Task)
             task.cancel()
             await asyncio.wait([task])
             await asyncio.sleep(0)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 import anyio
 
+from .._loop import task_group
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler
 from .connect_errors import explain_none_reached
 from .event_stream import EventPublisher, EventStream
 from .gateway import Gateway
-from .hub import Hub
-from .supervisor import Supervisor, connected
+from .hub import Hub, run_all
+from .link_state import connected
+from .supervisor import Supervisor
 
 
 class Supervisors(Hub):
@@ -52,25 +54,18 @@ class Supervisors(Hub):
         if len(causes) == len(self._all):
             raise explain_none_reached(causes)
 
-    async def run(self) -> None:
+    async def stay_connected(self) -> None:
         """Keep all gateways connected until each has ended."""
-        try:
-            async with anyio.create_task_group() as group:
-                for supervisor in self._all.values():
-                    group.start_soon(supervisor.run)
-        finally:
-            self.finish()
+        async with task_group() as group:
+            for supervisor in self._all.values():
+                group.start_soon(supervisor.run)
 
-    def finish(self) -> None:
-        """Release everything, at the end of ``run`` or in its place. Repeatable."""
-        for supervisor in self._all.values():
-            supervisor.finish()
-        self.publisher.close()
-        self.finished.set()
+    def release(self) -> None:
+        """End every call and release the quotas. Repeatable."""
+        run_all([supervisor.finish for supervisor in self._all.values()])
 
     def stop(self) -> None:
-        for supervisor in self._all.values():
-            supervisor.stop()
+        run_all([supervisor.stop for supervisor in self._all.values()])
 
     # ---- called by queues
 
