@@ -138,18 +138,12 @@ async def test_one_that_is_reached_is_enough_and_the_others_come_later(
                     assert len(report.values) == 59
                     assert len(asked_codes(latecomer)) == 30
     warned = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert (
-        warned[0]
-        .getMessage()
-        .startswith(
-            f"OpenD is away: cannot connect to OpenD at 127.0.0.1:{free_tcp_port}: the connection "
-            "was refused; start OpenD"
-        )
+    away = [text for record in warned if "is away" in (text := record.getMessage())]
+    assert len(away) == 1
+    assert away[0].startswith(
+        f"OpenD is away: cannot connect to OpenD at 127.0.0.1:{free_tcp_port}: the connection "
+        "was refused; start OpenD"
     )
-    # The latecomer, closed within the group's life.
-    assert [record.getMessage() for record in warned[1:]] == [
-        "connection to OpenD lost: OpenD closed the connection"
-    ]
 
 
 @pytest.mark.anyio

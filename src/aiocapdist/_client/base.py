@@ -45,11 +45,15 @@ class BaseClient:
             for name, gateway in gateways.items()
         }
         self._attempts = max(gateway.attempts for gateway in gateways.values())
+
+        def clock() -> float:
+            return hub.clock()  # another one once the client is closed
+
         self._single_flight: Distributions = SingleFlight(
-            DistributionRequest, hub.clock, self._attempts
+            DistributionRequest, clock, self._attempts
         )
         # Answers are not kept: each may be a day of minutes.
-        self._flows: Flows = SingleFlight(FlowRequest, hub.clock, self._attempts, kept=0)
+        self._flows: Flows = SingleFlight(FlowRequest, clock, self._attempts, kept=0)
         quotas = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
         self._singles = self._open_queue(quotas)
         quotas = {name: scheduler_of(gateway.flow_quota) for name, gateway in gateways.items()}
