@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 
 Clock = Callable[[], float]
 
@@ -99,17 +101,58 @@ def new_waiter() -> Waiter:
     return waiter_factory()()
 
 
-async def wait_shielded(finished: anyio.Event) -> None:
-    """Wait for the end of what was told to end, which takes a turn or two of the loop.
+CLOSING_LIMIT = 3.0
+"""Seconds that closing waits at most for what takes a few turns of the loop."""
 
-    Who closes something while being cancelled leaves nothing behind either.
+
+async def wait_shielded(finished: anyio.Event) -> None:
+    """Wait for ``finished`` even if cancelled, so that closing leaves nothing behind.
+
+    For events that are set within a few turns of the loop. If that was prevented, by an
+    interrupt for example, the wait ends after CLOSING_LIMIT or with a second exception.
     """
-    with anyio.CancelScope(shield=True):
+    interruption: BaseException | None = None
+    with anyio.move_on_after(CLOSING_LIMIT, shield=True) as scope:
         try:
             await finished.wait()
-        except BaseException:  # asyncio's own cancelling pierces a shield
+        except BaseException as error:  # asyncio's own cancellation passes through a shield
+            if scope.cancel_called:
+                raise
+            interruption = error
             await finished.wait()
-            raise
+    if interruption is not None:
+        raise interruption
+
+
+EXITS = (KeyboardInterrupt, SystemExit)
+"""Exceptions that end the program: asyncio raises them out of the loop when a task ends so."""
+
+
+def exit_in(error: BaseException) -> BaseException | None:
+    """Return the exception that ends the program: this one or one in this group; else None."""
+    while isinstance(error, BaseExceptionGroup):
+        ends = error.subgroup(EXITS)
+        if ends is None:
+            return None
+        error = ends.exceptions[0]
+    return error if isinstance(error, EXITS) else None
+
+
+@asynccontextmanager
+async def task_group() -> AsyncIterator[TaskGroup]:
+    """Open a task group that lets KeyboardInterrupt and SystemExit of its body pass as they are.
+
+    In a group of exceptions asyncio would keep them with the task, and the program would go on.
+    """
+    interrupt: BaseException | None = None
+    async with anyio.create_task_group() as group:
+        try:
+            yield group
+        except EXITS as error:
+            interrupt = error
+            group.cancel_scope.cancel()
+    if interrupt is not None:
+        raise interrupt
 
 
 class Ticker:

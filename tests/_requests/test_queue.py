@@ -73,6 +73,7 @@ class FakeHub:
         self.pump_asked = 0
         self.clock: Callable[[], float] = lambda: self.now
         self.new_waiter: Callable[[], Waiter] = _no_waiter
+        self.check_loop: Callable[[], None] = _no_waiter
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         return None

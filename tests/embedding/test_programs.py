@@ -53,6 +53,8 @@ def test_several_runs_in_one_program_share_one_quota(
 ) -> None:
     """Tokens spent in one run cool in the next, whether the client was closed or not."""
     program = """
+import warnings
+warnings.simplefilter("ignore", ResourceWarning)  # of the client that is not closed
 quota = aiocapdist.Quota(3, 60.0)
 
 async def closes():

@@ -49,11 +49,15 @@ class BaseClient:
             for name, gateway in gateways.items()
         }
         self._attempts = max(gateway.attempts for gateway in gateways.values())
+
+        def clock() -> float:
+            return hub.clock()  # another one once the client is closed
+
         self._single_flight: Distributions = SingleFlight(
-            DistributionRequest, hub.clock, self._attempts
+            DistributionRequest, clock, self._attempts
         )
         # Answers are not kept: each may be a day of minutes.
-        self._flows: Flows = SingleFlight(FlowRequest, hub.clock, self._attempts, kept=0)
+        self._flows: Flows = SingleFlight(FlowRequest, clock, self._attempts, kept=0)
         quotas = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
         self._singles = self._open_queue(quotas)
         quotas = {name: scheduler_of(gateway.flow_quota) for name, gateway in gateways.items()}
@@ -83,6 +87,7 @@ class BaseClient:
         QuotaWaitTooLong, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe at any time. Source: proto 3212.
         """
+        self._hub.check_loop()
         if timeout is not None or max_wait is not None or max_age != 0.0:
             check_seconds("timeout", timeout)
             check_seconds("max_wait", max_wait)
@@ -123,6 +128,7 @@ class BaseClient:
         QuotaUnavailable, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe at any time. Source: proto 3211.
         """
+        self._hub.check_loop()
         check_seconds("timeout", timeout)
         check_seconds("max_wait", max_wait)
         period = Period(period)
@@ -132,22 +138,31 @@ class BaseClient:
         request = self._flows.join(key, security, queue)
         return request.result() if request.done else await wait_for(request, timeout, max_wait)
 
-    def capital_distributions(self, codes: Iterable[str], *, max_age: float = 0.0) -> Sweep:
+    def capital_distributions(
+        self, codes: Iterable[str], *, timeout: float | None = None, max_age: float = 0.0
+    ) -> Sweep:
         """Return the figures of many securities, as they come: ``async for outcome in …``.
 
         One outcome for each code; a wrong code does not end it. A code given twice gets two
         outcomes and costs one request; from an iterator rather than a collection this
         holds within the latest 4096 codes. ``await ….collect()`` returns all at once.
-        ``max_age`` is as for one security.
+        ``timeout`` limits the whole sweep, in seconds from its first step: codes without an
+        answer by then get a RequestTimeout, and are not sent any more. ``max_age`` is as for
+        one security.
 
         Raises TypeError for a single string. What goes wrong with a code is its outcome's
         ``error``. Leaving the loop early spends no further token. Source: proto 3212.
         """
         check_codes(codes)
-        return Sweep(
-            codes,
-            lambda codes: SweepSource(codes, self._singles, self._single_flight, max_age=max_age),
-        )
+        check_seconds("timeout", timeout)
+        check_seconds("max_age", max_age)
+
+        def make_source(codes: Iterable[str]) -> SweepSource:
+            return SweepSource(
+                codes, self._singles, self._single_flight, timeout=timeout, max_age=max_age
+            )
+
+        return Sweep(codes, make_source, self)
 
     def watch(self, codes: Iterable[str], every: float = 60.0, while_closed: bool = False) -> Watch:
         """Return changes of many securities, as they come: ``async for change in …``.
@@ -191,6 +206,7 @@ class BaseClient:
         Raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe. Source: proto 1002.
         """
+        self._hub.check_loop()
         check_seconds("timeout", timeout)
         return await _ask(GlobalStateRequest(self._free, self._attempts), self._free, timeout)
 
@@ -221,6 +237,7 @@ class BaseClient:
         fields or ``proto_id`` cannot be asked. Cancelling is safe. Pushes that such a call
         switches on are dropped.
         """
+        self._hub.check_loop()
         check_askable(proto_id)
         check_seconds("timeout", timeout)
         if not isinstance(message, Message):
@@ -248,11 +265,22 @@ class BaseClient:
         the oldest and gets an EventsDropped with their number; it never delays a reply.
         Source: push 1003.
         """
-        return self._hub.listen()
+        self._hub.check_loop()
+        stream = self._hub.listen()
+        stream.client = self
+        return stream
 
     async def aclose(self) -> None:
-        """Close all connections; calls that wait end with ClientClosed. Repeatable, any task."""
+        """Close all connections; calls that wait end with ClientClosed. Repeatable, any task.
+
+        Once the client's event loop has ended, this still releases its quotas.
+        """
         await self._hub.aclose()
+
+    def __del__(self) -> None:
+        # Also called if __init__ raised.
+        if (hub := getattr(self, "_hub", None)) is not None:
+            hub.dropped(self)
 
     # ---- queues
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._connection.gateway import Gateway, name_of
-from .._connection.supervisor import server_version
+from .._connection.link_state import server_version
 from ..models import Status
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of

@@ -108,7 +108,7 @@ def connect(
 
 
 class Connecting(Lifecycle[Client]):
-    """A client about to be: enter it, or await it. Once."""
+    """A client that is not yet connected: enter it, or await it. Once."""
 
     def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]]) -> None:
         super().__init__("connect")
@@ -116,7 +116,11 @@ class Connecting(Lifecycle[Client]):
 
     async def _make(self) -> tuple[Client, Supervisor]:
         gateway = await self.make_gateway()
-        return Client(gateway), gateway.supervisor
+        try:
+            return Client(gateway), gateway.supervisor
+        except BaseException:
+            gateway.supervisor.finish()
+            raise
 
 
 def _check_positive(name: str, seconds: float) -> None:

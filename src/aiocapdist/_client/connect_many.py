@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._connection.gateway import Gateway, name_of
+from .._connection.hub import run_all
 from .._connection.supervisors import Supervisors
 from .client import Client
 from .connect import Connecting
@@ -39,7 +40,7 @@ def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
 
 
 class ConnectingMany(Lifecycle[ClientGroup]):
-    """A group about to be: enter it, or await it. Once."""
+    """A group of clients that is not yet connected: enter it, or await it. Once."""
 
     def __init__(self, gateways: list[Connecting]) -> None:
         super().__init__("connect_many")
@@ -49,23 +50,20 @@ class ConnectingMany(Lifecycle[ClientGroup]):
         for one in self._gateways:
             one.use()
         gateways: dict[str, Gateway] = {}
-        clients: dict[str, Client] = {}
         try:
             for one in self._gateways:
                 gateway = await one.make_gateway()
-                name = _name(gateway, gateways)
-                gateways[name] = gateway
-                clients[name] = Client(gateway)
+                gateways[_name(gateway, gateways)] = gateway
+            clients = {name: Client(gateway) for name, gateway in gateways.items()}
+            hub = Supervisors(gateways)
+            return ClientGroup(hub, clients), hub
         except BaseException:
-            for gateway in gateways.values():
-                gateway.supervisor.finish()
+            run_all([gateway.supervisor.finish for gateway in gateways.values()])
             raise
-        hub = Supervisors(gateways)
-        return ClientGroup(hub, clients), hub
 
 
 def _name(gateway: Gateway, taken: dict[str, Gateway]) -> str:
-    """Its address, with a number where several go to the same."""
+    """Return the gateway's address, with a number if several have the same."""
     name = name_of(gateway.supervisor.connector)
     same = sum(name_of(other.supervisor.connector) == name for other in taken.values())
     return f"{name}#{same + 1}" if same else name

@@ -7,7 +7,7 @@ import math
 import anyio
 
 from .._requests.request import Interruption, Request, T
-from ..errors import QuotaWaitTooLong, RequestTimeout
+from ..errors import QuotaWaitTooLong
 
 
 async def wait_for(request: Request[T], timeout: float | None, max_wait: float | None = None) -> T:
@@ -40,10 +40,4 @@ async def _wait(
     interruption = Interruption()
     with anyio.CancelScope(deadline=request.queue.hub.clock() + timeout):
         return await request.wait(while_queued, interruption)
-    raise RequestTimeout(
-        request.proto_id,
-        timeout,
-        request.code,
-        waited_for=interruption.waited_for,
-        eta=interruption.eta,
-    )
+    raise interruption.error(request.proto_id, timeout, request.code)

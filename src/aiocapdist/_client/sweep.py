@@ -1,10 +1,11 @@
-"""Many codes, as they come: no task, future or event for each."""
+"""A sweep: the figures of many securities, without a task, future or event for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
+import anyio
 import anyio.lowlevel
 
 from .._loop import new_waiter, threadsafe_scheduler
@@ -13,34 +14,39 @@ from ..errors import AiocapdistError
 from ..models import CapitalDistribution, Outcome, SweepResult
 
 REFILL_EVERY = 128
-"""Outcomes handed out at most before others on the loop get their turn, and before it is seen
-to that more are under way."""
+"""Number of outcomes returned at most before other tasks run and further codes are drawn."""
 
 
 class Sweep:
-    """Many codes' figures, as they come: iterate once, or :meth:`collect`.
+    """The figures of many securities, as they come: iterate once, or :meth:`collect`.
 
-    Every code gives one :class:`Outcome`, a bad one too, and none ends the sweep. Codes
-    are drawn from the iterable as the quota lets them go, not ahead; an exception that
-    the iterable raises is raised here after what was asked before. Leaving the loop early
-    spends no further token, and cancelling leaves it. Source: proto 3212.
+    Every code gives one :class:`Outcome`, a wrong code too, and none ends the sweep. Codes
+    are drawn from the iterable as the quota allows requests, not ahead; an exception that
+    the iterable raises is raised here after the outcomes of the codes before it. Leaving the
+    loop early spends no further token, and cancelling leaves it. Source: proto 3212.
     """
 
     def __init__(
-        self, codes: Iterable[str], make_source: Callable[[Iterable[str]], SweepSource]
+        self,
+        codes: Iterable[str],
+        make_source: Callable[[Iterable[str]], SweepSource],
+        client: object,
     ) -> None:
         self._codes = codes
         self._make_source = make_source
+        self._client = client
         self._source: SweepSource | None = None
 
     def __aiter__(self) -> SweepReader:
         if self._source is not None:
             raise RuntimeError("a sweep is iterated once; ask for another")
-        self._source = self._make_source(self._codes)
-        return SweepReader(self._source)
+        source = self._make_source(self._codes)
+        source.queue.hub.check_loop()
+        self._source = source
+        return SweepReader(source, self._client)
 
     async def collect(self) -> SweepResult:
-        """All outcomes, in the order of the codes given. Cancelling leaves the sweep."""
+        """Return all outcomes, in the order of the codes given. Cancelling leaves the sweep."""
         if not isinstance(self._codes, Collection):
             self._codes = list(self._codes)
         outcomes = {outcome.code: outcome async for outcome in self}
@@ -63,10 +69,11 @@ class Sweep:
 
 class SweepReader:
     """One iteration of a sweep. When it is dropped, as at ``break``, or cancelled while it
-    waits, the sweep is left."""
+    waits, the sweep is left. It keeps its client from being dropped."""
 
-    def __init__(self, source: SweepSource) -> None:
+    def __init__(self, source: SweepSource, client: object) -> None:
         self._source = source
+        self._client = client
         self._soon = threadsafe_scheduler()
         self._unread = source.unread
         self._until_refill = REFILL_EVERY
@@ -83,8 +90,9 @@ class SweepReader:
         return unread.popleft()
 
     async def _refill(self) -> None:
-        """See that more is under way, let others have their turn, and wait for an outcome."""
+        """Draw further codes, let other tasks run, and wait for an outcome."""
         source = self._source
+        source.queue.hub.check_loop()
         if source.reader is not None:
             raise RuntimeError("two tasks read one sweep; let one read, or make a sweep for each")
         try:
@@ -95,17 +103,26 @@ class SweepReader:
             while not self._unread:
                 if source.finished:
                     raise source.failure or StopAsyncIteration
-                source.reader = new_waiter()
-                try:
-                    await source.reader
-                finally:
-                    source.reader = None
+                await self._wait()
                 source.outcomes_read()
         except BaseException:
             # At its end; and when cancelled, since whoever keeps the cancelled task keeps this
             # reader too, by the traceback, and it would go on spending tokens for nobody.
             source.leave()
             raise
+
+    async def _wait(self) -> None:
+        """Wait for an outcome, until the sweep's deadline at most."""
+        source = self._source
+        source.reader = new_waiter()
+        try:
+            if source.deadline is None:
+                await source.reader
+                return
+            with anyio.CancelScope(deadline=source.deadline):
+                await source.reader
+        finally:
+            source.reader = None
 
     async def aclose(self) -> None:
         """Leave the sweep. Repeatable."""
@@ -114,5 +131,5 @@ class SweepReader:
     def __del__(self) -> None:
         # Not at once: garbage is collected in the middle of anything, and in any thread.
         if not self._source.left:
-            with suppress(RuntimeError):  # the loop has ended, and all of the sweep with it
+            with suppress(RuntimeError):  # the loop has ended, and the sweep with it
                 self._soon(self._source.leave)

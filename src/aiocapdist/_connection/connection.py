@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Sized
 from typing import Any, Protocol
 
-import anyio
-
-from .._loop import Clock, Ticker
+from .._loop import Clock, Ticker, task_group
 from .._protocol.codec import Codec, HandshakeResult
 from .._protocol.flight import Flight
 from .._protocol.session import Session
@@ -84,6 +82,8 @@ class Connection:
         self._on_push = on_push
         self._after_read = after_read
         self._ended = False
+        self._lost: list[Flight[Pending]] = []
+        self._cancelled: list[Flight[Pending]] = []
         self.answered: bool = False
         """True once any request was answered."""
         self._session: Session[Pending] = Session(
@@ -103,7 +103,7 @@ class Connection:
         session = self._session
         session.start(self._clock(), handshake_by)
         try:
-            async with anyio.create_task_group() as group:
+            async with task_group() as group:
                 group.start_soon(self._ticker.run)
                 error = await self._transport.run(self._receive, session.data_to_send)
                 group.cancel_scope.cancel()
@@ -130,6 +130,11 @@ class Connection:
     def cancel(self, flight: Flight[Pending]) -> bool:
         """Cancel a request. True if its bytes may have been sent."""
         return self._session.cancel(flight)
+
+    def abandon(self) -> None:
+        """Tell every request in flight, where :meth:`run` was kept from it."""
+        self._session.close(ConnectionAbortedError("closed on this side"))
+        self._tell_all()
 
     # ---- callbacks of the transport and the ticker
 
@@ -177,19 +182,24 @@ class Connection:
                 self._on_push(proto_id, body)
 
     def _tell_all(self) -> None:
-        """Tell every request in flight, with the same first cause. Once."""
-        if self._ended:
-            return
-        self._ended = True
+        """Tell every request in flight, with the same first cause. Each once.
+
+        A later call goes on where an exception left off.
+        """
         cause = self._session.cause
         assert cause is not None
-        self._on_lost(cause)
-        waiting, cancelled = self._session.drain()
+        if not self._ended:
+            self._ended = True
+            self._lost, self._cancelled = self._session.drain()
+            self._on_lost(cause)
+        elif not (self._lost or self._cancelled):
+            return
         # The last first: those that go back to the head of a queue end up in order.
-        for flight in reversed(waiting):
+        while self._lost:
+            flight = self._lost.pop()
             _request_of(flight).lost(flight, cause)
-        for flight in cancelled:
-            flight.route.quota.lost(1)
+        while self._cancelled:
+            self._cancelled.pop().route.quota.lost(1)
         self._after_read()
 
 

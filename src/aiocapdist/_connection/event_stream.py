@@ -23,6 +23,9 @@ class EventStream:
     is no longer referenced is dropped.
     """
 
+    client: object = None
+    """Kept from being dropped while the stream is read."""
+
     def __init__(self, awaited: set[EventStream], *, closed: bool) -> None:
         self._awaited = awaited
         self._events: deque[tuple[Event, int]] = deque()

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
 
-from .._loop import Clock, Waiter, wait_shielded, waiter_factory
+from .._loop import (
+    Clock,
+    Waiter,
+    exit_in,
+    on_asyncio,
+    threadsafe_scheduler,
+    wait_shielded,
+    waiter_factory,
+)
 from .._requests.interfaces import ConnectionListener
 from ..errors import AiocapdistError
 from ..quota._core.scheduler import Scheduler
 from ..quota._core.unlimited import Unlimited
 from .event_stream import EventPublisher, EventStream
+from .home_loop import HomeLoop
 
 
 class Hub(ABC):
@@ -30,7 +43,12 @@ class Hub(ABC):
         self.publisher: EventPublisher = EventPublisher()
         self.finished: anyio.Event = anyio.Event()
         self.listeners: set[ConnectionListener] = set()
-        self.task: object = None  # kept, since a loop holds its tasks weakly
+        self.task: object = None
+        """The task of :meth:`run`, kept since a loop holds its tasks weakly; None until started."""
+        self.home: HomeLoop = HomeLoop()
+        self.check_loop: Callable[[], None] = self.home.check
+        """Raises RuntimeError unless called on the client's own loop, until it is closed."""
+        self._call_soon: Callable[[Callable[[], object]], object] | None = None
 
     def add(self, listener: ConnectionListener) -> None:
         """Call this listener from now on."""
@@ -47,14 +65,77 @@ class Hub(ABC):
 
     def fail_all(self, error: AiocapdistError) -> None:
         """End every call that waits."""
-        for listener in list(self.listeners):
-            listener.fail(error)
+        run_all([partial(listener.fail, error) for listener in list(self.listeners)])
+
+    # ---- the end
+
+    async def run(self) -> None:
+        """Keep the client connected until it is closed. Raises nothing of this library."""
+        try:
+            await self.stay_connected()
+        except BaseException as error:
+            cause = exit_in(error)
+            # In a group it is of a task started here: asyncio has raised it out of the loop.
+            if cause is None or cause is error or not on_asyncio():
+                raise
+        finally:
+            self.finish()
 
     async def aclose(self) -> None:
-        """End every call with ClientClosed and all connections. Repeatable."""
-        if not self.finished.is_set():  # else it may have been on a loop that is closed
+        """End every call with ClientClosed and all connections. Repeatable.
+
+        In a forked child this does nothing: the connections are the parent's.
+        """
+        if self.home.was_forked:
+            return
+        if self.finished.is_set() or self.task is None or self.home.is_closed:
+            with suppress(RuntimeError):  # that this loop, or the client's own, is closed
+                self.finish()  # it may be another loop that runs now
+            return
+        self.check_loop()
+        try:
             self.stop()
-            await wait_shielded(self.finished)
+        finally:
+            try:
+                await wait_shielded(self.finished)
+            finally:
+                self.finish()  # completes what an interrupt left undone
+
+    def finish(self) -> None:
+        """Release everything, at the end of :meth:`run` or in its place.
+
+        Repeatable: a later call completes what an exception left undone.
+        """
+        # First, so that aclose() ends and completes the rest if one step is interrupted.
+        self.finished.set()
+        self.check_loop = _no_check
+        run_all([self.release, self.publisher.close])
+        self.clock = time.monotonic  # trio's can be read in its own run only
+
+    # ---- a client that is dropped without aclose()
+
+    def warn_if_dropped(self) -> None:
+        """From now on, a client that is dropped without being closed is a ResourceWarning."""
+        self._call_soon = threadsafe_scheduler()
+
+    def dropped(self, client: object) -> None:
+        """The client was garbage collected, at any moment and in any thread: close it soon."""
+        if self._call_soon is None or self.finished.is_set() or self.home.was_forked:
+            return
+        with suppress(RuntimeError):  # the loop has ended
+            self._call_soon(self.stop)
+        text = f"unclosed client {client!r}: call `await client.aclose()`, or use `async with`"
+        warnings.warn(text, ResourceWarning, source=client, stacklevel=2)
+
+    # ---- what a gateway and a group do each in its way
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Wait until the client can be used; raise ConnectError if it cannot."""
+
+    @abstractmethod
+    async def stay_connected(self) -> None:
+        """Keep all gateways connected until each has ended."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -63,6 +144,10 @@ class Hub(ABC):
     @abstractmethod
     def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Run this in a task until the client is closed. False if it is closed already."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """End every call and release the quotas. Repeatable."""
 
     @abstractmethod
     def use(self, scheduler: Scheduler) -> None:
@@ -79,3 +164,19 @@ class Hub(ABC):
     @abstractmethod
     def pump_later(self) -> None:
         """Pump every quota once the data at hand has been handled."""
+
+
+def run_all(steps: Iterable[Callable[[], object]]) -> None:
+    """Call each step, even if an earlier one raised; then raise the first exception."""
+    first: BaseException | None = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def _no_check() -> None:
+    """A client that is closed says so on any loop."""

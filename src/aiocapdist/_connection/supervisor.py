@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Coroutine
-from enum import Enum
+from functools import partial
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import Clock
+from .._loop import Clock, task_group
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
@@ -25,29 +25,18 @@ from ..errors import (
     ProtocolError,
     QuotaUnavailable,
 )
-from ..events import Connected, Disconnected, Reconnecting
-from ..models.state import ConnectionState, version_text
+from ..events import Disconnected, Reconnecting
 from ..quota._core.scheduler import Scheduler
 from .absence import Absence
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
 from .connection import Connection
 from .endpoint import Endpoint
 from .event_stream import EventStream
-from .hub import Hub
+from .hub import Hub, run_all
+from .link_state import LinkState, connected
 from .stats import ConnectionStats
 
 log = logging.getLogger("aiocapdist")
-
-
-class LinkState(Enum):
-    """Where a client stands, as ``client.status.state`` tells it."""
-
-    _value_: ConnectionState
-
-    CONNECTING = "connecting"
-    READY = "ready"
-    RECONNECTING = "reconnecting"
-    CLOSED = "closed"
 
 
 class Supervisor(Hub):
@@ -85,6 +74,7 @@ class Supervisor(Hub):
         self._schedulers: list[Scheduler] = []
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
+        self._running: Connection | None = None  # from dialling to its end
         self._started = anyio.Event()
         self._final: AiocapdistError | None = None
         self._was_ready_at: float | None = None
@@ -101,8 +91,7 @@ class Supervisor(Hub):
             raise error
 
     def stop(self) -> None:
-        self._end(ClientClosed())
-        self._scope.cancel()
+        run_all([partial(self._end, ClientClosed()), self._scope.cancel])
 
     def use(self, scheduler: Scheduler) -> None:
         if scheduler in self._schedulers or self.finished.is_set():
@@ -150,35 +139,46 @@ class Supervisor(Hub):
 
     # ---- the one task
 
-    async def run(self) -> None:
-        """Stay connected until closed, or until the end of hope. Raises nothing of ours."""
+    async def stay_connected(self) -> None:
+        """Stay connected until closed, or until reconnecting is over. Raises no Exception."""
         try:
             with self._scope:
-                async with anyio.create_task_group() as group:
+                async with task_group() as group:
                     self._group = group
                     for scheduler in self._schedulers:
                         group.start_soon(scheduler.run)
                     group.start_soon(self._absence.run)
-                    await self._stay_connected()
+                    await self._reconnect_until_closed()
                     group.cancel_scope.cancel()
         except Exception as error:
             log.exception("an error of this library itself ended the client")
             self._end(internal_error(error))
-        finally:
-            self.finish()
 
-    def finish(self) -> None:
-        """Let go of everything, at the end of ``run`` or in its place. Repeatable."""
-        if self.finished.is_set():
-            return
-        self._end(ClientClosed())
+    def release(self) -> None:
+        """End every call and release the quotas. Repeatable."""
         self._group = None
-        for scheduler in self._schedulers:
-            scheduler.detach(self.publisher.publish)
-        self.publisher.close()
-        self.finished.set()
+        run_all([self._end_calls, self._settle_flights, self._detach_all])
 
-    async def _stay_connected(self) -> None:
+    def _end_calls(self) -> None:
+        if self._final is None:
+            self._end(ClientClosed())
+        else:
+            self._fail_calls()  # again: an exception may have left some out
+
+    def _settle_flights(self) -> None:
+        """Tell requests in flight, unless the connection's own end did."""
+        connection, self._running = self._running, None
+        if connection is not None:
+            connection.abandon()
+
+    def _detach_all(self) -> None:
+        run_all([partial(self._detach, scheduler) for scheduler in self._schedulers])
+
+    def _detach(self, scheduler: Scheduler) -> None:
+        if self.publisher.publish in scheduler.listeners:
+            scheduler.detach(self.publisher.publish)
+
+    async def _reconnect_until_closed(self) -> None:
         while True:
             self._was_ready_at = None
             cause = await self._one_connection()
@@ -224,7 +224,9 @@ class Supervisor(Hub):
             on_push=self._pushed,
             after_read=self._pump,
         )
+        self._running = connection
         cause = await connection.run(handshake_by)
+        self._running = None
         self._answered = connection.answered
         if self._was_ready_at is None:
             return explain_handshake(cause, self._endpoint)
@@ -298,29 +300,16 @@ class Supervisor(Hub):
         self.fail_all(error)
 
     def _end(self, error: AiocapdistError) -> None:
-        """No call has hope from now on: the first reason stays."""
+        """End the client: no connection will come. The first error is kept."""
         if self._final is not None:
             return
         self._final = error
         self.connection = None
         self.state = LinkState.CLOSED
         self._started.set()
+        self._fail_calls()
+
+    def _fail_calls(self) -> None:
         final = self.final_error(sent=False)
         assert final is not None
         self.fail_all(final)
-
-
-def connected(handshake: HandshakeResult) -> Connected:
-    """The event that tells of this handshake."""
-    return Connected(
-        conn_id=handshake.conn_id,
-        server_version=server_version(handshake),
-        login_user_id=handshake.login_user_id,
-    )
-
-
-def server_version(handshake: HandshakeResult | None) -> str | None:
-    """OpenD's version as people write it, where it is known."""
-    if handshake is None or handshake.server_version is None:
-        return None
-    return version_text(handshake.server_version)

@@ -8,14 +8,16 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
+from .._loop import task_group
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler
 from .connect_errors import explain_none_reached
 from .event_stream import EventPublisher, EventStream
 from .gateway import Gateway
-from .hub import Hub
-from .supervisor import Supervisor, connected
+from .hub import Hub, run_all
+from .link_state import connected
+from .supervisor import Supervisor
 
 
 class Supervisors(Hub):
@@ -55,25 +57,19 @@ class Supervisors(Hub):
         if len(causes) == len(self._all):
             raise explain_none_reached(causes)
 
-    async def run(self) -> None:
+    async def stay_connected(self) -> None:
         """Keep all gateways connected until each has ended."""
-        try:
-            async with anyio.create_task_group() as background:
-                self._background = background
-                async with anyio.create_task_group() as group:
-                    for supervisor in self._all.values():
-                        group.start_soon(supervisor.run)
-                background.cancel_scope.cancel()
-        finally:
-            self.finish()
+        async with task_group() as background:
+            self._background = background
+            async with task_group() as group:
+                for supervisor in self._all.values():
+                    group.start_soon(supervisor.run)
+            background.cancel_scope.cancel()
 
-    def finish(self) -> None:
-        """Release everything, at the end of ``run`` or in its place. Repeatable."""
+    def release(self) -> None:
+        """End every call and release the quotas. Repeatable."""
         self._background = None
-        for supervisor in self._all.values():
-            supervisor.finish()
-        self.publisher.close()
-        self.finished.set()
+        run_all([supervisor.finish for supervisor in self._all.values()])
 
     def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         if self._background is None:
@@ -82,8 +78,7 @@ class Supervisors(Hub):
         return True
 
     def stop(self) -> None:
-        for supervisor in self._all.values():
-            supervisor.stop()
+        run_all([supervisor.stop for supervisor in self._all.values()])
 
     # ---- called by queues
 

@@ -71,6 +71,7 @@ class Hub(Protocol):
 
     clock: Clock
     new_waiter: Callable[[], Waiter]
+    check_loop: Callable[[], None]
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         """Build the error that calls end with from now on; None while they may wait."""

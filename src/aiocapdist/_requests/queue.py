@@ -195,9 +195,13 @@ class RequestQueue:
                 place.quota.leave(place)
 
     def fail(self, error: AiocapdistError) -> None:
-        """End everything that waits: no connection will come."""
-        for request in self.drain():
+        """End everything that waits: no connection will come. Repeatable."""
+        self._leave_all()
+        waiting = self._waiting
+        while waiting:
+            request = next(iter(waiting))
             request.fail(error)
+            waiting.pop(request, None)  # last: after an exception the next call goes on here
         if self._source is not None:
             self._source.fail(error)
 

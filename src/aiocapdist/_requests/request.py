@@ -59,21 +59,29 @@ class Queue(Protocol):
 
 
 class Interruption:
-    """What a request waited for when a caller stopped waiting, and until when."""
+    """What a request waits for, noted before a caller stops waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request[Any] | None = None) -> None:
         self.waited_for: Literal["connection", "quota", "reply"] = "reply"
         self.eta: float | None = None
+        if request is not None:
+            self.note(request)
 
     def note(self, request: Request[Any]) -> None:
         """Note the state of a request, before it is cancelled."""
-        if request.done or request.flight is not None:
-            return
-        eta = request.queue.eta(request)
+        if not request.done and request.flight is None:
+            self.note_queued(request.queue, request.queue.eta(request))
+
+    def note_queued(self, queue: Queue, eta: float) -> None:
+        """Note that a token, or the connection, is waited for; ``eta`` is in seconds."""
         if math.isfinite(eta):
             self.waited_for, self.eta = "quota", eta
         else:
-            self.waited_for = "connection" if request.queue.is_offline else "quota"
+            self.waited_for = "connection" if queue.is_offline else "quota"
+
+    def error(self, proto_id: int, timeout: float, code: str | None) -> RequestTimeout:
+        """Build the error for the caller that stopped waiting after ``timeout`` seconds."""
+        return RequestTimeout(proto_id, timeout, code, waited_for=self.waited_for, eta=self.eta)
 
 
 class Request(ABC, Generic[T]):

@@ -84,7 +84,7 @@ class SingleFlight(Generic[K, V]):
     def on_done(self, request: SharedRequest[K, V]) -> None:
         """No call can join this request any more."""
         key, value, cache = request.key, request.value, self._cache
-        del self.pending[key]
+        self.pending.pop(key, None)  # None: after an interrupt a request may end twice
         if value is None or not self._kept:
             return
         route = request.route

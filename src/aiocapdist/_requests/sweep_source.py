@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TypeAlias
 
 from .._loop import Waiter, wake
-from ..errors import AiocapdistError, InvalidCode, own_copy
+from .._protocol import catalog
+from ..errors import AiocapdistError, InvalidCode, RequestTimeout, own_copy
 from ..models import CapitalDistribution, Outcome, Security
 from .kinds import SharedRequest
 from .queue import RequestQueue
+from .request import Interruption
 from .single_flight import CACHED, Distributions
 
 WINDOW = 1024
@@ -34,15 +36,21 @@ class SweepSource:
         singles: RequestQueue,
         single_flight: Distributions,
         *,
+        timeout: float | None,
         max_age: float,
     ) -> None:
-        self.queue: RequestQueue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
+        self.deadline: float | None = None
+        """When codes without an answer get a RequestTimeout; None before it starts, or never."""
+        self.queue: RequestQueue = RequestQueue(
+            singles.hub, singles.all_routes, patient=True, source=self
+        )
         self.unread: deque[Outcome] = deque()
         self.reader: Waiter | None = None
         self.failure: Exception | None = None
         self.left: bool = False
         self._singles = singles
         self._single_flight = single_flight
+        self._timeout = timeout
         self._max_age = max_age
         self._repeats = _repeats(codes)
         self._codes: Iterator[str] | None = iter(_once(codes) if self._repeats else codes)
@@ -53,8 +61,9 @@ class SweepSource:
         # Such codes are made by the user's own code, which may let others join the line.
         self.one_at_a_time: bool = self._latest is not None
         self._next: tuple[str, Security] | None = None
-        self._pending: set[SweepRequest] = set()
+        self._pending: dict[SweepRequest, None] = {}  # as an ordered set
         self._final: AiocapdistError | None = None
+        self._overdue: Interruption | None = None
         # True if every code that nobody else asks for needs a token.
         self._simple = self._latest is None and max_age <= 0
         self._room = WINDOW
@@ -68,11 +77,16 @@ class SweepSource:
 
     def start(self) -> None:
         """Begin to draw codes."""
-        self.queue.hub.add(self.queue)
+        hub = self.queue.hub
+        if self._timeout is not None:
+            self.deadline = hub.clock() + self._timeout
+        hub.add(self.queue)
         self._resume()
 
     def outcomes_read(self) -> None:
         """Draw further codes if there is room for many: not for each outcome that was read."""
+        if self.deadline is not None:
+            self._expire_if_due()
         self._room = WINDOW - len(self.unread) - len(self._pending)
         if self._next is None and self._codes is not None and self._room >= WINDOW // 2:
             self._resume()
@@ -81,22 +95,24 @@ class SweepSource:
         """Stop: no further token is spent for this sweep. Repeatable."""
         self.left = True
         self._codes = self._next = None
-        pending, self._pending = self._pending, set()
+        self._drop_pending()
+        self.queue.hub.remove(self.queue)
+
+    def _drop_pending(self) -> None:
+        """Give up all requests. Those that other callers joined go on without this sweep."""
+        pending, self._pending = self._pending, {}
         for request in pending:
             request.remove_listener(self)
             if not request.done and request.queue is self.queue:
-                request.queue = self._singles  # others joined it: it goes on there
-        joined = self.queue.drain()
-        self.queue.hub.remove(self.queue)
-        for orphan in joined:
-            orphan.queue = self._singles
-            self._singles.submit(orphan)
+                request.queue = self._singles
+        for joined in self.queue.drain():
+            self._singles.submit(joined)
 
     # ---- called by requests
 
     def on_done(self, request: SweepRequest) -> None:
         """Keep the outcome of a request until it is read."""
-        self._pending.discard(request)
+        self._pending.pop(request, None)
         code, error, route = request.key, request.error, request.route
         own = None if error is None else own_copy(error)
         fields = (code, request.value, own, None if route is None else route.name)
@@ -123,11 +139,13 @@ class SweepSource:
         (code, security), self._next = self._next, None
         request = self._single_flight.start(code, security, self.queue)
         request.listeners = (self,)
-        self._pending.add(request)
+        self._pending[request] = None
         return request
 
     def look_ahead(self) -> None:
-        """Find the next code that needs a token; deal with those before it that need none."""
+        """Find the next code that needs a token; answer those before it that need none."""
+        if self.deadline is not None:
+            self._expire_if_due()
         if self._next is not None:
             if not self._answer_without_token(self._next[0]):
                 return
@@ -137,6 +155,25 @@ class SweepSource:
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
         self.look_ahead()
+
+    # ---- the deadline
+
+    def _expire_if_due(self) -> None:
+        """Once the time is over, give each code that has no answer yet a RequestTimeout."""
+        if self._overdue is not None or self.queue.hub.clock() < (self.deadline or 0.0):
+            return
+        pending = list(self._pending)
+        reasons = [Interruption(request) for request in pending]
+        self._overdue = Interruption()
+        self._overdue.note_queued(self.queue, self.queue.eta_at(1))
+        self._overdue.eta = None  # right for the next code alone
+        self._drop_pending()
+        for request, reason in zip(pending, reasons, strict=True):
+            self._put_each(request.key, self._timed_out(request.key, reason))
+
+    def _timed_out(self, code: str, reason: Interruption) -> RequestTimeout:
+        assert self._timeout is not None
+        return reason.error(catalog.CAPITAL_DISTRIBUTION, self._timeout, code)
 
     # ---- codes
 
@@ -163,7 +200,10 @@ class SweepSource:
                 self._put_invalid(code, error)
                 continue
             simple = (
-                self._simple and self._final is None and code not in self._single_flight.pending
+                self._simple
+                and self._final is None
+                and self._overdue is None
+                and code not in self._single_flight.pending
             )
             if simple or not self._answer_without_token(code):
                 self._next = (code, security)
@@ -176,30 +216,34 @@ class SweepSource:
             wake(self.reader)
 
     def _put_invalid(self, code: object, error: InvalidCode) -> None:
-        shown = shown_as(code)
-        for _ in range(self._repeats.pop(shown, 1)):
-            # A copy without the traceback, whose frames would hold the reader: dropped before
-            # this was read, it would be found by the garbage collector only.
-            self._put(Outcome(shown, error=own_copy(error)))
+        # A copy without the traceback, whose frames would hold the reader: dropped before
+        # this was read, it would be found by the garbage collector only.
+        self._put_each(shown_as(code), own_copy(error))
 
     def _answer_without_token(self, code: str) -> bool:
         """True if this code needs no request of its own."""
-        if self._final is not None:
-            for _ in range(self._repeats.pop(code, 1)):
-                self._put(Outcome(code, error=own_copy(self._final)))
-        elif self._latest is not None and (latest := self._latest.get(code)) is not None:
+        if self._latest is not None and (latest := self._latest.get(code)) is not None:
             self._put(latest)
         elif self._max_age > 0 and (answer := self._single_flight.cached(code, self._max_age)):
             for _ in range(self._repeats.pop(code, 1)):
                 self._put(Outcome(code, answer.value, None, answer.gateway))
+        elif self._overdue is not None:
+            self._put_each(code, self._timed_out(code, self._overdue))
+        elif self._final is not None:
+            self._put_each(code, own_copy(self._final))
         elif (request := self._single_flight.pending.get(code)) is None:
             return False
         elif request in self._pending:
             self._repeats[code] = self._repeats.get(code, 1) + 1
         else:
-            self._pending.add(request)
+            self._pending[request] = None
             request.listeners = (*request.listeners, self)
         return True
+
+    def _put_each(self, code: str, error: AiocapdistError) -> None:
+        """Add an outcome with this error each time that the code was given."""
+        for _ in range(self._repeats.pop(code, 1)):
+            self._put(Outcome(code, error=error))
 
     def _put(self, outcome: Outcome) -> None:
         self.unread.append(outcome)

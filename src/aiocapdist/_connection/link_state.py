@@ -1,0 +1,36 @@
+"""The state of a connection as users see it: in ``client.status`` and in events."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .._protocol.codec import HandshakeResult
+from ..events import Connected
+from ..models.state import ConnectionState, version_text
+
+
+class LinkState(Enum):
+    """The values of ``client.status.state``."""
+
+    _value_: ConnectionState
+
+    CONNECTING = "connecting"
+    READY = "ready"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+def connected(handshake: HandshakeResult) -> Connected:
+    """Return the event that reports this handshake."""
+    return Connected(
+        conn_id=handshake.conn_id,
+        server_version=server_version(handshake),
+        login_user_id=handshake.login_user_id,
+    )
+
+
+def server_version(handshake: HandshakeResult | None) -> str | None:
+    """Return OpenD's version as people write it; None if it is not known."""
+    if handshake is None or handshake.server_version is None:
+        return None
+    return version_text(handshake.server_version)
