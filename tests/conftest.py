@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from aiocapdist.quota._core.defaults import forget_default_quotas
 
 from .support.loops import LOOPS
 
@@ -58,6 +60,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def own_default_quotas() -> Iterator[None]:
+    """Let no test spend from a default quota that an earlier one left."""
+    yield
+    forget_default_quotas()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from .._loop import current_clock
 from .._protocol.catalog import CAPITAL_FLOW
 from ..models import SecurityFirm
 from ..quota import Quota
+from ..quota._core.defaults import default_quota
 from ..quota._core.quota import scheduler_of, sibling
 from .client import Client
 from .lifecycle import Lifecycle
@@ -42,31 +43,33 @@ def connect(
     """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
 
     ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
-    ``ws://host:port`` or ``wss://host:port`` for the WebSocket door (33333). ``quota``
-    defaults to 30 calls in 30 seconds; give several clients of one account the same.
+    ``ws://host:port`` or ``wss://host:port`` for OpenD's WebSocket port (33333). ``quota`` is
+    by default 30 calls in 30 seconds, shared by all clients of the same address in this process,
+    later ones too; give the clients of one account the same.
     ``flow_quota`` is that of capital flow calls, by default one of the same kind and size as
     ``quota``, shared by all clients that share ``quota``.
 
-    ``rsa_key`` (the path of a PEM file, or its bytes) encrypts the TCP door, by ``cipher``:
-    ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that wants it; then nothing is accepted in the
-    clear. ``websocket_key`` is the WebSocket door's key, in its own words; ``ssl_context``
-    is for wss, where certificates are verified unless it says otherwise.
+    ``rsa_key`` (the path of a PEM file, or its bytes) encrypts TCP, with ``cipher``:
+    ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that requires it; nothing is accepted unencrypted
+    then. ``websocket_key`` is the key that is set in OpenD for its WebSocket port;
+    ``ssl_context`` is for wss, where certificates are verified unless it says otherwise.
 
-    ``security_firm`` goes into each question's header, ``client_id`` into OpenD's log.
-    ``request_timeout`` seconds count from a request's sending. ``attempts`` is how often a
-    read is sent at most when its connection breaks, its reply does not come or is damaged,
-    or the vendor's servers fail. With ``reconnect=False`` the first loss ends the client.
+    ``security_firm`` is sent with each request, ``client_id`` is shown in OpenD's log.
+    ``request_timeout`` is the number of seconds from sending a request to its reply.
+    ``attempts`` is the number of times that a call is sent at most if its connection is lost,
+    its reply is damaged or does not come, or the vendor's servers fail. With
+    ``reconnect=False`` the first loss ends the client.
     While OpenD is away, calls wait for ``reconnect_timeout`` seconds from the loss, then end
     with ConnectionLost, and new ones at once, until it is back; None waits for ever.
     Replies longer than ``max_frame`` bytes end the connection.
 
-    Connecting raises ConnectError within ``connect_timeout`` seconds where OpenD is not
-    there, HandshakeError where it does not let us in, InvalidKey for an ``rsa_key`` that is
-    none, QuotaUnavailable for a shared ``quota`` that cannot be reached, ModuleNotFoundError
-    where a door's extra is not installed. Wrong arguments raise ValueError or TypeError here,
-    before anything is sent. Cancelling leaves nothing open. The awaited form needs ``await
-    client.aclose()`` and asyncio; on trio use ``async with``.
-    Sources: protos 1001 (InitConnect) and, for the WebSocket door, 1 (InitWebSocket).
+    Connecting raises ConnectError within ``connect_timeout`` seconds if OpenD cannot be
+    reached, HandshakeError if it rejects the handshake, InvalidKey if ``rsa_key`` is not a key,
+    QuotaUnavailable if a shared ``quota`` cannot be reached, ModuleNotFoundError if an extra is
+    not installed. Wrong arguments raise ValueError or TypeError at once, before anything is
+    sent. Cancelling leaves nothing open. The awaited form needs ``await client.aclose()`` and
+    asyncio; on trio use ``async with``.
+    Sources: protos 1001 (InitConnect) and, for WebSocket, 1 (InitWebSocket).
     """
     _check_positive("request_timeout", request_timeout)
     _check_positive("connect_timeout", connect_timeout)
@@ -76,9 +79,9 @@ def connect(
     _check_whole("max_frame", max_frame)
     _check_kind("quota", quota, Quota | None, "an aiocapdist.Quota")
     _check_kind("flow_quota", flow_quota, Quota | None, "an aiocapdist.Quota")
-    _check_kind("client_id", client_id, str, "a text")
+    _check_kind("client_id", client_id, str, "a string")
     _check_firm(security_firm)
-    plan = ConnectOptions(
+    options = ConnectOptions(
         address,
         port,
         rsa_key=rsa_key,
@@ -88,12 +91,12 @@ def connect(
         client_id=client_id,
         max_frame=max_frame,
     )
-    shared = Quota() if quota is None else quota
-    flow_shared = sibling(shared, str(CAPITAL_FLOW)) if flow_quota is None else flow_quota
 
     async def make_gateway() -> Gateway:
-        endpoint = await plan.prepare()
+        endpoint = await options.prepare()
+        shared = default_quota(options.opend) if quota is None else quota
         await scheduler_of(shared).prepare()
+        flow_shared = sibling(shared, str(CAPITAL_FLOW)) if flow_quota is None else flow_quota
         supervisor = Supervisor(
             endpoint,
             clock=current_clock(),

@@ -87,6 +87,15 @@ class ConnectOptions:
         if ssl_context is not None and scheme != "wss":
             raise ValueError(f"ssl_context goes with wss://, not with {scheme}")
 
+    @property
+    def opend(self) -> object:
+        """The OpenD that is meant: its host and port, or the object that opens streams to it."""
+        where = self._where
+        if not isinstance(where, Address):
+            return where
+        host = "127.0.0.1" if where.host == "localhost" else where.host
+        return f"{host}:{where.port}"
+
     async def prepare(self) -> Endpoint:
         """Read the key and choose the door; raises InvalidKey."""
         where = self._where

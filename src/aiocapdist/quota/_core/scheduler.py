@@ -123,13 +123,18 @@ class Scheduler(Granter):
         if self._was_forked:
             self._was_forked = False
             log.warning(FORKED)
-        self._drop_if_ended()
-        if self.listeners and not self._loop.is_current:
+        if self.in_use_elsewhere:
             raise QuotaUnavailable(
                 self.store.where,
                 "clients on another event loop use it",
                 "make a quota for each event loop: two of FileQuota may share one path",
             )
+
+    @property
+    def in_use_elsewhere(self) -> bool:
+        """True while clients on another event loop use the quota."""
+        self._drop_if_ended()
+        return bool(self.listeners) and not self._loop.is_current
 
     def _drop_if_ended(self) -> None:
         """Drop clients whose event loop has ended without closing them."""

@@ -1,0 +1,48 @@
+"""The quota of clients that were given none: one for each OpenD, shared by this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import MutableMapping
+from weakref import WeakKeyDictionary
+
+from .quota import Quota, scheduler_of
+
+log = logging.getLogger("aiocapdist")
+
+_lock = threading.Lock()
+_by_address: dict[str, list[Quota]] = {}
+_by_opener: WeakKeyDictionary[object, list[Quota]] = WeakKeyDictionary()
+
+
+def default_quota(opend: object) -> Quota:
+    """Return the quota that all clients of this OpenD share if they were given none.
+
+    ``opend`` is its address, or the object that opens streams to it. The quota outlives its
+    clients and their event loops, so a program that connects again knows what was spent. Clients
+    on two event loops that run at the same time cannot share one: the second loop gets another,
+    with a warning.
+    """
+    known: MutableMapping[str, list[Quota]] | MutableMapping[object, list[Quota]]
+    known = _by_address if isinstance(opend, str) else _by_opener
+    with _lock:
+        quotas = known.setdefault(opend, [])  # type: ignore[arg-type]
+        for quota in quotas:
+            if not scheduler_of(quota).in_use_elsewhere:
+                return quota
+        if quotas:
+            log.warning(
+                "clients on two event loops of this process call %s, and each loop counts its "
+                "calls alone; give them a FileQuota of one path",
+                opend,
+            )
+        quotas.append(Quota())
+        return quotas[-1]
+
+
+def forget_default_quotas() -> None:
+    """Begin anew, as a new process would. For tests."""
+    with _lock:
+        _by_address.clear()
+        _by_opener.clear()
