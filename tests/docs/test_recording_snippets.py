@@ -14,7 +14,8 @@ from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at, figures
-from .test_snippets import main_of, opend
+from .snippets import main_of
+from .test_snippets import opend
 
 
 @pytest.fixture
@@ -39,6 +40,19 @@ def test_record(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(record())
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["HK.00005", "HK.00700", "US.AAPL"]
+
+
+def test_record_watch(path: str) -> None:
+    async def record() -> None:
+        async with opend() as simulator, Recording(path) as recording:
+            task = asyncio.ensure_future(main_of("record_watch")(simulator.port, path))
+            while len(await recording.latest()) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(record())
 
 
 def test_read_recording(path: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from aiocapdist import Period, RecordingError
 from aiocapdist.recording import Recording, player
-from aiocapdist.recording.player import Player, Timeline
+from aiocapdist.recording._timeline import Timeline
+from aiocapdist.recording.player import Player
 
 from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .making import START, Change, at, figures

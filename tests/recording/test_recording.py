@@ -162,6 +162,28 @@ async def test_a_watch_can_be_followed_again_after_a_failure(tmp_path: Path) -> 
         assert await everything(recording) == [figures()]
 
 
+async def test_a_clients_watch_is_recorded_change_by_change(where: str) -> None:
+    given = {code: figures(code) for code in ("HK.00700", "HK.00005")}
+    with anyio.fail_after(30):
+        async with (
+            Simulator(figures=given, quota=None) as opend,
+            aiocapdist.connect(opend.memory, quota=aiocapdist.Quota(1000, 0.01)) as client,
+            Recording(where) as recording,
+        ):
+            watch = client.watch(given, every=0.05, while_closed=True)
+            async with anyio.create_task_group() as group:
+                group.start_soon(recording.follow, watch)
+                for second in range(4):
+                    given["HK.00700"] = figures(second=second)
+                    while (await recording.latest()).get("HK.00700") != figures(second=second):  # noqa: ASYNC110
+                        await anyio.sleep(0.01)
+                await watch.aclose()
+            assert await everything(recording, ["HK.00700"]) == [
+                figures(second=second) for second in range(4)
+            ]
+            assert await everything(recording, ["HK.00005"]) == [given["HK.00005"]]
+
+
 async def test_a_sweep_can_be_followed(where: str) -> None:
     codes = ["HK.00700", "HK.00005", "HK.99999"]
     async with (

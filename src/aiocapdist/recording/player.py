@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -18,37 +18,14 @@ from ._database import Database, Failed, database_at
 from ._flow_rows import capital_flow, points_known_at
 from ._rows import InvalidRow, distribution, to_microseconds
 from ._store import Row, Store
+from ._timeline import Timeline
 from ._worker import Worker
 from .recording import Recording
 
 _NIGHT = timedelta(hours=2)
 """Time without a row from which it is a night. Lunch breaks are shorter."""
-_EDGE = timedelta(minutes=5)
-"""Part of a night that is played at its beginning and its end: markets close and open."""
 _AHEAD = 16  # rows of a code that are read at once
 _MILLION = 1_000_000
-
-
-class Timeline:
-    """Recorded time by played time, both in microseconds. Pure.
-
-    ``nights`` are pairs of the last row before a night and the first one after it.
-    """
-
-    def __init__(self, start: int, nights: Sequence[tuple[int, int]] = ()) -> None:
-        self._start = start
-        edge = _EDGE // timedelta(microseconds=1)
-        cuts = [(max(last + edge, start), first - edge) for last, first in nights]
-        self._cuts = [(begin, end) for begin, end in cuts if end > begin]
-
-    def at(self, played: int) -> int:
-        """Return the recorded time after so much played time."""
-        now = self._start + played
-        for begin, end in self._cuts:
-            if now <= begin:
-                break
-            now += end - begin
-        return now
 
 
 class _Part(NamedTuple):
