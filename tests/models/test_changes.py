@@ -11,7 +11,7 @@ from aiocapdist import CapitalDistribution, Change, Market, UnknownSecurity
 
 
 def figures(net_big: float = 0.0, **fields: Any) -> CapitalDistribution:
-    amounts = dict.fromkeys(("capital_in_mid", "capital_in_small"), 0.0)
+    amounts: dict[str, Any] = dict.fromkeys(("capital_in_mid", "capital_in_small"), 0.0)
     amounts |= dict.fromkeys(("capital_out_big", "capital_out_mid", "capital_out_small"), 0.0)
     return CapitalDistribution(
         code="HK.00700", market=Market.HK, capital_in_big=net_big, **amounts, **fields

@@ -42,7 +42,8 @@ async def world(
     connecting = {
         name: options.pop(name) for name in ("attempts", "reconnect_timeout") if name in options
     }
-    async with Simulator(now=running_from(at), latency=LATENCY, **options) as opend:
+    options |= {"latency": LATENCY, "keep_alive_interval": 300}
+    async with Simulator(now=running_from(at), **options) as opend:
         async with aiocapdist.connect(opend.memory, quota=quota, **connecting) as client:
             yield opend, client
 
@@ -243,7 +244,7 @@ async def test_a_paused_reader_asks_nothing_and_catches_up_when_it_is_back() -> 
         await anyio.sleep(600.0)
         assert {request.proto_id for request in opend.requests[before:]} <= {1004}
         back = anyio.current_time()
-        fresh = set()
+        fresh: set[str] = set()
         with anyio.fail_after(60.0):
             while len(fresh) < 20:
                 change = await anext(reader)
@@ -374,8 +375,8 @@ async def test_a_closed_market_is_asked_once_more_and_then_rests_until_it_opens(
             assert max(gaps(morning)) < 61.0
         assert max(gaps(asked_at(opend, "AU.BHP"))[1:]) < 61.0, "its state is never told"
         assert min(gaps(asked_at(opend, proto_id=1002))) > 29.9
-        last = [change for change in told if change.code == HK[0] and change.value]
-        evening = [one.value for one in last if one.value.update_time == "2023-11-15 16:00:00"]
+        values = [change.value for change in told if change.code == HK[0]]
+        evening = [one for one in values if one and one.update_time == "2023-11-15 16:00:00"]
         assert len(evening) == 1, "the closing figures were seen"
         group.cancel_scope.cancel()
 
@@ -409,7 +410,10 @@ async def test_a_request_that_failed_while_its_market_is_closed_is_made_again() 
 
 def state_of(hong_kong: int) -> global_state_pb2.Response:
     s2c = global_state_pb2.S2C(
-        **dict.fromkeys(("marketHK", "marketUS", "marketSH", "marketSZ"), hong_kong),
+        marketHK=hong_kong,
+        marketUS=hong_kong,
+        marketSH=hong_kong,
+        marketSZ=hong_kong,
         marketHKFuture=hong_kong,
         qotLogined=True,
         trdLogined=True,

@@ -49,7 +49,7 @@ class WatchedCode:
         self.last_turn = 0
         """Number of the turn that it had last, or after which it was added."""
         self.round = 0
-        """The last round in which it had its turn."""
+        """The last round in which it had its turn, or rested."""
 
 
 class Rounds:
@@ -167,6 +167,8 @@ class Rounds:
         codes = self._resting.pop(market, None)
         if codes:
             idle = not self._ring
+            for code in codes.values():
+                code.round = self._round  # as if it had just had its turn
             self._ring.update(codes)
             # So that the last of them has its turn within a span from now.
             soon = now if idle else now + self.span / len(self._ring)
