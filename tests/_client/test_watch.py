@@ -79,7 +79,7 @@ async def test_first_the_figures_of_each_code_and_then_what_changed(transport: T
             for change in first:
                 assert change.value is not None
                 assert change.unwrap() is change.value
-                assert change.previous is change.error is change.gateway is None
+                assert (change.previous, change.error, change.gateway) == (None, None, None)
                 assert change.skipped == 0
                 assert abs((datetime.now(UTC) - change.seen_at).total_seconds()) < 10
             await let_ask(opend, 10)  # the same figures: no change
@@ -321,7 +321,7 @@ async def test_a_reader_polled_with_short_timeouts_makes_progress() -> None:
             aiocapdist.connect(port=opend.port, quota=wide()) as client,
         ):
             reader = aiter(client.watch(CODES, every=60.0))
-            got = set()
+            got: set[str] = set()
             while len(got) < 5:
                 with anyio.move_on_after(0.01):
                     got.add((await anext(reader)).code)

@@ -7,6 +7,7 @@ for assertions and for bringing about rare states; tests prefer what users can s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -337,3 +338,17 @@ def _in_unlimited(unlimited: Any) -> dict[str, Any]:
 
 def _filled(tables: dict[str, Any]) -> dict[str, Any]:
     return {name: table for name, table in tables.items() if len(table)}
+
+
+# ---- a watch
+
+
+def unread_changes(reader: Any) -> Counter[str]:
+    """Number of changes that this iteration of a watch has not read, replaced ones included."""
+    unread = reader._subscription.unread
+    return Counter({code: 1 + one.skipped for code, one in unread.items()})
+
+
+def rounds_of_active_codes(watch: Any) -> list[int]:
+    """The last round in which each code that does not rest, and is not new, had its turn."""
+    return [code.round for code in watch._source._rounds._ring.values()]

@@ -98,9 +98,10 @@ class MarketPhases:
         self._known_at = now
         for market, field in _FIELDS.items():
             phase = getattr(state, field)
-            if not (isinstance(phase, MarketState) and phase.is_resting):
+            closed = isinstance(phase, MarketState) and phase.is_resting
+            if not closed or unseen:
                 self._reopen(market)
-            elif unseen or market not in self._closed:
+            if closed and market not in self._closed:
                 self._closed[market] = now if market in self._seen else -inf
             self._seen.add(market)
 

@@ -31,8 +31,8 @@ class WatchedCode:
     """A code of a watch, and its latest answer."""
 
     __slots__ = (
-        *("answered_at", "asked_at", "code", "latest", "request", "round", "security"),
-        "settled_at",
+        *("answered_at", "asked_at", "code", "last_turn", "latest", "request", "round"),
+        *("security", "settled_at"),
     )
 
     def __init__(self, code: str, security: Security) -> None:
@@ -46,8 +46,10 @@ class WatchedCode:
         """When the latest answer came, by the loop's clock."""
         self.settled_at: float | None = None
         """When the request was made that OpenD answered last; None if it answered none."""
+        self.last_turn = 0
+        """Number of the turn that it had last, or after which it was added."""
         self.round = 0
-        """The last round in which it had its turn."""
+        """The last round in which it had its turn, or rested."""
 
 
 class Rounds:
@@ -70,6 +72,7 @@ class Rounds:
         self._ring_goes_first = False
         self._ring_due = inf
         self._ring_served = -inf
+        self._turns = 0
         self._round = 0
         self._round_began: float | None = None
         self.round_time: float | None = None
@@ -97,8 +100,9 @@ class Rounds:
     def pick(self, now: float) -> WatchedCode | None:
         """Return the code whose turn it is, as ``next``; None if none is due."""
         in_ring = self._next_in_ring <= now
-        # In turns, so that codes that keep being added do not hold up the others.
-        if self._new and not (in_ring and self._ring_goes_first):
+        # In turns, so that codes that keep being added do not hold up the others. But those
+        # that were added before a code had its last turn have theirs before its next one.
+        if self._new and not (in_ring and self._ring_goes_first and self._ring_waits_longer()):
             self._ring_goes_first, self._from_ring = True, False
             _, self.next = self._new.popitem(last=False)
         elif in_ring:
@@ -117,13 +121,18 @@ class Rounds:
         elif not self._ring:
             self._ring_due = now + span
         self._ring[code.code] = code
-        self._count(code, now)
+        self._turns += 1
+        code.last_turn = self._turns
+        self._count_round(code, now)
+
+    def _ring_waits_longer(self) -> bool:
+        return next(iter(self._ring.values())).last_turn <= next(iter(self._new.values())).last_turn
 
     def pause(self) -> None:
         """No code has a turn for now: the time until the next turn belongs to no round."""
         self._round_began = None
 
-    def _count(self, code: WatchedCode, now: float) -> None:
+    def _count_round(self, code: WatchedCode, now: float) -> None:
         if self._round_began is None:
             self._round += 1
             self._round_began = now
@@ -138,6 +147,7 @@ class Rounds:
     def add(self, code: WatchedCode) -> None:
         """Add a new code, or one that is to have its turn at once."""
         self._remove(code)
+        code.last_turn = self._turns
         self._new[code.code] = code
 
     def discard(self, code: WatchedCode) -> None:
@@ -156,9 +166,13 @@ class Rounds:
         """Give the codes of this market turns again, evenly from now on."""
         codes = self._resting.pop(market, None)
         if codes:
-            if not self._ring:
-                self._ring_due = now
+            idle = not self._ring
+            for code in codes.values():
+                code.round = self._round  # as if it had just had its turn
             self._ring.update(codes)
+            # So that the last of them has its turn within a span from now.
+            soon = now if idle else now + self.span / len(self._ring)
+            self._ring_due = soon if idle else min(self._ring_due, soon)
 
     def _remove(self, code: WatchedCode) -> None:
         if self.next is code:
