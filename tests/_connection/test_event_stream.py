@@ -1,4 +1,4 @@
-"""A listener's stream by itself: bounded, in order, and as easily left as entered."""
+"""Streams of events: bounded, in order, removed when dropped."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def listeners(feed: EventPublisher) -> int:
     return len(feed._streams)
 
 
-async def test_each_listener_hears_all_from_when_it_began_in_order() -> None:
+async def test_a_listener_gets_all_events_from_its_start_in_order() -> None:
     feed = EventPublisher()
     early = feed.listen()
     publish(feed, range(3))
@@ -54,17 +54,16 @@ async def test_each_listener_hears_all_from_when_it_began_in_order() -> None:
     assert await rest(late) == [event(3), event(4)]
 
 
-async def test_a_slow_listener_loses_the_oldest_and_learns_how_many() -> None:
+async def test_a_slow_listener_loses_the_oldest_events_and_gets_their_number() -> None:
     feed = EventPublisher()
     slow = feed.listen()
     publish(feed, range(KEPT))
-    assert await anext(slow) == event(0), "as many as are kept: nothing is lost"
+    assert await anext(slow) == event(0), "nothing is dropped yet"
     publish(feed, range(KEPT, KEPT + 11))
     assert len(slow._events) == KEPT
-    # Of 1 to KEPT + 10, as many as are kept are the latest KEPT.
     assert await anext(slow) == EventsDropped(count=10)
     assert await anext(slow) == event(11)
-    # It is told of each gap at its place, with that gap's own count.
+    # Each gap is reported in its place, with its own count.
     publish(feed, range(KEPT + 11, KEPT + 17))
     feed.close()
     told = await rest(slow)
@@ -72,13 +71,13 @@ async def test_a_slow_listener_loses_the_oldest_and_learns_how_many() -> None:
     assert told[1:] == [event(n) for n in range(17, KEPT + 17)]
 
 
-async def test_long_notices_push_out_the_oldest_and_one_alone_may_be_of_any_length() -> None:
+async def test_the_total_size_of_notices_is_bounded_but_one_alone_may_be_larger() -> None:
     feed = EventPublisher()
     slow = feed.listen()
     half = KEPT_BYTES // 2
     feed.publish(event(0), half)
-    feed.publish(event(1), half)  # as many as are kept
-    feed.publish(event(2))  # what is none of OpenD's notices takes no room
+    feed.publish(event(1), half)  # as much as is kept
+    feed.publish(event(2))  # an event that is no notice has no size
     feed.publish(event(3), 1)
     assert [await anext(slow) for _ in range(4)] == [
         EventsDropped(count=1),
@@ -92,7 +91,7 @@ async def test_long_notices_push_out_the_oldest_and_one_alone_may_be_of_any_leng
     assert await rest(slow) == [EventsDropped(count=1), event(5)]
 
 
-async def test_what_one_listener_loses_another_hears() -> None:
+async def test_a_slow_listener_does_not_affect_others() -> None:
     feed, heard = EventPublisher(), list[Event]()
     slow, quick = feed.listen(), feed.listen()
     with anyio.fail_after(5):
@@ -119,7 +118,7 @@ async def test_a_waiting_listener_is_woken_by_an_event_and_by_the_end() -> None:
     assert heard == [event(0), event(1)]
 
 
-async def test_after_the_end_there_is_nothing_to_hear() -> None:
+async def test_a_stream_of_a_closed_client_is_empty() -> None:
     feed = EventPublisher()
     stream = feed.listen()
     feed.close()
@@ -150,7 +149,7 @@ async def test_a_cancelled_wait_loses_no_event(woken_first: bool) -> None:
         assert await anext(stream) == event(8)
 
 
-async def test_two_tasks_on_one_stream_are_told() -> None:
+async def test_two_tasks_reading_one_stream_is_an_error() -> None:
     feed, heard = EventPublisher(), list[Event]()
     stream = feed.listen()
     with anyio.fail_after(5):
@@ -161,10 +160,10 @@ async def test_two_tasks_on_one_stream_are_told() -> None:
                 await anext(stream)
             publish(feed, range(1))
             feed.close()
-    assert heard == [event(0)], "the one that was first hears on"
+    assert heard == [event(0)], "the first reader goes on"
 
 
-async def test_closing_a_stream_ends_it_for_whoever_waits_and_for_nobody_else() -> None:
+async def test_closing_a_stream_ends_its_reader_and_no_other() -> None:
     feed, heard = EventPublisher(), list[Event]()
     closed, other = feed.listen(), feed.listen()
     with anyio.fail_after(5):
@@ -178,7 +177,7 @@ async def test_closing_a_stream_ends_it_for_whoever_waits_and_for_nobody_else() 
         assert await anext(other) == event(1)
 
 
-async def test_closing_a_stream_drops_what_it_has_not_told() -> None:
+async def test_closing_a_stream_drops_its_unread_events() -> None:
     feed = EventPublisher()
     stream = feed.listen()
     publish(feed, range(KEPT + 5))
@@ -188,7 +187,7 @@ async def test_closing_a_stream_drops_what_it_has_not_told() -> None:
     assert not stream._events
 
 
-async def test_a_dropped_stream_costs_nothing_any_more() -> None:
+async def test_a_dropped_stream_is_removed() -> None:
     feed = EventPublisher()
     stream = feed.listen()
     publish(feed, range(2))
@@ -197,7 +196,7 @@ async def test_a_dropped_stream_costs_nothing_any_more() -> None:
     assert listeners(feed) == 0
 
 
-async def test_a_stream_whose_loop_was_left_costs_nothing_any_more() -> None:
+async def test_a_stream_is_removed_when_its_for_loop_is_left() -> None:
     feed = EventPublisher()
 
     async def first() -> Event:
@@ -212,8 +211,8 @@ async def test_a_stream_whose_loop_was_left_costs_nothing_any_more() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_listening_task_that_nobody_holds_lives_on() -> None:
-    """asyncio holds its tasks weakly: only what they wait for keeps them."""
+async def test_a_listening_task_without_references_stays_alive() -> None:
+    """asyncio keeps weak references to tasks: what a task waits for must keep it alive."""
     feed, heard = EventPublisher(), list[Event]()
 
     async def listen() -> None:

@@ -21,7 +21,7 @@ import pytest
 import aiocapdist
 from aiocapdist._pb import keep_alive_pb2
 from aiocapdist.quota import FileQuota, RedisQuota
-from aiocapdist.quota._file import quota as file
+from aiocapdist.quota._file import store
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.redis.servers import REASON, binary, running
@@ -346,7 +346,7 @@ async def locked_for_long(home: Path) -> None:
     await connect_by(FileQuota(home / "capdist.quota"))
     with (home / "capdist.quota").open() as locked, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(locked, fcntl.LOCK_EX)
-        patch.setattr(file, "BETWEEN_CHECKS", 0.0)
+        patch.setattr(store, "BETWEEN_CHECKS", 0.0)
         await connect_by(FileQuota(home / "capdist.quota"))
 
 
@@ -398,7 +398,7 @@ async def on_trio(home: Path) -> None:
     await asyncio.to_thread(run)
 
 
-@heading("the quota at redis://127.0.0.1:6379/0 grants nothing")
+@heading("the quota at redis://127.0.0.1:6379/0: what was spent of late")
 async def new_key(home: Path) -> None:
     async with redis() as url, Simulator() as opend:
         quota = RedisQuota(url, "another")

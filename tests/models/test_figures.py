@@ -56,7 +56,7 @@ def test_totals_nets_and_ratio_are_computed() -> None:
     assert got.main_ratio == 640.0 / 1801.5
 
 
-def test_an_absent_super_counts_as_0_in_totals_and_is_none_by_itself() -> None:
+def test_absent_super_amounts_count_as_0_in_totals_and_their_net_is_none() -> None:
     got = made(capital_in_super=None, capital_out_super=None)
     assert got.net_super is None
     assert (got.capital_in, got.capital_out) == (234.0, 67.5)
@@ -67,18 +67,20 @@ def test_an_absent_super_counts_as_0_in_totals_and_is_none_by_itself() -> None:
 @pytest.mark.parametrize(
     ("side", "main_net"), [("capital_in_super", -360.0), ("capital_out_super", 1140.0)]
 )
-def test_one_side_of_super_alone_counts_but_is_no_net(side: str, main_net: float) -> None:
+def test_one_side_of_super_alone_counts_in_totals_and_its_net_is_none(
+    side: str, main_net: float
+) -> None:
     got = made(**{side: None})
     assert got.net_super is None
     assert got.main_net == main_net
     assert got.net == pytest.approx(main_net + 26.5)
 
 
-def test_a_super_of_0_is_not_an_absent_one() -> None:
+def test_a_super_amount_of_0_is_not_absent() -> None:
     assert made(capital_in_super=0.0, capital_out_super=0.0).net_super == 0.0
 
 
-def test_the_ratio_of_no_money_at_all_is_none() -> None:
+def test_the_ratio_is_none_if_nothing_was_traded() -> None:
     nothing = {f"capital_{way}_{size}": 0.0 for way in ("in", "out") for size in SIZES}
     got = made(**nothing)
     assert got.main_ratio is None
@@ -117,7 +119,7 @@ def test_a_field_that_does_not_exist_is_refused() -> None:
         made(capital_in_huge=1.0)
 
 
-def test_json_tells_what_is_computed_and_times_as_iso() -> None:
+def test_json_has_computed_fields_and_iso_times() -> None:
     at = datetime(2024, 5, 6, 16, 0, tzinfo=timezone(timedelta(hours=8)))
     got = made(update_time="2024-05-06 16:00:00", updated_at=at.astimezone(UTC))
     told = json.loads(got.model_dump_json())
@@ -132,7 +134,7 @@ def test_json_tells_what_is_computed_and_times_as_iso() -> None:
     }
 
 
-def test_what_was_written_for_it_can_be_read_again() -> None:
+def test_figures_can_be_read_back_from_json_and_pickles() -> None:
     got = made(capital_out_super=None, updated_at=datetime(2024, 5, 6, tzinfo=UTC))
     written = got.model_dump_json(round_trip=True)
     assert CapitalDistribution.model_validate_json(written) == got
@@ -157,14 +159,14 @@ AT_TEXT = datetime(2024, 5, 6, 8, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("market", Market)
-def test_the_timestamp_decides_whatever_the_text_says(market: Market) -> None:
+def test_the_timestamp_is_used_whatever_the_text_is(market: Market) -> None:
     assert moment(market, STAMP, "1999-01-01 00:00:00") == AT_STAMP
     assert moment(market, STAMP, "nonsense") == AT_STAMP
     assert moment(market, STAMP, None) == AT_STAMP
 
 
 @pytest.mark.parametrize("market", Market)
-def test_a_text_alone_is_read_only_where_its_zone_is_known(market: Market) -> None:
+def test_the_text_is_used_only_if_its_zone_is_known(market: Market) -> None:
     sure = market in (Market.HK, Market.SH, Market.SZ)
     for stamp in (None, 0.0):
         assert moment(market, stamp, TEXT) == (AT_TEXT if sure else None)
@@ -191,7 +193,7 @@ def test_a_time_before_1970_is_a_time() -> None:
 
 
 @given(st.sampled_from(Market), st.one_of(st.none(), st.floats()), st.one_of(st.none(), st.text()))
-def test_no_time_or_an_aware_one_in_utc(market: Market, stamp: Any, text: Any) -> None:
+def test_a_time_is_none_or_aware_in_utc(market: Market, stamp: Any, text: Any) -> None:
     at = moment(market, stamp, text)
     assert at is None or at.utcoffset() == timedelta(0)
 
@@ -199,7 +201,7 @@ def test_no_time_or_an_aware_one_in_utc(market: Market, stamp: Any, text: Any) -
 @pytest.mark.parametrize(
     ("number", "text"), [(1011, "10.11"), (1005, "10.05"), (900, "9.00"), (1, "0.01")]
 )
-def test_version_numbers_are_written_as_people_do(number: int, text: str) -> None:
+def test_version_numbers_have_their_usual_form(number: int, text: str) -> None:
     assert version_text(number) == text
 
 

@@ -125,7 +125,7 @@ SYMBOLS = st.text(
 
 
 @given(st.sampled_from([market for market in Market if market is not Market.HK]), SYMBOLS)
-def test_every_code_survives_a_round_trip(market: Market, symbol: str) -> None:
+def test_a_code_can_be_parsed_back_from_its_text(market: Market, symbol: str) -> None:
     security = Security(market, symbol)
     assert Security.parse(str(security)) == security
 
@@ -156,7 +156,7 @@ def test_any_other_type_raises_invalid_code(thing: object) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_client_sends_nothing_for_bad_codes() -> None:
+async def test_the_client_sends_nothing_for_invalid_codes() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
             for code, reason, _ in BAD:
@@ -171,7 +171,7 @@ async def test_the_client_sends_nothing_for_bad_codes() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", [list, iter], ids=["list", "iterator"])
-async def test_in_a_sweep_each_bad_code_is_a_failed_outcome(kind: type) -> None:
+async def test_in_a_sweep_each_invalid_code_is_a_failed_outcome(kind: type) -> None:
     codes = [code for code, _, _ in BAD]
     wanted = [*codes[:10], "HK.00700", *codes[10:]]
     with anyio.fail_after(5):

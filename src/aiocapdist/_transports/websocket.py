@@ -32,7 +32,7 @@ class WebSocketConnector:
     """A WebSocket behind the door ``pipe``, which may be one with TLS (``wss``)."""
 
     def __init__(self, scheme: str, pipe: Connector, max_message: int) -> None:
-        with needs_extra("ws", "the WebSocket door"):
+        with needs_extra("ws", "the WebSocket transport"):
             from websockets.client import ClientProtocol
             from websockets.uri import parse_uri
         self.scheme = scheme
