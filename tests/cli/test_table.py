@@ -11,8 +11,11 @@ import pytest
 from rich.console import Console
 
 from aiocapdist import CapitalDistribution, Market
-from aiocapdist.cli.table import ASCII, BLOCKS, CURRENCIES, amount, bar, figures_lines
+from aiocapdist.cli.drawing import CURRENCIES, amount, bar, make_style
+from aiocapdist.cli.table import figures_lines
 
+BLOCKS = make_style("us", ascii_only=False)
+ASCII = make_style("us", ascii_only=True)
 FIGURES: dict[str, Any] = {
     "code": "HK.00700",
     "market": Market.HK,
@@ -27,7 +30,7 @@ FIGURES: dict[str, Any] = {
     "updated_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
 }
 TABLE_IN_DOCS = """\
-HK.00700  in HKD, as of 2026-01-02 03:04:05 UTC
+HK.00700  in HKD, as of 2026-01-02 11:04:05 Hong Kong (03:04:05 UTC)
 main net +85.0M HKD, +8.0% of all money moved  (super + big, in less out)
 
 orders   outflow             out | in               inflow       net
@@ -67,6 +70,17 @@ def test_the_docs_show_the_same_table() -> None:
     assert f"```text\n{TABLE_IN_DOCS}```" in page.read_text("utf-8")
 
 
+@pytest.mark.parametrize("width", range(30, 201, 5))
+def test_every_figure_fits_in_any_width(width: int) -> None:
+    lines = rendered(width, capital_in_super=1.23456789e12).splitlines()
+    assert max(map(len, lines)) <= width
+    words = rendered(200, capital_in_super=1.23456789e12).split()
+    figures = [word for word in words if word[-1] in "KMBT"]
+    assert [word for word in " ".join(lines).split() if word[-1] in "KMBT"] == figures
+    grid = lines[lines.index("") + 1 :]
+    assert len({line.index(mark) for line in grid for mark in "│" if mark in line}) <= 1
+
+
 def test_a_narrow_terminal_gets_shorter_bars_and_every_figure() -> None:
     text = rendered(60)
     assert max(map(len, text.splitlines())) <= 60
@@ -102,8 +116,20 @@ def test_inflow_and_outflow_have_colours_on_a_terminal() -> None:
 
 
 @pytest.mark.parametrize(
+    ("colors", "styles"), [("us", {"green"}), ("cn", {"red"}), ("none", set())]
+)
+def test_colours_of_a_positive_main_net(colors: Any, styles: set[str]) -> None:
+    style = make_style(colors, ascii_only=False)
+    main_net = figures_lines(CapitalDistribution(**FIGURES), 80, style)[1]
+    assert {str(span.style) for span in main_net.spans} & {"red", "green"} == styles
+
+
+@pytest.mark.parametrize(
     ("changes", "title"),
     [
+        ({"market": Market.US, "code": "US.AAPL"},
+         "US.AAPL  in USD, as of 2026-01-01 22:04:05 New York (01-02 03:04:05 UTC)"),
+        ({"market": Market.CC, "code": "CC.BTC"}, "CC.BTC  as of 2026-01-02 03:04:05 UTC"),
         ({"updated_at": None, "update_time": "2026-01-02 11:04:05"},
          "HK.00700  in HKD, as of 2026-01-02 11:04:05, time zone unknown"),
         ({"updated_at": None}, "HK.00700  in HKD"),

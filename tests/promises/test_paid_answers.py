@@ -21,7 +21,7 @@ from ..cli.processes import COMMAND, DEADLINE
 from .scale import figure, scaled
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full and file limits")
-FORMATS = ["table", "json", "jsonl", "csv"]
+FORMATS = ["table", "ranking", "json", "jsonl", "csv"]
 CODES = [f"HK.{n:05d}" for n in range(1, 21)]
 FAILING = ["HK.99999", "hk.00001"]  # each has a message on standard error
 
@@ -34,16 +34,25 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def started(kind: str, redirections: str = "", **options: Any) -> Iterator[subprocess.Popen[str]]:
-    arguments = [*COMMAND, "get", *CODES, *FAILING, "--simulate", "--format", kind]
+    arguments = [*COMMAND, "get", *CODES, *FAILING, *options_of(kind)]
     program = ["/bin/sh", "-c", f'exec "$@" {redirections}', "sh", *arguments]
     with subprocess.Popen(program, encoding="utf-8", **options) as process:
         yield process
+
+
+def options_of(kind: str) -> list[str]:
+    """Options of a format; tables with one for each code, or a line for each."""
+    if kind in ("table", "ranking"):
+        return ["--simulate", "--detail" if kind == "table" else "--sort=code"]
+    return ["--simulate", "--format", kind]
 
 
 def answers_in(kind: str, out: str) -> list[str]:
     """The codes that were answered, in order."""
     if kind == "table":
         return [line.split()[0] for line in out.splitlines() if "  in HKD, as of " in line]
+    if kind == "ranking":
+        return [line.split()[0] for line in out.splitlines() if line.startswith("HK.")]
     if kind == "csv":
         return [row["code"] for row in csv.DictReader(out.splitlines())]
     records = json.loads(out) if kind == "json" else map(json.loads, out.splitlines())
@@ -134,7 +143,7 @@ def test_a_signal_costs_no_answer(kind: str, number: signal.Signals) -> None:
     """All that was answered is printed: 30 codes that the quota lets go, and 10 more."""
     codes = [f"HK.{n:05d}" for n in range(1, 30)]
     more = [f"HK.{n:05d}" for n in range(30, 41)]
-    arguments = [*COMMAND, "get", *codes, "HK.99999", *more, "--simulate", "--format", kind]
+    arguments = [*COMMAND, "get", *codes, "HK.99999", *more, *options_of(kind)]
     with subprocess.Popen(
         arguments, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -33,8 +33,13 @@ _HELP = {
         "For example: aiocapdist simulate --port 11111",
         "Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on.",
     ),
+    "completion": (
+        "Print a script that lets your shell complete commands and options.",
+        'For example: eval "$(aiocapdist completion bash)"',
+        "In fish: aiocapdist completion fish | source",
+    ),
 }
-
+_ARGUMENTS = {"get": "CODE... [OPTIONS]", "completion": "bash|zsh|fish"}
 
 app: cyclopts.App = cyclopts.App(
     name="aiocapdist",
@@ -46,11 +51,10 @@ app: cyclopts.App = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 for _name, _paragraphs in _HELP.items():
-    _arguments = "CODE... [OPTIONS]" if _name == "get" else "[OPTIONS]"
     app.command(
         f"aiocapdist.cli.commands.{_name}:{_name}",
         help="\n\n".join(_paragraphs),
-        usage=f"Usage: aiocapdist {_name} {_arguments}",
+        usage=f"Usage: aiocapdist {_name} {_ARGUMENTS.get(_name, '[OPTIONS]')}",
     )
 
 

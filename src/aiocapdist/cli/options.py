@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import quote
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from .formats import Colors, SortField
 from .streams import report
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from ..quota import Quota
 
 DEFAULT_ADDRESS = "127.0.0.1"
+MAX_TABLES = 3
+"""More codes than this are shown as one line each."""
 RECONNECT_TIMEOUT = 60.0
 """Seconds without a connection after which codes fail: enough to restart OpenD."""
+RSA_VARIABLE = "AIOCAPDIST_RSA_KEY"
 REDIS_VARIABLE = "AIOCAPDIST_REDIS"
 RedisUrl: TypeAlias = Annotated[str | None, Parameter(env_var=REDIS_VARIABLE, show_env_var=True)]
 """In the environment a password in the URL is not visible to other users of the machine."""
@@ -34,7 +39,10 @@ class ConnectionOptions:
     ----------
     address
         Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port.
-        [default: 127.0.0.1]
+    host
+        Host of OpenD, if you prefer it apart from the port. [default: 127.0.0.1]
+    port
+        Port of OpenD. [default: 11111]
     rsa_key
         PEM file of the RSA key that OpenD uses too: encrypts a TCP connection.
     websocket_key
@@ -42,7 +50,9 @@ class ConnectionOptions:
     """
 
     address: str | None = None
-    rsa_key: Path | None = None
+    host: str | None = None
+    port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
+    rsa_key: Annotated[Path | None, Parameter(env_var=RSA_VARIABLE, show_env_var=True)] = None
     websocket_key: Annotated[
         str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
     ] = None
@@ -50,23 +60,33 @@ class ConnectionOptions:
     @property
     def is_default(self) -> bool:
         """True if no option says where OpenD is."""
-        return self.address is None
+        return self.address is None and self.host is None and self.port is None
 
     @property
     def opend(self) -> str:
-        """Address of OpenD."""
-        return self.address or DEFAULT_ADDRESS
+        """Address of OpenD. Raises ValueError for options that exclude each other."""
+        if self.address is not None:
+            if self.host is not None or self.port is not None:
+                raise ValueError("--address and --host or --port: leave out one")
+            return self.address
+        if self.host is not None or self.port is not None:
+            return _joined(self.host, self.port)
+        environment = os.environ
+        return environment.get("AIOCAPDIST_ADDRESS") or _joined(
+            environment.get("FUTU_OPEND_HOST"), environment.get("FUTU_OPEND_PORT")
+        )
 
     def connect(self, quota: Quota | None) -> Connecting:
         """Return the client to enter. Raises ValueError for a wrong address."""
         from .. import connect
 
-        # A key in the environment is ignored for other transports instead of rejected.
+        # Keys in the environment are ignored for other transports instead of rejected.
         is_websocket = self.opend.startswith(("ws://", "wss://"))
+        given = self.rsa_key is not None and str(self.rsa_key) != os.environ.get(RSA_VARIABLE)
         return connect(
             self.opend,
             quota=quota,
-            rsa_key=self.rsa_key,
+            rsa_key=None if is_websocket and not given else self.rsa_key,
             websocket_key=self.websocket_key if is_websocket else None,
             reconnect_timeout=RECONNECT_TIMEOUT,
         )
@@ -80,8 +100,7 @@ class QuotaOptions:
     Parameters
     ----------
     quota
-        auto: spend from a file of your own for this OpenD, so that your runs share the quota;
-        none: count the calls of this run alone.
+        auto: your runs share a file of your own for this OpenD; none: this run counts alone.
     quota_file
         Spend from the quota in this file, shared by all programs of this machine.
     quota_redis
@@ -127,6 +146,40 @@ class QuotaOptions:
         return bool(self.quota_file or self.quota_key or _given(self.quota_redis))
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TableOptions:
+    """What tables look like.
+
+    Parameters
+    ----------
+    sort
+        One line for each code, largest first by this field.
+    top
+        Show only so many of these lines.
+    detail
+        A whole table for each code, however many there are.
+    colors
+        Colours of inflow and outflow: us (green and red), cn (red and green) or none.
+    """
+
+    sort: SortField | None = None
+    top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    detail: Annotated[bool, Parameter(negative=())] = False
+    colors: Colors = "us"
+
+    def is_ranking(self, count: int) -> bool:
+        """True if ``count`` codes are shown as one line each."""
+        if self.sort is not None or self.top is not None:
+            return True
+        return count > MAX_TABLES and not self.detail
+
+    @property
+    def sort_field(self) -> SortField:
+        """Field that lines are ranked by."""
+        return self.sort or "main_ratio"
+
+
 def default_quota_file(address: str) -> Path | None:
     """Return the file that the user's commands share for the OpenD at this address.
 
@@ -145,6 +198,14 @@ def default_quota_file(address: str) -> Path | None:
         return None
     name = f"{quote(host, safe='')}_{port}.quota"
     return None if sys.platform == "win32" else folder / "aiocapdist" / "quota" / name
+
+
+def _joined(host: str | None, port: int | str | None) -> str:
+    """Return an address of a host and a port, or of the default ones."""
+    host = host or DEFAULT_ADDRESS
+    if not port:
+        return host
+    return f"[{host}]:{port}" if host.count(":") > 1 else f"{host}:{port}"
 
 
 def _prepared(file: Path | None) -> Path | None:

@@ -6,12 +6,19 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..models import CapitalDistribution, Outcome
 from .escape import csv_cell, to_json
-from .formats import Format
+from .formats import Colors, Format
+from .options import TableOptions
 from .streams import report, write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from .drawing import Style
 
 FIELDS = [*CapitalDistribution.model_fields, *CapitalDistribution.model_computed_fields]
 
@@ -26,10 +33,10 @@ class Output(Protocol):
         """Write what is still held back. Called once, after the last outcome."""
 
 
-def make_output(format: Format, codes: Sequence[str]) -> Output:
+def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Output:
     """Return the output for this format; ``codes`` is the order of the JSON array."""
     makers: dict[str, Callable[[], Output]] = {
-        "table": TableOutput,
+        "table": lambda: (RankingOutput if view.is_ranking(len(codes)) else TableOutput)(view),
         "json": lambda: JsonOutput(codes),
         "jsonl": JsonLinesOutput,
         "csv": CsvOutput,
@@ -46,21 +53,42 @@ def report_failure(outcome: Outcome) -> None:
 class TableOutput:
     """A table for each security; failures on standard error alone."""
 
-    def __init__(self) -> None:
-        from .table import FiguresTable
-
-        self._table = FiguresTable(sys.stdout)
+    def __init__(self, view: TableOptions) -> None:
+        self._console, self._style = _canvas(view.colors)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
             report_failure(outcome)
         else:
-            # Rendered first and then written as in all formats, so that a progress bar
-            # makes room for it and write errors are handled in one place.
-            write(self._table.render(outcome.value))
+            from .table import figures_lines
+
+            lines = figures_lines(outcome.value, self._console.width, self._style)
+            _write_lines(self._console, lines)
 
     def finish(self) -> None:
         """Nothing is held back."""
+
+
+class RankingOutput:
+    """One line for each security, ranked at the end; failures on standard error alone."""
+
+    def __init__(self, view: TableOptions) -> None:
+        self._view = view
+        self._figures: dict[str, CapitalDistribution] = {}
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.value is None:
+            report_failure(outcome)
+        else:
+            self._figures[outcome.code] = outcome.value
+
+    def finish(self) -> None:
+        from .ranking import rank, ranking_lines
+
+        console, style = _canvas(self._view.colors)
+        ranked = rank(list(self._figures.values()), self._view.sort_field, self._view.top)
+        lines = ranking_lines(ranked, self._view.sort_field, console.width, style)
+        _write_lines(console, lines)
 
 
 class JsonLinesOutput:
@@ -106,6 +134,27 @@ class CsvOutput:
 
     def finish(self) -> None:
         """Nothing is held back."""
+
+
+def _canvas(colors: Colors) -> tuple[Console, Style]:
+    """Return how standard output is drawn on: its width, encoding and colours."""
+    from rich.console import Console
+
+    from .drawing import make_style
+
+    console = Console(file=sys.stdout, highlight=False)
+    if colors == "none":
+        console = Console(file=sys.stdout, highlight=False, color_system=None)
+    return console, make_style(colors, ascii_only=console.options.ascii_only)
+
+
+def _write_lines(console: Console, lines: Sequence[Text]) -> None:
+    # Rendered first and then written as in all formats, so that a progress bar makes room
+    # for it and write errors are handled in one place.
+    with console.capture() as captured:
+        for line in lines:
+            console.print(line)
+    write(captured.get())
 
 
 def figures_record(figures: CapitalDistribution) -> dict[str, Any]:

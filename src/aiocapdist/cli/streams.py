@@ -6,6 +6,9 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn
 
@@ -84,6 +87,26 @@ def write(text: str) -> None:
     """Write to standard output and flush: half a minute may pass until the next answer."""
     # Looked up each time: a progress bar on the same terminal replaces the stream.
     print(text, end="", flush=True)
+
+
+@contextmanager
+def output_to(path: Path | None) -> Iterator[None]:
+    """Let standard output be written to a file in the body. Raises OutputError."""
+    if path is None:
+        yield
+        return
+    try:
+        file = CheckedOutput(path.open("wb"), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+    previous, sys.stdout = sys.stdout, file
+    try:
+        with file:
+            yield
+    except OSError as error:  # closing can fail too
+        raise OutputError(f"{path}: {error.strerror}") from None
+    finally:
+        sys.stdout = previous
 
 
 def report(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,9 +16,10 @@ from ..events import Connected
 from .exit_codes import INTERRUPTED, NOT_REACHED, OK, SOME_FAILED, USAGE
 from .formats import Format
 from .interrupt import cancel_on_signal
+from .options import TableOptions
 from .output import Output, make_output
 from .progress import QuotaWaitReport, SweepProgress, show_progress
-from .streams import OutputError, report, report_log_records
+from .streams import OutputError, output_to, report, report_log_records
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting
@@ -25,47 +28,71 @@ CHECK_INTERVAL = 1.0
 """Seconds between two looks at the quota."""
 
 
-def print_figures(
-    opend: Connecting | None,
-    codes: list[str],
-    format: Format,
-    suggestions: Mapping[type[Exception], str],
-) -> int:
-    """Print an answer for each code; return the exit code. None for ``opend`` simulates one.
+class Sweep:
+    """A list of codes, and how their answers are written."""
 
-    ``suggestions`` has what to try after an error of a type.
-    """
-    report_log_records()
-    try:
-        return anyio.run(_print_figures, opend, codes, format)
-    except (ConnectError, QuotaUnavailable, InvalidKey, ModuleNotFoundError) as error:
-        report(str(error))
-        for kind, suggestion in suggestions.items():
-            if isinstance(error, kind):
-                report(suggestion)
-        return NOT_REACHED if isinstance(error, ConnectError | QuotaUnavailable) else USAGE
+    def __init__(
+        self,
+        codes: list[str],
+        format: Format,
+        view: TableOptions,
+        *,
+        output: Path | None,
+        timeout: float | None,
+    ) -> None:
+        self._progress = SweepProgress(codes)
+        self._make_output = partial(make_output, format, codes, view)
+        self._file = output
+        self._timeout = timeout
+        self._is_connected = False
 
+    def run(self, opend: Connecting | None, suggestions: Mapping[type[Exception], str]) -> int:
+        """Print an answer for each code; return the exit code. None simulates an OpenD.
 
-async def _print_figures(opend: Connecting | None, codes: list[str], format: Format) -> int:
-    progress = SweepProgress(codes)
-    async with AsyncExitStack() as stack:
-        if opend is None:
-            opend = await _start_simulator(stack)
-        with cancel_on_signal() as scope:
-            async with opend as client:
-                output = make_output(format, codes)
-                try:
-                    await run_sweep(client, progress, output)
-                except OutputError:
-                    raise
-                except BaseException:
-                    output.finish()  # the answers so far are printed, however the sweep ended
-                    raise
-                output.finish()
-    if scope.cancelled_caught:
-        report(f"interrupted; {progress.answered} of {progress.total} codes were answered")
-        return INTERRUPTED
-    return SOME_FAILED if progress.failed else OK
+        ``suggestions`` has what to try after an error of a type. Raises OutputError.
+        """
+        report_log_records()
+        try:
+            return anyio.run(self._run, opend)
+        except (ConnectError, QuotaUnavailable, InvalidKey, ModuleNotFoundError) as error:
+            report(str(error))
+            for kind, suggestion in suggestions.items():
+                if isinstance(error, kind):
+                    report(suggestion)
+            return NOT_REACHED if isinstance(error, ConnectError | QuotaUnavailable) else USAGE
+
+    async def _run(self, opend: Connecting | None) -> int:
+        progress = self._progress
+        async with AsyncExitStack() as stack:
+            if opend is None:
+                opend = await _start_simulator(stack)
+            with cancel_on_signal() as interrupted, anyio.move_on_after(self._timeout) as overdue:
+                async with opend as client:
+                    self._is_connected = True
+                    await self._print_outcomes(client)
+        answered = f"{progress.answered} of {progress.total} codes were answered"
+        if interrupted.cancelled_caught:
+            report(f"interrupted; {answered}")
+            return INTERRUPTED
+        if overdue.cancelled_caught and not self._is_connected:
+            report(f"not connected to OpenD within {self._timeout:g} s")
+            return NOT_REACHED
+        if overdue.cancelled_caught:
+            report(f"not done within {self._timeout:g} s; {answered}")
+            return SOME_FAILED
+        return SOME_FAILED if progress.failed else OK
+
+    async def _print_outcomes(self, client: Client) -> None:
+        with output_to(self._file):
+            output = self._make_output()
+            try:
+                await run_sweep(client, self._progress, output)
+            except OutputError:
+                raise
+            except BaseException:
+                output.finish()  # the answers so far are printed, however the sweep ended
+                raise
+            output.finish()
 
 
 async def _start_simulator(stack: AsyncExitStack) -> Connecting:

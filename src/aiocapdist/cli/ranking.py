@@ -1,0 +1,140 @@
+"""Many securities as one ranked line each. Pure: models in, lines of rich's text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+
+from ..models import CapitalDistribution
+from .drawing import CURRENCIES, Style, amount, bar, market_time, signed
+from .formats import SortField
+
+_GAP = 2
+_BAR_SIDE = 6
+
+
+class Column(NamedTuple):
+    """One column: its title, and a cell for each security."""
+
+    title: str
+    cell: Callable[[CapitalDistribution], Text]
+    is_left: bool = False
+
+
+def rank(
+    figures: Sequence[CapitalDistribution], field: SortField, top: int | None
+) -> list[CapitalDistribution]:
+    """Return the figures, largest first; by code in alphabetical order.
+
+    Amounts of different currencies are not compared: each currency is ranked by itself, in
+    the order of the codes given, and ``top`` counts in each. Absent values come last.
+    """
+    if field == "code":
+        return sorted(figures, key=lambda each: each.code)[:top]
+
+    def key(each: CapitalDistribution) -> float:
+        value = getattr(each, field)
+        return float("inf") if value is None else -value
+
+    if field == "main_ratio":
+        return sorted(figures, key=key)[:top]
+    groups: dict[str, list[CapitalDistribution]] = {}
+    for each in figures:
+        groups.setdefault(_currency(each), []).append(each)
+    return [each for group in groups.values() for each in sorted(group, key=key)[:top]]
+
+
+def ranking_lines(
+    ranked: Sequence[CapitalDistribution], field: SortField, width: int, style: Style
+) -> list[Text]:
+    """Return a header and a line for each security: as many columns as the width has room for."""
+    if not ranked:
+        return []
+    columns = _columns(ranked, field, style)
+    cells = {column: [column.cell(each) for each in ranked] for column in columns}
+    widths = {column: max(len(column.title), *map(len, texts)) for column, texts in cells.items()}
+    shown: list[Column] = []
+    room = width + _GAP
+    for column in cells:
+        room -= widths[column] + _GAP
+        if room < 0 and shown:
+            break
+        shown.append(column)
+
+    def line(texts: Sequence[Text]) -> Text:
+        padded = [
+            text + blanks if column.is_left else blanks + text
+            for column, text in zip(shown, texts, strict=True)
+            for blanks in [Text(" " * (widths[column] - len(text)))]
+        ]
+        joined = Text(" " * _GAP, no_wrap=True, overflow="ellipsis").join(padded)
+        joined.rstrip()
+        return joined
+
+    head = line([Text(column.title, "bold") for column in shown])
+    rule = Text(style.rule * min(width, sum(widths[each] + _GAP for each in shown) - _GAP))
+    rows = zip(*(cells[column] for column in shown), strict=True)
+    return [_caption(ranked, field), Text(), head, rule, *map(line, rows)]
+
+
+def _caption(ranked: Sequence[CapitalDistribution], field: SortField) -> Text:
+    """How many securities, in which order, and how old the figures are."""
+    times = [each.updated_at for each in ranked if each.updated_at is not None]
+    text = f"{len(ranked)} securities by {field.replace('_', ' ')}"
+    if times:
+        oldest, newest = min(times), max(times)
+        text += f", as of {oldest:%Y-%m-%d %H:%M:%S}"
+        if newest != oldest:
+            same_day = oldest.date() == newest.date()
+            text += f" to {newest:%H:%M:%S}" if same_day else f" to {newest:%Y-%m-%d %H:%M:%S}"
+        text += " UTC"
+    return Text(text)
+
+
+def _columns(ranked: Sequence[CapitalDistribution], field: SortField, style: Style) -> list[Column]:
+    """All columns, the most important first."""
+    largest = max(abs(each.main_ratio or 0.0) for each in ranked)
+
+    def net(name: str) -> Callable[[CapitalDistribution], Text]:
+        return lambda each: signed(getattr(each, name), style)
+
+    def share(each: CapitalDistribution) -> Text:
+        if each.main_ratio is None:
+            return Text("-")
+        return Text(f"{each.main_ratio:+.1%}", style.of(each.main_ratio))
+
+    def share_bar(each: CapitalDistribution) -> Text:
+        ratio = each.main_ratio or 0.0
+        return bar(max(0.0, -ratio), max(0.0, ratio), largest, _BAR_SIDE, style)
+
+    def time(each: CapitalDistribution) -> Text:
+        local = market_time(each)
+        if local is not None:
+            return Text(f"{local:%m-%d %H:%M:%S}")
+        return Text("-" if each.updated_at is None else f"{each.updated_at:%m-%d %H:%M:%S}Z")
+
+    first = [
+        Column("code", lambda each: Text(each.code, "bold"), is_left=True),
+        Column("main", share),
+        Column("main net", net("main_net")),
+    ]
+    if field.startswith("capital_"):
+        title = {"capital_in": "inflow", "capital_out": "outflow"}[field]
+        first.append(Column(title, lambda each: Text(amount(getattr(each, field)))))
+    return [
+        *first,
+        Column("", lambda each: Text(_currency(each)), is_left=True),
+        Column("out | in", share_bar, is_left=True),
+        Column("net", net("net")),
+        Column("super", net("net_super")),
+        Column("big", net("net_big")),
+        Column("mid", net("net_mid")),
+        Column("small", net("net_small")),
+        Column("market's time", time),
+    ]
+
+
+def _currency(figures: CapitalDistribution) -> str:
+    return CURRENCIES.get(figures.market, "")
