@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,8 @@ async def test_on_another_threads_loop_each_call_is_refused_at_once(
             async with aiocapdist.connect(port=opend_thread.port) as client:
                 await client.capital_distribution("HK.00700")
                 for backend in ("asyncio", "trio"):
-                    error = await anyio.to_thread.run_sync(
-                        lambda backend=backend: anyio.run(error_of, use, client, backend=backend)
-                    )
+                    run = partial(anyio.run, error_of, use, client, backend=backend)
+                    error = await anyio.to_thread.run_sync(run)
                     assert type(error) is RuntimeError
                     assert "this client belongs to another event loop" in str(error)
                     assert "run_coroutine_threadsafe" in str(error)
