@@ -80,7 +80,7 @@ MISSED = {
         "ModuleNotFoundError: encryption needs a package that is not installed (cryptography"
     ),
     "websockets": (
-        "ModuleNotFoundError: the WebSocket door needs a package that is not installed (websockets"
+        "ModuleNotFoundError: WebSocket needs a package that is not installed (websockets"
     ),
 }
 INSTALL = {
