@@ -16,9 +16,10 @@ from aiocapdist._connection.stats import ConnectionStats
 from aiocapdist._loop import new_waiter, wake
 from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol import catalog
-from aiocapdist._protocol.decoders import decode_capital_distribution, parse_response
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.frames import digest_of, encode_frame
+from aiocapdist._protocol.response import parse_response
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._requests.kinds import DistributionRequest

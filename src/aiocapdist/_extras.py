@@ -1,4 +1,4 @@
-"""Packages that only some users need: imported when used, and missed in words."""
+"""Imports of optional packages, with an error that says what to install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:
-    """Around imports: where one fails, say what to install."""
+    """Wrap imports: if one fails, raise ModuleNotFoundError that names the extra to install."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
-"""What depends on the event loop, in one place: a waiter, a ticker, the loop's clock.
+"""What depends on the event loop: waiters, a ticker, the loop's clock. anyio does the rest.
 
-On asyncio a waiter is a plain future, the cheapest thing to wait on: a class made from it would
-be dearer. Elsewhere it is an anyio event with the same face. All else is anyio's.
+On asyncio a waiter is a plain future, the cheapest object to wait for. Elsewhere it is an anyio
+event with the same interface.
 """
 
 from __future__ import annotations
@@ -18,10 +18,16 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 Clock = Callable[[], float]
+"""Returns monotonic time in seconds."""
+
+MAX_DEFERRALS = 100
+"""Turns of the loop by which a tick is deferred at most. On asyncio each reads up to 256 KiB."""
+_IDLE_TURNS = 3
+"""Turns without anything to read after which all that arrived has been handled."""
 
 
 def on_asyncio() -> bool:
-    """Whether the running loop is asyncio's (or uvloop's), not trio's."""
+    """True if the running loop is asyncio's (or uvloop's); False on trio."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -30,10 +36,10 @@ def on_asyncio() -> bool:
 
 
 def current_clock() -> Clock:
-    """The running loop's clock: monotonic seconds, virtual where the loop's time is."""
+    """Return the running loop's clock. It is virtual if the loop's time is."""
     if on_asyncio():
         loop_time = asyncio.get_running_loop().time
-        # Where that only reads this clock, as asyncio's own loops do, read it without the detour.
+        # asyncio's own loops only read time.monotonic: call that directly.
         plain = getattr(loop_time, "__func__", None) is asyncio.BaseEventLoop.time
         return time.monotonic if plain else loop_time
     import trio
@@ -42,9 +48,10 @@ def current_clock() -> Clock:
 
 
 def threadsafe_scheduler() -> Callable[[Callable[[], object]], object]:
-    """What has a function called in the running loop's next turn, whoever asks for it: another
-    thread, or a finaliser, which may run in the middle of anything. Once the loop has ended,
-    that raises RuntimeError.
+    """Return a function that schedules a callback in the running loop.
+
+    It may be called from other threads and from finalizers. Raises RuntimeError once the loop
+    has ended.
     """
     if on_asyncio():
         return asyncio.get_running_loop().call_soon_threadsafe
@@ -54,10 +61,10 @@ def threadsafe_scheduler() -> Callable[[Callable[[], object]], object]:
 
 
 class Waiter(Protocol):
-    """Awaited by one task, woken by :func:`wake`: what it needs of a future."""
+    """Awaited by one task and woken by :func:`wake`. The part of a future that is needed."""
 
     def done(self) -> bool:
-        """Whether it was woken or cancelled."""
+        """True if it was woken or cancelled."""
         ...
 
     def set_result(self, result: None, /) -> None: ...
@@ -66,13 +73,13 @@ class Waiter(Protocol):
 
 
 def wake(waiter: Waiter) -> None:
-    """Wake the task that waits, from anywhere in the same loop. Waking twice is once."""
+    """Wake the task that awaits ``waiter``. Call it in the same loop; repeating does nothing."""
     if not waiter.done():
         waiter.set_result(None)
 
 
 class EventWaiter:
-    """The waiter on any loop but asyncio's."""
+    """A waiter for loops other than asyncio's."""
 
     __slots__ = ("_event",)
 
@@ -90,14 +97,14 @@ class EventWaiter:
 
 
 def waiter_factory() -> Callable[[], Waiter]:
-    """What makes a waiter for the running loop."""
+    """Return a function that creates waiters for the running loop."""
     if on_asyncio():
         return partial(asyncio.Future, loop=asyncio.get_running_loop())
     return EventWaiter
 
 
 def new_waiter() -> Waiter:
-    """A waiter for the running loop."""
+    """Return a waiter for the running loop."""
     return waiter_factory()()
 
 
@@ -156,25 +163,35 @@ async def task_group() -> AsyncIterator[TaskGroup]:
 
 
 class Ticker:
-    """Calls ``tick`` at the times that ``due`` tells: one timer for however many deadlines.
+    """Calls ``tick`` when the time that ``due`` returns has come: one timer for many deadlines.
 
-    ``due`` is asked anew after each tick and each :meth:`poke`; None means never.
+    ``due`` is called again after each tick and each :meth:`poke`; None means never. While
+    ``busy`` returns True, a tick is deferred by up to :data:`MAX_DEFERRALS` turns of the loop:
+    by then, what was due may be settled.
     """
 
-    def __init__(self, clock: Clock, due: Callable[[], float | None], tick: Callable[[], None]):
+    def __init__(
+        self,
+        clock: Clock,
+        due: Callable[[], float | None],
+        tick: Callable[[], None],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._clock = clock
         self._due = due
         self._tick = tick
+        self._busy = busy
         self.next_due: float = float("-inf")
-        """When it will tick next unless it is told of something sooner."""
+        """When it ticks next, unless poked."""
         self._event = anyio.Event()
 
     def poke(self, due: float) -> None:
-        """Something falls due at ``due``: wake if that is sooner than was known."""
+        """Announce a deadline: wake up if it is sooner than ``next_due``."""
         if due < self.next_due:
             self._event.set()
 
     async def run(self) -> None:
+        """Tick until cancelled."""
         while True:
             self._event = anyio.Event()
             due = self._due()
@@ -182,7 +199,18 @@ class Ticker:
             if self.next_due > self._clock():
                 with anyio.CancelScope(deadline=self.next_due):
                     await self._event.wait()
-            # Others first: what came in while the loop was busy may be what is waited for.
-            await anyio.lowlevel.checkpoint()
+            await self._let_others_run()
             if self._clock() >= self.next_due:
                 self._tick()
+
+    async def _let_others_run(self) -> None:
+        """Let received data be read first: after a blocked loop, it may be what is waited for."""
+        idle = 0
+        for _ in range(MAX_DEFERRALS):
+            await anyio.lowlevel.checkpoint()
+            if self._clock() < self.next_due:
+                return
+            # On trio, bytes are in no buffer while the reading task waits for its turn.
+            idle = 0 if self._busy() else idle + 1
+            if idle == _IDLE_TURNS:
+                return

@@ -42,7 +42,7 @@ def test_an_address_is_a_text(address: Any) -> None:
 def test_a_wrong_address_is_told_before_anything_is_opened() -> None:
     with pytest.raises(ValueError, match="unknown scheme 'http'.*expected a host such as"):
         aiocapdist.connect("http://127.0.0.1")
-    with pytest.raises(ValueError, match="port must be a whole number from 1 to 65535"):
+    with pytest.raises(ValueError, match="port must be an integer from 1 to 65535"):
         aiocapdist.connect(port=0)
 
 

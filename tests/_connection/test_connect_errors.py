@@ -109,7 +109,12 @@ def test_what_kept_the_connection_from_coming_about(
         ("ws", REFUSED, "the connection was refused", "check that its WebSocket port is 22222"),
         ("ws", RESET, "Connection reset by peer", "check that its WebSocket port is 22222"),
         ("wss", REFUSED, "the connection was refused", "check that its WebSocket port is 22222"),
-        ("wss", RESET, "it hung up on the TLS hand-shake", "has TLS switched on"),
+        (
+            "wss",
+            RESET,
+            "the peer closed the connection during the TLS handshake",
+            "has TLS switched on",
+        ),
         ("wss", ssl.SSLError(1, "wrong version"), "TLS failed: wrong version", "use ws://"),
     ],
 )

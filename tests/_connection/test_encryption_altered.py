@@ -1,4 +1,4 @@
-"""Told to encrypt, it never falls back to the clear; and what is altered on the way is not used."""
+"""With rsa_key nothing is ever sent in clear text, and altered messages are not used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aiocapdist import ConnectionLost, HandshakeError
+from aiocapdist import HandshakeError, ProtocolError
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol.ciphers import Rsa
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.anyio
 each_cipher = pytest.mark.parametrize("cipher", ["aes-cbc", "ftaes-ecb"])
 
 
-# ---- never in the clear
+# No clear text
 
 
-async def assert_only_a_sealed_greeting(peer: EncryptedPeer) -> None:
-    """All that came, to the last byte, is one frame, and its body is RSA blocks."""
+async def assert_only_an_encrypted_handshake(peer: EncryptedPeer) -> None:
+    """All bytes received are one frame, and its body is RSA blocks."""
     (frame,) = await peer.remaining_frames()
     assert frame.proto_id == 1001
     assert len(frame.body) % 128 == 0
@@ -33,24 +33,24 @@ async def assert_only_a_sealed_greeting(peer: EncryptedPeer) -> None:
 
 
 @each_cipher
-async def test_an_answer_in_the_clear_is_refused_and_nothing_more_is_sent(cipher: Any) -> None:
+async def test_a_handshake_reply_in_clear_text_fails_and_nothing_more_is_sent(cipher: Any) -> None:
     with anyio.fail_after(5):
         async with EncryptedServer(cipher, clear=[1]) as server:
             with pytest.raises(HandshakeError) as caught:
                 async with server.connect():
-                    raise AssertionError("this must never be")
-            await assert_only_a_sealed_greeting(await server.accept())
+                    raise AssertionError("it must not connect")
+            await assert_only_an_encrypted_handshake(await server.accept())
     assert caught.value.reason == (
-        "the handshake failed: OpenD answered in the clear, although encryption was asked for"
+        "the handshake failed: OpenD answered in the clear, although encryption was requested"
     )
     assert caught.value.hint == KEY_HINT
 
 
 @each_cipher
-async def test_neither_does_a_reconnecting_client_fall_back(
+async def test_a_reconnecting_client_does_not_fall_back_to_clear_text(
     cipher: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenD comes back without its key, twice; then with it. The call waits for the latter."""
+    """OpenD comes back without its key twice, then with it: only then the call is answered."""
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
     monkeypatch.setattr("aiocapdist._protocol.backoff.BASE", 0.01)
     with anyio.fail_after(5):
@@ -64,7 +64,7 @@ async def test_neither_does_a_reconnecting_client_fall_back(
             _, question = await peer.next_request()
             await peer.hang_up()
             for _ in range(2):
-                await assert_only_a_sealed_greeting(await server.accept())
+                await assert_only_an_encrypted_handshake(await server.accept())
                 assert not call.ended
             peer = await server.accept()
             frame, same = await peer.next_request()
@@ -74,25 +74,52 @@ async def test_neither_does_a_reconnecting_client_fall_back(
             assert client.status.reconnects == 1
 
 
-# ---- altered on the way
+# Altered messages
 
 
-def flipped(sealed: bytes) -> bytes:
-    return bytes([sealed[0] ^ 1]) + sealed[1:]
+def flipped(encrypted: bytes) -> bytes:
+    return bytes([encrypted[0] ^ 1]) + encrypted[1:]
 
 
-def shortened(sealed: bytes) -> bytes:
-    return sealed[:-16]
+def shortened(encrypted: bytes) -> bytes:
+    return encrypted[:-16]
 
 
-def emptied(sealed: bytes) -> bytes:
+def emptied(encrypted: bytes) -> bytes:
     return b""
 
 
 @each_cipher
 @pytest.mark.parametrize("alter", [flipped, shortened, emptied])
-async def test_an_altered_message_ends_the_connection_with_one_reason_for_all(
+async def test_an_altered_reply_fails_its_own_call_only_and_always_with_the_same_error(
     cipher: Any, alter: Any
+) -> None:
+    with anyio.fail_after(5):
+        async with (
+            EncryptedServer(cipher) as server,
+            server.connect(reconnect=False, attempts=1) as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
+            calls, frames = [], []
+            for n in range(3):
+                calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
+                frames.append((await peer.next_request())[0])
+            await peer.encrypted_reply(frames[1], figures_reply(), alter)
+            await peer.encrypted_reply(frames[0], figures_reply(1.0))
+            await peer.encrypted_reply(frames[2], figures_reply(2.0))
+            error = await calls[1].error()
+            assert [(await calls[n].value()).capital_in_big for n in (0, 2)] == [1.0, 2.0]
+            assert client.status.state == "ready"
+            await client.aclose()
+            assert await peer.remaining_frames() == [], "nothing is sent in return"
+    assert type(error) is ProtocolError
+    assert str(error) == "reply 3212: it cannot be decrypted"
+
+
+@each_cipher
+async def test_after_an_altered_reply_the_request_is_sent_again_over_the_same_connection(
+    cipher: Any,
 ) -> None:
     with anyio.fail_after(5):
         async with (
@@ -101,34 +128,9 @@ async def test_an_altered_message_ends_the_connection_with_one_reason_for_all(
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
-            calls = [Call(group, client.capital_distribution, f"HK.{n:05d}") for n in range(3)]
-            frames = [(await peer.next_request())[0] for _ in calls]
-            await peer.encrypted_reply(frames[1], figures_reply(), alter)
-            errors = [await call.error() for call in calls]
-            assert client.status.state == "closed"
-            assert await peer.remaining_frames() == [], "it says nothing in return"
-    for error in errors:
-        assert isinstance(error, ConnectionLost)
-        assert (error.reason, error.sent) == ("a message could not be decrypted", True)
-    assert len({id(error.__cause__) for error in errors}) == 1
-
-
-@each_cipher
-async def test_the_reads_are_sent_again_over_another_connection(
-    cipher: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
-    with anyio.fail_after(5):
-        async with (
-            EncryptedServer(cipher) as server,
-            server.connect() as client,
-            anyio.create_task_group() as group,
-        ):
-            peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
             frame, question = await peer.next_request()
             await peer.encrypted_reply(frame, figures_reply(1.0), flipped)
-            peer = await server.accept()
             frame, same = await peer.next_request()
             assert same == question
             await peer.encrypted_reply(frame, figures_reply(2.0))

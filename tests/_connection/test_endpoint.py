@@ -31,8 +31,7 @@ def nobody_warned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NOT_SENT = (
-    "rsa_key is for the TCP door and is never sent through the WebSocket door; "
-    "use wss:// to encrypt there"
+    "rsa_key is for tcp:// and is never sent through a WebSocket; use wss:// to encrypt there"
 )
 
 
@@ -60,10 +59,10 @@ NOT_SENT = (
             {"address": "ws://localhost", "ssl_context": ssl.SSLContext},
             "ssl_context goes with wss://, not with ws",
         ),
-        ({"cipher": "ftaes-ecb"}, "cipher says how to encrypt, which needs rsa_key as well"),
+        ({"cipher": "ftaes-ecb"}, "cipher needs rsa_key as well"),
         (
             {"address": "wss://localhost", "cipher": "ftaes-ecb"},
-            "cipher says how to encrypt, which needs rsa_key as well",
+            "cipher needs rsa_key as well",
         ),
         (
             {"cipher": "aes-gcm", "rsa_key": b"sentinel"},
@@ -88,7 +87,7 @@ def test_arguments_that_do_not_go_together_are_told_at_once(
     [
         ({"rsa_key": 5}, "rsa_key is a path or bytes, not int"),
         ({"rsa_key": bytearray(b"sentinel")}, "rsa_key is a path or bytes, not bytearray"),
-        ({"websocket_key": b"sentinel"}, "websocket_key is a text, not bytes"),
+        ({"websocket_key": b"sentinel"}, "websocket_key is a string, not bytes"),
         ({"ssl_context": True}, "ssl_context is an ssl.SSLContext, not bool"),
     ],
     ids=str,
@@ -157,12 +156,12 @@ def test_loopback_is_what_never_leaves_this_machine(host: str, is_loopback: bool
 
 
 IN_THE_CLEAR = (
-    "the connection to {} is in the clear: whoever is on the way can read and alter it; "
+    "the connection to {} is not encrypted: anybody on the way can read and alter it; "
     "use a tunnel or wss://"
 )
 SEALED = (
-    "OpenD's encryption hides little on the way to {}: each message carries a digest of its clear "
-    "text, and nothing keeps it from being altered; use a tunnel or wss://"
+    "OpenD's encryption protects little on the way to {}: each message carries a digest of its "
+    "clear text, and can be altered; use a tunnel or wss://"
 )
 
 
@@ -173,7 +172,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_each_host_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     for host in ("nas.local", "10.0.0.1", "nas.local", "nas.local", "127.0.0.1", "10.0.0.1"):
-        _warn_beyond_loopback(host, sealed=False)
+        _warn_beyond_loopback(host, encrypted=False)
     assert warnings_of(caplog) == [IN_THE_CLEAR.format(h) for h in ("nas.local", "10.0.0.1")]
 
 

@@ -77,7 +77,7 @@ async def test_the_websocket_door_tells_neither_version_nor_user() -> None:
 
 @pytest.mark.parametrize(
     ("last_words", "reason"),
-    [(b"", "OpenD closed the connection"), (b"HTTP/1.1 400 Bad Request\r\n" * 3, "FT")],
+    [(b"", "OpenD closed the connection"), (b"HTTP/1.1 400 Bad Request\r\n" * 3, "speaks HTTP")],
     ids=["it hangs up", "it babbles"],
 )
 async def test_a_loss_is_told_with_the_first_cause_that_callers_get_and_then_the_way_back(

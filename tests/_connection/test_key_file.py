@@ -94,7 +94,7 @@ async def test_a_wrong_text_is_told_at_connect_with_its_file_and_never_shown(
     with anyio.fail_after(5):
         in_file = await refused(path)
         at_hand = await refused(content)
-    assert in_file.reason == f"the file {path} will not do: {reason}"
+    assert in_file.reason == f"the file {path} holds no usable key: {reason}"
     assert at_hand.reason == reason
     for error in (in_file, at_hand):
         assert not shows(error, content)
@@ -152,7 +152,7 @@ async def test_a_file_that_we_may_not_read_is_told(
     assert error.reason == f"the file {path} cannot be read: {os.strerror(errno.EACCES)}"
 
 
-NO_PATH = "a text was given that is no path; give a key itself as bytes"
+NO_PATH = "the text given is not a path; pass the key itself as bytes"
 
 
 @pytest.mark.anyio
@@ -174,7 +174,7 @@ async def test_a_key_given_as_a_text_is_told_and_never_shown(dress: Any) -> None
     with anyio.fail_after(5):
         error = await refused(dress(pem))
     assert error.reason == NO_PATH or error.reason.startswith(
-        "the file of so long a name cannot be read: "
+        "the file with a very long name cannot be read: "
     )
     for line in pem.splitlines()[1:-1]:
         assert not shows(error, line.encode())
@@ -228,6 +228,6 @@ async def test_the_key_that_the_vendor_publishes_is_warned_of_and_works(
                 assert (await client.capital_distribution("HK.00700")).code == "HK.00700"
     (warning,) = warnings_of(caplog)
     assert warning == (
-        "the RSA key is the one that the vendor publishes in its SDK: everybody has it; make one "
-        "of your own with: openssl genrsa -traditional -out key.pem 1024"
+        "the RSA key is the one that the vendor publishes in its SDK and is not secret; make "
+        "your own with: openssl genrsa -traditional -out key.pem 1024"
     )

@@ -138,7 +138,7 @@ async def test_connecting_to_something_else_is_told() -> None:
     ):
         group.start_soon(listener.serve, babble)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        with anyio.fail_after(5), pytest.raises(HandshakeError, match="does not speak") as error:
+        with anyio.fail_after(5), pytest.raises(HandshakeError, match="speaks HTTP") as error:
             async with aiocapdist.connect(port=port):
                 pass
         assert error.value.port == port

@@ -81,7 +81,7 @@ async def test_nothing_is_shown_of_them_when_all_goes_wrong(
             async with observer.expect(aiocapdist.HandshakeError):
                 await enter(server.connect())
             async with (
-                server.connect(reconnect=False) as client,
+                server.connect(reconnect=False, attempts=1) as client,
                 anyio.create_task_group() as group,
             ):
                 await server.accept()

@@ -1,4 +1,4 @@
-"""OpenD's end of a sealed conversation: what it reads of ours, and what it would send."""
+"""OpenD's end of an encrypted connection, scripted."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ WELCOME = handshake_reply(connAESKey=AES_KEY, aesCBCiv=AES_IV)
 
 
 def sealed_frame(cipher: Cipher, proto_id: int, serial: int, body: bytes) -> bytes:
-    """A frame as OpenD sends it: the body sealed, the digest of what it was."""
+    """A frame as OpenD sends it: the body encrypted, the digest of the clear body."""
     return encode_frame(proto_id, serial, cipher.encrypt(body), digest_of(body))
 
 
-class Sealed(NamedTuple):
-    """A session that comes sealed, and OpenD's ciphers."""
+class Encrypted(NamedTuple):
+    """A session with encryption, and OpenD's ciphers."""
 
     session: Session[str]
-    greets: Cipher
-    after: Cipher
+    handshake_cipher: Cipher
+    session_cipher: Cipher
 
     def sent(self, cipher: Cipher) -> list[tuple[Frame, bytes]]:
-        """What the session has to send: each frame, and what OpenD makes of its body."""
+        """What the session has to send: each frame and its decrypted body."""
         frames = frames_in(b"".join(self.session.data_to_send()))
         return [(frame, cipher.decrypt(frame.body)) for frame in frames]
 
 
-def greeting(
+def handshaking(
     algorithm: Algorithm, *, key: bool = True, bits: int = 1024, client_id: str = "tests"
-) -> Sealed:
-    """A session whose greeting waits to be sent.
+) -> Encrypted:
+    """A session whose handshake is queued to be sent.
 
-    Without ``key`` the hand-shake itself is in the clear, which saves the time that RSA
-    takes where many sessions are needed; no arguments of ``connect`` do that.
+    Without ``key`` the handshake itself is in clear text, which saves the time of RSA in tests
+    with many sessions. No options of ``connect`` do that.
     """
     rsa = rsa_key(bits) if key else None
     codec = TcpCodec(client_id=client_id, max_frame=MAX_FRAME, key=rsa, algorithm=algorithm)
     session: Session[str] = Session(codec, first_serial=0, request_timeout=10.0)
     session.start(0.0, 5.0)
-    return Sealed(session, CLEAR if rsa is None else Rsa(rsa), CIPHERS[algorithm])
+    return Encrypted(session, CLEAR if rsa is None else Rsa(rsa), CIPHERS[algorithm])
 
 
-def ready(algorithm: Algorithm, **options: Any) -> Sealed:
-    """A session that was let in."""
-    made = greeting(algorithm, **options)
+def ready(algorithm: Algorithm, **options: Any) -> Encrypted:
+    """A session whose handshake succeeded."""
+    made = handshaking(algorithm, **options)
     made.session.data_to_send()
-    made.session.receive_data(sealed_frame(made.greets, 1001, 1, WELCOME), 0.0)
+    made.session.receive_data(sealed_frame(made.handshake_cipher, 1001, 1, WELCOME), 0.0)
     assert made.session.state is State.READY
     return made

@@ -158,7 +158,7 @@ def test_without_a_time_zone_database_the_day_is_not_known(monkeypatch: pytest.M
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, 1.7e308])
 @pytest.mark.parametrize("field", ["inFlow", *TIERS.values()])
 def test_an_amount_that_is_no_finite_number_is_a_protocol_error(field: str, amount: float) -> None:
-    with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are no finite"):
+    with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are not finite"):
         point({field: amount})
 
 

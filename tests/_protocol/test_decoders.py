@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._protocol.decoders import decode_capital_distribution, parse_response
+from aiocapdist._protocol.decoders import decode_capital_distribution
+from aiocapdist._protocol.response import parse_response
 from aiocapdist.errors import AiocapdistError, ProtocolError
 from aiocapdist.models import CapitalDistribution, Market, Security
 
@@ -101,7 +102,7 @@ def test_a_timestamp_that_no_calendar_holds_is_none_and_the_figures_stand(stamp:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_figure_that_is_no_finite_number_fails_its_call(field: str, value: float) -> None:
     body = figures(1.0, **{"capitalInSuper": 1.0, field: value})
-    with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are no finite"):
+    with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are not finite"):
         read(body)
 
 
@@ -109,7 +110,7 @@ def test_a_figure_that_is_no_finite_number_fails_its_call(field: str, value: flo
 @pytest.mark.parametrize("field", FIGURES)
 def test_so_does_one_so_large_that_totals_could_be_infinite(field: str, sign: int) -> None:
     for value in (1.7e308, 1.1e300):
-        with pytest.raises(ProtocolError, match="no finite numbers"):
+        with pytest.raises(ProtocolError, match="not finite numbers"):
             read(figures(1.0, **{"capitalInSuper": 1.0, field: sign * value}))
 
 

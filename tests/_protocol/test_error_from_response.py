@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._protocol.decoders import decode_capital_distribution, error_from_response
+from aiocapdist._protocol.decoders import decode_capital_distribution
+from aiocapdist._protocol.response import error_from_response
 from aiocapdist.errors import (
     BackendError,
     OpenDError,

@@ -168,7 +168,7 @@ REFUSED = init_connect_pb2.Response(retType=-1, retMsg="full").SerializeToString
         (encode_frame(1001, 1, REFUSED), OpenDError, "OpenD answered -1: full"),
         (encode_frame(1001, 1, b""), ProtocolError, "lacks required fields"),
         (with_bad_digest(encode_frame(1001, 1, handshake_reply())), ProtocolError, "digest"),
-        (b"220 ftp ready\r\n", ProtocolError, "does not speak OpenD's protocol"),
+        (b"220 ftp ready\r\n", ProtocolError, "speaks SMTP or FTP"),
     ],
     ids=["refused", "no welcome", "damaged", "another protocol"],
 )

@@ -9,16 +9,14 @@ import pytest
 
 from aiocapdist._protocol.catalog import PUSHES
 from aiocapdist._protocol.decoders import decode_capital_distribution
-from aiocapdist._protocol.frames import Frame, encode_frame
+from aiocapdist._protocol.frames import encode_frame
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.session_events import PushReceived, ReplyInvalid, ReplyReceived
 from aiocapdist._protocol.state import State
-from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist.errors import ProtocolError
 from aiocapdist.models import Security
 
 from .peer import (
-    MAX_FRAME,
     answer,
     as_json,
     ask,
@@ -159,25 +157,18 @@ def test_a_reply_that_lacks_required_fields_fails_its_own_call_alone() -> None:
     assert session.state is State.READY
 
 
-class Undecipherable(TcpCodec):
-    """A door that could open its welcome, and then nothing any more."""
-
-    def decode(self, message: Frame) -> bytes:
-        if message.proto_id == 1001:
-            return super().decode(message)
-        raise ProtocolError("a message could not be decrypted")
-
-
-@pytest.mark.parametrize("push", [False, True])
-def test_what_cannot_be_opened_at_all_ends_the_session_and_loses_no_flight(push: bool) -> None:
+def test_a_reply_over_its_limit_fails_its_own_request_only() -> None:
     session = ready()
-    one, two = asked(session, "one", "two")
-    session._codec = Undecipherable(client_id="tests", max_frame=MAX_FRAME)
-    data = (notice() if push else answer(one, b"1")) + answer(two, b"2")
-    assert session.receive_data(data, 1.0) == []
-    assert str(session.cause) == "a message could not be decrypted"
-    waiting, _ = session.drain()
-    assert [flight.ref for flight in waiting] == ["one", "two"]
+    frames = asked(session, *(str(n) for n in range(30)))
+    data = b"".join(
+        answer(frame, bytes(18_000) if n == 11 else b"good") for n, frame in enumerate(frames)
+    )
+    events = session.receive_data(data, 1.0)
+    (invalid,) = (event for event in events if isinstance(event, ReplyInvalid))
+    assert invalid.flight.ref == "11"
+    assert str(invalid.error) == "reply 3212: it has 18000 bytes, more than the 16384 allowed"
+    assert len(events) == 30
+    assert session.state is State.READY
 
 
 # ---- pushes

@@ -53,8 +53,8 @@ def test_a_welcome_in_time_ends_that_deadline() -> None:
 # ---- keep-alive
 
 
-@pytest.mark.parametrize("interval", [5, 10, 30])
-def test_a_keep_alive_goes_out_each_four_fifths_of_an_interval(interval: int) -> None:
+@pytest.mark.parametrize("interval", [1, 5, 10])
+def test_a_keep_alive_is_sent_every_four_fifths_of_the_interval(interval: int) -> None:
     session = ready(now=100.0, interval=interval)
     for n in (1, 2, 3):
         due = session.get_timer()
@@ -69,14 +69,15 @@ def test_a_keep_alive_goes_out_each_four_fifths_of_an_interval(interval: int) ->
         assert session.receive_data(answer(keep_alive, alive()), due) == []  # known to no one
 
 
-def test_where_opend_tells_no_interval_ten_seconds_hold() -> None:
-    session = ready(interval=0, request_timeout=60.0)
+@pytest.mark.parametrize("interval", [0, -1, -(2**31), 11, 60, 3600, 2**31 - 1])
+def test_without_an_interval_or_with_a_longer_one_it_is_ten_seconds(interval: int) -> None:
+    session = ready(interval=interval, request_timeout=60.0)
     assert session.get_timer() == 8.0
     session.handle_timer(8.0, UTC)
     session.handle_timer(16.0, UTC)
-    session.handle_timer(32.9, UTC)
+    session.handle_timer(29.9, UTC)
     assert state_of(session) is State.READY
-    session.handle_timer(33.0, UTC)
+    session.handle_timer(30.0, UTC)
     assert state_of(session) is State.CLOSED
 
 

@@ -65,9 +65,9 @@ def test_so_it_is_at_times_that_binary_fractions_do_not_hold(data: st.DataObject
 
 
 def test_a_timeout_is_due_when_the_timer_says_so_though_sums_are_rounded() -> None:
-    session = ready(request_timeout=10.0, interval=60)
-    flight = session.request(3212, b"", "a", 0.1)  # 0.1 + 10.0 - 10.0 < 0.1
+    session = ready(request_timeout=7.0)
+    flight = session.request(3212, b"", "a", 0.1)  # 0.1 + 7.0 - 7.0 < 0.1
     sent(session)
     due = session.get_timer()
-    assert due == 10.1
+    assert due == 7.1
     assert session.handle_timer(due, UTC) == [ReplyOverdue(flight)]

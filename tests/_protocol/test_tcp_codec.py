@@ -13,19 +13,19 @@ from aiocapdist.errors import BackendError, OpenDError, ProtocolError, Unsupport
 from .peer import as_json, frames_in, handshake_reply, with_bad_digest
 
 
-def door(max_frame: int = 1000) -> TcpCodec:
+def new_codec(max_frame: int = 1000) -> TcpCodec:
     return TcpCodec(client_id="me", max_frame=max_frame)
 
 
-def heard(*data: bytes) -> list[bytes | str]:
-    """What the door makes of these bytes: a clear body each, or the text of what spoilt it."""
-    codec = door()
+def decoded(*data: bytes, max_frame: int = 1000) -> list[bytes | str]:
+    """Return the clear body of each frame, or the text of its error."""
+    codec = new_codec(max_frame)
     bodies: list[bytes | str] = []
     for frame in codec.feed(b"".join(data)):
         try:
             bodies.append(codec.decode(frame))
-        except InvalidMessage as spoilt:
-            bodies.append(spoilt.error.args[0])
+        except InvalidMessage as invalid:
+            bodies.append(invalid.error.args[0])
     assert codec.error is None
     return bodies
 
@@ -35,7 +35,7 @@ GOOD = encode_frame(3212, 2, b"good")
 
 def test_a_wrong_digest_spoils_its_own_frame_and_no_other() -> None:
     spoilt = with_bad_digest(encode_frame(3212, 1, b"body"))
-    assert heard(GOOD, spoilt, GOOD) == [
+    assert decoded(GOOD, spoilt, GOOD) == [
         b"good",
         "reply 3212: the digest does not match the body",
         b"good",
@@ -46,11 +46,14 @@ def test_a_wrong_digest_spoils_its_own_frame_and_no_other() -> None:
 def test_any_byte_of_a_body_that_was_changed_spoils_it(at: int) -> None:
     frame = bytearray(encode_frame(3212, 1, b"body"))
     frame[44 + at] ^= 0x80
-    assert heard(bytes(frame), GOOD) == ["reply 3212: the digest does not match the body", b"good"]
+    assert decoded(bytes(frame), GOOD) == [
+        "reply 3212: the digest does not match the body",
+        b"good",
+    ]
 
 
 def test_what_spoilt_a_frame_is_a_protocol_error_for_its_caller() -> None:
-    codec = door()
+    codec = new_codec()
     (frame,) = codec.feed(with_bad_digest(GOOD))
     with pytest.raises(InvalidMessage, match="the digest does not match") as caught:
         codec.decode(frame)
@@ -59,43 +62,49 @@ def test_what_spoilt_a_frame_is_a_protocol_error_for_its_caller() -> None:
 
 def test_a_json_body_spoils_its_own_frame_and_no_other() -> None:
     spoilt = as_json(encode_frame(1002, 1, b"{}"))
-    assert heard(spoilt, GOOD) == ["reply 1002: body format 1, expected protobuf", b"good"]
+    assert decoded(spoilt, GOOD) == ["reply 1002: body format 1, expected protobuf", b"good"]
 
 
 def test_an_empty_body_has_a_digest_too() -> None:
     empty = encode_frame(3212, 1, b"")
-    assert heard(empty, with_bad_digest(empty)) == [
+    assert decoded(empty, with_bad_digest(empty)) == [
         b"",
         "reply 3212: the digest does not match the body",
     ]
 
 
-def test_known_calls_keep_their_own_caps_whatever_the_largest_frame_is() -> None:
+def test_known_replies_have_a_limit_of_their_own_whatever_max_frame_is() -> None:
     own = encode_frame(3212, 1, bytes(16_384))
-    assert heard(own) == [bytes(16_384)]  # though others may have 1000 alone
-    codec = door(max_frame=2**24)
-    assert codec.feed(encode_frame(3212, 1, bytes(16_385))) == []
+    assert decoded(own) == [bytes(16_384)]  # max_frame is 1000
+    too_long = encode_frame(3212, 1, bytes(16_385))
+    assert decoded(GOOD, too_long, GOOD, max_frame=16_385) == [
+        b"good",
+        "reply 3212: it has 16385 bytes, more than the 16384 allowed",
+        b"good",
+    ]
+    codec = new_codec(max_frame=16_384)
+    assert codec.feed(too_long) == []
     assert "more than the 16384 allowed" in str(codec.error)
 
 
-def test_other_calls_may_be_as_long_as_the_largest_frame() -> None:
-    assert heard(encode_frame(3210, 1, bytes(1000))) == [bytes(1000)]
-    codec = door()
-    assert codec.feed(encode_frame(3210, 1, bytes(1001))) == []
+def test_other_replies_may_be_as_long_as_max_frame() -> None:
+    assert decoded(encode_frame(3213, 1, bytes(1000))) == [bytes(1000)]
+    codec = new_codec()
+    assert codec.feed(encode_frame(3213, 1, bytes(1001))) == []
     assert "more than the 1000 allowed" in str(codec.error)
 
 
 def test_what_it_encodes_is_one_frame() -> None:
-    (frame,) = frames_in(door().encode(3212, 2**32 - 1, b"body"))
+    (frame,) = frames_in(new_codec().encode(3212, 2**32 - 1, b"body"))
     assert frame == Frame(3212, 2**32 - 1, 0, frame.digest, b"body")
-    assert door().decode(frame) == b"body"
+    assert new_codec().decode(frame) == b"body"
 
 
 # ---- being let in
 
 
 def test_the_greeting_tells_who_we_are_and_asks_for_notices_in_the_clear() -> None:
-    proto_id, body = door().encode_handshake()
+    proto_id, body = new_codec().encode_handshake()
     c2s = init_connect_pb2.Request.FromString(body).c2s
     told = {field.name: value for field, value in c2s.ListFields()}
     assert proto_id == 1001
@@ -110,21 +119,20 @@ def test_the_greeting_tells_who_we_are_and_asks_for_notices_in_the_clear() -> No
 
 
 def test_the_welcome_is_read() -> None:
-    assert door().decode_handshake(handshake_reply(keepAliveInterval=15)) == HandshakeResult(
-        2**63, 1011, 7, 15.0
-    )
+    result = new_codec().decode_handshake(handshake_reply(keepAliveInterval=5))
+    assert result == HandshakeResult(2**63, 1011, 7, 5.0)
 
 
-@pytest.mark.parametrize("interval", [0, -1, -(2**31)])
-def test_where_no_interval_is_told_keep_alives_go_by_ten_seconds(interval: int) -> None:
-    assert (
-        door().decode_handshake(handshake_reply(keepAliveInterval=interval)).keep_alive_interval
-        == 10.0
-    )
+@pytest.mark.parametrize("interval", [0, -1, -(2**31), 10, 60, 3600, 2**31 - 1])
+def test_the_keep_alive_interval_is_ten_seconds_if_none_or_a_longer_one_is_stated(
+    interval: int,
+) -> None:
+    result = new_codec().decode_handshake(handshake_reply(keepAliveInterval=interval))
+    assert result.keep_alive_interval == 10.0
 
 
 def test_stand_ins_may_let_in_without_a_key() -> None:
-    assert door().decode_handshake(handshake_reply(connAESKey="")).conn_id == 2**63
+    assert new_codec().decode_handshake(handshake_reply(connAESKey="")).conn_id == 2**63
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,7 @@ def test_not_being_let_in_is_the_error_that_opend_told(
 ) -> None:
     body = init_connect_pb2.Response(retType=ret_type, retMsg=text, errCode=3).SerializeToString()
     with pytest.raises(OpenDError) as caught:
-        door().decode_handshake(body)
+        new_codec().decode_handshake(body)
     error = caught.value
     assert type(error) is kind
     assert (error.ret_type, error.ret_msg, error.err_code, error.code) == (ret_type, text, 3, None)
@@ -159,7 +167,7 @@ def without(field: str) -> bytes:
 )
 def test_a_welcome_that_lacks_a_required_field_is_none(field: str) -> None:
     with pytest.raises(ProtocolError, match=rf"lacks required fields: s2c\.{field}$"):
-        door().decode_handshake(without(field))
+        new_codec().decode_handshake(without(field))
 
 
 @pytest.mark.parametrize(
@@ -174,4 +182,4 @@ def test_a_welcome_that_lacks_a_required_field_is_none(field: str) -> None:
 )
 def test_what_is_no_welcome_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
-        door().decode_handshake(body)
+        new_codec().decode_handshake(body)

@@ -114,22 +114,22 @@ TIMED_OUT, DISCONNECTED, UNKNOWN = -100, -200, -400
 @pytest.mark.parametrize(
     ("number", "text", "kind", "ret_type", "told"),
     [
-        (1, b"", BackendError, TIMED_OUT, "the WebSocket door had no answer from OpenD in time"),
+        (1, b"", BackendError, TIMED_OUT, "OpenD did not answer its WebSocket service in time"),
         (
             *(2, b"", BackendError, TIMED_OUT),
-            "OpenD had no answer from the vendor's servers in time",
+            "the vendor's servers did not answer OpenD in time",
         ),
         (
             *(3, b"", BackendError, DISCONNECTED),
-            "the way from the WebSocket door to OpenD broke",
+            "the connection between OpenD and its WebSocket service broke",
         ),
         (
             *(3, b"bye", BackendError, DISCONNECTED),
-            "the way from the WebSocket door to OpenD broke (bye)",
+            "the connection between OpenD and its WebSocket service broke (bye)",
         ),
-        (4, b"", OpenDError, UNKNOWN, "error 4 of the WebSocket door"),
+        (4, b"", OpenDError, UNKNOWN, "error 4 of the WebSocket protocol"),
         (4, b"no such call", OpenDError, UNKNOWN, "no such call"),
-        (-1, b"", OpenDError, UNKNOWN, "error -1 of the WebSocket door"),
+        (-1, b"", OpenDError, UNKNOWN, "error -1 of the WebSocket protocol"),
         (2**31 - 1, b"x" * 20, OpenDError, UNKNOWN, "x" * 20),
         (7, "太频".encode() + b"\xe7\xb9", OpenDError, UNKNOWN, "太频\ufffd"),
     ],
@@ -182,7 +182,7 @@ def test_command_2_says_that_opend_went_away(serial: int) -> None:
     flight = session.request(3212, b"", "mine", 0.0)
     assert session.receive_data(envelope(2, serial), 1.0) == []
     assert session.state is State.CLOSED
-    assert str(session.cause) == "OpenD behind the WebSocket door went away"
+    assert str(session.cause) == "OpenD behind its WebSocket service is gone"
     assert session.drain() == ([flight], [])
 
 
@@ -195,28 +195,44 @@ def test_what_is_no_envelope_ends_the_connection(message: bytes) -> None:
     session = ready()
     assert session.receive_data(message, 1.0) == []
     assert session.state is State.CLOSED
-    assert type(session.cause) is ProtocolError
+    assert isinstance(session.cause, ProtocolError)
     assert "does not speak OpenD's protocol" in str(session.cause)
     assert session.receive_data(envelope(3212, 2), 2.0) == [], "what follows is not read"
 
 
-CAP = catalog.MAX_BODY[3212]
+LIMIT = catalog.MAX_BODY[3212]
 
 
 @pytest.mark.parametrize(
-    ("proto_id", "cap"), [(3212, CAP), (3210, 50_000)], ids=["its own cap", "max_frame"]
+    ("proto_id", "max_frame", "limit"),
+    [(3212, 1000, LIMIT), (3213, 50_000, 50_000)],
+    ids=["its own limit", "max_frame"],
 )
-def test_a_body_longer_than_allowed_ends_the_connection(proto_id: int, cap: int) -> None:
-    session = ready(max_frame=50_000)
+def test_a_body_over_max_frame_ends_the_connection(
+    proto_id: int, max_frame: int, limit: int
+) -> None:
+    session = ready(max_frame=max_frame)
     flight = session.request(proto_id, b"", "mine", 0.0)
     session.data_to_send()
-    (event,) = session.receive_data(envelope(*flight.key, bytes(cap)), 1.0)
-    assert event == ReplyReceived(flight, bytes(cap))
-    session.receive_data(envelope(proto_id, 3, bytes(cap + 1)), 1.0)
+    (event,) = session.receive_data(envelope(*flight.key, bytes(limit)), 1.0)
+    assert event == ReplyReceived(flight, bytes(limit))
+    session.receive_data(envelope(proto_id, 3, bytes(limit + 1)), 1.0)
     assert session.state is State.CLOSED
     assert str(session.cause) == (
-        f"message of proto {proto_id} has {cap + 1} bytes, more than the {cap} allowed"
+        f"reply {proto_id}: it has {limit + 1} bytes, more than the {limit} allowed"
     )
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_body_over_its_limit_but_within_max_frame_fails_its_own_call_only(number: int) -> None:
+    session = ready(max_frame=50_000)
+    long, good = (session.request(3212, b"", name, 0.0) for name in ("long", "good"))
+    session.data_to_send()
+    (event,) = session.receive_data(envelope(*long.key, bytes(18_000), number), 1.0)
+    assert isinstance(event, ReplyInvalid)
+    assert event.flight is long
+    assert ("it has 18000 bytes, more than the 16384" in str(event.error)) == (number == 0)
+    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [ReplyReceived(good, b"fine")]
 
 
 # ---- time

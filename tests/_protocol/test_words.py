@@ -19,7 +19,7 @@ from aiocapdist.errors import OpenDError, ProtocolError
 from ..support.transports import rsa_key
 from .peer import MAX_FRAME, handshake_reply
 
-NOTHING_TOLD = "OpenD let us in, but told nothing of the connection"
+NOTHING_TOLD = "OpenD accepted the handshake but sent no connection data"
 DOORS: dict[str, tuple[Any, Any]] = {
     "tcp": (TcpCodec(client_id="tests", max_frame=MAX_FRAME), init_connect_pb2.Response),
     "ws": (WebSocketCodec(client_id="tests", max_frame=MAX_FRAME), init_websocket_pb2.Response),
@@ -66,8 +66,8 @@ def test_a_message_of_something_else_is_told_with_what_was_expected() -> None:
     codec = WebSocketCodec(client_id="tests", max_frame=MAX_FRAME)
     assert codec.feed(b"hello") == []
     assert str(codec.error) == (
-        "the peer does not speak OpenD's protocol: a WebSocket message does not begin "
-        r"with b'ft-v1.0\x00' and a whole head"
+        "the peer does not speak OpenD's protocol: it sent b'he', "
+        r"expected a message that begins with b'ft-v1.0\x00'"
     )
 
 

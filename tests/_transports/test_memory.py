@@ -153,7 +153,7 @@ async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float
             await late.send(b"b")
             assert await late.receive() == b"2b"
             await door.aclose()
-            with pytest.raises(ConnectionRefusedError, match="nobody listens"):
+            with pytest.raises(ConnectionRefusedError, match="nothing listens"):
                 await door.open()
             # Those who are in stay.
             await early.send(b"c")

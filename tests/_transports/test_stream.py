@@ -194,7 +194,7 @@ async def test_a_door_opens_a_new_stream_each_time_and_says_what_it_is() -> None
     door = StreamConnector("memory", opener)
     assert (door.scheme, door.host, door.port) == ("memory", "memory", 0)
     for n in (2, 4):
-        carried = Carried(await door.open())
+        carried = Carried(await door.open(5.0))
         assert len(made) == n
         await made[-1].send(b"hello")
         await made[-1].aclose()
@@ -202,4 +202,4 @@ async def test_a_door_opens_a_new_stream_each_time_and_says_what_it_is() -> None
             assert await carried.run() is None
         assert carried.received == b"hello"
     with pytest.raises(ConnectionRefusedError):
-        await door.open()
+        await door.open(5.0)

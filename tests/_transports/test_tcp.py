@@ -63,7 +63,7 @@ class Peer:
 async def connected(*, buffer: int = 65536) -> AsyncIterator[tuple[Transport, Peer]]:
     with anyio.fail_after(10), socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        transport = await TcpConnector(*listener.getsockname()).open()
+        transport = await TcpConnector(*listener.getsockname()).open(5.0)
         await anyio.wait_readable(listener)
         raw, _ = listener.accept()
         with raw:
@@ -215,27 +215,3 @@ async def test_what_need_not_go_at_once_goes_with_all_else_of_its_turn() -> None
         assert await peer.take(2) == b"de"
         transport.close()
         await run.end()
-
-
-async def test_a_name_of_several_addresses_is_tried_at_each(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if not on_asyncio():
-        return  # there anyio does it
-
-    async def resolve(self: TcpConnector) -> list[str]:
-        return ["127.0.0.2", self.host]  # all of 127 is this machine, and nobody listens at .2
-
-    monkeypatch.setattr(TcpConnector, "_resolve", resolve)
-    async with connected() as (transport, peer):
-        carried = Carried(transport)
-        carried.send(b"here")
-        async with anyio.create_task_group() as group:
-            run = Call(group, carried.run)
-            assert await peer.take(4) == b"here"
-            transport.close()
-            await run.end()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
-        await TcpConnector("127.0.0.1", port).open()

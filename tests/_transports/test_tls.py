@@ -143,7 +143,10 @@ async def test_who_hangs_up_on_the_tls_hand_shake_is_told_as_no_tls(handler: Han
     with anyio.fail_after(5):
         async with tcp_server(handler) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
-    assert (error.reason, error.hint) == ("it hung up on the TLS hand-shake", NO_TLS)
+    assert (error.reason, error.hint) == (
+        "the peer closed the connection during the TLS handshake",
+        NO_TLS,
+    )
 
 
 async def test_an_answer_in_the_clear_is_told_as_no_tls() -> None:
@@ -199,8 +202,8 @@ async def test_a_door_with_tls_addressed_without_is_told() -> None:
         async with secure() as opend:
             error = await refused(f"ws://127.0.0.1:{opend.websocket_port}")
     assert isinstance(error, HandshakeError)
-    assert error.reason.endswith("did not receive a valid HTTP response")
-    assert error.hint.endswith("; if TLS is switched on there, use wss://")
+    assert error.reason.endswith("the peer speaks TLS, not OpenD's protocol")
+    assert "use wss://" in error.hint
 
 
 async def test_hanging_up_on_the_tls_hand_shake_of_a_reconnect_ends_no_client(

@@ -132,7 +132,7 @@ async def test_what_may_not_be_sent_twice_is_not_asked_again() -> None:
             await peer.reply(await peer.next(), error=1, text=b"no answer")
             error = await call.error()
     assert isinstance(error, BackendError)
-    assert error.ret_msg == "the WebSocket door had no answer from OpenD in time (no answer)"
+    assert error.ret_msg == "OpenD did not answer its WebSocket service in time (no answer)"
 
 
 @pytest.mark.parametrize("number", [4, 17, -1])

@@ -80,14 +80,14 @@ async def refused(port: int, scheme: str = "ws", **options: Any) -> HandshakeErr
             raise AssertionError("this is no WebSocket door")
     error = caught.value
     assert (error.host, error.port) == ("127.0.0.1", port)
-    where = "WebSocket port" if scheme == "ws" else "API port, not its WebSocket"
-    assert error.hint.startswith(f"check that this is OpenD's {where}")
+    if scheme == "ws":
+        assert error.hint.startswith("check that this is OpenD's WebSocket port")
     return error
 
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\n"
-BROKEN = "the handshake failed: this is no WebSocket that works: "
+BROKEN = "the handshake failed: the upgrade to WebSocket failed: "
 NO_HTTP = f"{BROKEN}did not receive a valid HTTP response"
 
 
@@ -184,4 +184,6 @@ async def test_the_websocket_door_is_no_tcp_door() -> None:
     with anyio.fail_after(5):
         async with Simulator(websocket=True) as opend:
             error = await refused(opend.websocket_port, "tcp")
-    assert error.reason.startswith("the handshake failed: ")
+            port = opend.websocket_port
+    assert error.reason == "the handshake failed: the peer speaks HTTP, not OpenD's protocol"
+    assert error.hint == f"if OpenD's WebSocket port is {port}, use ws://; else check the port"

@@ -43,7 +43,7 @@ def test_wrong_usage_has_exit_code_2_and_one_line() -> None:
         ("get HK.00001 --address", "--address"),
         ("get HK.00001 --address http://host", "invalid address 'http://host': unknown scheme"),
         ("get HK.00001 --address host:http", "invalid address 'host:http'"),
-        ("get HK.00001 --address host:0", "port must be a whole number from 1 to 65535, not 0"),
+        ("get HK.00001 --address host:0", "port must be an integer from 1 to 65535, not 0"),
         ("get HK.00001 --simulate --address host", "leave out either it or --address"),
         ("get @nowhere.txt", "cannot read codes from 'nowhere.txt': No such file"),
         ("simulate --port 65536", "65536 … --port … <= 65535"),

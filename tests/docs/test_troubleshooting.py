@@ -142,7 +142,7 @@ async def silence(home: Path) -> None:
         await connect("127.0.0.1", port, connect_timeout=0.1)
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer does not")
+@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer speaks")
 async def another_protocol(home: Path) -> None:
     async def http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -179,7 +179,7 @@ async def no_key_file(home: Path) -> None:
     await connect(rsa_key=home / "key.pem")
 
 
-@heading("unusable rsa_key: the file /home/me/key.pem will not do: it holds no private key")
+@heading("unusable rsa_key: the file /home/me/key.pem holds no usable key: it holds no private key")
 async def public_key(home: Path) -> None:
     (home / "key.pem").write_text("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n")
     await connect(rsa_key=home / "key.pem")
@@ -193,7 +193,7 @@ async def readable_key(home: Path) -> None:
         await connect("127.0.0.1", opend.port, rsa_key=home / "key.pem")
 
 
-@heading("the connection to opend.invalid is in the clear")
+@heading("the connection to opend.invalid is not encrypted")
 async def in_the_clear(home: Path) -> None:
     await connect("opend.invalid")
 
@@ -223,7 +223,7 @@ async def tls_is_on(home: Path) -> None:
         await connect(f"ws://127.0.0.1:{opend.websocket_port}")
 
 
-@heading("connection to OpenD lost: OpenD behind the WebSocket door went away")
+@heading("connection to OpenD lost: OpenD behind its WebSocket service is gone")
 async def behind_the_door(home: Path) -> None:
     async with Simulator(websocket=True, latency=30.0) as opend:
         url = f"ws://127.0.0.1:{opend.websocket_port}"
@@ -246,12 +246,12 @@ async def lost(home: Path) -> None:
         await ask(client)
 
 
-@heading("connection to OpenD lost: a message could not be decrypted")
+@heading("reply 3212: it cannot be decrypted")
 async def altered(home: Path) -> None:
     transport = Transport("tcp", "aes-cbc")
     async with (
         transport.simulator(faults=Faults(script=[Fault.BAD_DIGEST])) as opend,
-        transport.connect(opend, reconnect=False) as client,
+        transport.connect(opend, attempts=1) as client,
     ):
         await ask(client)
 

@@ -232,12 +232,12 @@ def forget_warnings() -> None:
 
 def websocket_protocol(connector: Any) -> Any:
     """Make the WebSocket protocol state of a new connection."""
-    return connector._make()
+    return connector._new_protocol()
 
 
 def cause_of(transport: Any) -> Any:
     """The error that ended a transport; None if none did."""
-    return transport._cause
+    return transport._error
 
 
 # ---- a simulator

@@ -60,9 +60,9 @@ def certificate() -> bytes:
 
 
 NOT_PEM = "it is not in PEM form (no line '-----BEGIN RSA PRIVATE KEY-----')"
-NOT_PRIVATE = "it holds no private key; a public key or a certificate will not do"
-LOCKED = "it is locked with a password; OpenD uses keys without one"
-DAMAGED = "its PEM text is damaged, or of a kind that is not known"
+NOT_PRIVATE = "it holds no private key, but a public key or a certificate"
+LOCKED = "it is encrypted with a password; OpenD uses keys without one"
+DAMAGED = "its PEM text is damaged or of an unknown kind"
 NOT_RSA = "it is a private key, but not an RSA key"
 
 INVALID_KEYS = [
@@ -84,5 +84,5 @@ INVALID_KEYS = [
     ),
     pytest.param(lambda: pkcs8_pem(ec.generate_private_key(ec.SECP256R1())), NOT_RSA, id="EC"),
     pytest.param(lambda: pkcs8_pem(ed25519.Ed25519PrivateKey.generate()), NOT_RSA, id="Ed25519"),
-    pytest.param(small, "it has 512 bits, and 1024 are the least", id="512 bits"),
+    pytest.param(small, "it has 512 bits; at least 1024 are needed", id="512 bits"),
 ]

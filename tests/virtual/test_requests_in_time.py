@@ -176,7 +176,7 @@ async def test_a_request_that_was_never_written_times_out_without_spending_a_tok
 
 async def test_a_keep_alive_is_sent_after_four_fifths_of_the_interval() -> None:
     async with (
-        ScriptedServer(MemoryListener(), keep_alive_interval=20) as server,
+        ScriptedServer(MemoryListener(), keep_alive_interval=5) as server,
         server.connect(),
         anyio.create_task_group() as group,
     ):
@@ -187,12 +187,12 @@ async def test_a_keep_alive_is_sent_after_four_fifths_of_the_interval() -> None:
             frame = await peer.next()
             frames.append((trio.current_time() - began, frame))
             await peer.reply(frame, error_reply(0))
-        assert [at for at, _ in frames] == pytest.approx([16.0, 32.0, 48.0])
+        assert [at for at, _ in frames] == pytest.approx([4.0, 8.0, 12.0])
         assert {frame.proto_id for _, frame in frames} == {1004}
         group.cancel_scope.cancel()
 
 
-async def test_a_silent_connection_is_closed_after_3_3_intervals() -> None:
+async def test_a_silent_connection_is_closed_after_three_intervals() -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(reconnect=False, request_timeout=100.0) as client,
@@ -204,7 +204,7 @@ async def test_a_silent_connection_is_closed_after_3_3_intervals() -> None:
         await trio.sleep(10.0)
         await peer.send(b"F")  # a single byte counts as received
         began = trio.current_time()
-        with pytest.raises(ConnectionLost, match="nothing heard from OpenD for 33 s"):
+        with pytest.raises(ConnectionLost, match="nothing heard from OpenD for 30 s"):
             await call.value()
-        assert trio.current_time() - began == pytest.approx(33.0)
+        assert trio.current_time() - began == pytest.approx(30.0)
         group.cancel_scope.cancel()

@@ -49,6 +49,7 @@ class Conversation:
         self._refs: dict[int, str] = {}  # those that have not ended, and whether one waits
         self._flights: list[Flight[int]] = []
         self._owners: dict[bytes, tuple[int, int]] = {}
+        self.errors: list[str] = []  # of invalid replies
         self._raw = False  # once bytes came that nobody made, a body may be anybody's
 
     def play(self, tape: Tape) -> None:
@@ -168,6 +169,7 @@ class Conversation:
                 case ReplyInvalid(flight, error):
                     self._ended(flight, LIVE)
                     assert isinstance(error, AiocapdistError)
+                    self.errors.append(str(error))
                 case ReplyOverdue(flight):
                     self._ended(flight, LIVE)
                     if flight.written:

@@ -93,7 +93,7 @@ class Connection:
         )
         self.flights: Sized = self._session.in_flight
         """The requests that wait for their replies."""
-        self._ticker = Ticker(clock, self._session.get_timer, self._tick)
+        self._ticker = Ticker(clock, self._session.get_timer, self._tick, busy=transport.readable)
 
     async def run(self, handshake_by: float) -> Exception:
         """Do the handshake, then carry requests until the end; return the cause of the end.
@@ -135,6 +135,11 @@ class Connection:
         """Tell every request in flight, where :meth:`run` was kept from it."""
         self._session.close(ConnectionAbortedError("closed on this side"))
         self._tell_all()
+
+    def close(self, cause: Exception) -> None:
+        """Close the connection for this cause, unless it is closed already."""
+        self._session.close(cause)
+        self._transport.close()
 
     # ---- callbacks of the transport and the ticker
 

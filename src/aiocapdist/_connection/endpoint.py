@@ -1,4 +1,4 @@
-"""What the arguments of ``connect()`` amount to: which door, and what is said there."""
+"""The options of ``connect()``: checked, and turned into a connector and a codec."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 from anyio import to_thread
 from anyio.abc import ByteStream
 
+from .._protocol.catalog import MAX_BODY
 from .._protocol.ciphers import Algorithm
 from .._protocol.codec import Codec
 from .._protocol.tcp_codec import TcpCodec
@@ -34,16 +35,16 @@ _warned: set[str] = set()
 
 
 class StreamOpener(Protocol):
-    """What ``address`` may be besides a text: something that opens byte streams.
+    """What ``address`` may be besides a string: an object that opens byte streams.
 
-    The simulator's ``memory`` is one: no socket, so that time can be virtual in tests.
+    For example the simulator's ``memory``, which needs no socket, so that time can be virtual.
     """
 
     async def open(self) -> ByteStream: ...
 
 
 class Endpoint(NamedTuple):
-    """A door, a way of talking there, and whether nobody on the way can read along."""
+    """How to connect to OpenD. ``encrypted`` is True if the connection is not in clear text."""
 
     connector: Connector
     make_codec: Callable[[], Codec]
@@ -51,7 +52,7 @@ class Endpoint(NamedTuple):
 
 
 class ConnectOptions:
-    """Checked arguments. Raises ValueError or TypeError that says what does not fit."""
+    """The checked options. Raises ValueError or TypeError for those that do not fit together."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class ConnectOptions:
         max_frame: int,
     ) -> None:
         _check_type("rsa_key", rsa_key, (str, bytes, os.PathLike), "a path or bytes")
-        _check_type("websocket_key", websocket_key, str, "a text")
+        _check_type("websocket_key", websocket_key, str, "a string")
         _check_type("ssl_context", ssl_context, ssl.SSLContext, "an ssl.SSLContext")
         self._where = _where(address, port)
         self._rsa_key = rsa_key
@@ -79,7 +80,7 @@ class ConnectOptions:
         if scheme in ("ws", "wss"):
             if rsa_key is not None:
                 raise ValueError(
-                    "rsa_key is for the TCP door and is never sent through the WebSocket door; "
+                    "rsa_key is for tcp:// and is never sent through a WebSocket; "
                     "use wss:// to encrypt there"
                 )
         elif websocket_key is not None:
@@ -97,19 +98,19 @@ class ConnectOptions:
         return f"{host}:{where.port}"
 
     async def prepare(self) -> Endpoint:
-        """Read the key and choose the door; raises InvalidKey."""
+        """Load the key and create the connector. Raises InvalidKey."""
         where = self._where
         if not isinstance(where, Address):
             return await self._tcp(StreamConnector("memory", where.open))
         if where.scheme == "tcp":
-            _warn_beyond_loopback(where.host, sealed=self._rsa_key is not None)
+            _warn_beyond_loopback(where.host, encrypted=self._rsa_key is not None)
             return await self._tcp(TcpConnector(where.host, where.port))
         return self._websocket(where)
 
     async def _tcp(self, connector: Connector) -> Endpoint:
         key: RSAPrivateKey | None = None
         if self._rsa_key is not None:
-            # In a thread: the key may lie on a slow disk.
+            # In a thread: the disk may be slow.
             key = await to_thread.run_sync(load_key, self._rsa_key)
 
         def make_codec() -> TcpCodec:
@@ -125,10 +126,11 @@ class ConnectOptions:
     def _websocket(self, where: Address) -> Endpoint:
         secure = where.scheme == "wss"
         if not secure:
-            _warn_beyond_loopback(where.host, sealed=False)
+            _warn_beyond_loopback(where.host, encrypted=False)
         context = self._ssl or ssl.create_default_context() if secure else None
-        pipe = TcpConnector(where.host, where.port, context)
-        connector = WebSocketConnector(where.scheme, pipe, self._max_frame + REPLY_HEAD.size)
+        tcp = TcpConnector(where.host, where.port, context)
+        longest = max(self._max_frame, *MAX_BODY.values()) + REPLY_HEAD.size
+        connector = WebSocketConnector(where.scheme, tcp, longest)
 
         def make_codec() -> WebSocketCodec:
             return WebSocketCodec(
@@ -139,7 +141,7 @@ class ConnectOptions:
 
 
 def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: str) -> None:
-    # Before it is used: what comes of it later could be anything, and could show it.
+    # Checked before use: a later error could be any, and could show a secret.
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{name} is {words}, not {type(value).__name__}")
 
@@ -160,23 +162,23 @@ def _algorithm(cipher: CipherName, rsa_key: KeySource | None) -> Algorithm:
     if rsa_key is not None:
         return _ALGORITHMS[cipher]
     if cipher != "aes-cbc":
-        raise ValueError("cipher says how to encrypt, which needs rsa_key as well")
+        raise ValueError("cipher needs rsa_key as well")
     return Algorithm.CLEAR
 
 
-def _warn_beyond_loopback(host: str, *, sealed: bool) -> None:
-    """Once per host."""
+def _warn_beyond_loopback(host: str, *, encrypted: bool) -> None:
+    """Warn once per host."""
     if host in _warned or _is_loopback(host):
         return
     _warned.add(host)
-    if sealed:
+    if encrypted:
         text = (
-            "OpenD's encryption hides little on the way to %s: each message carries a digest of "
-            "its clear text, and nothing keeps it from being altered; use a tunnel or wss://"
+            "OpenD's encryption protects little on the way to %s: each message carries a digest of "
+            "its clear text, and can be altered; use a tunnel or wss://"
         )
     else:
         text = (
-            "the connection to %s is in the clear: whoever is on the way can read and alter it; "
+            "the connection to %s is not encrypted: anybody on the way can read and alter it; "
             "use a tunnel or wss://"
         )
     log.warning(text, host)

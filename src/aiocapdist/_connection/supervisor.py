@@ -34,6 +34,7 @@ from .endpoint import Endpoint
 from .event_stream import EventStream
 from .hub import Hub, run_all
 from .link_state import LinkState, connected
+from .probe import Probe
 from .stats import ConnectionStats
 
 log = logging.getLogger("aiocapdist")
@@ -209,8 +210,7 @@ class Supervisor(Hub):
         """Dial, greet, and carry requests until the end of it, which is returned."""
         handshake_by = self.clock() + self._connect_timeout
         try:
-            with anyio.fail_after(self._connect_timeout):
-                transport = await self.connector.open()
+            transport = await self.connector.open(self._connect_timeout)
         except (OSError, TimeoutError) as error:
             return explain_connect(error, self.connector, self._connect_timeout)
         connection = Connection(
@@ -225,11 +225,14 @@ class Supervisor(Hub):
             after_read=self._pump,
         )
         self._running = connection
+        assert self._group is not None
+        probe = Probe(self.connector, connection, self._started)
+        self._group.start_soon(probe.run)
         cause = await connection.run(handshake_by)
         self._running = None
         self._answered = connection.answered
         if self._was_ready_at is None:
-            return explain_handshake(cause, self._endpoint)
+            return explain_handshake(cause, self._endpoint, await probe.finish(cause))
         return self.loss(cause, sent=True)
 
     # ---- what the connection tells

@@ -1,1 +1,1 @@
-"""The protocol, pure: bytes and times come in as arguments, bytes and events go out."""
+"""OpenD's protocol without I/O: bytes and times come in as arguments, bytes and events go out."""

@@ -10,7 +10,7 @@ from .._pb import capital_flow_pb2
 from ..errors import ProtocolError
 from ..models import CapitalFlow, Period, Security
 from ..models._times import market_day, moment
-from .decoders import SUCCESS, error_from_response, parse_response, text_of
+from .response import SUCCESS, error_from_response, parse_response, text_of
 
 _TIERS = (
     ("main_in_flow", "mainInFlow"),
@@ -68,7 +68,7 @@ def decode_capital_flow(body: bytes, code: str, security: Security, period: Peri
         )
     except ValidationError:
         raise ProtocolError(
-            f"the reply about {code} holds figures that are no finite numbers"
+            f"the reply about {code} holds figures that are not finite numbers"
         ) from None
 
 

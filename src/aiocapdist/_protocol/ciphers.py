@@ -1,18 +1,18 @@
-"""How bodies are sealed on the wire: bytes to bytes, both ways.
+"""Encryption of message bodies.
 
-========== =============================================================================
-clear      as they are
-RSA        the hand-shake: 100-byte pieces, each PKCS #1 v1.5 into one block of key size
-AES-CBC    all else: the connection's key and iv, the same iv for each body, PKCS #7
-FTAES-ECB  all else, by choice: ECB over the body filled up with zeros to whole blocks,
-           then 16 bytes in the clear, of which the last is the length's rest (0: whole)
-========== =============================================================================
+========== =================================================================================
+none       bodies are sent as they are
+RSA        handshake: pieces of 100 bytes, each PKCS #1 v1.5 into one block of the key's size
+AES-CBC    everything else: the connection's key and iv, the same iv for each body, PKCS #7
+FTAES-ECB  everything else, if chosen: ECB over the body padded with zeros to whole blocks, then
+           16 bytes in clear, the last of which is the body's length modulo 16
+========== =================================================================================
 
-Whatever is wrong with a sealed body, opening it raises :class:`DecryptionError`, which says
-nothing: what differs between one failure and another would tell an attacker something.
+Whatever is wrong with an encrypted body, decrypting it raises :class:`DecryptionError` without a
+reason: a difference between failures would tell an attacker something.
 
-None of this keeps bodies from being altered: the head's digest is of the clear body and
-needs no key. Source: the vendor's protocol document; tried against the vendor's client.
+Bodies are not protected against being altered: the head's digest is of the clear body and needs
+no key. Source: the vendor's protocol document; tested against the vendor's client.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .._extras import needs_extra
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-_PIECE = 100  # bytes of clear text in one RSA block, whatever the key's size
+_PIECE = 100  # bytes of clear text in one RSA block, whatever the size of the key
 _BLOCK = 16
 KEY_SIZE = 16
 
 
 class DecryptionError(Exception):
-    """A sealed body cannot be opened. Says no more, on purpose."""
+    """Raised when a body cannot be decrypted. Gives no reason, on purpose."""
 
 
 class Algorithm(Enum):
-    """Which cipher a client asks for in its greeting (``packetEncAlgo``)."""
+    """The cipher that a client requests in its handshake (``packetEncAlgo``)."""
 
     CLEAR = -1
     FTAES_ECB = 0
@@ -43,32 +43,32 @@ class Algorithm(Enum):
 
 
 class Cipher(Protocol):
-    """Seals what is sent and opens what comes."""
+    """Encrypts and decrypts bodies."""
 
     def encrypt(self, body: bytes) -> bytes:
-        """The body as it goes on the wire."""
+        """Return the body as sent on the wire."""
         ...
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        """The clear body of what came from the wire; raises DecryptionError."""
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Return the clear body. Raises DecryptionError."""
         ...
 
 
 class Clear:
-    """No encryption: bodies travel as they are."""
+    """No encryption."""
 
     def encrypt(self, body: bytes) -> bytes:
         return body
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        return sealed
+    def decrypt(self, encrypted: bytes) -> bytes:
+        return encrypted
 
 
 CLEAR = Clear()
 
 
 class Rsa:
-    """The hand-shake's cipher. Both ends hold the same private key."""
+    """The cipher of the handshake. Both ends hold the same private key."""
 
     def __init__(self, key: RSAPrivateKey) -> None:
         with needs_extra("secure", "encryption"):
@@ -76,16 +76,16 @@ class Rsa:
         self._key = key
         self._public = key.public_key()
         self._padding = PKCS1v15()
-        self._size = (key.key_size + 7) // 8  # a key need not have whole bytes
+        self._size = (key.key_size + 7) // 8  # a key's size need not be a multiple of 8 bits
 
     def encrypt(self, body: bytes) -> bytes:
         pieces = (body[i : i + _PIECE] for i in range(0, len(body), _PIECE))
         return b"".join(self._public.encrypt(piece, self._padding) for piece in pieces)
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        if len(sealed) % self._size:
+    def decrypt(self, encrypted: bytes) -> bytes:
+        if len(encrypted) % self._size:
             raise DecryptionError
-        blocks = (sealed[i : i + self._size] for i in range(0, len(sealed), self._size))
+        blocks = (encrypted[i : i + self._size] for i in range(0, len(encrypted), self._size))
         try:
             return b"".join(self._key.decrypt(block, self._padding) for block in blocks)
         except ValueError:
@@ -97,63 +97,63 @@ class AesCbc:
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         with needs_extra("secure", "encryption"):
-            from cryptography.hazmat.primitives.ciphers import Cipher as Machine
+            from cryptography.hazmat.primitives.ciphers import Cipher as AesCipher
             from cryptography.hazmat.primitives.ciphers.algorithms import AES
             from cryptography.hazmat.primitives.ciphers.modes import CBC
-        self._machine = Machine(AES(key), CBC(iv))
+        self._cipher = AesCipher(AES(key), CBC(iv))
 
     def encrypt(self, body: bytes) -> bytes:
-        fill = _BLOCK - len(body) % _BLOCK
-        encryptor = self._machine.encryptor()
-        return encryptor.update(body + bytes([fill]) * fill) + encryptor.finalize()
+        padding = _BLOCK - len(body) % _BLOCK
+        encryptor = self._cipher.encryptor()
+        return encryptor.update(body + bytes([padding]) * padding) + encryptor.finalize()
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        if not sealed or len(sealed) % _BLOCK:
+    def decrypt(self, encrypted: bytes) -> bytes:
+        if not encrypted or len(encrypted) % _BLOCK:
             raise DecryptionError
-        decryptor = self._machine.decryptor()
-        body = decryptor.update(sealed) + decryptor.finalize()
-        fill = body[-1]
-        if not 1 <= fill <= _BLOCK or not body.endswith(bytes([fill]) * fill):
+        decryptor = self._cipher.decryptor()
+        body = decryptor.update(encrypted) + decryptor.finalize()
+        padding = body[-1]
+        if not 1 <= padding <= _BLOCK or not body.endswith(bytes([padding]) * padding):
             raise DecryptionError
-        return body[:-fill]
+        return body[:-padding]
 
 
 class FtAesEcb:
-    """The vendor's own: AES-128 in ECB mode, with a tail that tells the length."""
+    """The vendor's own scheme: AES-128 in ECB mode, with a tail that holds the length."""
 
     def __init__(self, key: bytes) -> None:
         with needs_extra("secure", "encryption"):
-            from cryptography.hazmat.primitives.ciphers import Cipher as Machine
+            from cryptography.hazmat.primitives.ciphers import Cipher as AesCipher
             from cryptography.hazmat.primitives.ciphers.algorithms import AES
             from cryptography.hazmat.primitives.ciphers.modes import ECB
-        self._machine = Machine(AES(key), ECB())  # noqa: S305 - theirs, not our choice
+        self._cipher = AesCipher(AES(key), ECB())  # noqa: S305 - the vendor's choice
 
     def encrypt(self, body: bytes) -> bytes:
         rest = len(body) % _BLOCK
-        filled = body + bytes(_BLOCK - rest if rest else 0)
-        encryptor = self._machine.encryptor()
+        padded = body + bytes(_BLOCK - rest if rest else 0)
+        encryptor = self._cipher.encryptor()
         tail = bytes(_BLOCK - 1) + bytes([rest])
-        return encryptor.update(filled) + encryptor.finalize() + tail
+        return encryptor.update(padded) + encryptor.finalize() + tail
 
-    def decrypt(self, sealed: bytes) -> bytes:
-        if not sealed or len(sealed) % _BLOCK:
+    def decrypt(self, encrypted: bytes) -> bytes:
+        if not encrypted or len(encrypted) % _BLOCK:
             raise DecryptionError
-        blocks, rest = sealed[:-_BLOCK], sealed[-1]
+        blocks, rest = encrypted[:-_BLOCK], encrypted[-1]
         if rest >= _BLOCK or (rest and not blocks):
             raise DecryptionError
-        decryptor = self._machine.decryptor()
+        decryptor = self._cipher.decryptor()
         body = decryptor.update(blocks) + decryptor.finalize()
         return body[: len(body) - _BLOCK + rest] if rest else body
 
 
 def session_cipher(algorithm: Algorithm, key: str | bytes, iv: str | bytes) -> Cipher:
-    """The cipher for all that follows the greeting; ValueError where it cannot be made."""
-    secret, start = _raw(key), _raw(iv)
-    if len(secret) != KEY_SIZE or (algorithm is Algorithm.AES_CBC and len(start) != _BLOCK):
+    """Return the cipher for everything after the handshake. Raises ValueError on a wrong size."""
+    key, iv = _raw(key), _raw(iv)
+    if len(key) != KEY_SIZE or (algorithm is Algorithm.AES_CBC and len(iv) != _BLOCK):
         raise ValueError("a key or an iv of the wrong length")
-    return AesCbc(secret, start) if algorithm is Algorithm.AES_CBC else FtAesEcb(secret)
+    return AesCbc(key, iv) if algorithm is Algorithm.AES_CBC else FtAesEcb(key)
 
 
 def _raw(text: str | bytes) -> bytes:
-    """A string field: protobuf's fast decoder hands out one that is no UTF-8 as bytes."""
+    """Return a string field as bytes. Protobuf's fast parser returns invalid UTF-8 as bytes."""
     return text.encode() if isinstance(text, str) else text

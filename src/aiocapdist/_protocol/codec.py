@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import AiocapdistError, ProtocolError
 
-DEFAULT_KEEP_ALIVE: Final = 10.0
-"""Keep-alive interval in seconds where OpenD states none."""
+MAX_KEEP_ALIVE: Final = 10.0
+"""Longest keep-alive interval in seconds, used where OpenD states none or a longer one. OpenD
+drops clients after 30 s of silence, and a dead connection is found no sooner than they are."""
 PROGRAMMING_LANGUAGE: Final = "Python"
 
 
@@ -34,6 +35,13 @@ class InvalidMessage(Exception):
     def __init__(self, error: AiocapdistError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class ReplyTooLong(ProtocolError):
+    """Raised when a reply is over the limit of its proto id. Asking again would not help."""
+
+    def __init__(self, proto_id: int, length: int, limit: int) -> None:
+        super().__init__(f"reply {proto_id}: it has {length} bytes, more than the {limit} allowed")
 
 
 class IncomingMessage(Protocol):
@@ -73,7 +81,11 @@ class Codec(Protocol):
     def decode(self, message: Any) -> bytes:
         """Return the clear body of a message that ``feed`` returned.
 
-        Raises InvalidMessage if only this message is unusable, ProtocolError if the
-        connection is.
+        Raises InvalidMessage if it is unusable.
         """
         ...
+
+
+def bounded_keep_alive(seconds: int) -> float:
+    """Return the keep-alive interval to use for the one that OpenD states."""
+    return min(float(seconds), MAX_KEEP_ALIVE) if seconds > 0 else MAX_KEEP_ALIVE

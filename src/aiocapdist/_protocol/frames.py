@@ -1,26 +1,27 @@
-"""The FT frame of OpenD's TCP door: 44 little-endian bytes of head, then the body.
+"""The frame of OpenD's TCP protocol: a head of 44 bytes, little-endian, then the body.
 
 ===== ===== ============ ====================================================
 start size  field        value
 ===== ===== ============ ====================================================
 0     2     magic        ``FT``
-2     4     proto id     which call or push
+2     4     proto id     the kind of message
 6     1     body format  0 protobuf, 1 JSON
 7     1     version      0
 8     4     serial       chosen by the client, echoed in the reply
 12    4     length       of the body as sent, after encryption
-16    20    digest       SHA-1 of the body in the clear
+16    20    digest       SHA-1 of the body before encryption
 36    8     reserved     zeros
 ===== ===== ============ ====================================================
 
 What can be wrong with a frame, and what follows:
 
-- a wrong magic, a version other than 0, a length over the cap: where the next frame
-  begins can no longer be known. The decoder hands out the frames before the fault,
-  then stays :attr:`FrameDecoder.error`; the connection must be closed.
-- a wrong digest, a body format other than protobuf: the length still frames it, so
-  only this one frame is spoilt. The decoder passes both on for the session to judge,
-  since the digest is of a body that may still be sealed.
+- A wrong magic, a version other than 0, a length over ``max_frame``: it is unknown where the
+  next frame begins. The decoder returns the frames before it and sets
+  :attr:`FrameDecoder.error`; the connection must be closed.
+- A body over the limit of its proto id but within ``max_frame``: the body is discarded as it
+  arrives, and its frame is returned without it.
+- A wrong digest, a body format other than protobuf: only this frame is unusable. The decoder
+  does not check either, since the digest is of the decrypted body.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from hashlib import sha1
 from typing import NamedTuple
 
 from ..errors import ProtocolError
+from .foreign import foreign_data
 
 MAGIC = b"FT"
 VERSION = 0
@@ -39,113 +41,128 @@ _HEAD = struct.Struct("<2sIBBII20s8x")
 HEAD_SIZE = _HEAD.size
 _unpack_head = _HEAD.unpack_from
 
-# Not for security: without saying so, SHA-1 is refused on machines in FIPS mode. Copied for
-# each body: making one anew costs more.
+# Not for security: unless told so, SHA-1 is disabled on machines in FIPS mode. Copied for each
+# body, since creating one costs more.
 _EMPTY = sha1(usedforsecurity=False)
 
 
 def digest_of(body: bytes) -> bytes:
-    """The 20 bytes that the head carries for this clear body."""
+    """Return the digest that the head carries for this clear body."""
     digest = _EMPTY.copy()
     digest.update(body)
     return digest.digest()
 
 
 class Frame(NamedTuple):
-    """One frame as it came; ``body`` may be sealed, ``digest`` is of the clear body."""
+    """One frame as received. ``body`` may be encrypted; ``digest`` is of the clear body.
+
+    ``discarded`` is the length of a body that was over its limit. ``body`` and ``digest`` are
+    empty then, so that no digest can match.
+    """
 
     proto_id: int
     serial: int
     body_format: int
     digest: bytes
     body: bytes
+    discarded: int = 0
 
 
 def encode_frame(proto_id: int, serial: int, body: bytes, digest: bytes | None = None) -> bytes:
-    """Bytes of one frame. Give ``digest`` where ``body`` is sealed: it is of the clear body."""
+    """Return the bytes of one frame. Pass the clear body's ``digest`` if ``body`` is encrypted."""
     if digest is None:
         digest = digest_of(body)
     return _HEAD.pack(MAGIC, proto_id, PROTOBUF, VERSION, serial, len(body), digest) + body
 
 
 class FrameDecoder:
-    """Cuts a byte stream into frames, however the stream is chunked.
+    """Splits a byte stream into frames, however it is chunked.
 
-    ``cap`` tells the longest body allowed for a proto id; a longer one is refused when
-    its head is read, before anything is set aside for it.
+    ``limit`` returns the longest body accepted for a proto id. A longer one is not buffered:
+    up to ``max_frame`` bytes it is discarded, beyond that the stream is unreadable.
     """
 
-    def __init__(self, cap: Callable[[int], int]) -> None:
+    def __init__(self, limit: Callable[[int], int], max_frame: int = 0) -> None:
         self.error: ProtocolError | None = None
-        self._cap = cap
-        self._rest = bytearray()
+        self._limit = limit
+        self._max_frame = max_frame
+        self._buffer = bytearray()
         self._need = 0
+        self._discard = 0
 
     @property
     def pending(self) -> int:
-        """How many bytes of an unfinished frame are held."""
-        return len(self._rest)
+        """Number of buffered bytes of an unfinished frame."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take in bytes and return the frames they complete. Look at ``error`` after."""
-        if self._rest or self.error is not None:
-            data = self._with_rest(data)
+        """Accept received bytes and return the frames they complete. Check ``error`` after."""
+        if self._buffer or self._discard or self.error is not None:
+            data = self._continue(data)
         frames: list[Frame] = []
         start, size = 0, len(data)
         while size - start >= HEAD_SIZE:
             head = _unpack_head(data, start)
             magic, proto_id, body_format, version, serial, length, digest = head
-            if magic != MAGIC or version != VERSION or length > self._cap(proto_id):
-                self.error = self._fault(magic, version, proto_id, length)
+            if magic != MAGIC or version != VERSION:
+                self.error = _format_error(data[start:], version)
                 return frames
             begin = start + HEAD_SIZE
             end = begin + length
-            if end > size:
+            if length > self._limit(proto_id):
+                if length > self._max_frame:
+                    self.error = self._length_error(proto_id, length)
+                    return frames
+                frames.append(Frame(proto_id, serial, body_format, b"", b"", length))
+                self._discard = max(0, end - size)
+            elif end > size:
                 self._keep(data[start:], end - start)
                 return frames
-            # Half the cost of calling the class, for each frame that comes.
-            frame = (proto_id, serial, body_format, digest, data[begin:end])
-            frames.append(tuple.__new__(Frame, frame))
+            else:
+                # Half the cost of calling the class, for each frame received.
+                frame = (proto_id, serial, body_format, digest, data[begin:end], 0)
+                frames.append(tuple.__new__(Frame, frame))
             start = end
         if start < size:
             self._begin_head(data[start:])
         return frames
 
-    def _with_rest(self, data: bytes) -> bytes:
-        """What there is to cut: nothing until the unfinished frame may be whole."""
+    def _continue(self, data: bytes) -> bytes:
+        """Return the bytes to split; none while a frame is unfinished."""
         if self.error is not None:
             return b""
-        self._rest += data
-        if len(self._rest) < self._need:
+        if self._discard:
+            rest = data[self._discard :]
+            self._discard = max(0, self._discard - len(data))
+            return rest
+        self._buffer += data
+        if len(self._buffer) < self._need:
             return b""
-        data = bytes(self._rest)
-        self._rest.clear()
+        data = bytes(self._buffer)
+        self._buffer.clear()
         return data
 
     def _begin_head(self, part: bytes) -> None:
         if not MAGIC.startswith(part[:2]):
-            # Another protocol's short greeting never fills a head: tell it now.
-            self.error = self._fault(part[:2], VERSION, 0, 0)
+            # Report now: a short message of another protocol may never fill a head.
+            self.error = _format_error(part, VERSION)
             return
-        # One byte is half a magic: wait for no more than the other half to judge it.
+        # After one byte, wait for the other byte of the magic only.
         self._keep(part, HEAD_SIZE if len(part) > 1 else len(MAGIC))
 
     def _keep(self, part: bytes, need: int) -> None:
-        """Part of a frame: to be looked at again when there are ``need`` bytes of it."""
-        self._rest += part
+        """Buffer part of a frame until there are ``need`` bytes of it."""
+        self._buffer += part
         self._need = need
 
-    def _fault(self, magic: bytes, version: int, proto_id: int, length: int) -> ProtocolError:
-        if magic != MAGIC:
-            return ProtocolError(
-                f"the peer does not speak OpenD's protocol: a frame begins with {magic!r}, "
-                f"expected {MAGIC!r}"
-            )
-        if version != VERSION:
-            return ProtocolError(
-                f"frame of protocol version {version}; this library speaks {VERSION}"
-            )
+    def _length_error(self, proto_id: int, length: int) -> ProtocolError:
+        allowed = max(self._limit(proto_id), self._max_frame)
         return ProtocolError(
-            f"frame of proto {proto_id} announces {length} bytes, "
-            f"more than the {self._cap(proto_id)} allowed"
+            f"frame of proto {proto_id} announces {length} bytes, more than the {allowed} allowed"
         )
+
+
+def _format_error(data: bytes, version: int) -> ProtocolError:
+    if not data.startswith(MAGIC):
+        return foreign_data(data, f"expected a frame, which begins with {MAGIC!r}")
+    return ProtocolError(f"frame of protocol version {version}; this library speaks {VERSION}")

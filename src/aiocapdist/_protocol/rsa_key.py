@@ -1,4 +1,4 @@
-"""The RSA private key that OpenD and its clients share: from PEM to something that seals."""
+"""Parse the RSA private key that OpenD and its clients share."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from ..errors import InvalidKey
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-SMALLEST = 1024  # bits: what OpenD's own documents ask for
+MIN_BITS = 1024  # what OpenD's documents ask for
 _PUBLISHED = frozenset(
-    # Of the public half, in SPKI form. The private half is in the vendor's SDK for all to read.
+    # SHA-256 of the public key in SPKI form. The private key is part of the vendor's SDK.
     {"ee952e758563222c89140dbd99441a9f84feb1305fdc829aa57a7e2cd5b25eb1"}
 )
 
 
 def parse_rsa_key(pem: bytes) -> RSAPrivateKey:
-    """The key in a PEM text; raises InvalidKey, which tells what it is instead."""
+    """Parse a private key in PEM form. Raises InvalidKey, whose reason says what the text is."""
     with needs_extra("secure", "encryption"):
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    # The text itself is in no message, and what the library says is chained to none.
+    # No message holds any of the text, and no library error is chained.
     if b"-----BEGIN " not in pem:
         raise InvalidKey("it is not in PEM form (no line '-----BEGIN RSA PRIVATE KEY-----')")
     if b"PRIVATE KEY-----" not in pem:
-        raise InvalidKey("it holds no private key; a public key or a certificate will not do")
+        raise InvalidKey("it holds no private key, but a public key or a certificate")
     try:
         key = load_pem_private_key(pem, password=None)
     except TypeError:
-        raise InvalidKey("it is locked with a password; OpenD uses keys without one") from None
+        raise InvalidKey("it is encrypted with a password; OpenD uses keys without one") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise InvalidKey("its PEM text is damaged, or of a kind that is not known") from None
+        raise InvalidKey("its PEM text is damaged or of an unknown kind") from None
     if not isinstance(key, RSAPrivateKey):
         raise InvalidKey("it is a private key, but not an RSA key")
-    if key.key_size < SMALLEST:
-        raise InvalidKey(f"it has {key.key_size} bits, and {SMALLEST} are the least")
+    if key.key_size < MIN_BITS:
+        raise InvalidKey(f"it has {key.key_size} bits; at least {MIN_BITS} are needed")
     return key
 
 
 def is_published(key: RSAPrivateKey) -> bool:
-    """Whether everybody has this key, since the vendor ships it with its SDK."""
+    """True if this is the key that the vendor publishes in its SDK."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

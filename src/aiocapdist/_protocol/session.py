@@ -27,7 +27,7 @@ from .session_events import (
 from .state import State, Trigger, next_state
 
 KEEP_ALIVE_AT = 0.8  # of OpenD's interval, as its own clients do
-SILENCE_LIMIT = 3.3  # keep-alive intervals without a byte: then the connection is dead
+SILENCE_LIMIT = 3.0  # keep-alive intervals without a byte: then the connection is dead
 MIN_SILENCE = 0.9  # of the time a reply may take: a shorter silence never ends a connection
 TOMBSTONE_LIFETIME = 60.0  # seconds from sending until a late reply is no longer expected
 _LAST_SERIAL = 2**32 - 1
@@ -139,13 +139,9 @@ class Session(Generic[RefT]):
                     # An unsent request has no reply yet: OpenD invented the serial.
                     self._receive_unmatched(message, key, events)
                     continue
-                # If this closes the session, the flight stays in flight for drain().
                 body = decode(message)
             except InvalidMessage as invalid:
                 self._receive_invalid(flight, invalid.error, events)
-                continue
-            except ProtocolError as error:
-                self.close(error)
                 continue
             del in_flight[flight.key]
             if flight.ref is not None:

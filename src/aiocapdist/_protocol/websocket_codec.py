@@ -1,20 +1,20 @@
-"""The WebSocket door: one binary message is one envelope, big-endian; InitWebSocket lets in.
+"""The codec of OpenD's WebSocket protocol: one binary message is one head, big-endian, and a body.
 
 ======== =================================================== ==============
-what     fields                                              bytes before the body
+message  fields                                              length of head
 ======== =================================================== ==============
 request  ``ft-v1.0`` and a NUL, command u32, section u64     20
 reply    the same, then error i32 and its text, NUL-padded   44
 ======== =================================================== ==============
 
-Command is the proto id and section the serial. Bodies are those of the TCP door. There is
-no digest and no encryption of its own: that is what wss:// is for.
+The command is the proto id and the section the serial. Bodies are those of the TCP protocol.
+There is no digest and no encryption of its own: use wss://. The handshake is InitWebSocket.
 
-What ``error`` says, and what becomes of it: 0 is success; 1 (no answer from OpenD within the
-door's patience) and 2 (OpenD had none from the vendor's servers) are a BackendError of -100,
-3 (the way to OpenD broke) is a BackendError of -200: reads are sent again. Any other number is
-an OpenDError. A pushed command 2 says that OpenD behind the door went away: the connection
-is of no more use, and ends.
+Values of ``error``: 0 is success. 1 (OpenD did not answer its WebSocket service in time) and 2 (the
+vendor's servers did not answer OpenD in time) become a BackendError of -100, 3 (the connection
+between OpenD and its WebSocket service broke) a BackendError of -200. Any other value becomes an
+OpenDError. A pushed command 2 says that OpenD behind its WebSocket service is gone, which ends the
+connection.
 """
 
 from __future__ import annotations
@@ -26,42 +26,54 @@ from typing import NamedTuple
 from .._pb import init_websocket_pb2
 from ..errors import BackendError, OpenDError, ProtocolError
 from . import catalog
-from .codec import DEFAULT_KEEP_ALIVE, PROGRAMMING_LANGUAGE, HandshakeResult, InvalidMessage
-from .decoders import DISCONNECTED, TIMED_OUT, UNKNOWN, error_from_response, parse_response
+from .codec import (
+    MAX_KEEP_ALIVE,
+    PROGRAMMING_LANGUAGE,
+    HandshakeResult,
+    InvalidMessage,
+    ReplyTooLong,
+)
+from .foreign import foreign_data
+from .response import DISCONNECTED, SUCCESS, TIMED_OUT, UNKNOWN, error_from_response, parse_response
 
 SIGN = b"ft-v1.0\0"
 REQUEST_HEAD = struct.Struct(">8sIQ")
 REPLY_HEAD = struct.Struct(">8sIQi20s")
 
 _ERRORS = {
-    1: (TIMED_OUT, "the WebSocket door had no answer from OpenD in time"),
-    2: (TIMED_OUT, "OpenD had no answer from the vendor's servers in time"),
-    3: (DISCONNECTED, "the way from the WebSocket door to OpenD broke"),
+    1: (TIMED_OUT, "OpenD did not answer its WebSocket service in time"),
+    2: (TIMED_OUT, "the vendor's servers did not answer OpenD in time"),
+    3: (DISCONNECTED, "the connection between OpenD and its WebSocket service broke"),
 }
 
 
 class Envelope(NamedTuple):
-    """One message as it came."""
+    """One message as received.
+
+    ``discarded`` is the length of a body that was over its limit; ``body`` is empty then.
+    """
 
     proto_id: int
     serial: int
     error: int
     text: str
     body: bytes
+    discarded: int = 0
 
 
 def key_digest(key: str) -> str:
-    """What is sent of a WebSocket key: its MD5, in lower-case hex; nothing for no key."""
+    """Return what is sent for a WebSocket key: its MD5 in lower-case hex, empty for no key."""
     return hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() if key else ""
 
 
 class WebSocketCodec:
-    """OpenD's WebSocket door. Each ``feed`` is one whole message."""
+    """Encodes and decodes WebSocket messages. Each call of ``feed`` takes one whole message."""
 
     def __init__(self, *, client_id: str, max_frame: int, key: str = "") -> None:
         self.error: ProtocolError | None = None
         self._client_id = client_id
-        self._caps = catalog.BodyLimits(max_frame)
+        self._max_frame = max_frame
+        self._limits = catalog.BodyLimits(max_frame)
         self._key_digest = key_digest(key)
 
     def encode_handshake(self) -> tuple[int, bytes]:
@@ -75,15 +87,15 @@ class WebSocketCodec:
 
     def decode_handshake(self, body: bytes) -> HandshakeResult:
         response = parse_response(init_websocket_pb2.Response, body)
-        if response.retType != 0:
+        if response.retType != SUCCESS:
             raise error_from_response(response.retType, response.retMsg, response.errCode)
         if not response.HasField("s2c"):
-            raise ProtocolError("OpenD let us in, but told nothing of the connection")
+            raise ProtocolError("OpenD accepted the handshake but sent no connection data")
         return HandshakeResult(
             conn_id=response.s2c.connID,
             server_version=None,
             login_user_id=None,
-            keep_alive_interval=DEFAULT_KEEP_ALIVE,
+            keep_alive_interval=MAX_KEEP_ALIVE,
         )
 
     def encode(self, proto_id: int, serial: int, body: bytes) -> bytes:
@@ -93,37 +105,37 @@ class WebSocketCodec:
         if self.error is not None:
             return []
         if len(data) < REPLY_HEAD.size or not data.startswith(SIGN):
-            self.error = ProtocolError(
-                "the peer does not speak OpenD's protocol: a WebSocket message does not begin "
-                f"with {SIGN!r} and a whole head"
-            )
+            self.error = foreign_data(data, f"expected a message that begins with {SIGN!r}")
             return []
         _, proto_id, serial, error, text = REPLY_HEAD.unpack_from(data)
         body = data[REPLY_HEAD.size :]
-        cap = self._caps[proto_id]
+        limit = self._limits[proto_id]
         if proto_id == catalog.WEBSOCKET_GONE:
-            self.error = ProtocolError("OpenD behind the WebSocket door went away")
-        elif len(body) > cap:
-            self.error = ProtocolError(
-                f"message of proto {proto_id} has {len(body)} bytes, more than the {cap} allowed"
-            )
+            self.error = ProtocolError("OpenD behind its WebSocket service is gone")
+        elif len(body) > max(limit, self._max_frame):
+            self.error = ReplyTooLong(proto_id, len(body), max(limit, self._max_frame))
         else:
             text = text.rstrip(b"\0").decode(errors="replace")
+            if len(body) > limit:
+                return [Envelope(proto_id, serial, error, text, b"", len(body))]
             return [Envelope(proto_id, serial, error, text, body)]
         return []
 
     def decode(self, message: Envelope) -> bytes:
         if message.error:
             raise InvalidMessage(_error(message))
+        if message.discarded:
+            limit = self._limits[message.proto_id]
+            raise InvalidMessage(ReplyTooLong(message.proto_id, message.discarded, limit))
         return message.body
 
 
 def _error(message: Envelope) -> OpenDError:
     number = message.error
     known = _ERRORS.get(number)
-    # To be let in there is no vendor's server to wait for: any error there is a refusal.
+    # The handshake involves no vendor's server: any error there is a refusal.
     if known is None or message.proto_id == catalog.INIT_WEBSOCKET:
-        text = message.text or f"error {number} of the WebSocket door"
+        text = message.text or f"error {number} of the WebSocket protocol"
         return OpenDError(UNKNOWN, text, number)
     ret_type, text = known
     return BackendError(ret_type, f"{text} ({message.text})" if message.text else text, number)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import anyio
 
+from .._protocol.codec import ReplyTooLong
 from ..errors import (
     AiocapdistError,
     BackendError,
@@ -226,7 +227,8 @@ class Request(ABC, Generic[T]):
     def damaged(self, flight: Flight[Any], error: AiocapdistError, at: float) -> None:
         self.flight = None
         flight.route.quota.replied(at)
-        if isinstance(error, OpenDError) and not isinstance(error, BackendError):
+        refused = isinstance(error, OpenDError) and not isinstance(error, BackendError)
+        if refused or isinstance(error, ReplyTooLong):
             self.fail(error)
         else:
             self._retry_or_fail(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
 ReceiveCallback: TypeAlias = Callable[[bytes], None]
@@ -10,6 +10,17 @@ ReceiveCallback: TypeAlias = Callable[[bytes], None]
 
 DataSource: TypeAlias = Callable[[], list[bytes]]
 """Returns the messages to send, each once. A byte stream concatenates them."""
+
+
+class AddressesFailed(OSError):
+    """Raised when no address of a host name could be connected to.
+
+    ``causes`` has the error of each address that was tried, in that order.
+    """
+
+    def __init__(self, causes: Mapping[str, OSError]) -> None:
+        super().__init__(f"no connection to any of {', '.join(causes)}")
+        self.causes = dict(causes)
 
 
 class Transport(Protocol):
@@ -22,14 +33,21 @@ class Transport(Protocol):
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         """Carry bytes both ways until the connection ends; begin with what is to be sent.
 
-        Returns the error that ended it, None if the peer closed it cleanly. Raises what
-        ``receive`` raised. Closes the connection in any case, also when cancelled.
+        Returns the error that ended it, None if the peer closed it cleanly. Raises what the
+        callbacks raised. Closes the connection in any case, also when cancelled.
         """
         ...
 
     def schedule_write(self, immediately: bool = False) -> None:
-        """Announce new data to send. It is written in this turn of the loop with whatever else
-        comes up, or right now if ``immediately``."""
+        """Announce new data to send.
+
+        It is written at the end of this turn of the loop, with what else is added until then;
+        now if ``immediately`` and the transport can.
+        """
+        ...
+
+    def readable(self) -> bool:
+        """True if received bytes are known to wait in the socket."""
         ...
 
     def close(self) -> None:
@@ -51,6 +69,6 @@ class Connector(Protocol):
     @property
     def port(self) -> int: ...
 
-    async def open(self) -> Transport:
-        """Open a connection. Raises OSError if that fails."""
+    async def open(self, timeout: float) -> Transport:
+        """Open a connection within ``timeout`` seconds. Raises OSError if that fails."""
         ...

@@ -1,4 +1,4 @@
-"""Both ends of a connection in one process: no socket, so time can be virtual."""
+"""Connections within one process: without sockets, so that time can be virtual."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 
 class MemoryStream(ByteStream):
-    """One end of a pipe that carries bytes both ways.
+    """One end of a connection.
 
-    ``send`` waits while ``buffer`` chunks are unread at the other end, as a socket
-    does when its buffers are full.
+    ``send`` waits while ``buffer`` chunks are unread at the other end, as a socket does when
+    its buffers are full.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class MemoryStream(ByteStream):
 
     @classmethod
     def pair(cls, buffer: float = math.inf) -> tuple[Self, Self]:
-        """Two ends of one pipe."""
+        """Return the two ends of a new connection."""
         to_right, right = anyio.create_memory_object_stream[bytes](buffer)
         to_left, left = anyio.create_memory_object_stream[bytes](buffer)
         return cls(to_right, left), cls(to_left, right)
@@ -37,6 +37,10 @@ class MemoryStream(ByteStream):
         chunk = self._rest or await self._incoming.receive()
         self._rest = chunk[max_bytes:]
         return chunk[:max_bytes]
+
+    def readable(self) -> bool:
+        """True if there are unread bytes."""
+        return bool(self._rest or self._incoming.statistics().current_buffer_used)
 
     async def send(self, item: bytes) -> None:
         await self._outgoing.send(bytes(item))
@@ -48,35 +52,35 @@ class MemoryStream(ByteStream):
         self.close()
 
     def close(self) -> None:
-        """The same, at once."""
+        """Close both directions, like :meth:`aclose`."""
         self._outgoing.close()
         self._incoming.close()
 
 
 class MemoryListener(Listener[MemoryStream]):
-    """A listener whose other side is :meth:`open`: each call makes one connection."""
+    """A listener that clients connect to with :meth:`open`."""
 
     def __init__(self, buffer: float = math.inf) -> None:
         self._buffer = buffer
         self._serving = False
         self.refusing = False
-        """Whether whoever comes is turned away, as where nobody listens."""
-        self._arrive, self._arrivals = anyio.create_memory_object_stream[MemoryStream](math.inf)
+        """If True, new connections are refused."""
+        self._connect, self._accept = anyio.create_memory_object_stream[MemoryStream](math.inf)
 
     async def open(self) -> MemoryStream:
-        """The client's end of a new connection; ConnectionRefusedError once closed."""
-        mine, theirs = MemoryStream.pair(self._buffer)
+        """Return the client's end of a new connection. Raises ConnectionRefusedError if closed."""
+        client, server = MemoryStream.pair(self._buffer)
         try:
             if self.refusing:
                 raise anyio.ClosedResourceError
-            await self._arrive.send(theirs)
-        except BaseException as error:  # being cancelled among them
-            mine.close()
-            theirs.close()
+            await self._connect.send(server)
+        except BaseException as error:  # cancellation included
+            client.close()
+            server.close()
             if isinstance(error, anyio.ClosedResourceError | anyio.BrokenResourceError):
-                raise ConnectionRefusedError("nobody listens at this memory door") from None
+                raise ConnectionRefusedError("nothing listens at this memory listener") from None
             raise
-        return mine
+        return client
 
     async def serve(
         self, handler: Callable[[MemoryStream], Any], task_group: TaskGroup | None = None
@@ -84,16 +88,16 @@ class MemoryListener(Listener[MemoryStream]):
         self._serving = True
         async with anyio.create_task_group() as own:
             group = task_group or own
-            async with self._arrivals:
-                async for stream in self._arrivals:
+            async with self._accept:
+                async for stream in self._accept:
                     group.start_soon(handler, stream)
 
     async def aclose(self) -> None:
-        """Refuse whoever comes from now on; those who are in stay."""
-        self._arrive.close()
-        # Those who came but were not let in yet are hung up on.
+        """Refuse new connections from now on. Established ones stay open."""
+        self._connect.close()
+        # Connections that were not accepted yet are closed.
         with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
             while True:
-                await self._arrivals.receive_nowait().aclose()
+                await self._accept.receive_nowait().aclose()
         if not self._serving:
-            self._arrivals.close()
+            self._accept.close()

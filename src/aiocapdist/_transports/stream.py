@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 
 from .base import DataSource, ReceiveCallback
+from .memory import MemoryStream
+from .readable import socket_readable
 
 READ_SIZE = 262_144
 
@@ -21,8 +23,9 @@ class StreamConnector:
         self.port = 0
         self._opener = opener
 
-    async def open(self) -> StreamTransport:
-        return StreamTransport(await self._opener())
+    async def open(self, timeout: float) -> StreamTransport:
+        with anyio.fail_after(timeout):
+            return StreamTransport(await self._opener())
 
 
 class StreamTransport:
@@ -33,12 +36,7 @@ class StreamTransport:
         self._error: Exception | None = None
         self._scope = anyio.CancelScope()
         self._write_wanted = anyio.Event()
-
-    def schedule_write(self, immediately: bool = False) -> None:
-        self._write_wanted.set()
-
-    def close(self) -> None:
-        self._scope.cancel()
+        self._socket = stream.extra(SocketAttribute.raw_socket, None)
 
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         self.schedule_write()
@@ -48,9 +46,23 @@ class StreamTransport:
                     group.start_soon(self._read, receive)
                     group.start_soon(self._write, data_to_send)
         finally:
-            # A graceful close could wait for a peer that no longer reads.
-            await anyio.aclose_forcefully(self._stream)
+            await self.discard()
         return self._error
+
+    def schedule_write(self, immediately: bool = False) -> None:
+        self._write_wanted.set()
+
+    def readable(self) -> bool:
+        if isinstance(self._stream, MemoryStream):
+            return self._stream.readable()
+        return self._socket is not None and socket_readable(self._socket)
+
+    def close(self) -> None:
+        self._scope.cancel()
+
+    async def discard(self) -> None:
+        """Close the stream. A graceful close could wait for a peer that no longer reads."""
+        await anyio.aclose_forcefully(self._stream)
 
     async def _read(self, receive: ReceiveCallback) -> None:
         try:

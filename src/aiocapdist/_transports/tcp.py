@@ -1,7 +1,7 @@
-"""TCP, with TLS where asked: on asyncio a protocol that feeds the connection from its
-callback, else a stream.
+"""TCP, with TLS if asked for.
 
-The callback saves a task switch for each read, which is most of the cost of one call.
+On asyncio an ``asyncio.Protocol`` calls the connection directly, elsewhere a task reads a stream:
+the callback saves a task switch per read, which is most of the cost of one call.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import cast
 import anyio
 
 from .._loop import on_asyncio
-from .base import DataSource, ReceiveCallback, Transport
+from .base import AddressesFailed, DataSource, ReceiveCallback, Transport
+from .happy_eyeballs import connect_first, interleave
+from .readable import socket_readable
 from .stream import StreamTransport
 
 
 class TcpConnector:
-    """A host and port to connect to."""
+    """Connects to a host and port; over TLS if ``ssl_context`` is given."""
 
     scheme = "tcp"
 
@@ -29,55 +31,58 @@ class TcpConnector:
         self.port = port
         self._ssl = ssl_context
 
-    async def open(self) -> Transport:
-        if on_asyncio():
-            return await self._open_on_asyncio()
-        if self._ssl is None:
-            return StreamTransport(await anyio.connect_tcp(self.host, self.port))
+    async def open(self, timeout: float) -> Transport:
+        """See Connector. Raises AddressesFailed if the host is a name."""
+        causes: dict[str, OSError] = {}
         try:
+            with anyio.fail_after(timeout):
+                if _is_address(self.host):
+                    return await self._connect(self.host)
+                addresses = await self._resolve()
+                return await connect_first(addresses, self._connect, causes)
+        except TimeoutError:
+            if causes:
+                raise AddressesFailed(causes) from None
+            raise
+
+    async def _connect(self, address: str) -> AsyncioTransport | StreamTransport:
+        if on_asyncio():
+            return await self._connect_on_asyncio(address)
+        try:
+            if self._ssl is None:
+                return StreamTransport(await anyio.connect_tcp(address, self.port))
             stream = await anyio.connect_tcp(
-                # Whoever hangs up without TLS's good-bye has hung up all the same.
-                *(self.host, self.port),
+                address,
+                self.port,
                 ssl_context=self._ssl,
-                tls_standard_compatible=False,
+                tls_hostname=self.host,
+                tls_standard_compatible=False,  # a peer may close without TLS's closing alert
             )
+            return StreamTransport(stream)
         except (anyio.EndOfStream, anyio.BrokenResourceError):
-            # Within the TLS hand-shake: what asyncio says then.
+            # Closed during the TLS handshake: the same error as on asyncio.
             raise ConnectionResetError("the connection was closed") from None
-        return StreamTransport(stream)
+        except OSError as error:
+            # anyio wraps the operating system's error, which says more.
+            raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
 
-    async def _open_on_asyncio(self) -> AsyncioTransport:
-        *others, last = await self._resolve()
-        # One address at a time: asyncio melts the errors of several into one text.
-        for address in others:
-            try:
-                return await self._dial(address)
-            except OSError:
-                pass
-        return await self._dial(last)
-
-    async def _dial(self, address: str) -> AsyncioTransport:
+    async def _connect_on_asyncio(self, address: str) -> AsyncioTransport:
         loop = asyncio.get_running_loop()
         if self._ssl is None:
             _, protocol = await loop.create_connection(AsyncioTransport, address, self.port)
         else:
             _, protocol = await loop.create_connection(
-                *(AsyncioTransport, address, self.port), ssl=self._ssl, server_hostname=self.host
+                AsyncioTransport, address, self.port, ssl=self._ssl, server_hostname=self.host
             )
         return protocol
 
     async def _resolve(self) -> list[str]:
         try:
-            return [str(ipaddress.ip_address(self.host))]
-        except ValueError:
-            pass  # a name, not an address
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            found = await anyio.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except UnicodeError:
-            # No name at all, as "a..b": trio says so in these words.
+            # Not a host name at all, for example "a..b".
             raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from None
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        return interleave(list(dict.fromkeys(str(address[0]) for *_, address in found)))
 
 
 class AsyncioTransport(asyncio.Protocol):
@@ -90,21 +95,10 @@ class AsyncioTransport(asyncio.Protocol):
         self._receive: ReceiveCallback = self._early.append
         self._data_to_send: DataSource = list
         self._fault: Exception | None = None
-        self._turn_open = False
+        self._write_scheduled = False
         self._paused = False
 
-    # ---- what the connection calls
-
-    def schedule_write(self, immediately: bool = False) -> None:
-        if immediately:
-            if self._paused or self._transport.is_closing():
-                return
-            if data := self._data_to_send():
-                self._transport.write(b"".join(data))
-        elif not self._turn_open:
-            # All frames of one turn of the loop go together, at its end.
-            self._turn_open = True
-            self._loop.call_soon(self._end_turn)
+    # Methods of Transport
 
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         self._receive = receive
@@ -115,29 +109,55 @@ class AsyncioTransport(asyncio.Protocol):
             self.schedule_write()
             error = await asyncio.shield(self._ended)
         finally:
-            self.close()
-            with anyio.CancelScope(shield=True):
-                await self._ended
+            await self.discard()
         if self._fault is not None:
             raise self._fault
         return error
 
+    def schedule_write(self, immediately: bool = False) -> None:
+        if immediately:
+            self._write()
+        elif not self._write_scheduled:
+            self._write_scheduled = True
+            self._loop.call_soon(self._scheduled_write)
+
+    def readable(self) -> bool:
+        sock = self._transport.get_extra_info("socket")
+        return not self._transport.is_closing() and sock is not None and socket_readable(sock)
+
     def close(self) -> None:
         self._transport.abort()
 
-    # ---- what the loop calls
+    async def discard(self) -> None:
+        """Close the connection and wait until it is closed."""
+        self.close()
+        with anyio.CancelScope(shield=True):
+            await self._ended
+
+    def _write(self) -> None:
+        if self._paused or self._transport.is_closing():
+            return
+        if data := self._data_to_send():
+            self._transport.write(b"".join(data))
+
+    def _scheduled_write(self) -> None:
+        self._write_scheduled = False
+        try:
+            self._write()
+        except Exception as fault:
+            self._fail(fault)
+
+    # Callbacks of the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A cast, not a check: uvloop's transports are no subclasses of asyncio's.
+        # A cast: uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         try:
             self._receive(data)
         except Exception as fault:
-            # Ours, not the peer's: the loop would take it for a connection that broke.
-            self._fault = fault
-            self.close()
+            self._fail(fault)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._ended.done():
@@ -148,12 +168,17 @@ class AsyncioTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._end_turn()
+        self._scheduled_write()
 
-    def _end_turn(self) -> None:
-        self._turn_open = False
-        try:
-            self.schedule_write(immediately=True)
-        except Exception as fault:
-            self._fault = fault
-            self.close()
+    def _fail(self, fault: Exception) -> None:
+        """Close, and let ``run`` raise what a callback raised: the loop would only log it."""
+        self._fault = fault
+        self.close()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

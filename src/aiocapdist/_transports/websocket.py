@@ -1,7 +1,7 @@
-"""The WebSocket door's transport: messages over any byte pipe, TCP or TLS.
+"""WebSocket messages over another transport: TCP, or TLS for wss.
 
-The protocol itself is the core of the `websockets` library, which does no I/O; this feeds
-it from the pipe below and fetches from it what the pipe has to write.
+The protocol is the core of the `websockets` library, which does no I/O: this module feeds it
+what the transport below receives, and takes from it what is to be sent.
 """
 
 from __future__ import annotations
@@ -17,120 +17,146 @@ if TYPE_CHECKING:
     from websockets.client import ClientProtocol
     from websockets.frames import Frame
 
-# Of its own, and off: at level DEBUG the library would log what is in the messages.
-_SILENT = logging.Logger("aiocapdist.websocket")  # noqa: LOG001 - no settings reach it
+# A logger of its own, switched off: at level DEBUG the library would log message contents.
+_SILENT = logging.Logger("aiocapdist.websocket")  # noqa: LOG001 - not configurable on purpose
 _SILENT.disabled = True
 
+_FEED_SIZE = 16_384
+"""Bytes parsed at a time: each two of them may become a frame, and a reply to it."""
+_MAX_PONGS = 1000
+"""Pongs queued for a peer that does not read."""
+_FIRST_BYTES = 16
+"""Bytes of the peer's first reply that are kept to recognise its protocol."""
 
-_SLICE = 16_384
-"""Bytes that are taken apart at a time: each two may become a frame, and an answer to it."""
-_UNSENT_PONGS = 1000
-"""Pongs that may wait for a peer who does not read."""
+
+class NotWebSocket(ConnectionError):
+    """Raised when the peer does not complete the upgrade to WebSocket.
+
+    ``first_bytes`` is the begin of what it sent instead.
+    """
+
+    def __init__(self, reason: str, first_bytes: bytes) -> None:
+        super().__init__(reason)
+        self.first_bytes = first_bytes
 
 
 class WebSocketConnector:
-    """A WebSocket behind the door ``pipe``, which may be one with TLS (``wss``)."""
+    """Connects through ``connector``, which uses TLS for the scheme ``wss``."""
 
-    def __init__(self, scheme: str, pipe: Connector, max_message: int) -> None:
+    def __init__(self, scheme: str, connector: Connector, max_message: int) -> None:
         with needs_extra("ws", "the WebSocket transport"):
             from websockets.client import ClientProtocol
             from websockets.uri import parse_uri
         self.scheme = scheme
-        self.host = pipe.host
-        self.port = pipe.port
-        self._pipe = pipe
-        host = f"[{pipe.host}]" if ":" in pipe.host else pipe.host
-        uri = parse_uri(f"{scheme}://{host}:{pipe.port}/")
+        self.host = connector.host
+        self.port = connector.port
+        self._connector = connector
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        uri = parse_uri(f"{scheme}://{host}:{self.port}/")
         # No extensions: compression saves nothing here and costs memory for each message.
-        self._make = partial(ClientProtocol, uri, max_size=max_message, logger=_SILENT)
+        self._new_protocol = partial(ClientProtocol, uri, max_size=max_message, logger=_SILENT)
 
-    async def open(self) -> WebSocketTransport:
-        return WebSocketTransport(await self._pipe.open(), self._make())
+    async def open(self, timeout: float) -> WebSocketTransport:
+        return WebSocketTransport(await self._connector.open(timeout), self._new_protocol())
 
 
 class WebSocketTransport:
-    """See :class:`~aiocapdist._transports.base.Transport`. Asks to upgrade, then carries."""
+    """See :class:`~aiocapdist._transports.base.Transport`. Upgrades before anything else."""
 
-    def __init__(self, pipe: Transport, protocol: ClientProtocol) -> None:
+    def __init__(self, transport: Transport, protocol: ClientProtocol) -> None:
         from websockets.frames import Frame, Opcode
         from websockets.http11 import Response
 
-        self._pipe = pipe
+        self._transport = transport
         self._protocol = protocol
         self._response = Response
         self._frame = Frame
         self._data = (Opcode.BINARY, Opcode.CONT)
         self._ping = Opcode.PING
-        self._unwanted = {
-            Opcode.TEXT: "OpenD sent text through the WebSocket, not messages",
+        self._unexpected = {
+            Opcode.TEXT: "OpenD sent a text message through the WebSocket",
             Opcode.CLOSE: "OpenD closed the WebSocket",
         }
-        # Not a list of them: of nothing but tiny ones, that is many times as large.
-        self._parts = bytearray()
+        # A bytearray, not a list: a list of very short fragments is many times as large.
+        self._fragments = bytearray()
+        self._first_bytes = b""
         self._pongs = 0
         self._upgraded = False
-        self._cause: Exception | None = None
+        self._error: Exception | None = None
         protocol.send_request(protocol.connect())
 
-    def schedule_write(self, immediately: bool = False) -> None:
-        self._pipe.schedule_write(immediately)
-
-    def close(self) -> None:
-        self._pipe.close()
+    # Methods of Transport
 
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         self._receive = receive
         self._data_to_send = data_to_send
-        error = await self._pipe.run(self._feed, self._fetch)
-        if self._cause is None and not self._upgraded:
+        error = await self._transport.run(self._receive_data, self._fetch)
+        if self._error is None and not self._upgraded:
             self._protocol.receive_eof()
-            self._judge()
-        return self._cause or error
+            self._check_protocol()
+        return self._error or error
+
+    def schedule_write(self, immediately: bool = False) -> None:
+        self._transport.schedule_write(immediately)
+
+    def readable(self) -> bool:
+        return self._transport.readable()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # Callbacks of the transport below
 
     def _fetch(self) -> list[bytes]:
-        if self._upgraded and self._cause is None:
+        if self._upgraded and self._error is None:
             for message in self._data_to_send():
                 self._protocol.send_binary(message)
         self._pongs = 0
-        # An empty piece asks for the end of writing: the pipe's end is near by itself.
+        # An empty piece asks to close the sending side: close() does that.
         return [piece for piece in self._protocol.data_to_send() if piece]
 
-    def _feed(self, data: bytes) -> None:
-        for at in range(0, len(data), _SLICE):
-            self._protocol.receive_data(data[at : at + _SLICE])
+    def _receive_data(self, data: bytes) -> None:
+        if not self._upgraded:
+            self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
+        for at in range(0, len(data), _FEED_SIZE):
+            self._protocol.receive_data(data[at : at + _FEED_SIZE])
             for event in self._protocol.events_received():
                 if isinstance(event, self._response):
                     self._upgraded = self._protocol.handshake_exc is None
-                elif isinstance(event, self._frame) and self._cause is None:
-                    self._take(event)
-            self._judge()
-            if self._cause is not None:
+                elif isinstance(event, self._frame) and self._error is None:
+                    self._receive_frame(event)
+            self._check_protocol()
+            if self._error is not None:
                 break
-        self._pipe.schedule_write()  # the greeting after the upgrade, a pong, a good-bye
-        if self._cause is not None:
-            self._pipe.close()
+        self._transport.schedule_write()  # the handshake after the upgrade, a pong, a close frame
+        if self._error is not None:
+            self._transport.close()
 
-    def _judge(self) -> None:
-        """Whether it still works."""
+    def _check_protocol(self) -> None:
+        """Set the error if the upgrade or a frame was invalid."""
         failure = self._protocol.handshake_exc or self._protocol.parser_exc
-        if failure is not None and self._cause is None:
-            self._cause = ConnectionError(f"this is no WebSocket that works: {failure}")
+        if failure is None or self._error is not None:
+            return
+        if self._upgraded:
+            self._error = ConnectionError(f"invalid WebSocket data: {failure}")
+        else:
+            reason = f"the upgrade to WebSocket failed: {failure}"
+            self._error = NotWebSocket(reason, self._first_bytes)
 
-    def _take(self, frame: Frame) -> None:
-        """One frame: data, whole or a part; else a ping or pong, which is dealt with."""
+    def _receive_frame(self, frame: Frame) -> None:
         opcode = frame.opcode
         if opcode in self._data:
-            if frame.fin and not self._parts:
+            if frame.fin and not self._fragments:
                 self._receive(bytes(frame.data))
                 return
-            self._parts += frame.data
+            self._fragments += frame.data
             if frame.fin:
-                message = bytes(self._parts)
-                self._parts.clear()
+                message = bytes(self._fragments)
+                self._fragments.clear()
                 self._receive(message)
-        elif opcode in self._unwanted:
-            self._cause = ConnectionError(self._unwanted[opcode])
+        elif opcode in self._unexpected:
+            self._error = ConnectionError(self._unexpected[opcode])
         elif opcode is self._ping:
             self._pongs += 1
-            if self._pongs > _UNSENT_PONGS:
-                self._cause = ConnectionError("OpenD sends pings and does not read the answers")
+            if self._pongs > _MAX_PONGS:
+                self._error = ConnectionError("OpenD sends pings and does not read the pongs")

@@ -1,0 +1,75 @@
+"""Parse protobuf responses, and build the error for one that reports a failure."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from ..errors import (
+    BackendError,
+    OpenDError,
+    ProtocolError,
+    QuotaExceeded,
+    UnknownSecurity,
+    UnsupportedSecurity,
+)
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+# Values of retType.
+SUCCESS = 0
+TIMED_OUT = -100
+DISCONNECTED = -200
+UNKNOWN = -400
+
+# OpenD's error numbers do not tell these apart, so its texts must. Their language is a setting
+# of OpenD. The first match decides.
+_ERROR_TEXTS: tuple[tuple[re.Pattern[str], type[OpenDError]], ...] = (
+    (re.compile(r"频率太高|每\s*\d+\s*秒最多|too frequent", re.I), QuotaExceeded),
+    (re.compile(r"未知股票|unknown stock", re.I), UnknownSecurity),
+    (re.compile(r"暂不支持|该接口仅支持|not support|only support", re.I), UnsupportedSecurity),
+    (re.compile(r"NN_ProtoRet_"), BackendError),
+)
+
+
+def parse_response(kind: type[MessageT], body: bytes) -> MessageT:
+    """Parse a body and check its required fields. Raises ProtocolError.
+
+    A response that reports a failure may lack any other field: its text is what matters.
+    """
+    name = kind.DESCRIPTOR.full_name
+    try:
+        message = kind.FromString(body)
+    except (DecodeError, UnicodeDecodeError):
+        raise ProtocolError(f"a reply cannot be decoded as {name}") from None
+    if not message.IsInitialized() and not _reports_failure(message):
+        missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
+        raise ProtocolError(f"a reply of {name} lacks required fields: {missing}")
+    return message
+
+
+def _reports_failure(message: Message) -> bool:
+    fields = message.DESCRIPTOR.fields_by_name
+    return (
+        "retType" in fields and message.HasField("retType") and message.retType != SUCCESS  # type: ignore[attr-defined]
+    )
+
+
+def text_of(raw: str | bytes) -> str:
+    """Return a string field as str. Protobuf's fast parser returns invalid UTF-8 as bytes."""
+    return raw if isinstance(raw, str) else raw.decode(errors="replace")
+
+
+def error_from_response(
+    ret_type: int, ret_msg: str | bytes, err_code: int, code: str | None = None
+) -> OpenDError:
+    """Build the error for a response whose ``ret_type`` is not success."""
+    ret_msg = text_of(ret_msg)
+    kind = OpenDError
+    if ret_type in (TIMED_OUT, DISCONNECTED):
+        kind = BackendError
+    else:
+        kind = next((kind for text, kind in _ERROR_TEXTS if text.search(ret_msg)), OpenDError)
+    return kind(ret_type, ret_msg, err_code, code)
