@@ -49,8 +49,8 @@ def test_a_wrong_address_is_told_before_anything_is_opened() -> None:
 @pytest.mark.parametrize(
     ("wrong", "kind", "expected"),
     [
-        ({"client_id": 5}, TypeError, "a text, not int"),
-        ({"client_id": None}, TypeError, "a text, not NoneType"),
+        ({"client_id": 5}, TypeError, "a string, not int"),
+        ({"client_id": None}, TypeError, "a string, not NoneType"),
         ({"quota": 5}, TypeError, "an aiocapdist.Quota, not int"),
         ({"quota": (30, 30.0)}, TypeError, "an aiocapdist.Quota, not tuple"),
         ({"security_firm": "FUTUINC"}, TypeError, "a SecurityFirm or its number, not str"),

@@ -171,7 +171,7 @@ async def test_a_rejected_call_goes_to_a_gateway_that_has_a_token() -> None:
     async with gateway_group(*simulators(), memory=True) as (clients, gateways):
         spent, free = gateways
         async with anyio.create_task_group() as group:
-            async with aiocapdist.connect(gateways[spent].memory) as neighbour:
+            async with aiocapdist.connect(gateways[spent].memory, quota=Quota()) as neighbour:
                 await neighbour.capital_distributions(codes(30, start=7000)).collect()
             began = now()
             for code in codes(20):

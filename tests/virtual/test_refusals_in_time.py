@@ -8,7 +8,7 @@ import pytest
 import trio
 
 import aiocapdist
-from aiocapdist import Unthrottled
+from aiocapdist import Quota, Unthrottled
 from aiocapdist.simulator import Simulator
 
 from .event_log import EventLog, codes, events_logged, now, throttled
@@ -35,7 +35,7 @@ async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free
     the period; the last attempt is answered."""
     async with (
         Simulator() as opend,
-        aiocapdist.connect(opend.memory) as neighbour,
+        aiocapdist.connect(opend.memory, quota=Quota()) as neighbour,
         aiocapdist.connect(opend.memory) as client,
         events_logged(client) as told,
         events_logged(neighbour) as neighbour_told,
@@ -60,7 +60,7 @@ async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free
 async def test_rejections_that_come_together_are_announced_once() -> None:
     async with (
         Simulator() as opend,
-        aiocapdist.connect(opend.memory) as neighbour,
+        aiocapdist.connect(opend.memory, quota=Quota()) as neighbour,
         aiocapdist.connect(opend.memory) as client,
         events_logged(client) as told,
     ):

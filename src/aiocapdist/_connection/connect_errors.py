@@ -155,7 +155,7 @@ def explain_none_reached(causes: Mapping[str, AiocapdistError]) -> ConnectError:
         else:
             reasons.append(f"{name} ({cause})")
     hint = "; ".join(dict.fromkeys(hints)) or "try again"
-    explained = ConnectError(f"any of {len(causes)} gateways", 0, ", ".join(reasons), hint)
+    explained = ConnectError("", 0, ", ".join(reasons), hint, tuple(causes))
     explained.__cause__ = next(iter(causes.values()))
     return explained
 

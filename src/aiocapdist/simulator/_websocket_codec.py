@@ -28,7 +28,7 @@ class WebSocketCodec:
     closes_idle = False  # the vendor's own client sends no keep-alives here
 
     def __init__(self, handler: RequestHandler, key: str) -> None:
-        with needs_extra("ws", "WebSocket"):
+        with needs_extra("ws", "the WebSocket transport"):
             from websockets.frames import Frame, Opcode
             from websockets.http11 import Request as UpgradeRequest
             from websockets.protocol import State
