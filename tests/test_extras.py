@@ -1,4 +1,4 @@
-"""Packages that only some doors need: loaded by these alone, and missed in words.
+"""Optional packages: imported only when needed, and named in an error if missing.
 
 In processes of their own: in this one, all is loaded long since.
 """
@@ -36,7 +36,7 @@ print(sorted({{"cryptography", "websockets", "ssl", "trio", "uvloop"}} & set(sys
 
 
 def run(script: str, *, key: str = "") -> str:
-    """What the script prints, with the last line of what it complains of."""
+    """Return the script's output, and the last line of its error output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         env={**os.environ, "KEY": key},
@@ -64,7 +64,7 @@ def key(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_each_door_loads_what_it_needs_and_no_more(key: str) -> None:
+def test_each_transport_imports_only_what_it_needs(key: str) -> None:
     loaded = {name: run(script, key=key) for name, script in DOORS.items()}
     assert {name: text.splitlines()[0] for name, text in loaded.items()} == dict.fromkeys(
         DOORS, "HK.00700"
@@ -104,7 +104,7 @@ anyio.run(main)
         ("websockets", '"wss://192.0.2.1", websocket_key="sentinel"'),
     ],
 )
-def test_a_package_that_is_missing_is_told_with_what_to_install(
+def test_the_error_for_a_missing_package_says_what_to_install(
     package: str, connect: str, key: str
 ) -> None:
     told = run(_BLOCK.format(package=package) + _CLIENT_ALONE.format(connect=connect), key=key)
@@ -120,7 +120,9 @@ def test_a_package_that_is_missing_is_told_with_what_to_install(
         ("websockets", "websocket=True"),
     ],
 )
-def test_the_simulator_misses_it_in_the_same_words(package: str, opend: str, key: str) -> None:
+def test_the_simulator_has_the_same_error_for_a_missing_package(
+    package: str, opend: str, key: str
+) -> None:
     script = f"import os\nfrom aiocapdist.simulator import Simulator\nSimulator({opend})"
     told = run(_BLOCK.format(package=package) + script, key=key)
     assert told.startswith(MISSED[package])
@@ -128,5 +130,5 @@ def test_the_simulator_misses_it_in_the_same_words(package: str, opend: str, key
 
 
 @pytest.mark.parametrize("package", ["cryptography", "websockets"])
-def test_the_door_in_the_clear_needs_neither(package: str) -> None:
+def test_tcp_without_encryption_needs_neither_package(package: str) -> None:
     assert run(_BLOCK.format(package=package) + TCP).startswith("HK.00700")

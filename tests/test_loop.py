@@ -22,7 +22,7 @@ from aiocapdist._loop import (
 from .support.waiting import until
 
 
-def test_outside_any_loop_is_not_on_asyncio() -> None:
+def test_on_asyncio_is_false_outside_any_loop() -> None:
     assert not on_asyncio()
 
 
@@ -39,7 +39,7 @@ def test_the_loop_is_recognised(backend: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_waiter_wakes_its_task_and_waking_twice_is_once() -> None:
+async def test_a_waiter_wakes_its_task_and_may_be_woken_twice() -> None:
     waiter, woken = new_waiter(), []
 
     async def wait() -> None:
@@ -59,7 +59,7 @@ async def test_a_waiter_wakes_its_task_and_waking_twice_is_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_waiter_woken_before_anyone_waits_does_not_wait() -> None:
+async def test_a_waiter_woken_before_it_is_awaited_does_not_wait() -> None:
     waiter = new_waiter()
     wake(waiter)
     with anyio.fail_after(5):
@@ -67,7 +67,7 @@ async def test_a_waiter_woken_before_anyone_waits_does_not_wait() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_waiter_may_be_woken_all_the_same() -> None:
+async def test_a_cancelled_waiter_may_be_woken() -> None:
     waiter = new_waiter()
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -77,7 +77,7 @@ async def test_a_cancelled_waiter_may_be_woken_all_the_same() -> None:
 
 
 class Deadlines:
-    """Something with deadlines, by a clock that is moved by hand; it notes its ticks."""
+    """Deadlines by a manual clock; counts ticks."""
 
     def __init__(self, *, ticks_help: bool = True) -> None:
         self.now = 0.0
@@ -98,7 +98,7 @@ class Deadlines:
 
 
 @pytest.mark.anyio
-async def test_a_poke_for_something_sooner_wakes_the_ticker() -> None:
+async def test_a_poke_for_a_sooner_deadline_wakes_the_ticker() -> None:
     deadlines = Deadlines()
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
@@ -112,8 +112,8 @@ async def test_a_poke_for_something_sooner_wakes_the_ticker() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_poke_for_something_later_wakes_nobody() -> None:
-    """50,000 calls of one timeout: only the first deadline sets the timer."""
+async def test_a_poke_for_a_later_deadline_does_not_wake_the_ticker() -> None:
+    """Many calls with one timeout: only the first deadline sets the timer."""
     deadlines = Deadlines()
     deadlines.due = 1e9 + time.monotonic()
     with anyio.fail_after(5):
@@ -141,7 +141,7 @@ async def test_a_poke_before_it_runs_is_not_lost() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_tick_that_falls_behind_lets_others_run() -> None:
+async def test_an_overdue_ticker_lets_other_tasks_run() -> None:
     deadlines = Deadlines(ticks_help=False)
     deadlines.due = -1.0
     with anyio.fail_after(5):

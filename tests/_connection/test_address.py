@@ -1,4 +1,4 @@
-"""Addresses as users write them."""
+"""Parsing addresses."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def test_a_host_or_a_url_with_or_without_a_port(
         ("tcp://[::1", "Invalid IPv6 URL"),
     ],
 )
-def test_anything_else_is_told_what_is_wrong_and_what_was_expected(
-    address: str, reason: str
-) -> None:
+def test_an_invalid_address_is_explained(address: str, reason: str) -> None:
     with pytest.raises(ValueError, match="invalid address") as error:
         parse_address(address, None)
     text = str(error.value)
@@ -92,7 +90,7 @@ def test_anything_else_is_told_what_is_wrong_and_what_was_expected(
         "ws://me:secret @nas.local",
     ],
 )
-def test_what_stands_before_an_at_may_be_a_password_and_is_not_shown(address: str) -> None:
+def test_the_part_before_an_at_is_not_shown(address: str) -> None:
     with pytest.raises(ValueError, match=r"^invalid address 'nas\.local': ") as error:
         parse_address(address, None)
     assert not re.search("me|sec|ret", str(error.value).partition(":")[0])
@@ -104,17 +102,17 @@ def test_what_stands_before_an_at_may_be_a_password_and_is_not_shown(address: st
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 11111.0, "11111", True, False])
-def test_a_port_is_a_whole_number_from_1_to_65535(port: object) -> None:
+def test_a_port_is_an_integer_from_1_to_65535(port: object) -> None:
     with pytest.raises(ValueError, match=f"from 1 to 65535, not {port!r}"):
         parse_address("nas.local", port)  # type: ignore[arg-type]
 
 
-def test_a_port_of_0_in_the_address_is_none() -> None:
+def test_port_0_in_an_address_is_invalid() -> None:
     with pytest.raises(ValueError, match="from 1 to 65535, not 0"):
         parse_address("nas.local:0", None)
 
 
-def test_two_different_ports_are_a_mistake() -> None:
+def test_two_different_ports_are_an_error() -> None:
     with pytest.raises(ValueError, match="says port 22222, and port=33333 was given too"):
         parse_address("tcp://nas.local:22222", 33333)
 

@@ -1,4 +1,4 @@
-"""A password in an address stays out of the message, also where urllib itself complains."""
+"""A password in an address is not shown, not even in errors of urllib."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiocapdist._connection.address import parse_address
         "ws://me:sesame@nas:sesame",
     ],
 )
-def test_what_stands_before_an_at_is_not_shown_where_urllib_complains(address: str) -> None:
+def test_the_part_before_an_at_is_not_shown_in_errors_of_urllib(address: str) -> None:
     with pytest.raises(ValueError, match="invalid address") as error:
         parse_address(address, None)
     assert "me:sesame" not in "".join(traceback.format_exception(error.value))

@@ -1,4 +1,4 @@
-"""The words for what goes wrong on the way to OpenD."""
+"""Texts of errors about connecting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = "start OpenD and log in, and check that its API port is 22222"
 
 
 def chained(*errors: BaseException) -> BaseException:
-    """Each raised from the one after it, as libraries wrap the system's errors."""
+    """Return the first error, each with the next one as its cause."""
     for outer, inner in pairwise(errors):
         outer.__cause__ = inner
     return errors[0]
@@ -43,7 +43,7 @@ def chained(*errors: BaseException) -> BaseException:
         (OSError(), "OSError"),
     ],
 )
-def test_a_reason_is_the_errors_own_text_or_at_least_its_name(
+def test_a_reason_is_the_errors_text_else_the_name_of_its_class(
     cause: Exception, reason: str
 ) -> None:
     assert reason_of(cause).startswith(reason)
@@ -92,7 +92,7 @@ RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
         (OSError("what no one has a name for"), "what no one has a name for", START),
     ],
 )
-def test_what_kept_the_connection_from_coming_about(
+def test_a_failed_connection_is_explained_with_a_hint(
     error: Exception, reason: str, hint: str
 ) -> None:
     told = explain_connect(error, DOOR, 2.5)
@@ -118,7 +118,7 @@ def test_what_kept_the_connection_from_coming_about(
         ("wss", ssl.SSLError(1, "wrong version"), "TLS failed: wrong version", "use ws://"),
     ],
 )
-def test_at_the_websocket_door_it_is_that_port_which_is_looked_at(
+def test_hints_for_a_websocket_name_its_port(
     kind: str, error: Exception, reason: str, hint: str
 ) -> None:
     told = explain_connect(error, WebSocketConnector(kind, DOOR, 2**20), 2.5)
@@ -135,14 +135,14 @@ def test_at_the_websocket_door_it_is_that_port_which_is_looked_at(
     ],
     ids=["wrapped", "in a group", "deep down"],
 )
-def test_the_systems_error_is_found_below_what_libraries_wrap_it_in(wrapped: Exception) -> None:
+def test_the_operating_systems_error_is_unwrapped(wrapped: Exception) -> None:
     told = explain_connect(wrapped, DOOR, 2.5)
     assert told.reason == "the connection was refused"
     assert told.__cause__ is REFUSED
 
 
 def entrance(kind: str) -> Endpoint:
-    """The way in that these words are about; nothing is said there."""
+    """Return an endpoint of this kind."""
     door = DOOR if kind in ("clear", "sealed") else WebSocketConnector(kind, DOOR, 2**20)
     return Endpoint(door, lambda: TcpCodec(client_id="", max_frame=1), kind in ("sealed", "wss"))
 
@@ -158,7 +158,7 @@ def entrance(kind: str) -> Endpoint:
         ),
     ],
 )
-def test_a_failed_hand_shake_gives_opends_own_words_or_the_systems(
+def test_a_failed_handshake_has_the_text_of_opend_or_of_the_system(
     cause: Exception, reason: str
 ) -> None:
     told = explain_handshake(cause, entrance("clear"))
@@ -177,7 +177,7 @@ def test_a_failed_hand_shake_gives_opends_own_words_or_the_systems(
         ("wss", ["OpenD's WebSocket port", "websocket_key is the key set in OpenD"]),
     ],
 )
-def test_a_failed_hand_shake_says_what_to_look_at_by_the_door_it_was_at(
+def test_the_hint_of_a_failed_handshake_depends_on_the_transport(
     kind: str, hints: list[str]
 ) -> None:
     told = explain_handshake(ProtocolError("no"), entrance(kind))
@@ -186,7 +186,7 @@ def test_a_failed_hand_shake_says_what_to_look_at_by_the_door_it_was_at(
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
-def test_a_fault_of_our_own_is_one_error_never_a_group(depth: int) -> None:
+def test_an_internal_error_is_never_a_group(depth: int) -> None:
     fault: BaseException = ZeroDivisionError("division by zero")
     group = fault
     for _ in range(depth):

@@ -1,4 +1,4 @@
-"""The TCP door with encryption, over real sockets: with the same key, with another, without."""
+"""Encryption over real sockets: with the same key, another one, none."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ pytestmark = pytest.mark.anyio
 each_cipher = pytest.mark.parametrize("cipher", ["aes-cbc", "ftaes-ecb"])
 
 
-# ---- with the right key
+# The right key
 
 
 @pytest.mark.parametrize(
     ("bits", "cipher"),
-    # Checking a key takes most of the time, so that not all go with all.
+    # Checking a key takes most of the time: not all combinations are tested.
     [(1024, "aes-cbc"), (2048, "ftaes-ecb"), (3072, "aes-cbc"), (4096, "ftaes-ecb")],
 )
-async def test_keys_of_all_sizes_work_however_long_the_greeting(bits: int, cipher: Any) -> None:
-    """A client id of 250 bytes makes three pieces of 100 or more."""
+async def test_keys_of_all_sizes_work_with_handshakes_of_any_length(bits: int, cipher: Any) -> None:
+    """A client id of 250 bytes makes at least three pieces of 100 bytes."""
     with anyio.fail_after(10):
         async with (
             Simulator(rsa_key=rsa_pem(bits)) as opend,
@@ -46,7 +46,7 @@ async def test_keys_of_all_sizes_work_however_long_the_greeting(bits: int, ciphe
 
 
 @each_cipher
-async def test_nothing_that_is_said_can_be_read_on_the_way(cipher: Any) -> None:
+async def test_nothing_can_be_read_on_the_way(cipher: Any) -> None:
     heard = bytearray()
     async with Simulator(rsa_key=rsa_pem()) as opend:
         async with tcp_server(lambda stream: forward(stream, opend.port, heard)) as port:
@@ -69,7 +69,7 @@ def text_of(body: bytes) -> keep_alive_pb2.Response:
 
 
 @each_cipher
-async def test_replies_of_every_length_are_opened(cipher: Any) -> None:
+async def test_replies_of_any_length_are_decrypted(cipher: Any) -> None:
     with anyio.fail_after(5):
         async with (
             Simulator(rsa_key=rsa_pem(), answers={4000: text_of}) as opend,
@@ -82,7 +82,7 @@ async def test_replies_of_every_length_are_opened(cipher: Any) -> None:
 
 
 @each_cipher
-async def test_a_sealed_notice_becomes_an_event(cipher: Any) -> None:
+async def test_an_encrypted_notice_becomes_an_event(cipher: Any) -> None:
     (frame,) = frames_in(notice())
     with anyio.fail_after(5):
         async with (
@@ -97,7 +97,7 @@ async def test_a_sealed_notice_becomes_an_event(cipher: Any) -> None:
     assert (told.quote_logged_in, told.trade_logged_in) == (False, True)
 
 
-# ---- with another key, or none
+# Another key, or none
 
 
 async def refused(port: int, **options: Any) -> HandshakeError:
@@ -109,7 +109,7 @@ async def refused(port: int, **options: Any) -> HandshakeError:
 
 @each_cipher
 @pytest.mark.parametrize("bits", [1024, 2048])
-async def test_another_key_is_told_with_what_to_check(bits: int, cipher: Any) -> None:
+async def test_another_key_is_explained_with_a_hint(bits: int, cipher: Any) -> None:
     with anyio.fail_after(5):
         async with Simulator(rsa_key=rsa_pem()) as opend:
             other = rsa_pem(bits, number=1)
@@ -118,21 +118,21 @@ async def test_another_key_is_told_with_what_to_check(bits: int, cipher: Any) ->
     assert error.hint == KEY_HINT
 
 
-async def test_an_opend_that_expects_encryption_is_told_with_what_to_give() -> None:
+async def test_an_opend_that_expects_encryption_is_explained_with_a_hint() -> None:
     with anyio.fail_after(5):
         async with Simulator(rsa_key=rsa_pem()) as opend:
             error = await refused(opend.port)
     assert "whether OpenD expects encryption (then give rsa_key)" in error.hint
 
 
-async def test_an_opend_without_a_key_is_told_with_what_to_check() -> None:
+async def test_an_opend_without_a_key_is_explained_with_a_hint() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend:
             error = await refused(opend.port, rsa_key=rsa_pem())
     assert error.hint == KEY_HINT
 
 
-async def test_an_opend_that_says_nothing_to_a_sealed_greeting_is_told_in_time() -> None:
+async def test_an_opend_that_does_not_answer_an_encrypted_handshake_is_a_timeout() -> None:
     with anyio.fail_after(5):
         async with ScriptedServer(handshake=False) as server:
             error = await refused(server.port, rsa_key=rsa_pem(), connect_timeout=0.3)

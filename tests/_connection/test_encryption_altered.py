@@ -103,7 +103,7 @@ async def test_an_altered_reply_fails_its_own_call_only_and_always_with_the_same
             peer = await server.accept()
             calls, frames = [], []
             for n in range(3):
-                calls.append(Call(group, client.capital_distribution, f"HK.{n}"))
+                calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
                 frames.append((await peer.next_request())[0])
             await peer.encrypted_reply(frames[1], figures_reply(), alter)
             await peer.encrypted_reply(frames[0], figures_reply(1.0))

@@ -1,4 +1,4 @@
-"""``connect``'s arguments for its doors: which go together, and what is warned of."""
+"""Options of ``connect`` for each transport: combinations and warnings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aiocapdist.simulator import Simulator
 from ..support.transports import client_tls, rsa_pem, server_tls
 
 FOREIGN = "0.0.0.0"
-"""Leads to this very machine on all systems but Windows, and is no loopback address."""
+"""This machine, on all systems but Windows, but no loopback address."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def nobody_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiocapdist._connection.endpoint._warned", set())
 
 
-# ---- what goes together
+# Combinations
 
 
 NOT_SENT = (
@@ -73,7 +73,7 @@ NOT_SENT = (
     ],
     ids=str,
 )
-def test_arguments_that_do_not_go_together_are_told_at_once(
+def test_options_that_do_not_fit_together_raise_at_once(
     arguments: dict[str, Any], reason: str
 ) -> None:
     if "ssl_context" in arguments:
@@ -92,7 +92,7 @@ def test_arguments_that_do_not_go_together_are_told_at_once(
     ],
     ids=str,
 )
-def test_arguments_of_another_kind_are_told_at_once(arguments: dict[str, Any], reason: str) -> None:
+def test_options_of_a_wrong_type_raise_at_once(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(TypeError, match=f"^{re.escape(reason)}$"):
         aiocapdist.connect("wss://localhost", **arguments)
 
@@ -105,7 +105,7 @@ def test_arguments_of_another_kind_are_told_at_once(arguments: dict[str, Any], r
         ({"ssl_context": ssl.SSLContext}, "ssl_context goes with wss://, not with memory"),
     ],
 )
-async def test_the_memory_door_speaks_as_tcp_does(arguments: Any, reason: str) -> None:
+async def test_memory_has_the_options_of_tcp(arguments: Any, reason: str) -> None:
     with anyio.fail_after(5):
         async with Simulator(rsa_key=rsa_pem()) as opend:
             if "ssl_context" in arguments:
@@ -120,7 +120,7 @@ async def test_the_memory_door_speaks_as_tcp_does(arguments: Any, reason: str) -
 @pytest.mark.anyio
 @pytest.mark.parametrize("scheme", ["tcp", "ws", "wss"])
 @pytest.mark.parametrize("host", ["a..b", ".example", "x" * 64])
-async def test_a_host_that_can_be_no_name_cannot_be_resolved(scheme: str, host: str) -> None:
+async def test_an_impossible_host_name_cannot_be_resolved(scheme: str, host: str) -> None:
     with anyio.fail_after(5):
         with pytest.raises(ConnectError, match="the host name cannot be resolved") as caught:
             async with aiocapdist.connect(f"{scheme}://{host}"):
@@ -128,7 +128,7 @@ async def test_a_host_that_can_be_no_name_cannot_be_resolved(scheme: str, host: 
     assert caught.value.host == host
 
 
-# ---- what is warned of
+# Warnings
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_a_host_that_can_be_no_name_cannot_be_resolved(scheme: str, host: 
         ("", False),
     ],
 )
-def test_loopback_is_what_never_leaves_this_machine(host: str, is_loopback: bool) -> None:
+def test_loopback_addresses_are_recognised(host: str, is_loopback: bool) -> None:
     assert _is_loopback(host) is is_loopback
 
 
@@ -170,7 +170,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in records if record.levelno >= logging.WARNING]
 
 
-def test_each_host_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_host_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     for host in ("nas.local", "10.0.0.1", "nas.local", "nas.local", "127.0.0.1", "10.0.0.1"):
         _warn_beyond_loopback(host, encrypted=False)
     assert warnings_of(caplog) == [IN_THE_CLEAR.format(h) for h in ("nas.local", "10.0.0.1")]
@@ -187,7 +187,7 @@ def test_each_host_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
         ("wss", False, None),
     ],
 )
-async def test_connecting_beyond_loopback_is_warned_of_once_but_for_wss(
+async def test_connecting_to_another_machine_is_one_warning_except_for_wss(
     scheme: str, sealed: bool, warning: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     context = server_tls(FOREIGN) if scheme == "wss" else None
@@ -208,7 +208,7 @@ async def test_connecting_beyond_loopback_is_warned_of_once_but_for_wss(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("scheme", ["tcp", "ws"])
-async def test_connecting_within_this_machine_is_not(
+async def test_connecting_to_this_machine_is_no_warning(
     scheme: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with anyio.fail_after(5):

@@ -1,4 +1,4 @@
-"""``rsa_key``: where it may come from, what is said of one that will not do, and warnings."""
+"""``rsa_key``: files and bytes, errors for unusable keys, and warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..support.invalid_keys import INVALID_KEYS, PASSWORD
 from ..support.transports import rsa_key, rsa_pem
 
 LEAST_SHOWN = 12
-"""So many characters of a text in an error would be a piece of a key."""
+"""Characters of a key's text that an error must not show in a row."""
 
 
 def key_file(folder: Path, content: bytes | None = None, mode: int = 0o600) -> Path:
@@ -33,17 +33,17 @@ def key_file(folder: Path, content: bytes | None = None, mode: int = 0o600) -> P
 
 
 def shows(error: BaseException, content: bytes) -> bool:
-    """Whether any piece of the text can be read in the error, or in what it came from."""
+    """True if any piece of the text is in the error or in its causes."""
     seen = f"{error} {error!r} {vars(error)} {error.__cause__!r}"
     text = content.decode(errors="replace")
     at = range(max(1, len(text) - LEAST_SHOWN))
     pieces = {text[i : i + LEAST_SHOWN] for i in at}
-    # The line that the message itself says was expected.
+    # The line that the message names as expected.
     pieces -= {piece for piece in pieces if piece in "-----BEGIN RSA PRIVATE KEY-----"}
     return any(piece in seen for piece in pieces if piece.strip())
 
 
-# ---- a key that works
+# Usable keys
 
 
 @pytest.mark.anyio
@@ -60,18 +60,18 @@ async def test_a_key_is_a_path_or_its_bytes_for_client_and_simulator(
                 assert (await client.capital_distribution("HK.00700")).code == "HK.00700"
 
 
-def test_a_key_may_lie_under_any_name(tmp_path: Path) -> None:
+def test_a_key_file_may_have_any_name(tmp_path: Path) -> None:
     path = tmp_path / "密钥 of mine, -----.txt"
     path.write_bytes(rsa_pem())
     path.chmod(0o600)
     assert load_key(str(path)).private_numbers() == rsa_key().private_numbers()
 
 
-# ---- keys that will not do
+# Unusable keys
 
 
 async def refused(key: Any) -> InvalidKey:
-    """The error at ``connect``. Nobody listens at its address, and nobody is asked."""
+    """Return the error of ``connect``. Nothing listens at its address."""
     with pytest.raises(InvalidKey) as caught:
         async with aiocapdist.connect("192.0.2.1", rsa_key=key):
             raise AssertionError("there is no such key")
@@ -86,7 +86,7 @@ async def refused(key: Any) -> InvalidKey:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("text", "reason"), INVALID_KEYS)
-async def test_a_wrong_text_is_told_at_connect_with_its_file_and_never_shown(
+async def test_an_unusable_key_is_described_with_its_file_and_never_shown(
     tmp_path: Path, text: Any, reason: str, anyio_backend_name: str
 ) -> None:
     content = text()
@@ -129,7 +129,7 @@ def below_a_file(folder: Path) -> Path:
         (below_a_file, errno.ENOTDIR),
     ],
 )
-async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: Any, number: int) -> None:
+async def test_an_unreadable_file_is_reported(tmp_path: Path, make: Any, number: int) -> None:
     path = make(tmp_path)
     with anyio.fail_after(5):
         error = await refused(path)
@@ -137,7 +137,7 @@ async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: Any, num
 
 
 @pytest.mark.anyio
-async def test_a_file_that_we_may_not_read_is_told(
+async def test_a_file_without_permission_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = key_file(tmp_path, mode=0o000)
@@ -169,7 +169,7 @@ NO_PATH = "the text given is not a path; pass the key itself as bytes"
     ],
     ids=["as it is", "escaped", "on one line", "base64", "base64 on one line", "path-like", "NUL"],
 )
-async def test_a_key_given_as_a_text_is_told_and_never_shown(dress: Any) -> None:
+async def test_a_key_given_as_a_string_is_rejected_and_never_shown(dress: Any) -> None:
     pem = rsa_pem().decode()
     with anyio.fail_after(5):
         error = await refused(dress(pem))
@@ -180,7 +180,7 @@ async def test_a_key_given_as_a_text_is_told_and_never_shown(dress: Any) -> None
         assert not shows(error, line.encode())
 
 
-# ---- warnings
+# Warnings
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -190,7 +190,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.skipif(os.name == "nt", reason="no such modes there")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o444])
-def test_a_file_that_others_can_read_is_warned_of(
+def test_a_file_that_others_can_read_is_a_warning(
     tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = key_file(tmp_path, mode=mode)
@@ -201,7 +201,7 @@ def test_a_file_that_others_can_read_is_warned_of(
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o611])
-def test_a_file_of_ones_own_and_bytes_at_hand_are_not(
+def test_a_private_file_or_bytes_are_no_warning(
     tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     if sys.platform == "win32":
@@ -212,7 +212,7 @@ def test_a_file_of_ones_own_and_bytes_at_hand_are_not(
 
 
 @pytest.mark.anyio
-async def test_the_key_that_the_vendor_publishes_is_warned_of_and_works(
+async def test_the_published_key_of_the_vendor_works_with_a_warning(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     spec = importlib.util.find_spec("futu")

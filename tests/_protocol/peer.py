@@ -1,4 +1,4 @@
-"""OpenD's end of a conversation, scripted: what it reads of ours, and what it would send."""
+"""OpenD's end of a connection, scripted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORMAT_AT = 6
 
 
 def frames_in(data: bytes) -> list[Frame]:
-    """All frames in these bytes, which must be whole ones."""
+    """Return the frames in these bytes, which must be complete."""
     decoder = FrameDecoder(lambda proto_id: 2**32 - 1)
     frames = decoder.feed(data)
     assert decoder.error is None
@@ -38,17 +38,17 @@ def frames_in(data: bytes) -> list[Frame]:
 
 
 def answer(request: Frame, body: bytes) -> bytes:
-    """A reply to this request."""
+    """Return a reply to this request."""
     return encode_frame(request.proto_id, request.serial, body)
 
 
 def with_bad_digest(data: bytes) -> bytes:
-    """The same frame, but its digest is of something else."""
+    """Return the frame with a wrong digest."""
     return data[:DIGEST_AT] + bytes([data[DIGEST_AT] ^ 1]) + data[DIGEST_AT + 1 :]
 
 
 def as_json(data: bytes) -> bytes:
-    """The same frame, but it says that its body is JSON."""
+    """Return the frame with body format JSON."""
     return data[:FORMAT_AT] + b"\x01" + data[FORMAT_AT + 1 :]
 
 
@@ -79,14 +79,14 @@ def alive() -> bytes:
 
 
 def notice(serial: int = 1) -> bytes:
-    """A push: quote log-in is gone."""
+    """Return a push: quotes are logged out."""
     status = {"qotLogined": False, "trdLogined": True}
     response = notify_pb2.Response(retType=0, s2c={"type": 3, "connectStatus": status})
     return encode_frame(1003, serial, response.SerializeToString())
 
 
 def raw_text(field: int, text: bytes) -> bytes:
-    """A string field as it stands on the codec, whatever is in it."""
+    """Return a string field as encoded, whatever is in it."""
     return bytes([field << 3 | 2, len(text)]) + text
 
 
@@ -95,11 +95,11 @@ def _success(kind: Any, s2c: dict[str, Any]) -> bytes:
     return body
 
 
-# ---- our end
+# The client's end
 
 
 def fresh(*, first_serial: int = 0, request_timeout: float = 10.0) -> Session[str]:
-    """A session with nothing said yet."""
+    """Return a session that is not started."""
     codec = TcpCodec(client_id="tests", max_frame=MAX_FRAME)
     return Session(codec, first_serial=first_serial, request_timeout=request_timeout)
 
@@ -107,7 +107,7 @@ def fresh(*, first_serial: int = 0, request_timeout: float = 10.0) -> Session[st
 def ready(
     *, first_serial: int = 0, request_timeout: float = 10.0, now: float = 0.0, interval: int = 10
 ) -> Session[str]:
-    """A session that was let in at ``now``. Its greeting took one serial."""
+    """Return a session that became ready at ``now``. Its handshake took one serial."""
     session = fresh(first_serial=first_serial, request_timeout=request_timeout)
     session.start(now, now + 5.0)
     (greeting,) = sent(session)
@@ -122,7 +122,7 @@ def state_of(session: Session[str]) -> State:
 
 
 def sent(session: Session[str]) -> list[Frame]:
-    """What the session has to send, as OpenD reads it: each message is one frame."""
+    """Return the frames that the session has to send, one per message."""
     return [frame for message in session.data_to_send() for frame in one(message)]
 
 
@@ -137,7 +137,7 @@ def ask(session: Session[str], *refs: str, proto_id: int = 3212) -> list[Flight[
 
 
 def asked(session: Session[str], *refs: str, proto_id: int = 3212) -> list[Frame]:
-    """Requests, as OpenD read them."""
+    """Return the frames of these requests."""
     ask(session, *refs, proto_id=proto_id)
     frames = sent(session)
     assert [frame.body.decode() for frame in frames] == list(refs)

@@ -1,4 +1,4 @@
-"""Backoff: soon at first, then full jitter, doubling up to half a minute."""
+"""Backoff: a short first delay, then full jitter, doubling up to 30 s."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def highest(low: float, high: float) -> float:
     return high
 
 
-def test_the_longest_delays_double_from_half_a_second_to_thirty_after_a_short_first() -> None:
+def test_after_a_short_first_delay_the_longest_double_from_half_a_second_to_thirty() -> None:
     backoff = Backoff(highest)
     delays = [backoff.next() for _ in range(10)]
     assert delays == [0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
-def test_after_days_of_failures_it_is_still_half_a_minute() -> None:
+def test_after_days_of_failures_the_longest_delay_is_thirty_seconds() -> None:
     backoff = Backoff(highest)
     delays = [backoff.next() for _ in range(5000)]
     assert delays[-1] == 30.0
@@ -80,7 +80,7 @@ def test_a_delay_is_never_negative_nor_longer_than_its_attempt_allows(
             failures = 0 if answered or seconds >= 10.0 else min(failures, 2)
 
 
-def test_clients_of_one_gateway_do_not_all_come_back_at_once() -> None:
+def test_clients_of_one_gateway_reconnect_at_different_times() -> None:
     delays = sorted(Backoff(random.Random(seed).uniform).next() for seed in range(200))
     assert delays[20] < 0.05
     assert delays[180] > 0.15

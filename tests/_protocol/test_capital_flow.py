@@ -46,7 +46,7 @@ def point(item: Mapping[str, object], code: str = "HK.00700") -> FlowPoint:
     return one
 
 
-# ---- requests
+# Requests
 
 
 @pytest.mark.parametrize("period", Period)
@@ -70,10 +70,10 @@ def test_a_request_has_its_dates_and_broker() -> None:
     assert not only_start.c2s.HasField("endTime")
 
 
-# ---- rows
+# Rows
 
 
-def test_every_field_reaches_its_own_place() -> None:
+def test_each_field_is_decoded_into_its_own_attribute() -> None:
     amounts = {theirs: 2.0**n for n, theirs in enumerate(TIERS.values())}
     got = point({**amounts, "inFlow": -0.125, "time": "2025-10-09 16:53:00", "timestamp": STAMP})
     assert {ours: getattr(got, ours) for ours in TIERS} == {
@@ -152,7 +152,7 @@ def test_without_a_time_zone_database_the_day_is_not_known(monkeypatch: pytest.M
     assert point({"timestamp": STAMP}).day is None
 
 
-# ---- what is no answer
+# Invalid replies
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, 1.7e308])

@@ -1,4 +1,4 @@
-"""The ciphers, against published vectors, against each other's ends, and against nonsense."""
+"""The ciphers: against published vectors, both ways, and with invalid input."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ AES = [
 ]
 
 
-def test_cbc_is_the_published_one_with_a_whole_block_of_padding_after_whole_blocks() -> None:
+def test_cbc_matches_the_published_vectors_and_pads_whole_blocks_with_a_block() -> None:
     sealed = AesCbc(KEY, IV).encrypt(TEXT)
     assert sealed[:64] == CBC
     assert len(sealed) == 80
     assert AesCbc(KEY, CBC[-16:]).decrypt(sealed[64:]) == b"", "the last block is padding alone"
 
 
-def test_ftaes_is_the_published_ecb_and_a_tail_that_tells_the_length() -> None:
+def test_ftaes_matches_the_published_ecb_vectors_plus_a_tail_with_the_length() -> None:
     cipher = FtAesEcb(KEY)
     assert cipher.encrypt(TEXT) == ECB + bytes(16)
     for length in range(49, 64):
@@ -56,39 +56,39 @@ def test_ftaes_is_the_published_ecb_and_a_tail_that_tells_the_length() -> None:
         assert sealed[64:] == bytes(15) + bytes([length - 48])
 
 
-def test_ftaes_fills_up_with_zeros() -> None:
+def test_ftaes_pads_with_zeros() -> None:
     cipher = FtAesEcb(KEY)
     whole = cipher.encrypt(b"abc" + bytes(13))
     assert cipher.encrypt(b"abc") == whole[:16] + bytes(15) + b"\x03"
 
 
 @pytest.mark.parametrize("cipher", AES)
-def test_a_body_of_any_length_comes_back(cipher: Cipher) -> None:
+def test_a_body_of_any_length_is_decrypted(cipher: Cipher) -> None:
     for length in range(200):
         body = (TEXT * 4)[:length]
         assert cipher.decrypt(cipher.encrypt(body)) == body
 
 
 @pytest.mark.parametrize("cipher", AES)
-def test_a_body_may_end_in_what_looks_like_padding(cipher: Cipher) -> None:
+def test_a_body_may_end_in_bytes_that_look_like_padding(cipher: Cipher) -> None:
     for end in (b"\x01", b"\x02\x02", b"\0", bytes(16), b"\x10" * 16, b"\x10" * 32):
         for body in (end, b"x" * 7 + end):
             assert cipher.decrypt(cipher.encrypt(body)) == body
 
 
-def test_one_machine_serves_all_messages_and_each_starts_from_the_iv() -> None:
+def test_each_message_starts_from_the_iv() -> None:
     cipher = AesCbc(KEY, IV)
     assert cipher.encrypt(TEXT) == cipher.encrypt(TEXT)
     first, second = cipher.encrypt(b"first"), cipher.encrypt(b"second")
     assert (cipher.decrypt(second), cipher.decrypt(first)) == (b"second", b"first")
 
 
-def test_clear_is_clear() -> None:
+def test_without_encryption_bodies_are_not_changed() -> None:
     assert CLEAR.decrypt(CLEAR.encrypt(TEXT)) is TEXT
 
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
-def test_rsa_seals_pieces_of_100_bytes_into_one_block_each(bits: int) -> None:
+def test_rsa_encrypts_pieces_of_100_bytes_into_one_block_each(bits: int) -> None:
     key = rsa_key(bits)
     cipher, size = Rsa(key), (bits + 7) // 8
     for length in (1, 99, 100, 101, 200, 201, 250):
@@ -102,12 +102,12 @@ def test_rsa_seals_pieces_of_100_bytes_into_one_block_each(bits: int) -> None:
     assert cipher.decrypt(b"") == b""
 
 
-def test_rsa_never_seals_the_same_twice_alike() -> None:
+def test_rsa_encrypts_the_same_body_differently_each_time() -> None:
     cipher = Rsa(rsa_key())
     assert len({cipher.encrypt(b"hello") for _ in range(5)}) == 5
 
 
-# ---- what cannot be opened
+# Bodies that cannot be decrypted
 
 
 def assert_says_nothing(error: DecryptionError) -> None:
@@ -118,7 +118,7 @@ def assert_says_nothing(error: DecryptionError) -> None:
 
 
 @pytest.mark.parametrize("cipher", AES)
-def test_what_is_not_whole_blocks_cannot_be_opened(cipher: Cipher) -> None:
+def test_bodies_that_are_not_whole_blocks_cannot_be_decrypted(cipher: Cipher) -> None:
     sealed = cipher.encrypt(TEXT)
     for length in set(range(len(sealed))) - set(range(16, len(sealed), 16)):
         with pytest.raises(DecryptionError) as caught:
@@ -127,8 +127,8 @@ def test_what_is_not_whole_blocks_cannot_be_opened(cipher: Cipher) -> None:
 
 
 @pytest.mark.parametrize("last", [b"\0", b"\x11", b"\xff", b"\x01\x02", b"\x02\x03\x03"])
-def test_wrong_padding_cannot_be_opened(last: bytes) -> None:
-    """Made by a cipher that pads with nothing: its last block is what we choose."""
+def test_a_body_with_wrong_padding_cannot_be_decrypted(last: bytes) -> None:
+    """Made by a cipher without padding, so that the last block can be chosen."""
     block = b"x" * (16 - len(last)) + last
     before = AesCbc(KEY, IV).encrypt(bytes(16))[:16]
     forged = AesCbc(KEY, before).encrypt(block)[:16]
@@ -137,7 +137,7 @@ def test_wrong_padding_cannot_be_opened(last: bytes) -> None:
     assert_says_nothing(caught.value)
 
 
-def test_a_tail_that_tells_an_impossible_length_cannot_be_opened() -> None:
+def test_a_tail_with_an_impossible_length_cannot_be_decrypted() -> None:
     cipher = FtAesEcb(KEY)
     blocks = cipher.encrypt(TEXT[:16])[:16]
     for last in range(16, 256):
@@ -148,7 +148,7 @@ def test_a_tail_that_tells_an_impossible_length_cannot_be_opened() -> None:
             cipher.decrypt(bytes(15) + bytes([last]))
 
 
-def test_rsa_blocks_that_are_not_whole_or_no_numbers_of_the_key_cannot_be_opened() -> None:
+def test_invalid_rsa_blocks_cannot_be_decrypted() -> None:
     cipher = Rsa(rsa_key())
     sealed = cipher.encrypt(TEXT)
     for bad in (sealed[:-1], sealed + b"\0", sealed[:1], b"\xff" * 128, sealed + b"\xff" * 128):
@@ -158,8 +158,8 @@ def test_rsa_blocks_that_are_not_whole_or_no_numbers_of_the_key_cannot_be_opened
 
 
 @pytest.mark.parametrize("bits", [1024, 2048])
-def test_another_key_opens_nothing(bits: int) -> None:
-    """Some libraries give random bytes there, on purpose: then the digest tells."""
+def test_another_key_decrypts_nothing(bits: int) -> None:
+    """Some libraries return random bytes then, on purpose: the digest differs."""
     sealed = Rsa(rsa_key(1024)).encrypt(TEXT)
     try:
         opened = Rsa(rsa_key(bits, number=1)).decrypt(sealed)
@@ -168,10 +168,10 @@ def test_another_key_opens_nothing(bits: int) -> None:
     assert opened != TEXT
 
 
-# ---- what OpenD tells for all that follows its greeting
+# The session's cipher
 
 
-def test_the_algorithm_asked_for_decides() -> None:
+def test_the_requested_algorithm_decides_the_cipher() -> None:
     key, iv = "0123456789abcdef", "fedcba9876543210"
     cbc = session_cipher(Algorithm.AES_CBC, key, iv)
     assert cbc.encrypt(b"x") == AesCbc(key.encode(), iv.encode()).encrypt(b"x")
@@ -198,7 +198,7 @@ UMLAUTS = "ä" * 16
         (Algorithm.FTAES_ECB, SECRET * 2, ""),
     ],
 )
-def test_keys_that_are_none_are_told_without_being_shown(
+def test_invalid_session_keys_are_rejected_without_showing_them(
     algorithm: Algorithm, key: str, iv: str
 ) -> None:
     with pytest.raises(ValueError, match="wrong length") as caught:

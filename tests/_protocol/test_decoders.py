@@ -1,4 +1,4 @@
-"""Reading replies to 3212: figures, and what is no answer at all."""
+"""Decoding replies to 3212."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def read(body: bytes, code: str = "HK.00700") -> CapitalDistribution:
     return decode_capital_distribution(body, code, Security.parse(code))
 
 
-# ---- figures
+# Figures
 
 
-def test_every_field_reaches_its_own_place() -> None:
+def test_each_field_is_decoded_into_its_own_attribute() -> None:
     theirs = {name: 2.0**n for n, name in enumerate(FIGURES)}
     one = read(figures(0.0, **theirs, updateTime=TEXT, updateTimestamp=STAMP))
     assert one.model_dump(exclude=set(CapitalDistribution.model_computed_fields)) == {
@@ -56,14 +56,14 @@ def test_every_field_reaches_its_own_place() -> None:
     }
 
 
-def test_what_an_old_opend_does_not_tell_is_none() -> None:
+def test_fields_that_an_old_opend_does_not_send_are_none() -> None:
     one = read(figures(1.0))
     assert (one.capital_in_super, one.capital_out_super) == (None, None)
     assert (one.update_time, one.updated_at) == (None, None)
     assert one.capital_in == 6.0
 
 
-def test_a_zero_that_was_told_is_a_zero() -> None:
+def test_a_zero_that_was_sent_is_zero_not_none() -> None:
     one = read(figures(0.0, capitalInSuper=0.0, capitalOutSuper=0.0))
     assert (one.capital_in_super, one.capital_out_super, one.capital_in_big) == (0.0, 0.0, 0.0)
     half = read(figures(0.0, capitalOutSuper=0.0))
@@ -83,7 +83,7 @@ def test_a_zero_that_was_told_is_a_zero() -> None:
         ("HK.00700", {"updateTime": "0001-01-01 00:00:00"}, "0001-01-01 00:00:00", None),
     ],
 )
-def test_times_are_as_told_and_absent_ones_are_no_error(
+def test_times_are_decoded_and_absent_ones_are_none(
     code: str, times: dict[str, Any], text: str | None, moment: datetime | None
 ) -> None:
     one = read(figures(1.0, **times), code)
@@ -93,14 +93,14 @@ def test_times_are_as_told_and_absent_ones_are_no_error(
 @pytest.mark.parametrize(
     "stamp", [float("nan"), float("inf"), float("-inf"), 1e300, -1e300, 253_402_300_800.0, -1e13]
 )
-def test_a_timestamp_that_no_calendar_holds_is_none_and_the_figures_stand(stamp: float) -> None:
+def test_a_timestamp_out_of_range_is_none_and_the_figures_are_kept(stamp: float) -> None:
     one = read(figures(1.0, updateTimestamp=stamp))
     assert (one.updated_at, one.capital_in_big) == (None, 1.0)
 
 
 @pytest.mark.parametrize("field", FIGURES)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_figure_that_is_no_finite_number_fails_its_call(field: str, value: float) -> None:
+def test_a_figure_that_is_not_finite_is_a_protocol_error(field: str, value: float) -> None:
     body = figures(1.0, **{"capitalInSuper": 1.0, field: value})
     with pytest.raises(ProtocolError, match=r"about HK\.00700 holds figures that are not finite"):
         read(body)
@@ -108,52 +108,54 @@ def test_a_figure_that_is_no_finite_number_fails_its_call(field: str, value: flo
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("field", FIGURES)
-def test_so_does_one_so_large_that_totals_could_be_infinite(field: str, sign: int) -> None:
+def test_a_figure_whose_total_would_not_be_finite_is_a_protocol_error(
+    field: str, sign: int
+) -> None:
     for value in (1.7e308, 1.1e300):
         with pytest.raises(ProtocolError, match="not finite numbers"):
             read(figures(1.0, **{"capitalInSuper": 1.0, field: sign * value}))
 
 
-def test_the_largest_figures_allowed_give_finite_totals() -> None:
+def test_the_largest_accepted_figures_have_finite_totals() -> None:
     one = read(figures(1e300, capitalInSuper=1e300, capitalOutBig=-1e300, capitalOutSuper=-1e300))
     assert (one.net, one.main_net) == (6e300, 4e300)
 
 
-def test_negative_figures_are_handed_on_as_they_are() -> None:
+def test_negative_figures_are_kept() -> None:
     assert read(figures(-5.5)).capital_in_big == -5.5
 
 
 @needs_fast_protobuf
-def test_an_update_time_in_another_encoding_is_a_text_too() -> None:
+def test_an_update_time_that_is_not_utf_8_is_decoded_with_replacements() -> None:
     s2c = capital_distribution_pb2.Response.FromString(figures(1.0)).s2c.SerializeToString()
     body = b"\x08\x00\x22" + bytes([len(s2c) + 4]) + s2c + raw_text(7, b"\xff\xfe")
     one = read(body)
     assert (one.update_time, one.updated_at) == ("��", None)
 
 
-# ---- what is neither
+# Replies without figures
 
 
-def test_a_success_without_figures_is_none() -> None:
+def test_a_success_without_figures_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match=r"about HK\.00700 reports success but holds no fig"):
         read(b"\x08\x00")
 
 
 @pytest.mark.parametrize("field", REQUIRED)
-def test_a_reply_that_lacks_a_required_field_says_which(field: str) -> None:
+def test_the_error_names_a_missing_required_field(field: str) -> None:
     message = capital_distribution_pb2.Response.FromString(figures(1.0))
     message.s2c.ClearField(field)
     with pytest.raises(ProtocolError, match=rf"lacks required fields: s2c\.{field}$"):
         read(message.SerializePartialToString())
 
 
-def test_a_reply_without_a_result_is_none() -> None:
+def test_a_reply_without_a_result_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="lacks required fields: retType$"):
         read(b"")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\x0b", figures(1.0)[:-1], b"\x22\xff\xff\xff\xff\x0f"])
-def test_bytes_that_are_no_message_say_what_was_expected(body: bytes) -> None:
+def test_the_error_for_undecodable_bytes_names_the_expected_message(body: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         read(body)
     assert str(caught.value) == (
@@ -162,13 +164,13 @@ def test_bytes_that_are_no_message_say_what_was_expected(body: bytes) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_fields_that_are_new_to_us_are_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert read(figures(1.0) + raw_text(15, b"new")).capital_in_big == 1.0
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_whatever_the_bytes_only_documented_errors_come_of_them(data: st.DataObject) -> None:
+def test_arbitrary_bytes_raise_documented_errors_only(data: st.DataObject) -> None:
     good = figures(1.0, updateTime=TEXT, updateTimestamp=STAMP, capitalInSuper=1.0)
     body = bytearray(data.draw(st.binary(max_size=40) | st.just(good)))
     for _ in range(data.draw(st.integers(0, 3)) if body else 0):
@@ -181,8 +183,8 @@ def test_whatever_the_bytes_only_documented_errors_come_of_them(data: st.DataObj
     assert abs(one.net) < float("inf")
 
 
-def test_protobufs_slow_decoder_ends_in_the_same_errors() -> None:
-    """It refuses a string that is no UTF-8 where the fast one hands out bytes."""
+def test_protobufs_slow_decoder_gives_the_same_errors() -> None:
+    """It rejects strings that are not UTF-8, which the fast one returns as bytes."""
     script = (
         "from aiocapdist._pb import capital_distribution_pb2 as pb\n"
         "from aiocapdist._protocol.decoders import parse_response\n"

@@ -1,4 +1,4 @@
-"""Reading replies to 1002: the global state."""
+"""Decoding replies to 1002, the global state."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def state(**fields: Any) -> GlobalState:
     return decode_global_state(response(**fields))
 
 
-def test_what_is_required_is_read_and_the_rest_is_none() -> None:
+def test_required_fields_are_decoded_and_absent_ones_are_none() -> None:
     assert state().model_dump() == {
         "market_hk": MarketState.AFTERNOON,
         "market_us": MarketState.PRE_MARKET_BEGIN,
@@ -66,13 +66,13 @@ def test_what_is_required_is_read_and_the_rest_is_none() -> None:
     }
 
 
-def test_each_optional_market_reaches_its_own_place() -> None:
+def test_each_optional_market_is_decoded_into_its_own_attribute() -> None:
     phases = {theirs: 10 + n for n, theirs in enumerate(OPTIONAL_MARKETS)}
     one = state(**phases)
     assert {theirs: getattr(one, ours) for theirs, ours in OPTIONAL_MARKETS.items()} == phases
 
 
-def test_the_rest_is_read_where_it_is_told() -> None:
+def test_optional_fields_are_decoded() -> None:
     status = {"type": 11, "strExtDesc": "logged out"}
     one = state(programStatus=status, connID=2**64 - 1, localTime=1_760_000_000.5, serverVer=905)
     assert (one.program_status, one.program_status_text) == (11, "logged out")
@@ -81,13 +81,13 @@ def test_the_rest_is_read_where_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("text", [{}, {"strExtDesc": ""}])
-def test_a_program_status_may_come_without_a_text(text: dict[str, str]) -> None:
+def test_a_program_status_may_have_no_text(text: dict[str, str]) -> None:
     one = state(programStatus={"type": 1234, **text})
     assert (one.program_status, one.program_status_text) == (1234, None)
 
 
 @pytest.mark.parametrize("number", [7, 38, 99, -1, 2**31 - 1])
-def test_a_phase_without_a_name_stays_its_number(number: int) -> None:
+def test_an_unknown_market_state_stays_a_number(number: int) -> None:
     one = state(marketHK=number, marketJP=number)
     for phase in (one.market_hk, one.market_jp):
         assert phase == number
@@ -95,20 +95,20 @@ def test_a_phase_without_a_name_stays_its_number(number: int) -> None:
 
 
 @pytest.mark.parametrize("phase", MarketState)
-def test_a_phase_with_a_name_has_it(phase: MarketState) -> None:
+def test_a_known_market_state_is_a_member(phase: MarketState) -> None:
     one = state(marketHK=int(phase), marketSG=int(phase))
     assert one.market_hk is phase
     assert one.market_sg is phase  # also 0, which is not the same as not told
 
 
 @pytest.mark.parametrize("seconds", [253_402_300_800, -(10**12), 2**62, -(2**63)])
-def test_servers_whose_clock_no_calendar_holds_are_not_believed(seconds: int) -> None:
+def test_a_server_time_out_of_range_is_a_protocol_error(seconds: int) -> None:
     with pytest.raises(ProtocolError, match=f"time {seconds} is out of range"):
         state(time=seconds)
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e300, -1e13])
-def test_opends_own_clock_is_none_where_no_calendar_holds_it(seconds: float) -> None:
+def test_a_local_time_out_of_range_is_none(seconds: float) -> None:
     assert state(localTime=seconds).local_time is None
 
 
@@ -116,7 +116,7 @@ def test_opends_own_clock_is_none_where_no_calendar_holds_it(seconds: float) -> 
     ("ret_type", "text", "kind"),
     [(-1, "no", OpenDError), (-100, "", BackendError), (-1, "NN_ProtoRet_TimeOut", BackendError)],
 )
-def test_a_refusal_is_an_error_about_no_security(
+def test_the_error_of_a_failure_has_no_code(
     ret_type: int, text: str, kind: type[OpenDError]
 ) -> None:
     reply = global_state_pb2.Response(retType=ret_type, retMsg=text, errCode=5)
@@ -127,13 +127,13 @@ def test_a_refusal_is_an_error_about_no_security(
     assert (error.ret_type, error.ret_msg, error.err_code, error.code) == (ret_type, text, 5, None)
 
 
-def test_a_success_without_a_state_is_none() -> None:
+def test_a_success_without_a_state_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="reports success but is empty"):
         decode_global_state(b"\x08\x00")
 
 
 @pytest.mark.parametrize("field", NEEDED)
-def test_a_state_that_lacks_a_required_field_says_which(field: str) -> None:
+def test_the_error_names_a_missing_required_field(field: str) -> None:
     reply = global_state_pb2.Response.FromString(response())
     reply.s2c.ClearField(field)
     with pytest.raises(ProtocolError, match=rf"lacks required fields: s2c\.{field}$"):
@@ -142,7 +142,7 @@ def test_a_state_that_lacks_a_required_field_says_which(field: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_whatever_the_bytes_only_documented_errors_come_of_them(data: st.DataObject) -> None:
+def test_arbitrary_bytes_raise_documented_errors_only(data: st.DataObject) -> None:
     good = response(localTime=1.0, programStatus={"type": 1, "strExtDesc": "text"})
     body = bytearray(data.draw(st.binary(max_size=40) | st.just(good)))
     for _ in range(data.draw(st.integers(0, 3)) if body else 0):

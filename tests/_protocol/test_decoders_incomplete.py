@@ -22,30 +22,30 @@ TENCENT = Security(Market.HK, "00700")
 
 
 def refused(ret_type: int) -> bytes:
-    """With the beginning of figures, of which most are missing."""
+    """Return a response with some of the figures."""
     s2c = capital_distribution_pb2.S2C(capitalInBig=1.0)
     response = capital_distribution_pb2.Response(retType=ret_type, retMsg="too frequent", s2c=s2c)
     return response.SerializePartialToString()
 
 
-def test_a_refusal_with_half_of_the_figures_is_a_refusal() -> None:
+def test_a_failure_with_half_of_the_figures_is_an_opend_error() -> None:
     with pytest.raises(QuotaExceeded, match=r"^HK\.00700: OpenD answered -1: too frequent$"):
         decode_capital_distribution(refused(-1), "HK.00700", TENCENT)
     with pytest.raises(QuotaExceeded, match="too frequent"):
         decode_message(refused(-1), capital_distribution_pb2.Response)
 
 
-def test_success_with_half_of_the_figures_is_none() -> None:
+def test_a_success_with_half_of_the_figures_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="lacks required fields: s2c.capitalInMid"):
         decode_capital_distribution(refused(0), "HK.00700", TENCENT)
 
 
-def test_bytes_that_are_no_message_name_the_message_they_should_be() -> None:
+def test_undecodable_bytes_name_the_expected_message() -> None:
     with pytest.raises(ProtocolError, match=r"as aiocapdist\.capital_distribution\.Response"):
         decode_capital_distribution(b"\xff", "HK.00700", TENCENT)
 
 
-def test_an_empty_state_says_so_in_these_words() -> None:
+def test_an_empty_global_state_has_an_error_of_its_own() -> None:
     empty = global_state_pb2.Response(retType=0).SerializePartialToString()
     with pytest.raises(ProtocolError) as error:
         decode_global_state(empty)
@@ -53,7 +53,7 @@ def test_an_empty_state_says_so_in_these_words() -> None:
 
 
 def sparing() -> type[Message]:
-    """A user's own message, which has a ``retType`` and nothing to explain it."""
+    """Return a user's message class that has ``retType`` but no text."""
     file = descriptor_pb2.FileDescriptorProto(name="sparing.proto", package="tests.sparing")
     kind = descriptor_pb2.FieldDescriptorProto
     file.message_type.add(name="Response").field.add(
@@ -65,7 +65,7 @@ def sparing() -> type[Message]:
     return message_factory.GetMessageClass(made)
 
 
-def test_a_class_of_ones_own_need_not_have_a_text_or_a_number_for_refusals() -> None:
+def test_a_users_class_may_lack_text_and_number() -> None:
     kind = sparing()
     body = kind(retType=-7).SerializeToString()
     with pytest.raises(OpenDError) as error:

@@ -1,4 +1,4 @@
-"""Writing questions: models into bodies."""
+"""Encoding requests."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def asked(question: CapitalDistributionEncoder, code: str) -> capital_distributi
         ("SZ.000001", Market.SZ, "000001"),
     ],
 )
-def test_a_question_names_one_security(code: str, market: Market, symbol: str) -> None:
+def test_a_request_names_one_security(code: str, market: Market, symbol: str) -> None:
     c2s = asked(CapitalDistributionEncoder(), code)
     assert (c2s.security.market, c2s.security.code) == (market, symbol)
     assert not c2s.HasField("header")
 
 
-def test_nothing_of_one_question_stays_in_the_next() -> None:
+def test_nothing_of_one_request_is_left_in_the_next() -> None:
     question = CapitalDistributionEncoder()
     asked(question, "US.A_LONG_CODE")
     c2s = asked(question, "HK.00001")
@@ -42,14 +42,14 @@ def test_nothing_of_one_question_stays_in_the_next() -> None:
 
 
 @pytest.mark.parametrize("firm", SecurityFirm)
-def test_each_question_names_the_broker_where_one_was_given(firm: SecurityFirm) -> None:
+def test_each_request_names_the_security_firm_if_given(firm: SecurityFirm) -> None:
     question = CapitalDistributionEncoder(firm)
     for code in ("HK.00700", "US.AAPL"):
         assert asked(question, code).header.securityFirm == firm
 
 
 @pytest.mark.parametrize("firm", [None, SecurityFirm.FUTUINC, 3])
-def test_a_message_filled_often_enough_makes_way_for_another_that_writes_the_same(
+def test_the_reused_message_is_replaced_and_encodes_the_same(
     firm: int | None,
 ) -> None:
     question = CapitalDistributionEncoder(firm)
@@ -62,18 +62,18 @@ def test_a_message_filled_often_enough_makes_way_for_another_that_writes_the_sam
     assert len(messages) == 3, "kept for as many questions as are allowed, and no longer"
 
 
-def test_two_clients_questions_do_not_mix() -> None:
+def test_two_encoders_do_not_interfere() -> None:
     one, other = CapitalDistributionEncoder(1), CapitalDistributionEncoder()
     asked(one, "HK.00700")
     assert not asked(other, "HK.00001").HasField("header")
     assert asked(one, "HK.00700").header.securityFirm == 1
 
 
-def test_the_global_state_is_asked_for_user_0_outright() -> None:
+def test_the_global_state_request_has_user_id_0() -> None:
     c2s = global_state_pb2.Request.FromString(encode_global_state()).c2s
     assert (c2s.HasField("userID"), c2s.userID) == (True, 0)
 
 
 @pytest.mark.parametrize(("utc", "seconds"), [(0.0, 0), (1_760_000_000.99, 1_760_000_000)])
-def test_a_keep_alive_tells_whole_seconds(utc: float, seconds: int) -> None:
+def test_a_keep_alive_has_whole_seconds(utc: float, seconds: int) -> None:
     assert keep_alive_pb2.Request.FromString(encode_keep_alive(utc)).c2s.time == seconds

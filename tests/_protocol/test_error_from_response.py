@@ -1,4 +1,4 @@
-"""Refusals: OpenD's texts, in either language, into the errors that they amount to."""
+"""OpenD's error texts in both languages become error classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .peer import needs_fast_protobuf, raw_text
 
 
 def refused(**fields: Any) -> OpenDError:
-    """What a reply about HK.00700 with these fields raises."""
+    """Return the error that a reply about HK.00700 with these fields raises."""
     body = capital_distribution_pb2.Response(**fields).SerializeToString()
     return refused_by(body)
 
@@ -55,7 +55,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("text", "kind"), KINDS)
-def test_a_refusal_is_known_by_its_text_in_either_language(
+def test_a_failure_is_classified_by_its_text_in_both_languages(
     text: str, kind: type[OpenDError]
 ) -> None:
     error = refused(retType=-1, retMsg=text, errCode=12)
@@ -66,7 +66,7 @@ def test_a_refusal_is_known_by_its_text_in_either_language(
 
 @pytest.mark.parametrize("text", ["", "unknown stock", "too frequent"])
 @pytest.mark.parametrize("ret_type", [-100, -200])
-def test_no_answer_from_behind_opend_is_a_backend_error_whatever_its_text(
+def test_a_timeout_or_disconnection_behind_opend_is_a_backend_error(
     ret_type: int, text: str
 ) -> None:
     error = refused(retType=ret_type, retMsg=text)
@@ -75,26 +75,26 @@ def test_no_answer_from_behind_opend_is_a_backend_error_whatever_its_text(
 
 
 @pytest.mark.parametrize("ret_type", [1, -400, -500, 2**31 - 1, -(2**31)])
-def test_any_other_result_is_an_opend_error_without_more(ret_type: int) -> None:
+def test_any_other_result_is_a_plain_opend_error(ret_type: int) -> None:
     error = refused(retType=ret_type)
     assert type(error) is OpenDError
     assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, "", 0)
     assert str(error) == f"HK.00700: OpenD answered {ret_type}: no reason given"
 
 
-def test_a_refusal_is_worth_its_text_whatever_else_its_reply_lacks() -> None:
+def test_a_failure_keeps_its_text_whatever_required_fields_are_missing() -> None:
     message = capital_distribution_pb2.Response(retType=-1, retMsg="unknown stock")
     message.s2c.capitalInBig = 1.0  # and none of the others, which are required too
     error = refused_by(message.SerializePartialToString())
     assert (type(error), error.ret_msg) == (UnknownSecurity, "unknown stock")
 
 
-def test_a_refusal_about_no_security_has_no_code() -> None:
+def test_a_failure_of_a_request_without_a_security_has_no_code() -> None:
     assert error_from_response(-1, "no", 3).code is None
 
 
 @needs_fast_protobuf
-def test_a_text_in_another_encoding_is_still_a_refusal() -> None:
+def test_a_text_that_is_not_utf_8_is_still_a_failure() -> None:
     body = capital_distribution_pb2.Response(retType=-1).SerializeToString()
     error = refused_by(body + raw_text(2, "频率太高".encode("gbk")))
     assert error.ret_type == -1

@@ -31,7 +31,7 @@ def broken_by(data: bytes, reader: FrameDecoder) -> str:
     return str(reader.error)
 
 
-def test_a_frame_is_44_little_endian_bytes_and_its_body() -> None:
+def test_a_frame_is_a_head_of_44_bytes_little_endian_and_the_body() -> None:
     body = b"\x01\x02"
     assert encode_frame(0x01020304, 0xA1A2A3A4, body) == (
         b"FT"
@@ -46,19 +46,19 @@ def test_a_frame_is_44_little_endian_bytes_and_its_body() -> None:
     assert HEAD_SIZE == 44
 
 
-def test_a_sealed_body_goes_with_the_digest_of_the_clear_one() -> None:
+def test_an_encrypted_body_has_the_digest_of_the_clear_body() -> None:
     clear = hashlib.sha1(b"clear").digest()
     frame = encode_frame(3212, 1, b"sealed", clear)
     assert decoder().feed(frame) == [Frame(3212, 1, 0, clear, b"sealed")]
 
 
-def test_several_frames_in_one_read_come_out_in_order() -> None:
+def test_several_frames_in_one_read_are_returned_in_order() -> None:
     frames = decoder().feed(STREAM)
     assert [(frame.serial, frame.body) for frame in frames] == list(enumerate(BODIES))
     assert all(frame.digest == hashlib.sha1(frame.body).digest() for frame in frames)
 
 
-def test_byte_by_byte_each_frame_comes_out_with_its_last_byte() -> None:
+def test_fed_byte_by_byte_each_frame_is_returned_with_its_last_byte() -> None:
     reader = decoder()
     ends = []
     for n in range(len(STREAM)):
@@ -68,7 +68,7 @@ def test_byte_by_byte_each_frame_comes_out_with_its_last_byte() -> None:
     assert (reader.pending, reader.error) == (0, None)
 
 
-def test_a_long_body_in_small_pieces_is_not_gone_over_again_with_each_piece() -> None:
+def test_a_long_body_in_small_pieces_is_not_parsed_again_with_each_piece() -> None:
     looks: list[int] = []
 
     def cap_of(proto_id: int) -> int:
@@ -82,7 +82,7 @@ def test_a_long_body_in_small_pieces_is_not_gone_over_again_with_each_piece() ->
     assert looks == [3212, 3212]  # when the head is whole, and when the body is
 
 
-def test_split_anywhere_the_frames_are_the_same() -> None:
+def test_frames_are_the_same_wherever_the_stream_is_split() -> None:
     whole = decoder().feed(STREAM)
     for cut in range(len(STREAM) + 1):
         reader = decoder()
@@ -90,7 +90,7 @@ def test_split_anywhere_the_frames_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 43, 44, 46])
-def test_trailing_bytes_wait_for_the_rest_of_their_frame(count: int) -> None:
+def test_trailing_bytes_are_buffered_until_their_frame_is_complete(count: int) -> None:
     last = encode_frame(3212, 3, b"abc")
     reader = decoder()
     assert len(reader.feed(STREAM + last[:count])) == 3
@@ -99,7 +99,7 @@ def test_trailing_bytes_wait_for_the_rest_of_their_frame(count: int) -> None:
     assert reader.pending == 0
 
 
-def test_nothing_fed_changes_nothing() -> None:
+def test_feeding_no_bytes_changes_nothing() -> None:
     reader = decoder()
     assert reader.feed(b"") == []
     reader.feed(STREAM[:10])
@@ -109,7 +109,7 @@ def test_nothing_fed_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("proto_id", [*MAX_BODY, 3210])
-def test_each_call_has_its_own_cap_and_other_calls_share_one(proto_id: int) -> None:
+def test_known_messages_have_limits_of_their_own(proto_id: int) -> None:
     cap = MAX_BODY.get(proto_id, 5000)
     reader = FrameDecoder(BodyLimits(5000).__getitem__)
     assert reader.feed(head(proto_id=proto_id, length=cap)) == []
@@ -121,14 +121,14 @@ def test_each_call_has_its_own_cap_and_other_calls_share_one(proto_id: int) -> N
     )
 
 
-def test_an_over_long_frame_is_refused_before_any_of_its_body_and_nothing_is_set_aside() -> None:
+def test_a_frame_over_max_frame_is_rejected_by_its_head_and_not_buffered() -> None:
     reader = decoder()
     assert "announces 4294967295 bytes" in broken_by(head(length=2**32 - 1), reader)
     assert reader.pending == 0
 
 
 @pytest.mark.parametrize("start", [b"G", b"GT", b"FX", b"HTTP/1.1 400 Bad Request", b"\x00" * 44])
-def test_another_protocol_is_told_by_its_first_two_bytes(start: bytes) -> None:
+def test_another_protocol_is_recognised_by_its_first_two_bytes(start: bytes) -> None:
     whole = decoder()
     text = broken_by(start, whole)
     if start.startswith(b"HTTP"):
@@ -142,13 +142,13 @@ def test_another_protocol_is_told_by_its_first_two_bytes(start: bytes) -> None:
     assert slow.error is not None
 
 
-def test_a_wrong_magic_after_good_frames_is_told_at_once() -> None:
+def test_a_wrong_magic_after_valid_frames_is_an_error_at_once() -> None:
     reader = decoder()
     assert len(reader.feed(STREAM + b"X")) == 3
     assert isinstance(reader.error, ProtocolError)
 
 
-def test_another_version_of_the_protocol_is_no_stream_of_ours() -> None:
+def test_another_version_of_the_protocol_is_an_error() -> None:
     text = broken_by(head(version=1), decoder())
     assert text == "frame of protocol version 1; this library speaks 0"
 
@@ -158,7 +158,7 @@ def test_another_version_of_the_protocol_is_no_stream_of_ours() -> None:
     [b"XX" + bytes(42), head(version=9), head(length=CAP + 1)],
     ids=("magic", "version", "length"),
 )
-def test_frames_before_a_fault_are_handed_out_and_after_it_nothing_is(fault: bytes) -> None:
+def test_frames_before_an_error_are_returned_and_none_after_it(fault: bytes) -> None:
     reader = decoder()
     assert len(reader.feed(STREAM + fault + STREAM)) == 3
     first = reader.error
@@ -168,7 +168,7 @@ def test_frames_before_a_fault_are_handed_out_and_after_it_nothing_is(fault: byt
     assert reader.pending == 0
 
 
-def test_a_wrong_digest_or_a_json_body_is_passed_on_for_others_to_judge() -> None:
+def test_the_decoder_does_not_check_digest_and_body_format() -> None:
     wrong = bytearray(STREAM[:49])
     wrong[6] = 1  # JSON
     wrong[20] ^= 0xFF  # in the digest
@@ -180,7 +180,7 @@ def test_a_wrong_digest_or_a_json_body_is_passed_on_for_others_to_judge() -> Non
     assert reader.error is None
 
 
-def test_what_stands_in_the_reserved_bytes_is_nobodys_business() -> None:
+def test_the_reserved_bytes_are_ignored() -> None:
     frame = bytearray(encode_frame(3212, 2, b"fine"))
     frame[36:44] = b"reserved"
     assert [frame.body for frame in decoder().feed(bytes(frame))] == [b"fine"]

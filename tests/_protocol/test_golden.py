@@ -1,4 +1,4 @@
-"""Frames that the vendor's own code made: read by ours, and made alike by ours.
+"""Frames made by the vendor's own code: ours reads them and makes the same.
 
 ``vectors/make.py`` makes them; each file says from which release of which package.
 """
@@ -51,7 +51,7 @@ class Vector(NamedTuple):
 
     @property
     def kind(self) -> type[Message]:
-        """Our own class for it."""
+        """Our message class."""
         kinds = REQUESTS if self.direction == "request" else RESPONSES
         return kinds[self.proto_id]  # type: ignore[no-any-return]
 
@@ -75,7 +75,7 @@ def named(vectors: dict[tuple[int, str, str], Vector]) -> dict[str, Any]:
     return {"argnames": "vector", "argvalues": list(vectors.values()), "ids": ids}
 
 
-def test_there_are_vectors_both_ways_for_each_call() -> None:
+def test_there_are_vectors_of_request_and_reply_for_each_message() -> None:
     ways = {(proto_id, direction) for proto_id, direction, _ in VECTORS}
     both = {
         (proto_id, way)
@@ -86,7 +86,7 @@ def test_there_are_vectors_both_ways_for_each_call() -> None:
 
 
 @pytest.mark.parametrize(**named(VECTORS))
-def test_our_decoder_reads_exactly_what_is_in_it(vector: Vector) -> None:
+def test_our_decoder_reads_the_vendors_frames(vector: Vector) -> None:
     decoder = FrameDecoder(MAX_BODY.__getitem__)
     (frame,) = decoder.feed(vector.data)
     assert (decoder.pending, decoder.error) == (0, None)
@@ -99,7 +99,7 @@ def test_our_decoder_reads_exactly_what_is_in_it(vector: Vector) -> None:
 
 
 def assert_all_known(message: Message) -> None:
-    """Each field has a name in our own .proto files, however deep."""
+    """Check that all fields, nested ones too, are in our .proto files."""
     assert len(UnknownFieldSet(message)) == 0, message.DESCRIPTOR.full_name
     for _, value in message.ListFields():
         if isinstance(value, Message):
@@ -107,12 +107,12 @@ def assert_all_known(message: Message) -> None:
 
 
 @pytest.mark.parametrize(**named(VECTORS))
-def test_our_encoder_makes_the_same_bytes_of_the_same_fields(vector: Vector) -> None:
+def test_our_encoder_makes_the_vendors_bytes(vector: Vector) -> None:
     body = vector.kind(**vector.fields).SerializeToString()
     assert encode_frame(vector.proto_id, vector.serial, body) == vector.data
 
 
-def test_our_questions_are_the_vendors_byte_for_byte() -> None:
+def test_our_requests_are_the_vendors_byte_for_byte() -> None:
     def question(code: str, firm: int | None = None) -> bytes:
         return CapitalDistributionEncoder(firm).encode(Security.parse(code))
 
@@ -142,7 +142,7 @@ def greeting_of(client_id: str) -> bytes:
     return body
 
 
-def test_we_greet_as_the_vendors_client_but_for_its_ai_type() -> None:
+def test_our_handshake_is_the_vendors_without_its_ai_type() -> None:
     theirs = VECTORS[1001, "request", "as the vendor's client greets"]
     message: Any = theirs.kind.FromString(theirs.body)
     assert message.c2s.aiType == 0
@@ -150,11 +150,11 @@ def test_we_greet_as_the_vendors_client_but_for_its_ai_type() -> None:
     assert message.SerializeToString() == greeting_of("aiocapdist")
 
 
-# ---- through the session
+# Through the session
 
 
 def asking(vector: Vector) -> Session[str]:
-    """A session whose request has the vector's proto id and serial."""
+    """Return a session whose request has the vector's proto id and serial."""
     session = ready(first_serial=(vector.serial - 3) % LAST + 1)
     session.request(vector.proto_id, b"", "ref", 0.0)
     (request,) = sent(session)
@@ -163,7 +163,7 @@ def asking(vector: Vector) -> Session[str]:
 
 
 @pytest.mark.parametrize(**named(REPLIES))
-def test_a_reply_finds_its_request(vector: Vector) -> None:
+def test_a_reply_is_matched_with_its_request(vector: Vector) -> None:
     if vector.proto_id == 1001:
         return greet(vector)
     (event,) = asking(vector).receive_data(vector.data, 1.0)
@@ -190,11 +190,11 @@ def greet(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize(**named({k: v for k, v in VECTORS.items() if v.direction == "push"}))
-def test_a_push_is_told_as_one(vector: Vector) -> None:
+def test_a_push_is_reported_as_a_push(vector: Vector) -> None:
     assert ready().receive_data(vector.data, 1.0) == [PushReceived(1003, vector.body)]
 
 
-def test_capital_distributions_are_read() -> None:
+def test_capital_distributions_are_decoded() -> None:
     def read(shows: str) -> Any:
         body = VECTORS[3212, "reply", shows].body
         return decode_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
@@ -235,7 +235,7 @@ def test_capital_flows_are_read() -> None:
         read("no such code")
 
 
-def test_global_states_are_read() -> None:
+def test_global_states_are_decoded() -> None:
     full = decode_global_state(VECTORS[1002, "reply", "every field"].body)
     assert (full.market_hk, full.market_jp, full.conn_id) == (5, 99, LAST + (LAST << 32))
     assert full.program_status_text == "ready"
@@ -243,15 +243,15 @@ def test_global_states_are_read() -> None:
     assert (bare.market_jp, bare.server_version) == (None, "10.11")
 
 
-# ---- where they come from
+# Origin
 
 
-def test_we_know_the_same_ids_for_pushes_as_the_vendors_client() -> None:
+def test_our_push_ids_are_those_of_the_vendors_client() -> None:
     assert sorted(PUSHES) == PAGES["1003.json"]["push_ids"]
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_each_file_says_where_its_bytes_come_from(page: dict[str, Any]) -> None:
+def test_each_file_names_the_origin_of_its_bytes(page: dict[str, Any]) -> None:
     assert set(page["provenance"]) == {"package", "version", "command"}
     assert page["provenance"]["package"] == "futu-api"
     for row in page["vectors"]:
@@ -263,7 +263,7 @@ def test_each_file_says_where_its_bytes_come_from(page: dict[str, Any]) -> None:
     importlib.util.find_spec("futu") is None,
     reason="futu-api is not installed: pip install futu-api",
 )
-def test_made_anew_they_are_the_same(tmp_path: Path) -> None:
+def test_the_vectors_can_be_made_again(tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     made = tmp_path / "made"
     made.mkdir()

@@ -1,4 +1,4 @@
-"""Reading what OpenD says unasked: typed where it is known, whole where it is not."""
+"""Decoding notices: typed fields, and unknown ones by number."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..support.protobuf_bytes import field, raw_push, varint
 
 
 def said(**s2c: Any) -> bytes:
-    """Body of a push that says this."""
+    """Return the body of a push with this content."""
     body: bytes = notify_pb2.Response(retType=0, s2c=s2c).SerializeToString()
     return body
 
 
-# What OpenD says, and what of it a listener finds set; ``fields`` apart.
+# What OpenD sends, and the attributes of the notice, without ``fields``.
 SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "kicked out": (
         {"type": 1, "event": {"eventType": 7, "desc": "该账号已在别处登录"}},
@@ -86,7 +86,7 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("s2c", "told"), SAID.values(), ids=SAID)
-def test_a_notice_tells_what_it_is_about_and_leaves_the_rest_none(
+def test_a_notice_has_the_fields_of_its_type_and_none_elsewhere(
     s2c: dict[str, Any], told: dict[str, Any]
 ) -> None:
     notice = decode_notice(said(**s2c))
@@ -97,7 +97,7 @@ def test_a_notice_tells_what_it_is_about_and_leaves_the_rest_none(
         assert type(getattr(notice, name)) is type(value)
 
 
-def test_what_has_no_name_here_keeps_its_number_whatever_it_is() -> None:
+def test_unknown_enum_values_and_fields_keep_their_numbers() -> None:
     group = varint(21 << 3 | 3) + field(1, 5) + field(1, 6) + varint(21 << 3 | 4)
     fixed = varint(22 << 3 | 5) + (1).to_bytes(4, "little")
     later = raw_push(field(1, 9) + field(6, b"level") + field(20, 1) + field(20, 2) + group + fixed)
@@ -105,7 +105,7 @@ def test_what_has_no_name_here_keeps_its_number_whatever_it_is() -> None:
     assert fields == {"type": 9, "6": b"level", "20": [1, 2], "21": {"1": [5, 6]}, "22": 1}
 
 
-def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
+def test_a_known_part_of_a_notice_may_hold_unknown_fields() -> None:
     rights = field(4, 2) + field(90, 7) + field(91, b"\xff words")
     notice = decode_notice(raw_push(field(1, 4) + field(5, rights)))
     assert notice.quote_rights == {"hkQotRight": 2, "90": 7}
@@ -120,13 +120,13 @@ def test_a_known_part_of_a_notice_may_hold_what_has_no_name_here() -> None:
     ],
     ids=["gateway event", "program status"],
 )
-def test_words_that_are_no_utf_8_are_read_as_far_as_they_are(s2c: bytes) -> None:
+def test_texts_that_are_not_utf_8_are_decoded_with_replacements(s2c: bytes) -> None:
     notice = decode_notice(raw_push(s2c))
     assert notice.text == "out \ufffd\ufffd!"
     assert "b'" not in repr(notice.fields), "no bytes where a text belongs"
 
 
-def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
+def test_any_notice_has_a_repr_and_can_be_dumped() -> None:
     notice = decode_notice(raw_push(field(1, 9) + field(90, b"\xff\x00")))
     assert json.loads(notice.model_dump_json())["fields"] == {"type": 9, "90": "ff00"}
     assert pickle.loads(pickle.dumps(notice)) == notice
@@ -150,7 +150,7 @@ def test_a_notice_can_be_written_down_whatever_is_in_it() -> None:
         *("refusal with a notice", "no type", "an event without words", "cut short"),
     ],
 )
-def test_what_is_no_notice_is_a_protocol_error(body: bytes) -> None:
+def test_a_body_that_is_no_notice_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode_notice(body)
 
@@ -160,14 +160,14 @@ _leaves = _numbers | st.integers(0, 20) | st.binary(max_size=12)
 
 
 def _message(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
-    """Bytes of a message with fields of all numbers that a notice has, and some more."""
+    """Return messages with the field numbers of a notice, and some more."""
     one = st.builds(field, st.integers(1, 30), inner)
     return st.lists(one, max_size=5).map(b"".join)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary() | st.recursive(_leaves, _message, max_leaves=25).filter(bytes.__instancecheck__))
-def test_no_bytes_at_all_raise_anything_but_a_protocol_error(body: bytes) -> None:
+def test_arbitrary_bytes_raise_a_protocol_error_only(body: bytes) -> None:
     for pushed in (body, raw_push(body), raw_push(field(1, 4) + body)):
         try:
             notice = decode_notice(pushed)

@@ -1,4 +1,4 @@
-"""From a PEM text to a key, and what is said of a text that is none."""
+"""Parsing PEM texts, and errors for those that hold no usable key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..support.transports import rsa_key, rsa_pem
 
 
 @pytest.mark.parametrize("bits", [1024, 1025, 2048, 3072, 4096])
-def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
+def test_a_key_of_1024_bits_or_more_is_accepted(bits: int) -> None:
     assert parse_rsa_key(rsa_pem(bits)).private_numbers() == rsa_key(bits).private_numbers()
 
 
@@ -27,15 +27,13 @@ def test_a_key_of_1024_bits_or_more_is_read(bits: int) -> None:
         pytest.param(lambda: b"My key:\n\n" + rsa_pem() + b"\n\n", id="words around it"),
     ],
 )
-def test_the_same_key_in_another_dress_is_read(text: object) -> None:
+def test_the_same_key_in_other_pem_forms_is_accepted(text: object) -> None:
     assert callable(text)
     assert parse_rsa_key(text()).private_numbers() == rsa_key().private_numbers()
 
 
 @pytest.mark.parametrize(("text", "reason"), INVALID_KEYS)
-def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
-    text: object, reason: str
-) -> None:
+def test_an_unusable_key_is_described_and_never_shown(text: object, reason: str) -> None:
     assert callable(text)
     content: bytes = text()
     with pytest.raises(InvalidKey) as caught:
@@ -52,7 +50,7 @@ def test_what_is_no_usable_key_is_told_by_what_it_is_and_never_shown(
     assert error.__context__ is None or error.__suppress_context__
 
 
-def test_the_key_that_the_vendor_publishes_is_known_and_no_other() -> None:
+def test_the_published_key_of_the_vendor_is_recognised() -> None:
     spec = importlib.util.find_spec("futu")
     if spec is None or spec.origin is None:
         pytest.skip("futu-api is not installed, which holds that key: pip install futu-api")

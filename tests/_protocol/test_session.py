@@ -1,4 +1,4 @@
-"""The session's states: what moves it from one to the next, being let in, and the end."""
+"""States of a session: transitions, handshake, closing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEGAL = {
 
 
 def in_state(state: State) -> Session[str]:
-    """A session that came to this state by what was said."""
+    """Return a session in this state."""
     if state is State.READY:
         return ready()
     session = fresh()
@@ -40,11 +40,11 @@ def in_state(state: State) -> Session[str]:
     return session
 
 
-# ---- the table
+# Transitions
 
 
 @pytest.mark.parametrize(("state", "trigger"), list(itertools.product(State, Trigger)))
-def test_the_table_has_an_answer_to_every_trigger_in_every_state(
+def test_every_trigger_in_every_state_has_a_transition_or_an_error(
     state: State, trigger: Trigger
 ) -> None:
     session = in_state(state)
@@ -57,8 +57,8 @@ def test_the_table_has_an_answer_to_every_trigger_in_every_state(
         assert session.state is state
 
 
-def test_the_drawing_shows_the_table() -> None:
-    """Arrows of the first line by their labels; the corners below, by the state above them."""
+def test_the_diagram_shows_the_table() -> None:
+    """Arrows of the first line have labels; those below start under a state."""
     row, _, corners = re.findall(r"^    (.*\S)$", module.__doc__ or "", re.MULTILINE)
     drawn = {
         (State[start], Trigger[label]): State[end]
@@ -94,7 +94,7 @@ ACTIONS: dict[str, Callable[[Session[str]], object]] = {
 
 
 @pytest.mark.parametrize("state", State)
-def test_nothing_that_may_happen_meets_a_dash_of_the_table(state: State) -> None:
+def test_no_sequence_of_calls_causes_an_invalid_transition(state: State) -> None:
     for actions in itertools.product(ACTIONS, repeat=3):
         session = in_state(state)
         for action in actions:
@@ -105,13 +105,13 @@ def test_nothing_that_may_happen_meets_a_dash_of_the_table(state: State) -> None
 
 
 @pytest.mark.parametrize("state", [State.HANDSHAKE, State.READY, State.CLOSED])
-def test_a_session_is_opened_once(state: State) -> None:
+def test_a_session_is_started_once(state: State) -> None:
     with pytest.raises(InvalidTransition):
         in_state(state).start(0.0, 5.0)
 
 
 @pytest.mark.parametrize("state", [State.IDLE, State.HANDSHAKE, State.CLOSED])
-def test_nothing_is_asked_before_the_welcome_or_after_the_end(state: State) -> None:
+def test_requests_need_a_ready_session(state: State) -> None:
     session = in_state(state)
     session.data_to_send()
     with pytest.raises(AssertionError):
@@ -119,10 +119,10 @@ def test_nothing_is_asked_before_the_welcome_or_after_the_end(state: State) -> N
     assert session.data_to_send() == []
 
 
-# ---- being let in
+# Handshake
 
 
-def test_it_greets_once_and_the_welcome_makes_it_ready() -> None:
+def test_the_handshake_reply_makes_a_session_ready() -> None:
     session = fresh()
     session.start(0.0, 5.0)
     (greeting,) = sent(session)
@@ -134,7 +134,7 @@ def test_it_greets_once_and_the_welcome_makes_it_ready() -> None:
     assert (session.state, session.cause) == (State.READY, None)
 
 
-def test_a_second_welcome_is_nobodys() -> None:
+def test_a_second_handshake_reply_is_ignored() -> None:
     session = fresh()
     session.start(0.0, 5.0)
     (greeting,) = sent(session)
@@ -144,7 +144,7 @@ def test_a_second_welcome_is_nobodys() -> None:
     assert session.handshake_result.conn_id == 2**63
 
 
-def test_a_notice_may_come_before_the_welcome() -> None:
+def test_a_notice_may_arrive_before_the_handshake_reply() -> None:
     session = in_state(State.HANDSHAKE)
     (event,) = session.receive_data(notice(serial=1), 1.0)
     assert isinstance(event, PushReceived)
@@ -152,7 +152,7 @@ def test_a_notice_may_come_before_the_welcome() -> None:
 
 
 @pytest.mark.parametrize("serial", [0, 2, 2**32 - 1])
-def test_a_welcome_of_another_serial_is_not_ours(serial: int) -> None:
+def test_a_handshake_reply_with_another_serial_is_ignored(serial: int) -> None:
     session = in_state(State.HANDSHAKE)
     sent(session)
     assert session.receive_data(encode_frame(1001, serial, handshake_reply()), 1.0) == []
@@ -172,7 +172,7 @@ REFUSED = init_connect_pb2.Response(retType=-1, retMsg="full").SerializeToString
     ],
     ids=["refused", "no welcome", "damaged", "another protocol"],
 )
-def test_what_is_no_welcome_ends_the_session_with_its_cause(
+def test_an_invalid_handshake_reply_closes_the_session_with_its_cause(
     reply: bytes, kind: type[Exception], text: str
 ) -> None:
     session = in_state(State.HANDSHAKE)
@@ -184,10 +184,10 @@ def test_what_is_no_welcome_ends_the_session_with_its_cause(
     assert session.handshake_result is None
 
 
-# ---- the end
+# Closing
 
 
-def test_the_first_cause_stays() -> None:
+def test_the_first_cause_is_kept() -> None:
     session = ready()
     first = ConnectionResetError("reset")
     session.close(first)
@@ -197,7 +197,7 @@ def test_the_first_cause_stays() -> None:
     assert session.cause is first
 
 
-def test_what_was_in_flight_is_handed_back_once_in_order_of_sending() -> None:
+def test_drain_returns_what_was_in_flight_once_in_order_of_sending() -> None:
     session = ready()
     one, gone, two = (session.request(3212, b"", ref, 0.0) for ref in ("one", "gone", "two"))
     assert session.handle_timer(8.0, 0.0) == []  # a keep-alive, which concerns no one
@@ -211,7 +211,7 @@ def test_what_was_in_flight_is_handed_back_once_in_order_of_sending() -> None:
     assert session.data_to_send() == []
 
 
-def test_bytes_after_the_end_give_nothing() -> None:
+def test_bytes_after_closing_are_ignored() -> None:
     session = ready()
     session.request(3212, b"", "ref", 0.0)
     (request,) = sent(session)
@@ -222,7 +222,7 @@ def test_bytes_after_the_end_give_nothing() -> None:
     assert forgotten == []
 
 
-def test_frames_before_a_broken_stream_still_give_their_replies() -> None:
+def test_replies_before_an_error_in_the_stream_are_returned() -> None:
     session = ready()
     for ref in ("first", "second"):
         session.request(3212, b"", ref, 0.0)

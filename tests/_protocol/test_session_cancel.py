@@ -1,4 +1,4 @@
-"""Sending, and forgetting what was or was not sent."""
+"""Sending requests, and cancelling sent and unsent ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiocapdist._protocol.session_events import RequestSettled
 from .peer import answer, ask, fresh, ready, sent, with_bad_digest
 
 
-def test_bytes_go_out_once_in_order_and_count_as_written_from_then_on() -> None:
+def test_messages_are_returned_once_in_order_and_marked_as_written() -> None:
     session = fresh()
     assert session.data_to_send() == []
     session = ready()
@@ -19,7 +19,7 @@ def test_bytes_go_out_once_in_order_and_count_as_written_from_then_on() -> None:
     assert session.data_to_send() == []
 
 
-def test_forgotten_before_its_bytes_left_a_request_leaves_no_trace() -> None:
+def test_a_request_cancelled_before_it_was_written_leaves_no_trace() -> None:
     session = ready()
     keep, gone = ask(session, "keep", "gone")
     assert session.cancel(gone) is False
@@ -28,7 +28,7 @@ def test_forgotten_before_its_bytes_left_a_request_leaves_no_trace() -> None:
     assert session.drain() == ([keep], [])
 
 
-def test_forgotten_after_it_left_a_requests_late_reply_settles_it_and_reaches_nobody() -> None:
+def test_the_late_reply_to_a_cancelled_request_settles_it() -> None:
     session = ready()
     (gone,) = ask(session, "gone")
     (request,) = sent(session)
@@ -38,7 +38,7 @@ def test_forgotten_after_it_left_a_requests_late_reply_settles_it_and_reaches_no
     assert session.drain() == ([], [])
 
 
-def test_even_a_damaged_late_reply_settles() -> None:
+def test_a_damaged_late_reply_settles_too() -> None:
     session = ready()
     (gone,) = ask(session, "gone")
     (request,) = sent(session)
@@ -47,7 +47,7 @@ def test_even_a_damaged_late_reply_settles() -> None:
     assert session.receive_data(late, 5.0) == [RequestSettled(gone, late=True)]
 
 
-def test_forgetting_what_was_answered_or_forgotten_changes_nothing() -> None:
+def test_cancelling_an_answered_or_cancelled_request_changes_nothing() -> None:
     session = ready()
     answered, buried = ask(session, "answered", "buried")
     request, _ = sent(session)

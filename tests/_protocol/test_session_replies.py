@@ -1,4 +1,4 @@
-"""Serials, and which reply is whose: its own request's, or nobody's."""
+"""Serials, and matching replies with requests."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LAST = 2**32 - 1
 
 
 def whose(events: Sequence[object]) -> list[tuple[str, bytes]]:
-    """Refs and bodies of replies; there must be nothing else."""
+    """Return refs and bodies of replies; there must be no other event."""
     assert all(isinstance(event, ReplyReceived) for event in events)
     return [(event.flight.ref, event.body) for event in events]  # type: ignore[attr-defined]
 
 
-# ---- serials
+# Serials
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def whose(events: Sequence[object]) -> list[tuple[str, bytes]]:
         (LAST, [1, 2, 3]),
     ],
 )
-def test_serials_rise_from_where_they_were_told_to_and_wrap_past_zero(
+def test_serials_rise_from_the_first_and_wrap_around_without_zero(
     first: int, serials: list[int]
 ) -> None:
     session = ready(first_serial=first)
@@ -59,12 +59,12 @@ def test_serials_rise_from_where_they_were_told_to_and_wrap_past_zero(
 
 
 def rewound(session: Session[str], serial: int) -> None:
-    """As if four thousand million requests had been sent since."""
+    """Set the serial as if 2**32 requests had been sent."""
     session._serial = serial
 
 
 @pytest.mark.parametrize("first", [99, LAST - 3, LAST - 2, LAST - 1])
-def test_a_serial_in_flight_or_buried_is_skipped(first: int) -> None:
+def test_a_serial_in_flight_or_of_a_tombstone_is_skipped(first: int) -> None:
     session = ready(first_serial=first)
     waiting, buried, answered = ask(session, "waiting", "buried", "answered")
     requests = sent(session)
@@ -77,7 +77,7 @@ def test_a_serial_in_flight_or_buried_is_skipped(first: int) -> None:
     assert [fourth.key[1], fifth.key[1]] == serials[2:4]  # the answered one's is free again
 
 
-def test_one_serial_may_serve_two_calls_since_replies_are_told_by_both() -> None:
+def test_replies_are_matched_by_proto_id_and_serial() -> None:
     session = ready(first_serial=10)
     (distribution,) = asked(session, "distribution")
     rewound(session, distribution.serial - 1)
@@ -87,11 +87,11 @@ def test_one_serial_may_serve_two_calls_since_replies_are_told_by_both() -> None
     assert whose(events) == [("state", b"s"), ("distribution", b"d")]
 
 
-# ---- replies
+# Replies
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_replies_in_any_order_reach_their_own(order: tuple[int, ...]) -> None:
+def test_replies_in_any_order_are_matched_with_their_requests(order: tuple[int, ...]) -> None:
     session = ready()
     requests = asked(session, "0", "1", "2")
     data = b"".join(answer(requests[n], b"reply to %d" % n) for n in order)
@@ -99,7 +99,7 @@ def test_replies_in_any_order_reach_their_own(order: tuple[int, ...]) -> None:
     assert session.drain() == ([], [])
 
 
-def test_a_reply_may_come_in_pieces() -> None:
+def test_a_reply_may_arrive_in_pieces() -> None:
     session = ready()
     (request,) = asked(session, "a")
     reply = answer(request, b"body")
@@ -107,7 +107,7 @@ def test_a_reply_may_come_in_pieces() -> None:
     assert whose(events) == [("a", b"body")]
 
 
-def test_the_right_serial_under_another_id_is_nobodys() -> None:
+def test_a_reply_with_another_proto_id_is_ignored() -> None:
     session = ready()
     (request,) = asked(session, "a")
     assert session.receive_data(encode_frame(3211, request.serial, b""), 1.0) == []
@@ -115,7 +115,7 @@ def test_the_right_serial_under_another_id_is_nobodys() -> None:
     assert whose(session.receive_data(answer(request, b"mine"), 1.0)) == [("a", b"mine")]
 
 
-def test_a_second_reply_to_one_request_is_nobodys() -> None:
+def test_a_second_reply_to_a_request_is_ignored() -> None:
     session = ready()
     one, two = asked(session, "one", "two")
     twice = answer(one, b"1") * 2 + answer(two, b"2")
@@ -123,7 +123,7 @@ def test_a_second_reply_to_one_request_is_nobodys() -> None:
     assert session.receive_data(answer(one, b"1"), 2.0) == []
 
 
-def test_a_reply_to_what_was_not_yet_sent_is_nobodys() -> None:
+def test_a_reply_to_an_unsent_request_is_ignored() -> None:
     session = ready()
     (flight,) = ask(session, "a")
     assert session.receive_data(encode_frame(*flight.key, b"guessed"), 0.0) == []
@@ -132,7 +132,7 @@ def test_a_reply_to_what_was_not_yet_sent_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize("spoil", [with_bad_digest, as_json])
-def test_a_damaged_reply_is_damaged_for_its_own_request_alone(spoil: object) -> None:
+def test_a_damaged_reply_fails_its_own_request_only(spoil: object) -> None:
     assert callable(spoil)
     session = ready()
     one, two = asked(session, "one", "two")
@@ -145,7 +145,7 @@ def test_a_damaged_reply_is_damaged_for_its_own_request_alone(spoil: object) -> 
     assert session.state is State.READY
 
 
-def test_a_reply_that_lacks_required_fields_fails_its_own_call_alone() -> None:
+def test_a_reply_without_required_fields_fails_its_own_request_only() -> None:
     session = ready()
     one, two = asked(session, "HK.00700", "HK.00001")
     lacking = b"\x08\x00\x22\x00"  # success, and s2c without any figure
@@ -171,11 +171,11 @@ def test_a_reply_over_its_limit_fails_its_own_request_only() -> None:
     assert session.state is State.READY
 
 
-# ---- pushes
+# Pushes
 
 
 @pytest.mark.parametrize("proto_id", sorted(PUSHES))
-def test_a_push_is_no_reply_even_to_a_request_of_its_own_id_and_serial(proto_id: int) -> None:
+def test_a_push_is_no_reply_even_with_the_id_and_serial_of_a_request(proto_id: int) -> None:
     session = ready()
     frames = asked(session, "a")
     frames += asked(session, "b", proto_id=proto_id)
@@ -186,7 +186,7 @@ def test_a_push_is_no_reply_even_to_a_request_of_its_own_id_and_serial(proto_id:
     assert [flight.ref for flight in waiting] == ["a", "b"]
 
 
-def test_a_damaged_push_is_passed_over() -> None:
+def test_a_damaged_push_is_ignored() -> None:
     session = ready()
     (request,) = asked(session, "a")
     data = with_bad_digest(notice()) + as_json(notice()) + answer(request, b"1") + notice()

@@ -1,4 +1,4 @@
-"""When a peer that says nothing any more is given up, and when it is not."""
+"""When silence ends a connection, and when it does not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UTC = 1_760_000_000.0
 
 
 def keep_time(session: Session[str], until: float) -> list[object]:
-    """Let time pass and nothing be heard; everything that comes of it."""
+    """Handle all timers up to ``until`` without receiving anything; return the events."""
     events: list[object] = []
     while (due := session.get_timer()) is not None and due <= until:
         events += session.handle_timer(due, UTC)
@@ -25,7 +25,7 @@ def keep_time(session: Session[str], until: float) -> list[object]:
 
 
 def assert_it_ends_at(session: Session[str], end: float) -> None:
-    """Not a moment sooner."""
+    """Check that it ends then, and not before."""
     keep_time(session, end - 1e-6)
     assert state_of(session) is State.READY
     assert session.get_timer() == end
@@ -47,13 +47,13 @@ def test_three_silent_intervals_end_it_whatever_the_request_timeout_is() -> None
     ("request_timeout", "interval", "end"),
     [(10.0, 10, 18.0), (10.0, 5, 14.0), (2.0, 10, 18.0), (2.0, 30, 18.0), (10.0, 1, 3.0)],
 )
-def test_an_idle_one_has_as_long_for_a_keep_alive_as_for_a_request(
+def test_an_idle_connection_waits_as_long_for_a_keep_alive_as_for_a_request(
     request_timeout: float, interval: int, end: float
 ) -> None:
     assert_it_ends_at(ready(request_timeout=request_timeout, interval=interval), end)
 
 
-def test_a_request_that_nothing_at_all_came_after_is_lost_not_late() -> None:
+def test_a_request_followed_by_silence_is_lost_not_overdue() -> None:
     session = ready()
     first, second = (session.request(3212, b"", "a", now) for now in (0.5, 5.0))
     sent(session)
@@ -61,7 +61,7 @@ def test_a_request_that_nothing_at_all_came_after_is_lost_not_late() -> None:
     assert session.drain() == ([first, second], [])
 
 
-def test_one_that_was_asked_just_before_the_silence_is_lost_too() -> None:
+def test_a_request_sent_just_before_the_silence_is_lost_too() -> None:
     session = ready()
     flight = session.request(3212, b"", "a", 4.0)
     sent(session)
@@ -70,7 +70,7 @@ def test_one_that_was_asked_just_before_the_silence_is_lost_too() -> None:
     assert session.drain() == ([flight], [])
 
 
-def test_one_that_others_were_answered_after_is_late_and_the_peer_lives() -> None:
+def test_a_request_followed_by_other_replies_is_overdue_and_the_connection_is_kept() -> None:
     session = ready()
     late = session.request(3212, b"", "a", 0.0)
     sent(session)
@@ -81,7 +81,7 @@ def test_one_that_others_were_answered_after_is_late_and_the_peer_lives() -> Non
     assert_it_ends_at(session, 8.1 + 9.0)
 
 
-def test_what_timed_out_in_the_silence_counts_on() -> None:
+def test_a_request_that_became_overdue_in_the_silence_still_counts() -> None:
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 1.0)
     sent(session)
@@ -92,7 +92,7 @@ def test_what_timed_out_in_the_silence_counts_on() -> None:
     assert_it_ends_at(session, 11.0)
 
 
-def test_but_not_once_something_was_heard() -> None:
+def test_an_overdue_request_does_not_count_after_other_data() -> None:
     session = ready(request_timeout=2.0)
     session.request(3212, b"", "a", 1.0)
     sent(session)
@@ -102,7 +102,7 @@ def test_but_not_once_something_was_heard() -> None:
     assert_it_ends_at(session, 17.5)
 
 
-def test_nor_if_that_was_at_its_deadline() -> None:
+def test_an_overdue_request_does_not_count_after_data_at_its_deadline() -> None:
     session = ready(request_timeout=2.0)
     late = session.request(3212, b"", "a", 1.0)
     sent(session)
@@ -111,7 +111,7 @@ def test_nor_if_that_was_at_its_deadline() -> None:
     assert_it_ends_at(session, 18.0)
 
 
-def test_what_nobody_waits_for_is_not_owed() -> None:
+def test_a_cancelled_request_does_not_count() -> None:
     session = ready()
     flight = session.request(3212, b"", "a", 0.0)
     sent(session)
@@ -119,7 +119,7 @@ def test_what_nobody_waits_for_is_not_owed() -> None:
     assert_it_ends_at(session, 18.0)  # by the first keep-alive
 
 
-def test_any_byte_at_all_is_a_sign_of_life() -> None:
+def test_any_byte_ends_the_silence() -> None:
     session = ready()
     keep_time(session, 17.9)
     session.receive_data(notice()[:1], 17.95)
@@ -129,7 +129,7 @@ def test_any_byte_at_all_is_a_sign_of_life() -> None:
     assert_it_ends_at(session, 26.94 + 9.0)
 
 
-def test_one_whose_every_answer_is_late_is_not_given_up_as_long_as_it_is_heard() -> None:
+def test_a_connection_whose_replies_are_all_late_is_kept() -> None:
     session = ready()
     requests: list[Frame] = []
     late = 0

@@ -1,4 +1,4 @@
-"""The session against a model of what should be in flight, whatever OpenD and its users do."""
+"""The session compared with a model, under random calls and messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SERIALS = st.integers(0, 40).map(lambda n: (LAST - 10 + n) % 2**32) | st.integer
 
 
 class Conversation(RuleBasedStateMachine):
-    """The model knows each request by its ref alone, and tells of each frame whose it is."""
+    """The model knows each request by its ref, and which request each frame belongs to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Conversation(RuleBasedStateMachine):
         self.session = ready(first_serial=first, request_timeout=TIMEOUT)
         self.serial = first % LAST + 1
 
-    # ---- what users do
+    # Calls of the user
 
     @rule(proto_id=st.sampled_from([3212, 1002, 3211]))
     def ask(self, proto_id: int) -> None:
@@ -82,10 +82,10 @@ class Conversation(RuleBasedStateMachine):
         self.waiting |= self.unsent
         self.unsent = {}
 
-    # ---- what OpenD does
+    # Messages of OpenD
 
     def outcome(self, key: Key, body: bytes | None) -> list[object]:
-        """What a frame of this key amounts to, by the model; ``body`` is None for a damaged one."""
+        """Return the expected event for a frame of this key; ``body`` is None for a damaged one."""
         for ref, its_key in self.waiting.items():
             if its_key == key:
                 del self.waiting[ref]
@@ -117,7 +117,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.seen)
     @rule(data=st.data(), spoil=st.sampled_from([None, None, with_bad_digest, as_json]))
     def reply(self, data: st.DataObject, spoil: object) -> None:
-        """To any request ever read: the first reply, or one more."""
+        """Reply to any request ever received, perhaps again."""
         frame = data.draw(st.sampled_from(self.seen))
         body = b"to " + frame.body
         reply = encode_frame(frame.proto_id, frame.serial, body)
@@ -127,7 +127,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.seen)
     @rule(data=st.data())
     def reply_to_all(self, data: st.DataObject) -> None:
-        """In any order, in one read."""
+        """Reply to several requests, in any order, in one read."""
         stream, wanted = b"", []
         for frame in data.draw(st.permutations(self.seen)):
             stream += encode_frame(frame.proto_id, frame.serial, frame.body)
@@ -141,7 +141,7 @@ class Conversation(RuleBasedStateMachine):
         later=st.integers(0, 3),
     )
     def reply_unasked(self, data: st.DataObject, proto_id: int, later: int) -> None:
-        """Under another id, or to a serial that was not used yet."""
+        """Reply with another proto id, or with an unused serial."""
         serial = (data.draw(st.sampled_from(self.seen)).serial + later) % 2**32
         if (proto_id, serial) not in self.unsent.values():
             wanted = self.outcome((proto_id, serial), b"whose?")
@@ -153,18 +153,18 @@ class Conversation(RuleBasedStateMachine):
         flight = self.flights[data.draw(st.sampled_from(sorted(self.flights)))]
         assert self.hear(encode_frame(2208, flight.key[1], b"")) == [PushReceived(2208, b"")]
 
-    # ---- time
+    # Time
 
     @rule(eighths=st.integers(1, 30) | st.integers(1, 160))
     def time_passes(self, eighths: int) -> None:
-        """Not so much that OpenD, which speaks each time, would count as dead."""
+        """Let time pass, but less than what would end the connection."""
         self.now += eighths / 8
         self.session.receive_data(notice(), self.now)
         events = self.session.handle_timer(self.now, 0.0)
         assert [self.shown(event) for event in events] == [*self.timeouts(), *self.expiries()]
 
     def timeouts(self) -> list[object]:
-        # The model's own order: refs count up with the sending.
+        # Refs are numbers in order of sending.
         live = sorted((self.waiting | self.unsent).items(), key=lambda item: int(item[0]))
         late = [ref for ref, _ in live if self.flights[ref].sent_at + TIMEOUT <= self.now]
         for ref in late:
@@ -183,7 +183,7 @@ class Conversation(RuleBasedStateMachine):
             self.end(ref)
         return [(RequestSettled, ref, False) for ref in over]
 
-    # ---- what always holds
+    # Invariants
 
     def end(self, ref: str) -> None:
         assert ref not in self.ended, "ended twice"

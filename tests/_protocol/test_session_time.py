@@ -1,4 +1,4 @@
-"""Deadlines and signs of life, all by ``get_timer`` and ``handle_timer``."""
+"""Deadlines and keep-alives, through ``get_timer`` and ``handle_timer``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .peer import (
 UTC = 1_760_000_000.75
 
 
-# ---- being let in
+# Handshake
 
 
-def test_the_timer_is_when_the_greeting_must_be_answered() -> None:
+def test_the_timer_is_the_deadline_of_the_handshake() -> None:
     session = fresh()
     assert session.get_timer() is None
     session.start(100.0, 105.0)
@@ -41,7 +41,7 @@ def test_the_timer_is_when_the_greeting_must_be_answered() -> None:
     assert session.get_timer() is None
 
 
-def test_a_welcome_in_time_ends_that_deadline() -> None:
+def test_a_handshake_reply_in_time_ends_that_deadline() -> None:
     session = fresh()
     session.start(100.0, 105.0)
     (greeting,) = sent(session)
@@ -50,7 +50,7 @@ def test_a_welcome_in_time_ends_that_deadline() -> None:
     assert session.state is State.READY
 
 
-# ---- keep-alive
+# Keep-alive
 
 
 @pytest.mark.parametrize("interval", [1, 5, 10])
@@ -81,7 +81,7 @@ def test_without_an_interval_or_with_a_longer_one_it_is_ten_seconds(interval: in
     assert state_of(session) is State.CLOSED
 
 
-def test_even_a_damaged_or_unanswered_keep_alive_concerns_nobody() -> None:
+def test_a_damaged_or_unanswered_keep_alive_gives_no_event() -> None:
     session = ready(request_timeout=1.0)
     session.handle_timer(8.0, UTC)
     (keep_alive,) = sent(session)
@@ -94,10 +94,10 @@ def test_even_a_damaged_or_unanswered_keep_alive_concerns_nobody() -> None:
     assert session.drain() == ([], [])
 
 
-# ---- replies that do not come
+# Overdue replies
 
 
-def test_no_reply_in_time_is_told_once_and_the_late_reply_only_settles() -> None:
+def test_an_overdue_reply_is_reported_once_and_a_late_reply_only_settles() -> None:
     session = ready(request_timeout=2.0)
     late = session.request(3212, b"", "late", 1.0)
     lost = session.request(3212, b"", "lost", 1.5)
@@ -122,7 +122,7 @@ def test_a_reply_in_time_ends_its_deadline() -> None:
     assert session.handle_timer(3.0, UTC) == []
 
 
-def test_what_never_left_times_out_without_a_tombstone() -> None:
+def test_an_unsent_request_times_out_without_a_tombstone() -> None:
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 0.0)
     assert session.handle_timer(2.0, UTC) == [ReplyOverdue(flight)]
@@ -132,7 +132,7 @@ def test_what_never_left_times_out_without_a_tombstone() -> None:
 
 
 def talk(session: Session[str], until: float) -> list[object]:
-    """OpenD says something every now and then; everything that comes of time passing."""
+    """Handle all timers up to ``until`` while OpenD keeps sending; return the events."""
     events: list[object] = []
     while (due := session.get_timer()) is not None and due <= until:
         session.receive_data(notice(), due)
@@ -142,7 +142,7 @@ def talk(session: Session[str], until: float) -> list[object]:
 
 
 @pytest.mark.parametrize("timeout", [2.0, 59.0, 60.0, 100.0])
-def test_a_forgotten_request_is_expected_until_60_seconds_after_its_sending(
+def test_a_tombstone_expires_60_seconds_after_sending(
     timeout: float,
 ) -> None:
     session = ready(request_timeout=timeout)
@@ -154,7 +154,7 @@ def test_a_forgotten_request_is_expected_until_60_seconds_after_its_sending(
     assert session.drain() == ([], [])
 
 
-def test_what_settled_by_its_late_reply_does_not_settle_again_when_its_time_is_over() -> None:
+def test_a_settled_tombstone_does_not_expire_again() -> None:
     session = ready(request_timeout=2.0)
     flight = session.request(3212, b"", "a", 5.0)
     (request,) = sent(session)
@@ -165,7 +165,9 @@ def test_what_settled_by_its_late_reply_does_not_settle_again_when_its_time_is_o
 
 
 @pytest.mark.parametrize(("timeout", "settled"), [(2.0, 65.0), (60.0, 65.0), (100.0, 105.0)])
-def test_after_a_timeout_too_but_never_before_it(timeout: float, settled: float) -> None:
+def test_a_tombstone_of_an_overdue_request_expires_but_never_before_the_timeout(
+    timeout: float, settled: float
+) -> None:
     session = ready(request_timeout=timeout)
     flight = session.request(3212, b"", "a", 5.0)
     sent(session)
@@ -174,7 +176,7 @@ def test_after_a_timeout_too_but_never_before_it(timeout: float, settled: float)
     assert session.drain() == ([], [])
 
 
-def test_tombstones_expire_in_the_order_of_their_sending_whenever_they_were_forgotten() -> None:
+def test_tombstones_expire_in_order_of_sending_whenever_they_were_cancelled() -> None:
     session = ready(request_timeout=50.0)
     flights = [session.request(3212, b"", "a", float(n)) for n in range(3)]
     sent(session)

@@ -1,4 +1,4 @@
-"""The timer: never in the past, the earliest of what is due, and kept to it leads on."""
+"""The timer: never in the past, the earliest deadline, and handling it makes progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANY = st.floats(0.0, 50.0)
 
 
 def drive(data: st.DataObject, times: st.SearchStrategy[float]) -> None:
-    """Say and ask things at any time. The timer is never past, is kept to, and leads on."""
+    """Make random calls at random times, and check the timer after each."""
     timeout = 0.125 + data.draw(times, label="timeout")
     now = data.draw(times, label="start")
     session = ready(now=now, request_timeout=timeout, interval=10)
@@ -52,7 +52,7 @@ def drive(data: st.DataObject, times: st.SearchStrategy[float]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_the_timer_is_never_in_the_past_and_keeping_to_it_makes_progress(
+def test_the_timer_is_never_in_the_past_and_handling_it_makes_progress(
     data: st.DataObject,
 ) -> None:
     drive(data, GRID)
@@ -60,11 +60,13 @@ def test_the_timer_is_never_in_the_past_and_keeping_to_it_makes_progress(
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_so_it_is_at_times_that_binary_fractions_do_not_hold(data: st.DataObject) -> None:
+def test_the_timer_makes_progress_at_times_that_are_no_binary_fractions(
+    data: st.DataObject,
+) -> None:
     drive(data, ANY)
 
 
-def test_a_timeout_is_due_when_the_timer_says_so_though_sums_are_rounded() -> None:
+def test_a_timeout_is_due_at_the_timer_although_sums_are_rounded() -> None:
     session = ready(request_timeout=7.0)
     flight = session.request(3212, b"", "a", 0.1)  # 0.1 + 7.0 - 7.0 < 0.1
     sent(session)

@@ -1,4 +1,4 @@
-"""The TCP door in the clear: what it says, and what it makes of what it hears."""
+"""The TCP codec without encryption."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def decoded(*data: bytes, max_frame: int = 1000) -> list[bytes | str]:
 GOOD = encode_frame(3212, 2, b"good")
 
 
-def test_a_wrong_digest_spoils_its_own_frame_and_no_other() -> None:
+def test_a_wrong_digest_makes_its_own_frame_invalid_only() -> None:
     spoilt = with_bad_digest(encode_frame(3212, 1, b"body"))
     assert decoded(GOOD, spoilt, GOOD) == [
         b"good",
@@ -43,7 +43,7 @@ def test_a_wrong_digest_spoils_its_own_frame_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_any_byte_of_a_body_that_was_changed_spoils_it(at: int) -> None:
+def test_any_changed_byte_of_a_body_makes_it_invalid(at: int) -> None:
     frame = bytearray(encode_frame(3212, 1, b"body"))
     frame[44 + at] ^= 0x80
     assert decoded(bytes(frame), GOOD) == [
@@ -52,7 +52,7 @@ def test_any_byte_of_a_body_that_was_changed_spoils_it(at: int) -> None:
     ]
 
 
-def test_what_spoilt_a_frame_is_a_protocol_error_for_its_caller() -> None:
+def test_an_invalid_frame_has_a_protocol_error_for_its_caller() -> None:
     codec = new_codec()
     (frame,) = codec.feed(with_bad_digest(GOOD))
     with pytest.raises(InvalidMessage, match="the digest does not match") as caught:
@@ -60,12 +60,12 @@ def test_what_spoilt_a_frame_is_a_protocol_error_for_its_caller() -> None:
     assert isinstance(caught.value.error, ProtocolError)
 
 
-def test_a_json_body_spoils_its_own_frame_and_no_other() -> None:
+def test_a_json_body_makes_its_own_frame_invalid_only() -> None:
     spoilt = as_json(encode_frame(1002, 1, b"{}"))
     assert decoded(spoilt, GOOD) == ["reply 1002: body format 1, expected protobuf", b"good"]
 
 
-def test_an_empty_body_has_a_digest_too() -> None:
+def test_the_digest_of_an_empty_body_is_checked() -> None:
     empty = encode_frame(3212, 1, b"")
     assert decoded(empty, with_bad_digest(empty)) == [
         b"",
@@ -94,16 +94,16 @@ def test_other_replies_may_be_as_long_as_max_frame() -> None:
     assert "more than the 1000 allowed" in str(codec.error)
 
 
-def test_what_it_encodes_is_one_frame() -> None:
+def test_a_message_is_one_frame() -> None:
     (frame,) = frames_in(new_codec().encode(3212, 2**32 - 1, b"body"))
     assert frame == Frame(3212, 2**32 - 1, 0, frame.digest, b"body")
     assert new_codec().decode(frame) == b"body"
 
 
-# ---- being let in
+# Handshake
 
 
-def test_the_greeting_tells_who_we_are_and_asks_for_notices_in_the_clear() -> None:
+def test_the_handshake_has_our_id_and_requests_notices_without_encryption() -> None:
     proto_id, body = new_codec().encode_handshake()
     c2s = init_connect_pb2.Request.FromString(body).c2s
     told = {field.name: value for field, value in c2s.ListFields()}
@@ -118,7 +118,7 @@ def test_the_greeting_tells_who_we_are_and_asks_for_notices_in_the_clear() -> No
     }
 
 
-def test_the_welcome_is_read() -> None:
+def test_the_handshake_reply_is_decoded() -> None:
     result = new_codec().decode_handshake(handshake_reply(keepAliveInterval=5))
     assert result == HandshakeResult(2**63, 1011, 7, 5.0)
 
@@ -131,7 +131,7 @@ def test_the_keep_alive_interval_is_ten_seconds_if_none_or_a_longer_one_is_state
     assert result.keep_alive_interval == 10.0
 
 
-def test_stand_ins_may_let_in_without_a_key() -> None:
+def test_a_handshake_reply_may_have_no_key() -> None:
     assert new_codec().decode_handshake(handshake_reply(connAESKey="")).conn_id == 2**63
 
 
@@ -144,7 +144,7 @@ def test_stand_ins_may_let_in_without_a_key() -> None:
         (-400, "", OpenDError),
     ],
 )
-def test_not_being_let_in_is_the_error_that_opend_told(
+def test_a_failed_handshake_raises_opends_error(
     ret_type: int, text: str, kind: type[OpenDError]
 ) -> None:
     body = init_connect_pb2.Response(retType=ret_type, retMsg=text, errCode=3).SerializeToString()
@@ -165,7 +165,7 @@ def without(field: str) -> bytes:
 @pytest.mark.parametrize(
     "field", ["serverVer", "loginUserID", "connID", "connAESKey", "keepAliveInterval"]
 )
-def test_a_welcome_that_lacks_a_required_field_is_none(field: str) -> None:
+def test_a_handshake_reply_without_a_required_field_is_a_protocol_error(field: str) -> None:
     with pytest.raises(ProtocolError, match=rf"lacks required fields: s2c\.{field}$"):
         new_codec().decode_handshake(without(field))
 
@@ -180,6 +180,6 @@ def test_a_welcome_that_lacks_a_required_field_is_none(field: str) -> None:
     ],
     ids=["success that tells nothing", "no bytes", "no protobuf", "cut off"],
 )
-def test_what_is_no_welcome_is_a_protocol_error(body: bytes) -> None:
+def test_an_invalid_handshake_reply_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
         new_codec().decode_handshake(body)

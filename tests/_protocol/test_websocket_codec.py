@@ -1,4 +1,4 @@
-"""The WebSocket door's envelopes, and a session that speaks in them: bytes and times alone."""
+"""The WebSocket codec, and a session that uses it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MD5 = "f96b697d7cb7938d525a2f31aaf161d0"
 def envelope(
     proto_id: int, serial: int, body: bytes = b"", error: int = 0, text: bytes = b""
 ) -> bytes:
-    """One message as OpenD sends it, written out here by the vendor's description."""
+    """Return a message as OpenD sends it, by the vendor's description."""
     return b"ft-v1.0\0" + struct.pack(">IQi20s", proto_id, serial, error, text) + body
 
 
@@ -54,19 +54,19 @@ def ready(**options: int) -> Session[str]:
     return session
 
 
-# ---- what is sent
+# Sending
 
 
-def test_the_greeting_is_command_1_with_the_keys_md5() -> None:
+def test_the_handshake_is_command_1_with_the_keys_md5() -> None:
     (message,) = fresh().data_to_send()
     assert message[:20] == b"ft-v1.0\0" + b"\0\0\0\x01" + b"\0\0\0\0\0\0\0\x01"
     asked = init_websocket_pb2.Request.FromString(message[20:]).c2s
     told = {field.name: value for field, value in asked.ListFields()}
-    # Its RSAPrivateKey field, for one, is never filled in.
+    # The field RSAPrivateKey is never set.
     assert told == {"websocketKey": MD5, "clientID": "tests", "programmingLanguage": "Python"}
 
 
-def test_a_key_is_sent_as_its_md5_and_no_key_as_nothing() -> None:
+def test_a_key_is_sent_as_its_md5_and_no_key_as_an_empty_string() -> None:
     assert key_digest(KEY) == MD5
     assert key_digest("密钥") == "cdb81cf67c392f7fd736c0c1e437bade"
     assert key_digest("") == ""
@@ -82,10 +82,10 @@ def test_each_request_is_one_message_with_its_serial_as_section() -> None:
     assert session.data_to_send() == [head + b"\x02first", head + b"\x03second"]
 
 
-# ---- what comes
+# Receiving
 
 
-def test_the_door_tells_its_connection_and_no_more() -> None:
+def test_the_handshake_result_has_the_connection_id_only() -> None:
     session = fresh()
     session.data_to_send()
     (event,) = session.receive_data(envelope(1, 1, handshake_reply(2**64 - 1)), 0.0)
@@ -101,7 +101,7 @@ def test_a_reply_belongs_to_its_command_and_section() -> None:
     assert session.receive_data(envelope(3212, 2, b"mine"), 1.0) == [ReplyReceived(flight, b"mine")]
 
 
-def test_a_push_is_told_by_its_command() -> None:
+def test_a_push_is_recognised_by_its_command() -> None:
     session = ready()
     (frame,) = frames_in(notice())
     events = session.receive_data(envelope(1003, 0, frame.body), 1.0)
@@ -134,7 +134,7 @@ TIMED_OUT, DISCONNECTED, UNKNOWN = -100, -200, -400
         (7, "太频".encode() + b"\xe7\xb9", OpenDError, UNKNOWN, "太频\ufffd"),
     ],
 )
-def test_the_doors_own_errors_concern_one_call(
+def test_an_error_number_fails_its_own_call_only(
     number: int, text: bytes, kind: type[AiocapdistError], ret_type: int, told: str
 ) -> None:
     session = ready()
@@ -151,7 +151,7 @@ def test_the_doors_own_errors_concern_one_call(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, -1])
-def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
+def test_any_error_number_of_the_handshake_is_a_refusal(number: int) -> None:
     session = fresh()
     session.data_to_send()
     assert session.receive_data(envelope(1, 1, b"", number, b"wrong key"), 0.0) == []
@@ -162,7 +162,9 @@ def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
 
 
 @pytest.mark.parametrize(("ret_type", "kind"), [(-1, OpenDError), (0, ProtocolError)])
-def test_what_is_no_welcome_ends_the_connection(ret_type: int, kind: type[Exception]) -> None:
+def test_an_invalid_handshake_reply_ends_the_connection(
+    ret_type: int, kind: type[Exception]
+) -> None:
     session = fresh()
     session.data_to_send()
     refused = init_websocket_pb2.Response(retType=ret_type).SerializeToString()
@@ -170,14 +172,14 @@ def test_what_is_no_welcome_ends_the_connection(ret_type: int, kind: type[Except
     assert (session.state, type(session.cause)) == (State.CLOSED, kind)
 
 
-def test_a_damaged_notice_concerns_nobody() -> None:
+def test_an_invalid_notice_is_ignored() -> None:
     session = ready()
     assert session.receive_data(envelope(1003, 0, b"", 1), 1.0) == []
     assert session.state is State.READY
 
 
 @pytest.mark.parametrize("serial", [0, 1, 2])
-def test_command_2_says_that_opend_went_away(serial: int) -> None:
+def test_command_2_ends_the_connection(serial: int) -> None:
     session = ready()
     flight = session.request(3212, b"", "mine", 0.0)
     assert session.receive_data(envelope(2, serial), 1.0) == []
@@ -191,7 +193,7 @@ def test_command_2_says_that_opend_went_away(serial: int) -> None:
     [b"", b"f", b"ft-v1.0\0", envelope(3212, 2)[:43], b"FT" + bytes(60), b"ft-v2.0\0" + bytes(60)],
     ids=len,
 )
-def test_what_is_no_envelope_ends_the_connection(message: bytes) -> None:
+def test_an_invalid_message_ends_the_connection(message: bytes) -> None:
     session = ready()
     assert session.receive_data(message, 1.0) == []
     assert session.state is State.CLOSED
@@ -235,10 +237,10 @@ def test_a_body_over_its_limit_but_within_max_frame_fails_its_own_call_only(numb
     assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [ReplyReceived(good, b"fine")]
 
 
-# ---- time
+# Time
 
 
-def test_without_an_interval_told_keep_alives_go_every_8_s() -> None:
+def test_keep_alives_are_sent_every_8_s() -> None:
     session = ready()
     sent_at = []
     for _ in range(3):
@@ -253,7 +255,7 @@ def test_without_an_interval_told_keep_alives_go_every_8_s() -> None:
     assert sent_at == pytest.approx([8.0, 16.0, 24.0])
 
 
-def test_ten_seconds_after_a_keep_alive_without_a_message_the_connection_is_given_up() -> None:
+def test_the_connection_is_dead_ten_seconds_after_an_unanswered_keep_alive() -> None:
     session = ready()
     session.receive_data(envelope(1003, 0), 5.0)
     ended_at = 0.0

@@ -1,6 +1,6 @@
-"""What the doors say when something is wrong: each in its own words, with what was told.
+"""Exact texts of the codecs' errors.
 
-Promise 22: whoever changes a word here, or drops a number, is told by a test.
+Promise 22: a changed word or a missing number fails a test.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DOORS: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_welcome_that_tells_nothing_says_so(door: str) -> None:
+def test_a_handshake_reply_without_data_has_an_error_of_its_own(door: str) -> None:
     codec, kind = DOORS[door]
     with pytest.raises(ProtocolError) as error:
         codec.decode_handshake(kind(retType=0).SerializePartialToString())
@@ -35,7 +35,7 @@ def test_a_welcome_that_tells_nothing_says_so(door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_not_being_let_in_tells_number_text_and_number_for_the_log(door: str) -> None:
+def test_a_failed_handshake_has_result_text_and_error_number(door: str) -> None:
     codec, kind = DOORS[door]
     refused = kind(retType=-7, retMsg="not today", errCode=1003)
     with pytest.raises(OpenDError, match=r"^OpenD answered -7: not today$") as error:
@@ -44,25 +44,25 @@ def test_not_being_let_in_tells_number_text_and_number_for_the_log(door: str) ->
     assert (told.ret_type, told.ret_msg, told.err_code, told.code) == (-7, "not today", 1003, None)
 
 
-def test_an_interval_of_one_second_is_one() -> None:
+def test_an_interval_of_one_second_is_kept() -> None:
     codec, _ = DOORS["tcp"]
     assert codec.decode_handshake(handshake_reply(keepAliveInterval=1)).keep_alive_interval == 1.0
 
 
-def test_without_a_key_none_is_sent() -> None:
+def test_without_a_key_an_empty_one_is_sent() -> None:
     codec, _ = DOORS["ws"]
     proto_id, body = codec.encode_handshake()
     assert proto_id == 1
     assert init_websocket_pb2.Request.FromString(body).c2s.websocketKey == ""
 
 
-def test_an_errors_text_ends_at_its_first_nul_and_loses_nothing_else() -> None:
+def test_an_error_text_ends_at_its_padding_and_is_otherwise_complete() -> None:
     codec = WebSocketCodec(client_id="tests", max_frame=MAX_FRAME)
     (envelope,) = codec.feed(REPLY_HEAD.pack(SIGN, 3212, 5, 9, b"XX at MAX"))
     assert (envelope.error, envelope.text) == (9, "XX at MAX")
 
 
-def test_a_message_of_something_else_is_told_with_what_was_expected() -> None:
+def test_a_message_of_another_protocol_names_what_was_expected() -> None:
     codec = WebSocketCodec(client_id="tests", max_frame=MAX_FRAME)
     assert codec.feed(b"hello") == []
     assert str(codec.error) == (
@@ -75,7 +75,7 @@ def test_a_message_of_something_else_is_told_with_what_was_expected() -> None:
     ("cipher", "arguments"),
     [(Rsa, "rsa"), (AesCbc, (bytes(16), bytes(16))), (FtAesEcb, (bytes(16),))],
 )
-def test_without_the_package_it_is_told_what_to_install_for_what(
+def test_without_the_package_the_error_says_what_to_install(
     cipher: type, arguments: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = (rsa_key(),) if arguments == "rsa" else arguments
@@ -89,6 +89,6 @@ def test_without_the_package_it_is_told_what_to_install_for_what(
     assert "aiocapdist[secure]" in told
 
 
-def test_a_key_that_is_none_is_told_in_these_words() -> None:
+def test_an_invalid_session_key_has_this_error() -> None:
     with pytest.raises(ValueError, match=r"^a key or an iv of the wrong length$"):
         session_cipher(Algorithm.AES_CBC, "short", "i" * 16)

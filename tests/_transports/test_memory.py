@@ -1,4 +1,4 @@
-"""Both ends in one process: a pipe that fills up, ends and breaks as a socket does."""
+"""Memory streams and listeners: they fill up, end and break as sockets do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def take(stream: MemoryStream, n: int) -> bytes:
-    """Exactly ``n`` bytes, in however many pieces."""
+    """Return exactly ``n`` bytes."""
     got = b""
     while len(got) < n:
         got += await stream.receive(n - len(got))
@@ -28,7 +28,7 @@ async def close(*streams: MemoryStream) -> None:
         await stream.aclose()
 
 
-async def test_bytes_go_both_ways_in_order() -> None:
+async def test_bytes_are_carried_both_ways_in_order() -> None:
     left, right = MemoryStream.pair()
     with anyio.fail_after(5):
         for n in range(10):
@@ -39,7 +39,7 @@ async def test_bytes_go_both_ways_in_order() -> None:
     await close(left, right)
 
 
-async def test_a_chunk_may_be_read_in_pieces_and_none_is_lost() -> None:
+async def test_a_chunk_may_be_read_in_pieces() -> None:
     left, right = MemoryStream.pair()
     with anyio.fail_after(5):
         await left.send(b"0123456789")
@@ -51,7 +51,7 @@ async def test_a_chunk_may_be_read_in_pieces_and_none_is_lost() -> None:
     await close(left, right)
 
 
-async def test_what_is_sent_is_kept_even_if_its_buffer_is_reused() -> None:
+async def test_sent_bytes_are_copied() -> None:
     left, right = MemoryStream.pair()
     buffer = bytearray(b"before")
     await left.send(buffer)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ async def test_what_is_sent_is_kept_even_if_its_buffer_is_reused() -> None:
 
 
 @pytest.mark.parametrize("buffer", [0, 1, 3])
-async def test_with_a_full_buffer_a_send_waits_for_the_reader(buffer: int) -> None:
+async def test_send_waits_while_the_buffer_is_full(buffer: int) -> None:
     left, right = MemoryStream.pair(buffer)
     sent = 0
 
@@ -85,7 +85,7 @@ async def test_with_a_full_buffer_a_send_waits_for_the_reader(buffer: int) -> No
     await close(left, right)
 
 
-async def test_a_send_that_waits_can_be_cancelled_and_sends_nothing() -> None:
+async def test_a_waiting_send_can_be_cancelled_and_sends_nothing() -> None:
     left, right = MemoryStream.pair(1)
     await left.send(b"first")
     with anyio.move_on_after(0.01) as scope:
@@ -97,7 +97,7 @@ async def test_a_send_that_waits_can_be_cancelled_and_sends_nothing() -> None:
     await close(left, right)
 
 
-async def test_after_the_end_what_was_sent_before_can_still_be_read() -> None:
+async def test_bytes_sent_before_the_end_can_still_be_read() -> None:
     left, right = MemoryStream.pair()
     await left.send(b"last words")
     await left.send_eof()
@@ -112,7 +112,7 @@ async def test_after_the_end_what_was_sent_before_can_still_be_read() -> None:
     await close(left, right)
 
 
-async def test_a_closed_peer_breaks_the_pipe() -> None:
+async def test_sending_to_a_closed_peer_raises() -> None:
     left, right = MemoryStream.pair()
     await right.aclose()
     with anyio.fail_after(5):
@@ -128,7 +128,7 @@ async def test_a_closed_peer_breaks_the_pipe() -> None:
 
 
 @pytest.mark.parametrize("buffer", [1, math.inf])
-async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float) -> None:
+async def test_each_open_makes_a_new_connection(buffer: float) -> None:
     door = MemoryListener(buffer)
     served = 0
 
@@ -161,14 +161,14 @@ async def test_each_opening_of_the_door_is_a_connection_of_its_own(buffer: float
             await close(early, late)
 
 
-async def test_a_door_that_was_never_served_refuses_once_closed() -> None:
+async def test_a_listener_that_was_never_served_refuses_once_closed() -> None:
     door = MemoryListener()
     await door.aclose()
     with pytest.raises(ConnectionRefusedError):
         await door.open()
 
 
-async def test_those_who_were_not_let_in_yet_are_hung_up_on_when_it_closes() -> None:
+async def test_connections_not_yet_accepted_are_closed_with_the_listener() -> None:
     door = MemoryListener()
     with anyio.fail_after(5):
         streams = [await door.open() for _ in range(3)]
@@ -179,7 +179,7 @@ async def test_those_who_were_not_let_in_yet_are_hung_up_on_when_it_closes() -> 
             await stream.aclose()
 
 
-async def test_a_door_can_be_served_in_a_group_of_the_callers() -> None:
+async def test_a_listener_can_serve_in_the_callers_task_group() -> None:
     door = MemoryListener()
     met = []
 

@@ -1,4 +1,4 @@
-"""Any byte stream as a transport: who owns the bytes, how it ends, and of what."""
+"""The transport over a byte stream: which bytes were sent, how it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Breaking(MemoryStream):
-    """A stream whose reads or writes fail as they are told to."""
+    """A stream whose reads or writes fail on request."""
 
     def __init__(self, *ends: Any) -> None:
         super().__init__(*ends)
@@ -42,7 +42,7 @@ class Breaking(MemoryStream):
         await super().aclose()
 
 
-async def test_both_ways_are_carried_until_the_peer_hangs_up() -> None:
+async def test_bytes_are_carried_both_ways_until_the_peer_closes() -> None:
     mine, theirs = Breaking.pair()
     carried = Carried(StreamTransport(mine))
     with anyio.fail_after(5):
@@ -61,7 +61,7 @@ async def test_both_ways_are_carried_until_the_peer_hangs_up() -> None:
     assert mine.closed
 
 
-async def test_what_was_asked_for_before_it_ran_is_sent_when_it_runs() -> None:
+async def test_messages_queued_before_run_are_sent_by_run() -> None:
     mine, theirs = Breaking.pair()
     carried = Carried(transport := StreamTransport(mine))
     carried.send(b"early")
@@ -75,8 +75,8 @@ async def test_what_was_asked_for_before_it_ran_is_sent_when_it_runs() -> None:
     await theirs.aclose()
 
 
-async def test_while_the_peer_does_not_read_nothing_more_is_fetched() -> None:
-    """What was never fetched was certainly never sent: only then may it be sent elsewhere."""
+async def test_nothing_more_is_fetched_while_the_peer_does_not_read() -> None:
+    """A message that was not fetched was not sent, and may be sent elsewhere."""
     mine, theirs = Breaking.pair(1)
     carried = Carried(transport := StreamTransport(mine))
     with anyio.fail_after(5):
@@ -121,7 +121,7 @@ def wrapped(cause: BaseException) -> BaseException:
     ],
     ids=["system's", "wrapped", "bare", "wrapped otherwise", "closed"],
 )
-async def test_a_break_is_told_by_the_systems_own_error_where_there_is_one(
+async def test_the_error_of_a_broken_stream_is_the_operating_systems_if_there_is_one(
     way: str, error: BaseException, cause: BaseException
 ) -> None:
     mine, theirs = Breaking.pair()
@@ -135,7 +135,7 @@ async def test_a_break_is_told_by_the_systems_own_error_where_there_is_one(
 
 
 @pytest.mark.parametrize("when", ["before", "during"])
-async def test_closing_ends_it_without_waiting_for_unsent_bytes(when: str) -> None:
+async def test_closing_does_not_wait_for_unsent_bytes(when: str) -> None:
     mine, theirs = Breaking.pair(0)
     carried = Carried(transport := StreamTransport(mine))
     carried.send(b"nobody reads this")
@@ -154,7 +154,7 @@ async def test_closing_ends_it_without_waiting_for_unsent_bytes(when: str) -> No
     await theirs.aclose()
 
 
-async def test_cancelling_it_closes_the_stream() -> None:
+async def test_cancelling_closes_the_stream() -> None:
     mine, theirs = Breaking.pair()
     carried = Carried(StreamTransport(mine))
     with anyio.fail_after(5):
@@ -169,7 +169,7 @@ async def test_cancelling_it_closes_the_stream() -> None:
 
 
 @pytest.mark.parametrize("receives", [False, True], ids=["in data_to_send", "in receive"])
-async def test_a_fault_of_ours_closes_the_stream_and_comes_out(receives: bool) -> None:
+async def test_an_exception_of_a_callback_closes_the_stream_and_is_raised(receives: bool) -> None:
     mine, theirs = Breaking.pair()
     carried = Faulty(StreamTransport(mine), receives=receives)
     await theirs.send(b"hello")
@@ -182,7 +182,7 @@ async def test_a_fault_of_ours_closes_the_stream_and_comes_out(receives: bool) -
     await theirs.aclose()
 
 
-async def test_a_door_opens_a_new_stream_each_time_and_says_what_it_is() -> None:
+async def test_a_connector_opens_a_new_stream_each_time() -> None:
     made: list[MemoryStream] = []
 
     async def opener() -> MemoryStream:

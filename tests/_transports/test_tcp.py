@@ -1,4 +1,4 @@
-"""TCP on every loop: order, back pressure, the first bytes and the last."""
+"""TCP on every event loop: order, back pressure, the first bytes and the last."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SMALL = 4096
 
 
 class Peer:
-    """The other end as a bare socket: a stream of anyio's would read ahead of its reader."""
+    """The other end as a plain socket: a stream of anyio's reads ahead."""
 
     def __init__(self, raw: socket.socket) -> None:
         raw.setblocking(False)
         self._raw = raw
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """What comes next; empty at the end, however it ended."""
+        """Return the next bytes; empty at the end."""
         await anyio.wait_readable(self._raw)
         try:
             return self._raw.recv(max_bytes)
@@ -39,7 +39,7 @@ class Peer:
             return b""
 
     async def take(self, n: int) -> bytes:
-        """Exactly ``n`` bytes."""
+        """Return exactly ``n`` bytes."""
         got = b""
         while len(got) < n:
             data = await self.receive(n - len(got))
@@ -54,7 +54,7 @@ class Peer:
         self._raw.shutdown(socket.SHUT_WR)
 
     def break_off(self) -> None:
-        """As when its machine lost the connection: a reset, no good-bye."""
+        """Reset the connection."""
         self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._raw.close()
 
@@ -71,7 +71,7 @@ async def connected(*, buffer: int = 65536) -> AsyncIterator[tuple[Transport, Pe
 
 
 def squeeze(transport: Transport) -> None:
-    """Let as little as can be lie between fetching and the peer."""
+    """Make all buffers on the way small."""
     if isinstance(transport, AsyncioTransport):
         transport._transport.set_write_buffer_limits(high=SMALL)
         raw = transport._transport.get_extra_info("socket")
@@ -81,7 +81,7 @@ def squeeze(transport: Transport) -> None:
 
 
 async def fill(carried: Carried, size: int = 5000) -> list[bytes]:
-    """Send until nothing more is fetched; all messages, the unfetched one among them."""
+    """Send until nothing more is fetched; return all messages, the unfetched one too."""
     messages: list[bytes] = []
     while not carried.waiting:
         messages.append(b"%09d" % len(messages) * (size // 9))
@@ -91,7 +91,7 @@ async def fill(carried: Carried, size: int = 5000) -> list[bytes]:
     return messages
 
 
-async def test_everything_arrives_in_order_although_the_peer_reads_late() -> None:
+async def test_everything_arrives_in_order_when_the_peer_reads_late() -> None:
     async with connected(buffer=SMALL) as (transport, peer), anyio.create_task_group() as group:
         squeeze(transport)
         carried = Carried(transport)
@@ -111,7 +111,7 @@ async def test_everything_arrives_in_order_although_the_peer_reads_late() -> Non
         await run.end()
 
 
-async def test_bytes_that_came_before_anyone_listened_are_the_first() -> None:
+async def test_bytes_received_before_run_come_first() -> None:
     async with connected() as (transport, peer), anyio.create_task_group() as group:
         peer.send(b"early, ")
         if isinstance(transport, AsyncioTransport):
@@ -124,7 +124,7 @@ async def test_bytes_that_came_before_anyone_listened_are_the_first() -> None:
         await run.end()
 
 
-async def test_closed_before_anyone_listened_it_ends_at_once() -> None:
+async def test_a_transport_closed_before_run_ends_at_once() -> None:
     async with connected() as (transport, peer):
         transport.close()
         carried = Carried(transport)
@@ -134,7 +134,7 @@ async def test_closed_before_anyone_listened_it_ends_at_once() -> None:
         assert await peer.receive() == b""
 
 
-async def test_the_peers_good_bye_is_a_clean_end() -> None:
+async def test_a_close_by_the_peer_is_a_clean_end() -> None:
     async with connected() as (transport, peer):
         carried = Carried(transport)
         peer.send(b"good-bye")
@@ -144,7 +144,7 @@ async def test_the_peers_good_bye_is_a_clean_end() -> None:
 
 
 @pytest.mark.parametrize("writing", [False, True], ids=["idle", "mid-write"])
-async def test_a_peer_that_breaks_off_is_told_by_the_systems_error(writing: bool) -> None:
+async def test_a_reset_is_reported_as_the_operating_systems_error(writing: bool) -> None:
     async with connected(buffer=SMALL) as (transport, peer), anyio.create_task_group() as group:
         squeeze(transport)
         carried = Carried(transport)
@@ -159,7 +159,7 @@ async def test_a_peer_that_breaks_off_is_told_by_the_systems_error(writing: bool
         assert len(carried.waiting) == unfetched + 1
 
 
-async def test_closing_it_mid_write_does_not_wait_for_the_peer() -> None:
+async def test_closing_during_a_write_does_not_wait_for_the_peer() -> None:
     async with connected(buffer=SMALL) as (transport, _), anyio.create_task_group() as group:
         squeeze(transport)
         carried = Carried(transport)
@@ -169,7 +169,7 @@ async def test_closing_it_mid_write_does_not_wait_for_the_peer() -> None:
         assert await run.value() is None
 
 
-async def test_cancelling_it_hangs_up() -> None:
+async def test_cancelling_closes_the_connection() -> None:
     async with connected() as (transport, peer), anyio.create_task_group() as group:
         carried = Carried(transport)
         run = Call(group, carried.run)
@@ -182,7 +182,9 @@ async def test_cancelling_it_hangs_up() -> None:
 
 @pytest.mark.parametrize("receives", [False, True], ids=["in data_to_send", "in receive"])
 @pytest.mark.parametrize("early", [False, True], ids=["late", "early"])
-async def test_a_fault_of_ours_hangs_up_and_comes_out(receives: bool, early: bool) -> None:
+async def test_an_exception_of_a_callback_closes_the_connection_and_is_raised(
+    receives: bool, early: bool
+) -> None:
     async with connected() as (transport, peer):
         peer.send(b"hello")
         if early and isinstance(transport, AsyncioTransport):
@@ -195,7 +197,7 @@ async def test_a_fault_of_ours_hangs_up_and_comes_out(receives: bool, early: boo
         assert await peer.receive() == b""
 
 
-async def test_what_need_not_go_at_once_goes_with_all_else_of_its_turn() -> None:
+async def test_messages_of_one_turn_of_the_loop_are_written_together() -> None:
     if not on_asyncio():
         return  # elsewhere a task writes, when its turn comes
     async with connected() as (transport, peer), anyio.create_task_group() as group:

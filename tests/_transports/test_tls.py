@@ -1,4 +1,4 @@
-"""The WebSocket door over TLS: who is trusted, what the way shows, and what is no TLS at all."""
+"""WebSockets over TLS: certificates, confidentiality, servers without TLS."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ async def refused(
     return caught.value
 
 
-# ---- who is trusted
+# Certificates
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused_by_default() -> None:
+async def test_an_untrusted_certificate_is_rejected_by_default() -> None:
     with anyio.fail_after(5):
         async with secure() as opend:
             error = await refused(f"wss://127.0.0.1:{opend.websocket_port}")
@@ -55,7 +55,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_by_default() -> 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_one_that_a_context_trusts_is_accepted_under_its_names(host: str) -> None:
+async def test_a_certificate_trusted_by_the_context_is_accepted_under_its_names(host: str) -> None:
     with anyio.fail_after(5):
         async with secure() as opend:
             address = f"wss://{host}:{opend.websocket_port}"
@@ -75,7 +75,7 @@ async def test_one_that_a_context_trusts_is_accepted_under_its_names(host: str) 
         (["localhost"], "127.0.0.1"),
     ],
 )
-async def test_another_hosts_certificate_is_refused(names: list[str], host: str) -> None:
+async def test_the_certificate_of_another_host_is_rejected(names: list[str], host: str) -> None:
     with anyio.fail_after(5):
         async with secure(server_tls(*names)) as opend:
             error = await refused(f"wss://{host}:{opend.websocket_port}", client_tls())
@@ -85,7 +85,7 @@ async def test_another_hosts_certificate_is_refused(names: list[str], host: str)
     assert error.hint == "connect by a name that is in the certificate"
 
 
-async def test_one_that_has_run_out_is_refused() -> None:
+async def test_an_expired_certificate_is_rejected() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     old = certificate_authority().issue_cert(
         "127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)
@@ -98,7 +98,7 @@ async def test_one_that_has_run_out_is_refused() -> None:
     assert error.hint == TRUST
 
 
-async def test_verification_can_be_switched_off_by_a_context_and_only_so() -> None:
+async def test_verification_can_be_disabled_by_a_context_only() -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -111,12 +111,12 @@ async def test_verification_can_be_switched_off_by_a_context_and_only_so() -> No
                 assert (await client.global_state()).conn_id == 1
 
 
-# ---- on the way
+# Confidentiality
 
 
 @pytest.mark.parametrize("sealed", [True, False], ids=["wss", "ws"])
-async def test_who_listens_on_the_way_learns_nothing_of_what_is_said(sealed: bool) -> None:
-    """And everything at ws://, which shows that the listening works."""
+async def test_nothing_can_be_read_on_the_way(sealed: bool) -> None:
+    """With ws:// everything can be read, which shows that the test works."""
     heard = bytearray()
     context = server_tls() if sealed else None
     async with Simulator(websocket=True, ssl_context=context) as opend:
@@ -133,13 +133,13 @@ async def test_who_listens_on_the_way_learns_nothing_of_what_is_said(sealed: boo
         assert (said in heard) is not sealed
 
 
-# ---- what is no TLS
+# Servers without TLS
 
 
 @pytest.mark.parametrize(
     "handler", [hang_up, replying(stay=False)], ids=["at once", "having heard it"]
 )
-async def test_who_hangs_up_on_the_tls_hand_shake_is_told_as_no_tls(handler: Handler) -> None:
+async def test_a_peer_that_closes_during_the_tls_handshake_speaks_no_tls(handler: Handler) -> None:
     with anyio.fail_after(5):
         async with tcp_server(handler) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
@@ -149,7 +149,7 @@ async def test_who_hangs_up_on_the_tls_hand_shake_is_told_as_no_tls(handler: Han
     )
 
 
-async def test_an_answer_in_the_clear_is_told_as_no_tls() -> None:
+async def test_a_reply_in_clear_text_is_no_tls() -> None:
     with anyio.fail_after(5):
         async with tcp_server(replying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
@@ -157,7 +157,7 @@ async def test_an_answer_in_the_clear_is_told_as_no_tls() -> None:
     assert error.hint == NO_TLS
 
 
-async def test_silence_at_the_tls_hand_shake_ends_within_the_timeout() -> None:
+async def test_a_silent_tls_handshake_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with tcp_server(replying()) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls(), connect_timeout=0.05)
@@ -165,7 +165,7 @@ async def test_silence_at_the_tls_hand_shake_ends_within_the_timeout() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-async def test_cancelling_a_connect_in_the_middle_leaves_nothing_open(scheme: str) -> None:
+async def test_cancelling_a_connect_leaves_nothing_open(scheme: str) -> None:
     heard, left = anyio.Event(), anyio.Event()
 
     async def wait_for_the_end(stream: ByteStream) -> None:
@@ -189,7 +189,7 @@ async def test_cancelling_a_connect_in_the_middle_leaves_nothing_open(scheme: st
                 await left.wait()
 
 
-async def test_a_door_without_tls_addressed_with_it_is_told() -> None:
+async def test_wss_to_a_port_without_tls_is_explained() -> None:
     with anyio.fail_after(5):
         async with Simulator(websocket=True) as opend:
             for port in (opend.websocket_port, opend.port):
@@ -197,7 +197,7 @@ async def test_a_door_without_tls_addressed_with_it_is_told() -> None:
                 assert error.hint == NO_TLS
 
 
-async def test_a_door_with_tls_addressed_without_is_told() -> None:
+async def test_ws_to_a_port_with_tls_is_explained() -> None:
     with anyio.fail_after(5):
         async with secure() as opend:
             error = await refused(f"ws://127.0.0.1:{opend.websocket_port}")
@@ -206,10 +206,10 @@ async def test_a_door_with_tls_addressed_without_is_told() -> None:
     assert "use wss://" in error.hint
 
 
-async def test_hanging_up_on_the_tls_hand_shake_of_a_reconnect_ends_no_client(
+async def test_a_failed_tls_handshake_of_a_reconnect_is_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As OpenD does while it restarts. The client comes back, and the call is answered."""
+    """As an OpenD does that restarts: the client reconnects, and the call is answered."""
     monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
     monkeypatch.setattr("aiocapdist._protocol.backoff.BASE", 0.01)
     arrived = 0

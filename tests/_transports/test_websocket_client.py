@@ -1,4 +1,4 @@
-"""The WebSocket door over real sockets: being let in, and what its own errors become."""
+"""WebSockets over real sockets: handshake and error numbers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HINT = (
 )
 
 
-# ---- being let in
+# Handshake
 
 
 @pytest.mark.parametrize("given", [None, "", "another key", KEY.upper(), f"{KEY} "])
-async def test_a_wrong_key_is_refused_and_shown_nowhere(given: str | None) -> None:
+async def test_a_wrong_key_is_rejected_and_not_shown(given: str | None) -> None:
     with anyio.fail_after(5):
         async with Simulator(websocket=True, websocket_key=KEY) as opend:
             address = f"ws://127.0.0.1:{opend.websocket_port}"
@@ -45,7 +45,7 @@ async def test_a_wrong_key_is_refused_and_shown_nowhere(given: str | None) -> No
 
 
 @pytest.mark.parametrize(("asked", "given"), [(KEY, KEY), ("", None), ("", KEY), ("密钥", "密钥")])
-async def test_the_right_key_lets_in_and_none_is_needed_where_none_is_set(
+async def test_the_right_key_connects_and_none_is_needed_if_none_is_set(
     asked: str, given: str | None
 ) -> None:
     with anyio.fail_after(5):
@@ -62,7 +62,7 @@ async def enter(server: ScriptedWebSocketServer, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-async def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
+async def test_any_error_number_of_the_handshake_is_a_refusal(number: int) -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer(handshake="upgrade") as server,
@@ -76,11 +76,13 @@ async def test_any_error_of_the_greeting_is_a_refusal(number: int) -> None:
     assert error.reason == "OpenD refused: no entry"
 
 
-# ---- OpenD's own errors
+# OpenD's errors
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-async def test_a_read_that_the_door_could_not_answer_is_asked_again(number: int) -> None:
+async def test_a_read_that_the_websocket_service_could_not_answer_is_sent_again(
+    number: int,
+) -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,
@@ -101,9 +103,7 @@ async def test_a_read_that_the_door_could_not_answer_is_asked_again(number: int)
 
 
 @pytest.mark.parametrize(("number", "ret_type"), [(1, -100), (2, -100), (3, -200)])
-async def test_as_often_as_was_allowed_and_then_it_is_a_backend_error(
-    number: int, ret_type: int
-) -> None:
+async def test_after_the_allowed_attempts_it_is_a_backend_error(number: int, ret_type: int) -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,
@@ -119,7 +119,7 @@ async def test_as_often_as_was_allowed_and_then_it_is_a_backend_error(
     assert (error.ret_type, error.err_code) == (ret_type, number)
 
 
-async def test_what_may_not_be_sent_twice_is_not_asked_again() -> None:
+async def test_a_request_that_is_not_idempotent_is_not_sent_again() -> None:
     message = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
     with anyio.fail_after(5):
         async with (
@@ -136,7 +136,7 @@ async def test_what_may_not_be_sent_twice_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("number", [4, 17, -1])
-async def test_an_error_that_nobody_knows_is_final_and_concerns_one_call(number: int) -> None:
+async def test_an_unknown_error_number_fails_its_own_call_only(number: int) -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,
@@ -154,7 +154,7 @@ async def test_an_error_that_nobody_knows_is_final_and_concerns_one_call(number:
             assert (await good.value()).capital_in_big == 5.0
 
 
-async def test_a_reply_that_does_not_come_is_told_in_time() -> None:
+async def test_a_missing_reply_is_a_timeout() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,

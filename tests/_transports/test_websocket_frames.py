@@ -1,4 +1,4 @@
-"""The WebSocket door's frames, whole and in pieces, and what of them ends the connection."""
+"""Frames of a WebSocket: whole, in fragments, and those that end the connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MESSAGE = keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=1))
 
 
 async def answered(peer: WebSocketPeer, group: TaskGroup, client: Client) -> None:
-    """The connection still works."""
+    """Check that the connection still works."""
     call = Call(group, client.capital_distribution, "HK.00700")
     await peer.reply(await peer.next(), figures_reply(5.0))
     assert (await call.value()).capital_in_big == 5.0
@@ -52,7 +52,7 @@ async def test_a_message_in_fragments_with_pings_between_is_one_message() -> Non
             await answered(peer, group, client)
 
 
-async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
+async def test_several_messages_in_one_read_reach_their_callers() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,
@@ -71,18 +71,18 @@ async def test_several_messages_in_one_read_each_reach_their_caller() -> None:
             assert [(await call.value()).capital_in_big for call in calls] == [0.0, 1.0, 2.0]
 
 
-# ---- the connection's end
+# The end of the connection
 
 
 async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
-    """What a call is told where OpenD does this instead of answering it."""
+    """Return the error of a call that OpenD treats like this instead of answering."""
     async with (
         ScriptedWebSocketServer() as server,
         server.connect(reconnect=False, **options) as client,
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
-        call = Call(group, client.request, 3211, MESSAGE, keep_alive_pb2.Response)
+        call = Call(group, client.request, 3213, MESSAGE, keep_alive_pb2.Response)
         asked = await peer.next()
         await peer_does(peer, asked)
         ended = await call.error()
@@ -91,13 +91,13 @@ async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
     return ended
 
 
-async def test_the_push_that_opend_went_away_ends_the_connection() -> None:
+async def test_the_push_that_opend_is_gone_ends_the_connection() -> None:
     with anyio.fail_after(5):
         error = await loss(lambda peer, asked: peer.send_message(2, 0))
     assert error.reason == "OpenD behind its WebSocket service is gone"
 
 
-async def test_and_another_connection_is_made_and_the_read_is_sent_again() -> None:
+async def test_after_that_push_the_client_reconnects_and_sends_the_read_again() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer() as server,
@@ -137,7 +137,7 @@ async def text(peer: WebSocketPeer, asked: object) -> None:
     ],
     ids=["close", "text", "compressed", "opcode", "continuation", "no envelope", "end"],
 )
-async def test_what_ends_the_connection_says_so(does: Any, reason: str) -> None:
+async def test_the_reason_of_the_loss_says_what_happened(does: Any, reason: str) -> None:
     with anyio.fail_after(5):
         error = await loss(does)
     assert reason in error.reason
@@ -155,7 +155,7 @@ async def test_a_reply_may_be_as_long_as_max_frame_and_no_longer() -> None:
         ):
             peer = await server.accept()
             for more in (0, 1):
-                call = Call(group, client.request, 3211, MESSAGE, keep_alive_pb2.Response)
+                call = Call(group, client.request, 3213, MESSAGE, keep_alive_pb2.Response)
                 body = error_reply(0, "x" * (MAX_FRAME + more - 8)).SerializeToString()
                 assert len(body) == MAX_FRAME + more
                 await peer.reply(await peer.next(), body)
@@ -168,7 +168,7 @@ async def test_a_reply_may_be_as_long_as_max_frame_and_no_longer() -> None:
 
 
 @pytest.mark.parametrize("fragments", [1, 7])
-async def test_a_message_beyond_max_frame_is_refused_before_it_is_all_there(
+async def test_a_message_over_max_frame_is_rejected_before_it_is_complete(
     fragments: int,
 ) -> None:
     async def send(peer: WebSocketPeer, asked: Any) -> None:

@@ -1,4 +1,4 @@
-"""From a TCP connection to a WebSocket, and what else may be found where one was looked for."""
+"""The upgrade to WebSocket, and servers that do not complete it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 KEY = "sentinel websocket key"
 
 
-async def test_the_upgrade_offers_no_compression_and_the_greeting_waits_for_it() -> None:
+async def test_the_upgrade_offers_no_compression_and_precedes_the_handshake() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
@@ -48,7 +48,7 @@ async def enter(server: ScriptedWebSocketServer, **options: Any) -> None:
         pass
 
 
-async def test_the_upgrade_may_come_byte_by_byte_and_the_rest_along_with_it() -> None:
+async def test_the_upgrade_may_arrive_byte_by_byte_and_with_more_data() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
@@ -70,11 +70,11 @@ async def test_the_upgrade_may_come_byte_by_byte_and_the_rest_along_with_it() ->
             assert await entered.value() is None
 
 
-# ---- something else
+# Other servers
 
 
 async def refused(port: int, scheme: str = "ws", **options: Any) -> HandshakeError:
-    """The error with which connecting there ends."""
+    """Return the error of connecting there."""
     with pytest.raises(HandshakeError) as caught:
         async with aiocapdist.connect(f"{scheme}://127.0.0.1:{port}", **options):
             raise AssertionError("this is no WebSocket door")
@@ -123,7 +123,7 @@ NO_HTTP = f"{BROKEN}did not receive a valid HTTP response"
         *("404 and gone", "301", "nothing accepted", "wrongly accepted"),
     ],
 )
-async def test_what_is_no_web_socket_is_told_at_once(
+async def test_a_peer_that_is_no_websocket_is_an_error_at_once(
     pieces: tuple[bytes, ...], stay: bool, reason: str
 ) -> None:
     with anyio.fail_after(5):
@@ -133,7 +133,7 @@ async def test_what_is_no_web_socket_is_told_at_once(
     assert error.reason.endswith(reason)
 
 
-async def test_an_extension_that_nobody_asked_for_is_refused() -> None:
+async def test_an_extension_that_was_not_requested_is_rejected() -> None:
     with anyio.fail_after(5):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
@@ -156,31 +156,31 @@ async def test_silence_after_the_request_ends_within_the_timeout() -> None:
     assert error.reason == "the handshake failed: no reply in time"
 
 
-async def test_half_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
+async def test_silence_within_the_upgrade_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with tcp_server(replying(SWITCHING)) as port:
             error = await refused(port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
-async def test_an_upgrade_and_then_silence_ends_within_the_timeout() -> None:
+async def test_silence_after_the_upgrade_ends_within_the_timeout() -> None:
     with anyio.fail_after(5):
         async with ScriptedWebSocketServer(handshake="upgrade") as server:
             error = await refused(server.port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
-# ---- the right program, the wrong door
+# OpenD's other port
 
 
-async def test_the_tcp_door_is_no_websocket_door() -> None:
+async def test_the_tcp_port_is_no_websocket_port() -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend:
             error = await refused(opend.port)
     assert error.reason == NO_HTTP
 
 
-async def test_the_websocket_door_is_no_tcp_door() -> None:
+async def test_the_websocket_port_is_no_tcp_port() -> None:
     with anyio.fail_after(5):
         async with Simulator(websocket=True) as opend:
             error = await refused(opend.websocket_port, "tcp")

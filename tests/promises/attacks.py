@@ -1,4 +1,4 @@
-"""What a peer may do to fill a client's memory: each an answer to a request, or in its place."""
+"""Ways in which a peer may try to fill a client's memory, in place of a reply."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..support.protobuf_bytes import field, raw_push, varint
 
 MIB = 2**20
 Attack: TypeAlias = Callable[[Any, Any], Awaitable[None]]
-"""Given the peer and the request that it was to answer; it may raise what a stream raises."""
+"""Called with the peer and the request; may raise a stream's errors."""
 
 
 def head(proto_id: int, serial: int, length: int) -> bytes:
@@ -23,16 +23,16 @@ def head(proto_id: int, serial: int, length: int) -> bytes:
 
 
 async def pour(peer: Any, data: bytes, total: int) -> None:
-    """The same bytes again and again, so many in all."""
+    """Send the same bytes repeatedly, up to ``total`` bytes."""
     for _ in range(-(-total // len(data))):
         await peer.send(data)
 
 
-# ---- at the TCP door
+# Over TCP
 
 
 async def four_gibibytes(peer: Any, asked: Any) -> None:
-    """A reply that announces 4 GiB, and as much of it as is taken."""
+    """A reply that announces 4 GiB, and as much of it as is read."""
     await peer.send(head(asked.proto_id, asked.serial, 2**32 - 1))
     await pour(peer, bytes(MIB), 300 * MIB)
 
@@ -43,19 +43,19 @@ async def four_gibibytes_of_no_kind(peer: Any, asked: Any) -> None:
 
 
 async def no_frame_at_all(peer: Any, asked: Any) -> None:
-    """The 300 MiB after a bad head that the vendor's client takes in."""
+    """300 MiB after an invalid head, which the vendor's client buffers."""
     await peer.send(b"XX" + bytes(42))
     await pour(peer, bytes(MIB), 300 * MIB)
 
 
 async def largest_frames_for_nobody(peer: Any, asked: Any) -> None:
-    """A hundred replies of the largest size, that nobody asked for."""
+    """A hundred replies of the largest size to no request."""
     await pour(peer, encode_frame(3999, 1, bytes(MIB)), 100 * MIB)
 
 
 class HalfAReply:
-    """Nearly all of a reply as long as may be, in small pieces, to each of so many clients; and
-    no more, until all have theirs."""
+    """Nearly all of a reply of the largest size, in small pieces, to each of many clients; and
+    no more until all have it."""
 
     def __init__(self, clients: int) -> None:
         self._left = clients
@@ -73,7 +73,7 @@ class HalfAReply:
 
 
 async def half_of_the_largest(peer: Any, asked: Any) -> None:
-    """All but the last byte of it; the rest of the time nothing."""
+    """All but the last byte of it, and then nothing."""
     await pour(peer, encode_frame(3999, 1, bytes(MIB))[:-1], MIB)
     await peer.hang_up()
 
@@ -89,31 +89,31 @@ async def many_small_notices(peer: Any, asked: Any) -> None:
 
 
 async def long_notices(peer: Any, asked: Any) -> None:
-    """Texts as long as may be, with one character that makes them four times as large."""
+    """The longest texts, with one character that makes them four times as large in memory."""
     await pour(peer, encode_frame(1003, 1, _notice("." * 65_000 + "\N{BOMB}")), 60 * MIB)
 
 
 async def notices_of_many_fields(peer: Any, asked: Any) -> None:
-    """Each field of its own number: the most that a byte can become."""
+    """Each field with a number of its own: the most memory per byte."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 16_300))
     await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + fields)), 3 * MIB)
 
 
 async def notices_of_a_few_fields(peer: Any, asked: Any) -> None:
-    """As many of them as are told."""
+    """As many fields as are kept."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 1_100))
     await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + fields)), MIB)
 
 
 async def notices_of_many_groups(peer: Any, asked: Any) -> None:
-    """Those fields again, a few of them in each of many groups."""
+    """The same fields, a few in each of many groups."""
     few = b"".join(varint(number << 3) + b"\1" for number in range(100, 600))
     group = varint(99 << 3 | 3) + few + varint(99 << 3 | 4)
     await pour(peer, encode_frame(1003, 1, raw_push(field(1, 1) + group * 32)), 2 * MIB)
 
 
 async def nested_notices(peer: Any, asked: Any) -> None:
-    """Messages in messages, and groups in groups, as deep as fits and as deep as is read."""
+    """Nested messages and groups, as deep as fits and as deep as is parsed."""
     for depth in (60, 95, 5_000, 20_000):
         groups = field(1, 1) + varint(99 << 3 | 3) * depth + varint(99 << 3 | 4) * depth
         await pour(peer, encode_frame(1003, 1, raw_push(groups)), MIB // 2)
@@ -124,16 +124,16 @@ async def nested_notices(peer: Any, asked: Any) -> None:
 
 
 async def nested_reply(peer: Any, asked: Any) -> None:
-    """The same as an answer to the call itself."""
+    """The same in a reply to the call."""
     deep = varint(4 << 3 | 3) * 4_000 + varint(4 << 3 | 4) * 4_000
     await peer.send(encode_frame(asked.proto_id, asked.serial, deep))
 
 
-# ---- at the WebSocket door
+# Over WebSocket
 
 
 async def one_tebibyte(peer: Any, asked: Any) -> None:
-    """A message that announces itself so long."""
+    """A message that announces 1 TiB."""
     await peer.send(b"\x82\x7f" + (2**40).to_bytes(8, "big"))
     await pour(peer, bytes(MIB), 300 * MIB)
 
@@ -143,24 +143,24 @@ def _part(opcode: int, body: bytes) -> bytes:
 
 
 async def empty_parts(peer: Any, asked: Any) -> None:
-    """A message in parts of nothing, which never grows too long."""
+    """A message of empty fragments, which never gets too long."""
     await peer.send(_part(2, b"a"))
     await pour(peer, _part(0, b"") * 32_768, MIB)
 
 
 async def tiny_parts(peer: Any, asked: Any) -> None:
-    """A message of the largest size, two bytes in each part."""
+    """A message of the largest size, in fragments of two bytes."""
     await peer.send(_part(2, b"ab"))
     await pour(peer, _part(0, b"ab") * 16_384, 4 * MIB)
 
 
 async def pings_without_reading(peer: Any, asked: Any) -> None:
-    """Each wants a pong, and nobody takes them."""
+    """Pings, without reading the pongs."""
     await pour(peer, _part(0x89, bytes(125)) * 1000, 100 * MIB)
 
 
 async def empty_pings(peer: Any, asked: Any) -> None:
-    """As many as there can be, in as few bytes, and nobody takes the answers."""
+    """As many pings as possible in few bytes, without reading the pongs."""
     await pour(peer, _part(0x89, b"") * 32_768, 2 * MIB)
 
 

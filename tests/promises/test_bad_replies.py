@@ -81,7 +81,7 @@ EACH = [
 
 
 @asynccontextmanager
-async def in_flight(server: Any) -> AsyncIterator[tuple[Client, Any, list[Any], list[Call[Any]]]]:
+async def in_flight(server: Any) -> AsyncIterator[tuple[Client, Any, list[Any], list[Call]]]:
     """Thirty calls, and the requests as the server received them, in the order of the calls."""
     async with (
         server,

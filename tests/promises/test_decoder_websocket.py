@@ -75,7 +75,7 @@ def test_a_head_is_44_bytes(size: int) -> None:
     assert bool(codec.feed(REPLY_HEAD.pack(SIGN, 9, 1, 0, b"")[:size])) == (size == 44)
 
 
-# ---- what lies below: frames of the WebSocket itself
+# Frames of the WebSocket
 
 
 class Attached(Exception):

@@ -1,4 +1,4 @@
-"""Row 11: half a frame poisons nothing, wherever it was cut.
+"""Row 11: half a frame has no effect on later connections, wherever it was cut.
 
 OpenD's side of a conversation with every kind of message (the hand-shake's reply, 1002, the
 push 1003, 3212, 1004) is cut after each of its bytes: in the clear, in AES-CBC and through
@@ -47,7 +47,7 @@ from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.anyio
 PUSH = notice()[44:]
-# In the clear every offset, always; at scale 1 each third one of the others, from 2 on all.
+# Without encryption every offset; otherwise every third at scale 1, all from scale 2 on.
 STEPS = {"clear": 1, "aes-cbc": 3 if SCALE < 2 else 1, "ws": 3 if SCALE < 2 else 1}
 KINDS = ["clear", "aes-cbc", "ws"]
 on_virtual_time = pytest.mark.parametrize(
@@ -56,7 +56,7 @@ on_virtual_time = pytest.mark.parametrize(
 
 
 class CutStream(ByteStream):
-    """Lets so many bytes come in, and hangs up."""
+    """Carries a number of bytes, then closes."""
 
     def __init__(self, stream: ByteStream, left: float) -> None:
         self.came = 0
@@ -83,7 +83,7 @@ class CutStream(ByteStream):
 
 
 class CutDoor:
-    """A way in memory; the n-th connection lets the n-th number of bytes through."""
+    """Opens memory connections; the n-th carries the n-th number of bytes."""
 
     def __init__(self, transport: MemoryListener, *cuts: float) -> None:
         self.streams: list[CutStream] = []
@@ -98,7 +98,7 @@ class CutDoor:
 
 
 class House:
-    """One OpenD for all offsets of one kind, since keys and sockets take their time."""
+    """One OpenD for all offsets of one kind, since keys and sockets take time."""
 
     def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kind = kind
@@ -120,7 +120,7 @@ class House:
 
     @asynccontextmanager
     async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CutDoor]]:
-        """A client whose n-th connection lets the n-th number of bytes through."""
+        """Return a client whose n-th connection carries the n-th number of bytes."""
         set_next_conn_id(self.opend, 1)  # a larger one would be longer
         transport = CutDoor(self._memory, *cuts)
         address: Any = transport
@@ -138,7 +138,7 @@ class House:
 
 
 async def converse(client: Client, opend: Simulator) -> None:
-    """Have OpenD say one of everything, and check each answer."""
+    """Have OpenD send one message of each kind, and check each answer."""
     assert (await client.global_state()).server_time.timestamp() == NOW
     opend.push(1003, PUSH)
     assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts("HK.00700")
@@ -147,7 +147,7 @@ async def converse(client: Client, opend: Simulator) -> None:
 
 
 async def lengths(house: House) -> tuple[int, int]:
-    """Bytes of the hand-shake's reply, and of all that OpenD says."""
+    """Return the number of bytes of the handshake reply, and of all messages."""
     async with house.client() as (client, transport):
         (stream,) = transport.streams
         handshake = stream.came
@@ -158,7 +158,7 @@ async def lengths(house: House) -> tuple[int, int]:
 
 @on_virtual_time
 @pytest.mark.parametrize("kind", KINDS)
-async def test_cut_after_any_byte_of_the_hand_shake_the_next_one_is_whole(
+async def test_after_a_handshake_cut_at_any_byte_the_next_succeeds(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with House(kind, monkeypatch).opened() as house:
@@ -175,7 +175,7 @@ async def test_cut_after_any_byte_of_the_hand_shake_the_next_one_is_whole(
 
 @on_virtual_time
 @pytest.mark.parametrize("kind", KINDS)
-async def test_cut_after_any_byte_of_what_follows_all_calls_are_answered_rightly(
+async def test_after_a_cut_at_any_later_byte_all_calls_are_answered(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with House(kind, monkeypatch).opened() as house:
@@ -196,7 +196,7 @@ async def test_cut_after_any_byte_of_what_follows_all_calls_are_answered_rightly
 @pytest.mark.parametrize(
     "transport", [transport for transport in TRANSPORTS if transport.name != "memory"], ids=str
 )
-async def test_over_real_sockets_a_sample_of_offsets_does_as_well(transport: Transport) -> None:
+async def test_cuts_over_real_sockets_are_survived_too(transport: Transport) -> None:
     draw = random.Random(str(transport))
     with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
@@ -206,7 +206,7 @@ async def test_over_real_sockets_a_sample_of_offsets_does_as_well(transport: Tra
 
 
 async def cut_over_sockets(transport: Transport, cut: int, ending: Any) -> None:
-    """The second connection is cut, in its hand-shake or later."""
+    """Cut the second connection, in its handshake or later."""
     manners = [LinkOptions(), LinkOptions(down=Direction(close_after=cut), ending=ending)]
     port = "port" if transport.handshake_proto_id == 1001 else "websocket_port"
     async with fixed_simulator(transport) as opend, Proxy(getattr(opend, port), manners) as proxy:

@@ -48,7 +48,7 @@ def state() -> Any:
 
 
 async def talk(peer: Any, attacks: Iterator[Attack]) -> None:
-    """Answer all; but do the next of these before the second answer of a connection."""
+    """Answer all requests; do the next attack before a connection's second answer."""
     try:
         await peer.reply(await peer.next(), state())
         asked = await peer.next()
@@ -80,7 +80,7 @@ async def serving(server: Any, attacks: list[Attack]) -> AsyncIterator[None]:
 async def suffer(
     door: str, attacks: list[Attack], *, rounds: int, clients: int = 1, loop: str = "asyncio"
 ) -> list[int]:
-    """KiB above idle at most, after each round."""
+    """Return the largest KiB above idle, after each round."""
     server = ScriptedServer() if door == "tcp" else ScriptedWebSocketServer()
     with anyio.fail_after(110):
         async with server, serving(server, attacks):
@@ -129,14 +129,14 @@ async def test_half_a_reply_on_each_of_64_connections_takes_at_most_8_mib() -> N
 
 @measured
 @pytest.mark.anyio
-async def test_half_a_frame_of_a_mib_on_each_of_a_row_of_connections_leaves_nothing() -> None:
+async def test_half_a_frame_of_a_mib_on_successive_connections_leaves_nothing() -> None:
     taken = await suffer("tcp", [half_of_the_largest] * 12, rounds=12)
     figure(12, half_frames_in_a_row=12, KiB=taken[-1])
     assert taken[-1] <= ROOM
 
 
-def test_a_notice_of_nothing_but_fields_keeps_less_than_it_could() -> None:
-    """Told in full it would be twenty times what came, and a listener may hold many."""
+def test_a_notice_keeps_a_bounded_number_of_unknown_fields() -> None:
+    """With all fields it would take twenty times its bytes, and a listener may hold many."""
     fields = b"".join(varint(number << 3) + b"\1" for number in range(100, 16_300))
     body = raw_push(field(1, 1) + fields)
     assert 60_000 < len(body) < 65_536

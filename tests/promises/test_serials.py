@@ -33,7 +33,7 @@ TIMEOUT = 4.0
 
 
 class Wrapping:
-    """One session near the end of its serials, again and again, and a server with mischief.
+    """A session near its last serial, again and again, and a server that misbehaves.
 
     Each request's body is its own name, and a reply's is "to" that name: so what is delivered
     tells by itself whether it was to somebody else.
@@ -49,7 +49,7 @@ class Wrapping:
         self.answered: list[Frame] = []  # and what it already did, lately
 
     def wrap(self) -> None:
-        """Two dozen requests over the end of the serials, and all kinds of replies."""
+        """Send two dozen requests across the wrap of the serials, with all kinds of replies."""
         before = LAST - self.drawn.randint(0, 12)
         set_last_serial(self.session, before)
         for _ in range(24):
@@ -64,7 +64,7 @@ class Wrapping:
         if self.drawn.random() < 0.3:
             self.time_passes()
 
-    # ---- what is asked
+    # Requests
 
     def ask(self) -> None:
         self.names += 1
@@ -76,7 +76,7 @@ class Wrapping:
         self.flights[name] = flight
 
     def forget(self) -> None:
-        """Its caller is cancelled."""
+        """Cancel a request."""
         name = self.drawn.choice(list(self.flights))
         flight = self.flights[name]
         if flight.key in self.session.in_flight and not self.session.cancel(flight):
@@ -85,10 +85,10 @@ class Wrapping:
     def fetch(self) -> None:
         self.unanswered += [frame for frame in sent(self.session) if frame.proto_id in PROTOS]
 
-    # ---- what comes
+    # Receiving
 
     def reply(self) -> None:
-        """Its own, or one that is doubled, damaged, unasked, or under another id."""
+        """Reply rightly, twice, damaged, unasked, or with another id."""
         draw = self.drawn.random()
         if draw < 0.7 and self.unanswered:
             frame = self.unanswered.pop(self.drawn.randrange(len(self.unanswered)))
@@ -112,7 +112,7 @@ class Wrapping:
             assert events == [PushReceived(2208, b"")]
 
     def is_free(self, proto_id: int, serial: int) -> bool:
-        """Whether no request of this id and serial has been sent and not been answered."""
+        """True if no request of this id and serial is unanswered."""
         return all((f.proto_id, f.serial) != (proto_id, serial) for f in self.unanswered)
 
     def hear(self, data: bytes, *, none: bool = False) -> None:
@@ -127,7 +127,7 @@ class Wrapping:
         assert not (none and events), f"delivered, and nobody had asked: {events}"
 
     def time_passes(self) -> None:
-        """Requests time out, and tombstones are given up after 60 s."""
+        """Let requests time out and tombstones expire."""
         self.now += self.drawn.choice([1.0, 3.0, 5.0, 20.0])
         self.session.receive_data(notice(), self.now)
         for event in self.session.handle_timer(self.now, 0.0):
@@ -136,17 +136,17 @@ class Wrapping:
             assert name is not None
             if isinstance(event, RequestSettled) or not event.flight.written:
                 self.tell(name)
-                # Given up after 60 s: this server replies to it no more either.
+                # Expired after 60 s: this server does not reply to it any more.
                 key = event.flight.key
                 self.unanswered = [f for f in self.unanswered if (f.proto_id, f.serial) != key]
 
     def tell(self, name: str) -> None:
-        """This one's end was told: once, and never again."""
+        """Record the end of a request, which must occur once."""
         assert name in self.flights, "its end was told before"
         del self.flights[name]
 
 
-def test_over_the_end_of_the_serials_nobody_gets_what_was_not_theirs() -> None:
+def test_no_request_gets_the_reply_of_another_when_serials_wrap() -> None:
     world = Wrapping(seed=17)
     for _ in range(WRAPS):
         world.wrap()

@@ -43,7 +43,7 @@ def number_of(code: str) -> float:
 
 
 class SlowOpend:
-    """Answers so many questions, rightly, but reads as it pleases."""
+    """Answers requests rightly, but reads at random times."""
 
     def __init__(self, draw: random.Random) -> None:
         self.slept = 0.0
@@ -68,7 +68,7 @@ class SlowOpend:
                     answered += 1
 
     async def _speak(self, peer: Peer | WebSocketPeer) -> None:
-        """More than the pipe holds, whether anyone wrote or not."""
+        """Read more than the buffers hold, if there is anything."""
         for serial in range(self._draw.randrange(1, 8)):
             if isinstance(peer, WebSocketPeer):
                 await peer.send_message(1003, serial, notice()[44:])
@@ -98,7 +98,7 @@ async def one_run(server: ScriptedServer | ScriptedWebSocketServer, draw: random
 
 
 @on_virtual_time
-async def test_with_room_for_one_chunk_each_way_nothing_stands_still() -> None:
+async def test_with_buffers_of_one_chunk_nothing_deadlocks() -> None:
     draw = random.Random(18)
     runs = scaled(300)
     for _ in range(runs):
@@ -107,7 +107,7 @@ async def test_with_room_for_one_chunk_each_way_nothing_stands_still() -> None:
 
 
 @on_virtual_time
-async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
+async def test_with_buffers_of_one_chunk_no_websocket_deadlocks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     draw = random.Random(19)
@@ -129,7 +129,7 @@ async def test_with_room_for_one_chunk_each_way_no_websocket_stands_still(
     [transport for transport in TRANSPORTS if str(transport) in {"tcp", "tcp ftaes-ecb", "ws"}],
     ids=str,
 )
-async def test_over_real_sockets_with_small_buffers_all_are_answered(transport: Transport) -> None:
+async def test_with_small_socket_buffers_all_calls_are_answered(transport: Transport) -> None:
     faults = Faults({Fault.PUSH_FLOOD: 0.1}, seed=SEED, flood=100)
     codes = [f"HK.{n:05d}" for n in range(1, scaled(150) + 1)]
     spoon = Direction(max_chunk=256, delay=0.0005)
@@ -150,8 +150,8 @@ async def test_over_real_sockets_with_small_buffers_all_are_answered(transport: 
     }
 
 
-async def test_a_pipe_full_of_large_requests_brings_large_replies_all_the_same() -> None:
-    """Megabytes each way at once, through buffers of a few KiB."""
+async def test_megabytes_in_both_directions_at_once_do_not_deadlock() -> None:
+    """Through buffers of a few KiB."""
     answer = keep_alive_pb2.Response(retType=0, retMsg="." * 60_000, errCode=0)
     got: list[str] = []
 

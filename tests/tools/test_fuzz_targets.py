@@ -19,13 +19,13 @@ from tools.fuzz.targets import TARGETS, Target
 from ..promises.scale import figure, scaled
 
 EXAMPLES, BULK = 100, 2_000
-# Each of these is slow: RSA's numbers are checked, a session lives a life.
+# These are slow: RSA keys are checked, whole sessions are run.
 SLOW = {"key": 10, "session_aes_cbc": 2, "session_ftaes": 2}
 
 
 @st.composite
 def inputs(draw: st.DrawFn, name: str) -> bytes:
-    """Anything; or what is sound, with some bytes changed, and some left out or put in."""
+    """Return arbitrary bytes, or a valid input with some bytes changed, removed or added."""
     if draw(st.booleans()):
         return draw(st.binary(max_size=400))
     data = bytearray(draw(st.sampled_from(seeds(name))))
@@ -35,7 +35,7 @@ def inputs(draw: st.DrawFn, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_undocumented_is_raised_whatever_comes(name: str) -> None:
+def test_arbitrary_input_raises_documented_errors_only(name: str) -> None:
     @settings(max_examples=scaled(EXAMPLES), deadline=None)
     @given(inputs(name))
     def check(data: bytes) -> None:
@@ -45,8 +45,8 @@ def test_nothing_undocumented_is_raised_whatever_comes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nor_in_bulk(name: str) -> None:
-    """Without Hypothesis's own cost, so that the count is large; the seed makes it repeatable."""
+def test_random_input_in_bulk_raises_documented_errors_only(name: str) -> None:
+    """Without Hypothesis's cost, so that there are many; repeatable by its seed."""
     draw = random.Random(name)
     starts = seeds(name)
     inputs = scaled(BULK // SLOW.get(name, 1))
@@ -56,7 +56,7 @@ def test_nor_in_bulk(name: str) -> None:
 
 
 def spoilt(draw: random.Random, data: bytes) -> bytes:
-    """Changed, cut, doubled or torn: one to four times over."""
+    """Return the input with one to four changes."""
     for _ in range(draw.randrange(1, 5)):
         size = len(data)
         one, two = sorted((draw.randrange(size + 1), draw.randrange(size + 1)))
@@ -71,15 +71,15 @@ def spoilt(draw: random.Random, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_is_sound_is_fed_as_it_is_too(name: str) -> None:
+def test_valid_input_is_fed_too(name: str) -> None:
     for data in seeds(name):
         TARGETS[name](data)
         for _, end in pairwise(range(0, len(data), max(1, len(data) // 50))):
             TARGETS[name](data[:end])
 
 
-def test_a_target_that_raises_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else all of this would prove nothing."""
+def test_a_target_that_raises_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the other tests would prove nothing."""
 
     def broken(data: bytes) -> None:
         if b"T" in data:
@@ -88,4 +88,4 @@ def test_a_target_that_raises_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     target: Target = broken
     monkeypatch.setitem(TARGETS, "frames", target)
     with pytest.raises(IndexError):
-        test_nor_in_bulk("frames")
+        test_random_input_in_bulk_raises_documented_errors_only("frames")

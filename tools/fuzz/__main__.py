@@ -1,4 +1,4 @@
-"""The fuzz targets under atheris, which is guided by what of our code an input reaches.
+"""The fuzz targets under atheris, which is guided by coverage.
 
 ``python -m tools.fuzz [TARGET…] [--seconds N]`` runs each target for N seconds in a process of
 its own, since atheris never gives one back. It tells how many inputs each had; on a finding it

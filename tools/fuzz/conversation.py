@@ -1,4 +1,4 @@
-"""A session led by a fuzzer's bytes: what users do, what OpenD says, how time goes.
+"""A session driven by a fuzzer's bytes: calls, messages of OpenD, time.
 
 Whatever comes, the session raises nothing, gives each request one end at the most, and hands
 no body to a request that it was not made for.
@@ -27,7 +27,7 @@ from aiocapdist.errors import AiocapdistError
 from .tape import Tape
 
 Say = Callable[[int, int, bytes, bool], bytes]
-"""What OpenD sends for (proto id, serial, clear body, whether it is sound)."""
+"""Returns what OpenD sends for (proto id, serial, clear body, whether it is valid)."""
 
 ASKED = (3212, 1002, 3211, 1003, 2208)
 PUSHED = (1003, 2208)
@@ -36,7 +36,7 @@ MOST_STEPS = 60
 
 
 class Conversation:
-    """``handshake_reply`` is the greeting's proto id and the body that answers it."""
+    """``handshake_reply`` is the proto id of the handshake and the body of its reply."""
 
     def __init__(
         self, codec: Codec, say: Say, handshake_reply: tuple[int, bytes], *, whole: bool
@@ -76,10 +76,10 @@ class Conversation:
         due = session.get_timer()
         assert (due is None) == (session.state in (State.IDLE, State.CLOSED))
 
-    # ---- what users do
+    # Calls of the user
 
     def welcome(self, tape: Tape) -> None:
-        """Let in, as soon as the greeting has left."""
+        """Complete the handshake once it was sent."""
         self.session.data_to_send()
         proto_id, body = self._let_in
         self._hear(self._say(proto_id, 2**32 - 3, body, True), tape)
@@ -107,13 +107,13 @@ class Conversation:
                 del self._refs[flight.ref]
 
     def wait(self, tape: Tape) -> None:
-        """A moment, a while, or until it is due."""
+        """Let time pass: a little, more, or until the timer."""
         due = self.session.get_timer()
         choices = (self._now + 0.1, self._now + 3.0, self._now if due is None else due)
         self._now = max(self._now, tape.pick(choices))
         self._told(self.session.handle_timer(self._now, self._now))
 
-    # ---- what OpenD does
+    # Messages of OpenD
 
     def answer(self, tape: Tape) -> None:
         self._answer(tape, sound=True)
@@ -138,7 +138,7 @@ class Conversation:
         self._hear(tape.take(255), tape)
 
     def tear(self, tape: Tape) -> None:
-        """A sound message with its end cut off, or one byte changed."""
+        """A valid message with its end cut off, or one byte changed."""
         self._raw = True
         message = bytearray(self._say(tape.pick(ASKED), tape.number(256), tape.take(40), True))
         if tape.number(2):
@@ -148,7 +148,7 @@ class Conversation:
         self._hear(bytes(message), tape)
 
     def babble_within_a_frame(self, tape: Tape) -> None:
-        """A head that is right, and a body that need not be: sealed by nobody."""
+        """A valid head with an arbitrary body, not encrypted."""
         self._raw = True
         proto_id = tape.pick((*ASKED, 1001, 1004, 1, 2, 9999))
         self._hear(encode_frame(proto_id, tape.number(256), tape.take(255)), tape)
@@ -158,7 +158,7 @@ class Conversation:
             if piece:
                 self._told(self.session.receive_data(piece, self._now))
 
-    # ---- what comes of it
+    # Receiving of it
 
     def _told(self, events: list[Any]) -> None:
         for event in events:

@@ -1,4 +1,4 @@
-"""Where each target's search begins: sound inputs, which a fuzzer then spoils."""
+"""The first inputs of each target: valid ones, which a fuzzer then changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ADDRESSES = (
 
 
 def seeds(name: str) -> list[bytes]:
-    """For the target of this name."""
+    """Return the seeds of the target of this name."""
     if name.startswith("session"):
         draw = random.Random(name)
         return [*CONVERSATIONS, *(draw.randbytes(120) for _ in range(8))]
@@ -50,7 +50,7 @@ def seeds(name: str) -> list[bytes]:
 
 
 def _frames() -> Iterator[bytes]:
-    """The decisions on where to cut come first: see ``targets.frames``."""
+    """The positions to split at come first: see ``targets.frames``."""
     stream = b"".join(_vectors("1002", "1003", "1004", "3212"))
     for cut in (b"", b"\x01" * 24, bytes(range(1, 25)), b"\x2c\x07" * 12):
         yield cut.ljust(24, b"\0") + stream[:400]
@@ -62,13 +62,13 @@ def _bodies(proto_id: str) -> list[bytes]:
 
 
 def _beyond_numbers() -> Iterator[bytes]:
-    """Figures that are no numbers, or so large that their sums are none."""
+    """Figures that are not finite, or whose sums are not."""
     for amount in (math.inf, math.nan, 1.7e308, -1.7e308, 1e300, -0.0, 5e-324):
         yield figures(amount, capitalInSuper=amount, updateTimestamp=amount)
 
 
 def _vectors(*proto_ids: str) -> Iterator[bytes]:
-    """What OpenD may say, as the vendor's own code would."""
+    """Messages of OpenD, made by the vendor's code."""
     for proto_id in proto_ids:
         page = json.loads((VECTORS / f"{proto_id}.json").read_text("utf-8"))
         for vector in page["vectors"]:

@@ -1,4 +1,4 @@
-"""A fuzzer's bytes, read as decisions: short inputs and long ones alike mean something."""
+"""A fuzzer's bytes as a source of decisions, for inputs of any length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Tape:
-    """Hands out numbers and bytes; at its end, zeros and nothing."""
+    """Returns numbers and bytes; zeros and no bytes at its end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -20,7 +20,7 @@ class Tape:
         return self._at >= len(self._data)
 
     def number(self, below: int) -> int:
-        """From 0 to ``below`` - 1, of one byte."""
+        """Return a number from 0 to ``below`` - 1, from one byte."""
         self._at += 1
         return self._data[self._at - 1] % below if self._at <= len(self._data) else 0
 
@@ -28,13 +28,13 @@ class Tape:
         return choices[self.number(len(choices))]
 
     def take(self, longest: int) -> bytes:
-        """Up to so many bytes: the first one says how many."""
+        """Return up to ``most`` bytes; the first byte says how many."""
         begin = self._at + 1
         self._at = begin + self.number(longest + 1)
         return self._data[begin : self._at]
 
     def cut(self, data: bytes) -> list[bytes]:
-        """These bytes in pieces, as a socket might bring them."""
+        """Return the bytes in pieces, as a socket might deliver them."""
         pieces = []
         while data and (size := self.number(48)):
             pieces.append(data[:size])

@@ -1,4 +1,4 @@
-"""What a fuzzer may throw anything at: each takes bytes, and raises nothing.
+"""The fuzz targets: each takes any bytes and raises nothing.
 
 What is documented to be raised is caught here; all else is a finding, and so is an answer that
 contradicts itself. Hypothesis runs them in CI (test_targets.py), atheris in ``nox -s fuzz``.
@@ -34,7 +34,7 @@ Target = Callable[[bytes], None]
 
 
 def frames(data: bytes) -> None:
-    """The decoder: any chunks give the same frames, and no more is held than one frame."""
+    """The decoder: any chunks give the same frames, and at most one frame is buffered."""
     tape = Tape(data[:24])
     stream = data[24:]
     whole = FrameDecoder(lambda proto_id: MAX_FRAME)
@@ -53,7 +53,7 @@ def frames(data: bytes) -> None:
 
 
 def session_clear(data: bytes) -> None:
-    """The TCP door in the clear."""
+    """TCP without encryption."""
 
     def say(proto_id: int, serial: int, body: bytes, sound: bool) -> bytes:
         frame = encode_frame(proto_id, serial, body)
@@ -64,12 +64,12 @@ def session_clear(data: bytes) -> None:
 
 
 def session_aes_cbc(data: bytes) -> None:
-    """The TCP door, sealed: what cannot be opened has one end, whatever is wrong with it."""
+    """TCP with encryption: bodies that cannot be decrypted have the same error."""
     _sealed(Algorithm.AES_CBC, data)
 
 
 def session_ftaes(data: bytes) -> None:
-    """The same, by the vendor's own cipher."""
+    """The same with the vendor's own cipher."""
     _sealed(Algorithm.FTAES_ECB, data)
 
 
@@ -93,7 +93,7 @@ def _sealed(algorithm: Algorithm, data: bytes) -> None:
 
 
 def session_websocket(data: bytes) -> None:
-    """The WebSocket door."""
+    """WebSocket."""
 
     def say(proto_id: int, serial: int, body: bytes, sound: bool) -> bytes:
         error = 0 if sound else 1 + serial % 5
@@ -127,7 +127,7 @@ def global_state(data: bytes) -> None:
 
 
 def notice(data: bytes) -> None:
-    """Bombs of nested unknown fields too: they end, in a notice or in an error."""
+    """Nested unknown fields too: each input gives a notice or an error."""
     try:
         got = decode_notice(data)
     except ProtocolError:
@@ -136,7 +136,7 @@ def notice(data: bytes) -> None:
 
 
 def code(data: bytes) -> None:
-    """A code is read as it was written, or refused; what is suggested would be taken."""
+    """A code is parsed or rejected; a suggestion is valid."""
     text = data.decode(errors="surrogateescape")
     try:
         security = Security.parse(text)
@@ -149,7 +149,7 @@ def code(data: bytes) -> None:
 
 
 def address(data: bytes) -> None:
-    """What may be a password, before an ``@``, is in no message."""
+    """The part before an ``@``, perhaps a password, is in no message."""
     tape = Tape(data[:2])
     text = data[2:].decode(errors="surrogateescape")
     port = tape.pick((None, None, 11111, 0, 65535, 65536))
