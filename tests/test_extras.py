@@ -65,16 +65,16 @@ def key(tmp_path: Path) -> str:
 
 
 def test_each_transport_imports_only_what_it_needs(key: str) -> None:
-    loaded = {name: run(script, key=key) for name, script in DOORS.items()}
+    loaded = {name: run(script, key=key) for name, script in TRANSPORTS.items()}
     assert {name: text.splitlines()[0] for name, text in loaded.items()} == dict.fromkeys(
-        DOORS, "HK.00700"
+        TRANSPORTS, "HK.00700"
     )
     for name, package in (("tcp", None), ("ws", "websockets"), ("sealed", "cryptography")):
         for other in ("cryptography", "websockets", "trio", "uvloop"):
             assert (repr(other) in loaded[name]) is (other == package), (name, other)
 
 
-DOORS = {"tcp": TCP, "ws": WS, "sealed": SEALED}
+TRANSPORTS = {"tcp": TCP, "ws": WS, "sealed": SEALED}
 MISSED = {
     "cryptography": (
         "ModuleNotFoundError: encryption needs a package that is not installed (cryptography"

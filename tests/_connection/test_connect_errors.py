@@ -22,7 +22,7 @@ from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist._transports.tcp import TcpConnector
 from aiocapdist._transports.websocket import WebSocketConnector
 
-DOOR = TcpConnector("nas.local", 22222)
+TCP = TcpConnector("nas.local", 22222)
 START = "start OpenD and log in, and check that its API port is 22222"
 
 
@@ -95,7 +95,7 @@ RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 def test_a_failed_connection_is_explained_with_a_hint(
     error: Exception, reason: str, hint: str
 ) -> None:
-    told = explain_connect(error, DOOR, 2.5)
+    told = explain_connect(error, TCP, 2.5)
     assert (told.host, told.port) == ("nas.local", 22222)
     assert (told.reason, told.hint) == (reason, hint)
     assert str(told) == f"cannot connect to OpenD at nas.local:22222: {reason}; {hint}"
@@ -121,7 +121,7 @@ def test_a_failed_connection_is_explained_with_a_hint(
 def test_hints_for_a_websocket_name_its_port(
     kind: str, error: Exception, reason: str, hint: str
 ) -> None:
-    told = explain_connect(error, WebSocketConnector(kind, DOOR, 2**20), 2.5)
+    told = explain_connect(error, WebSocketConnector(kind, TCP, 2**20), 2.5)
     assert told.reason == reason
     assert hint in told.hint
 
@@ -136,15 +136,17 @@ def test_hints_for_a_websocket_name_its_port(
     ids=["wrapped", "in a group", "deep down"],
 )
 def test_the_operating_systems_error_is_unwrapped(wrapped: Exception) -> None:
-    told = explain_connect(wrapped, DOOR, 2.5)
+    told = explain_connect(wrapped, TCP, 2.5)
     assert told.reason == "the connection was refused"
     assert told.__cause__ is REFUSED
 
 
 def entrance(kind: str) -> Endpoint:
     """Return an endpoint of this kind."""
-    door = DOOR if kind in ("clear", "sealed") else WebSocketConnector(kind, DOOR, 2**20)
-    return Endpoint(door, lambda: TcpCodec(client_id="", max_frame=1), kind in ("sealed", "wss"))
+    connector = TCP if kind in ("clear", "sealed") else WebSocketConnector(kind, TCP, 2**20)
+    return Endpoint(
+        connector, lambda: TcpCodec(client_id="", max_frame=1), kind in ("sealed", "wss")
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,23 +20,23 @@ from ..support.transports import rsa_key
 from .peer import MAX_FRAME, handshake_reply
 
 NOTHING_TOLD = "OpenD accepted the handshake but sent no connection data"
-DOORS: dict[str, tuple[Any, Any]] = {
+CODECS: dict[str, tuple[Any, Any]] = {
     "tcp": (TcpCodec(client_id="tests", max_frame=MAX_FRAME), init_connect_pb2.Response),
     "ws": (WebSocketCodec(client_id="tests", max_frame=MAX_FRAME), init_websocket_pb2.Response),
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_handshake_reply_without_data_has_an_error_of_its_own(door: str) -> None:
-    codec, kind = DOORS[door]
+@pytest.mark.parametrize("name", CODECS)
+def test_a_handshake_reply_without_data_has_an_error_of_its_own(name: str) -> None:
+    codec, kind = CODECS[name]
     with pytest.raises(ProtocolError) as error:
         codec.decode_handshake(kind(retType=0).SerializePartialToString())
     assert str(error.value) == NOTHING_TOLD
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_failed_handshake_has_result_text_and_error_number(door: str) -> None:
-    codec, kind = DOORS[door]
+@pytest.mark.parametrize("name", CODECS)
+def test_a_failed_handshake_has_result_text_and_error_number(name: str) -> None:
+    codec, kind = CODECS[name]
     refused = kind(retType=-7, retMsg="not today", errCode=1003)
     with pytest.raises(OpenDError, match=r"^OpenD answered -7: not today$") as error:
         codec.decode_handshake(refused.SerializePartialToString())
@@ -45,12 +45,12 @@ def test_a_failed_handshake_has_result_text_and_error_number(door: str) -> None:
 
 
 def test_an_interval_of_one_second_is_kept() -> None:
-    codec, _ = DOORS["tcp"]
+    codec, _ = CODECS["tcp"]
     assert codec.decode_handshake(handshake_reply(keepAliveInterval=1)).keep_alive_interval == 1.0
 
 
 def test_without_a_key_an_empty_one_is_sent() -> None:
-    codec, _ = DOORS["ws"]
+    codec, _ = CODECS["ws"]
     proto_id, body = codec.encode_handshake()
     assert proto_id == 1
     assert init_websocket_pb2.Request.FromString(body).c2s.websocketKey == ""

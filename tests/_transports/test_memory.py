@@ -129,7 +129,7 @@ async def test_sending_to_a_closed_peer_raises() -> None:
 
 @pytest.mark.parametrize("buffer", [1, math.inf])
 async def test_each_open_makes_a_new_connection(buffer: float) -> None:
-    door = MemoryListener(buffer)
+    listener = MemoryListener(buffer)
     served = 0
 
     async def echo(stream: MemoryStream) -> None:
@@ -145,16 +145,16 @@ async def test_each_open_makes_a_new_connection(buffer: float) -> None:
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
-            early = await door.open()  # before anyone serves: it waits, as in a backlog
+            early = await listener.open()  # before anyone serves: it waits, as in a backlog
             await early.send(b"a")
-            group.start_soon(door.serve, echo)
+            group.start_soon(listener.serve, echo)
             assert await early.receive() == b"1a"
-            late = await door.open()
+            late = await listener.open()
             await late.send(b"b")
             assert await late.receive() == b"2b"
-            await door.aclose()
+            await listener.aclose()
             with pytest.raises(ConnectionRefusedError, match="nothing listens"):
-                await door.open()
+                await listener.open()
             # Those who are in stay.
             await early.send(b"c")
             assert await early.receive() == b"1c"
@@ -162,17 +162,17 @@ async def test_each_open_makes_a_new_connection(buffer: float) -> None:
 
 
 async def test_a_listener_that_was_never_served_refuses_once_closed() -> None:
-    door = MemoryListener()
-    await door.aclose()
+    listener = MemoryListener()
+    await listener.aclose()
     with pytest.raises(ConnectionRefusedError):
-        await door.open()
+        await listener.open()
 
 
 async def test_connections_not_yet_accepted_are_closed_with_the_listener() -> None:
-    door = MemoryListener()
+    listener = MemoryListener()
     with anyio.fail_after(5):
-        streams = [await door.open() for _ in range(3)]
-        await door.aclose()
+        streams = [await listener.open() for _ in range(3)]
+        await listener.aclose()
         for stream in streams:
             with pytest.raises(anyio.EndOfStream):
                 await stream.receive()
@@ -180,7 +180,7 @@ async def test_connections_not_yet_accepted_are_closed_with_the_listener() -> No
 
 
 async def test_a_listener_can_serve_in_the_callers_task_group() -> None:
-    door = MemoryListener()
+    listener = MemoryListener()
     met = []
 
     async def greet(stream: MemoryStream) -> None:
@@ -189,9 +189,9 @@ async def test_a_listener_can_serve_in_the_callers_task_group() -> None:
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
-            group.start_soon(door.serve, greet, group)
-            stream = await door.open()
+            group.start_soon(listener.serve, greet, group)
+            stream = await listener.open()
             await stream.send(b"hello")
             await until(lambda: met == [b"hello"])
             await close(stream)
-            await door.aclose()
+            await listener.aclose()

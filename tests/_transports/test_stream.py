@@ -191,10 +191,10 @@ async def test_a_connector_opens_a_new_stream_each_time() -> None:
         made.extend(MemoryStream.pair())
         return made[-2]
 
-    door = StreamConnector("memory", opener)
-    assert (door.scheme, door.host, door.port) == ("memory", "memory", 0)
+    connector = StreamConnector("memory", opener)
+    assert (connector.scheme, connector.host, connector.port) == ("memory", "memory", 0)
     for n in (2, 4):
-        carried = Carried(await door.open(5.0))
+        carried = Carried(await connector.open(5.0))
         assert len(made) == n
         await made[-1].send(b"hello")
         await made[-1].aclose()
@@ -202,4 +202,4 @@ async def test_a_connector_opens_a_new_stream_each_time() -> None:
             assert await carried.run() is None
         assert carried.received == b"hello"
     with pytest.raises(ConnectionRefusedError):
-        await door.open(5.0)
+        await connector.open(5.0)

@@ -82,7 +82,7 @@ async def loss(peer_does: Any, **options: Any) -> ConnectionLost:
         anyio.create_task_group() as group,
     ):
         peer = await server.accept()
-        call = Call(group, client.request, 3213, MESSAGE, keep_alive_pb2.Response)
+        call = Call(group, client.request, 4000, MESSAGE, keep_alive_pb2.Response)
         asked = await peer.next()
         await peer_does(peer, asked)
         ended = await call.error()
@@ -155,7 +155,7 @@ async def test_a_reply_may_be_as_long_as_max_frame_and_no_longer() -> None:
         ):
             peer = await server.accept()
             for more in (0, 1):
-                call = Call(group, client.request, 3213, MESSAGE, keep_alive_pb2.Response)
+                call = Call(group, client.request, 4000, MESSAGE, keep_alive_pb2.Response)
                 body = error_reply(0, "x" * (MAX_FRAME + more - 8)).SerializeToString()
                 assert len(body) == MAX_FRAME + more
                 await peer.reply(await peer.next(), body)

@@ -77,7 +77,7 @@ async def refused(port: int, scheme: str = "ws", **options: Any) -> HandshakeErr
     """Return the error of connecting there."""
     with pytest.raises(HandshakeError) as caught:
         async with aiocapdist.connect(f"{scheme}://127.0.0.1:{port}", **options):
-            raise AssertionError("this is no WebSocket door")
+            raise AssertionError("it must not connect")
     error = caught.value
     assert (error.host, error.port) == ("127.0.0.1", port)
     if scheme == "ws":

@@ -78,12 +78,12 @@ class Swallowing(ByteStream):
 class Connector:
     """Opens memory connections that can be silenced."""
 
-    def __init__(self, door: MemoryListener) -> None:
+    def __init__(self, listener: MemoryListener) -> None:
         self.streams: list[Swallowing] = []
-        self._door = door
+        self._listener = listener
 
     async def open(self) -> Swallowing:
-        self.streams.append(Swallowing(await self._door.open()))
+        self.streams.append(Swallowing(await self._listener.open()))
         return self.streams[-1]
 
 
@@ -109,13 +109,13 @@ async def test_silence_is_noticed_in_time_and_calls_are_sent_again(
         async with Simulator(
             seed=SEED, now=lambda: NOW, quota=None, latency=latency, keep_alive_interval=interval
         ) as opend:
-            door = Connector(opend.memory)
-            client_ = aiocapdist.connect(door, request_timeout=timeout, quota=Quota(500, 1.0))
+            connector = Connector(opend.memory)
+            client_ = aiocapdist.connect(connector, request_timeout=timeout, quota=Quota(500, 1.0))
             async with client_ as client, anyio.create_task_group() as group:
                 ends: list[float] = []
                 group.start_soon(note_ends, client, ends)
                 with trio.fail_after(20.0 * interval):
-                    silence, again_here = await one_death(client, door, ends, draw, interval)
+                    silence, again_here = await one_death(client, connector, ends, draw, interval)
                 # A keep-alive is sent after 0.8 of an interval.
                 used = min(interval, LONGEST_INTERVAL)
                 longest = min(SILENCE_LIMIT * used, 0.8 * used + max(timeout, used))
@@ -135,7 +135,7 @@ async def test_silence_is_noticed_in_time_and_calls_are_sent_again(
 
 
 async def one_death(
-    client: Client, door: Connector, ends: list[float], draw: random.Random, interval: int
+    client: Client, connector: Connector, ends: list[float], draw: random.Random, interval: int
 ) -> tuple[float, int]:
     """Silence at a random moment. Return the seconds until it is noticed, and calls in flight."""
     await trio.sleep(draw.uniform(0.0, 4.0) * interval)
@@ -150,7 +150,7 @@ async def one_death(
         for code in codes:
             group.start_soon(ask, code, draw.uniform(0.0, 2.0 * interval))
         await trio.sleep(draw.uniform(0.0, 1.0))
-        (stream,) = door.streams
+        (stream,) = connector.streams
         stream.dead, stream.deaf = True, draw.random() < 0.5
         in_flight = len(codes) - len(answers)
         began = stream.heard_at
@@ -169,8 +169,8 @@ async def test_calls_in_the_silence_are_answered_with_at_most_two_tokens_each(
 ) -> None:
     """With default settings."""
     async with Simulator(seed=SEED, now=lambda: NOW, quota=None, latency=0.1) as opend:
-        door = Connector(opend.memory)
-        async with aiocapdist.connect(door) as client:
+        connector = Connector(opend.memory)
+        async with aiocapdist.connect(connector) as client:
             await trio.sleep(20.0)
             answered: list[float] = []
 
@@ -185,7 +185,7 @@ async def test_calls_in_the_silence_are_answered_with_at_most_two_tokens_each(
                     for code, at in zip(CODES, asked_at, strict=False):
                         callers.start_soon(ask, code, at)
                     await trio.sleep_until(began)
-                    door.streams[0].dead, door.streams[0].deaf = True, deaf
+                    connector.streams[0].dead, connector.streams[0].deaf = True, deaf
             spent = client.quota.limit - client.quota.available
             assert client.status.reconnects == 1
     figure(13, asked_at=asked_at, answered_at=answered, tokens=spent)
@@ -202,14 +202,14 @@ async def test_whatever_interval_opend_states_a_call_is_answered_within_33_s_of_
 ) -> None:
     async with Simulator(seed=SEED, now=lambda: NOW, quota=None, latency=0.1) as opend:
         opend._handler._keep_alive_interval = interval  # in its replies alone
-        door = Connector(opend.memory)
-        async with aiocapdist.connect(door, request_timeout=timeout) as client:
+        connector = Connector(opend.memory)
+        async with aiocapdist.connect(connector, request_timeout=timeout) as client:
             await trio.sleep(20.0)
             began = trio.current_time() + 0.05
 
             async def silence() -> None:
                 await trio.sleep_until(began)
-                door.streams[0].dead = True
+                connector.streams[0].dead = True
 
             async with anyio.create_task_group() as group:
                 group.start_soon(silence)

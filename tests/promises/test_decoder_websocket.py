@@ -1,4 +1,4 @@
-"""Row 10 at the WebSocket door: any message is an envelope or the end, and so is any byte
+"""Row 10 over WebSocket: any message is an envelope or an error, and so is any byte
 that comes where WebSocket frames should. An *input* is one message, or one stream of bytes
 in one chunking."""
 

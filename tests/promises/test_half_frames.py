@@ -4,7 +4,7 @@ OpenD's side of a conversation with every kind of message (the hand-shake's repl
 push 1003, 3212, 1004) is cut after each of its bytes: in the clear, in AES-CBC and through
 the WebSocket, there from the HTTP answer on. Whatever the offset: one reconnect, nothing of
 the old connection in the new one, and all calls answered rightly. On virtual time over the
-memory door every offset, over real sockets a sample.
+memory connector every offset, over real sockets a sample.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class CutStream(ByteStream):
         await self._stream.aclose()
 
 
-class CutDoor:
+class CuttingConnector:
     """Opens memory connections; the n-th carries the n-th number of bytes."""
 
     def __init__(self, transport: MemoryListener, *cuts: float) -> None:
@@ -119,10 +119,10 @@ class House:
             await self._memory.aclose()
 
     @asynccontextmanager
-    async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CutDoor]]:
+    async def client(self, *cuts: float) -> AsyncIterator[tuple[Client, CuttingConnector]]:
         """Return a client whose n-th connection carries the n-th number of bytes."""
         set_next_conn_id(self.opend, 1)  # a larger one would be longer
-        transport = CutDoor(self._memory, *cuts)
+        transport = CuttingConnector(self._memory, *cuts)
         address: Any = transport
         if self.kind == "ws":
             address = "ws://127.0.0.1"
@@ -210,7 +210,7 @@ async def cut_over_sockets(transport: Transport, cut: int, ending: Any) -> None:
     manners = [LinkOptions(), LinkOptions(down=Direction(close_after=cut), ending=ending)]
     port = "port" if transport.handshake_proto_id == 1001 else "websocket_port"
     async with fixed_simulator(transport) as opend, Proxy(getattr(opend, port), manners) as proxy:
-        setattr(opend, port, proxy.port)  # where ``door`` dials
+        setattr(opend, port, proxy.port)  # where ``connector`` dials
         async with transport.connect(opend, quota=Quota(100, 30.0)) as client:
             proxy.links[0].cut()
             for code in ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001", "HK.00005") * 2:

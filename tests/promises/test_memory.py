@@ -1,9 +1,9 @@
 """Row 12: whatever a peer sends, a client takes at most 8 MiB more than when it is idle.
 
-Measured is the most that a process was ever resident (VmHWM), against what it was with its
-clients connected and idle. At scale 1 one process suffers all attacks on a door in a row, so
-that what each leaves behind counts too; above, each also alone and on each loop. The peer runs
-here.
+The figure is the largest resident size of the process (VmHWM), compared with that with its clients
+connected and idle. At scale 1 one process gets all attacks over one transport in a row, so that
+what each leaves behind counts too; above, each also alone and on each event loop. The peer runs in
+this process.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ async def serving(server: Any, attacks: list[Attack]) -> AsyncIterator[None]:
 
 
 async def suffer(
-    door: str, attacks: list[Attack], *, rounds: int, clients: int = 1, loop: str = "asyncio"
+    scheme: str, attacks: list[Attack], *, rounds: int, clients: int = 1, loop: str = "asyncio"
 ) -> list[int]:
     """Return the largest KiB above idle, after each round."""
-    server = ScriptedServer() if door == "tcp" else ScriptedWebSocketServer()
+    server = ScriptedServer() if scheme == "tcp" else ScriptedWebSocketServer()
     with anyio.fail_after(110):
         async with server, serving(server, attacks):
-            url = f"{door}://127.0.0.1:{server.port}"
+            url = f"{scheme}://127.0.0.1:{server.port}"
             command = [sys.executable, "-m", "tests.promises.victim", url]
             done = await anyio.run_process(
                 [*command, str(rounds), str(clients), loop], cwd=ROOT, stderr=None
@@ -97,12 +97,12 @@ async def suffer(
 
 @measured
 @pytest.mark.anyio
-@pytest.mark.parametrize("door", ["tcp", "ws"])
-async def test_all_attacks_in_a_row_take_at_most_8_mib(door: str) -> None:
-    attacks = TCP if door == "tcp" else WEBSOCKET
-    taken = await suffer(door, attacks, rounds=len(attacks))
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_all_attacks_in_a_row_take_at_most_8_mib(scheme: str) -> None:
+    attacks = TCP if scheme == "tcp" else WEBSOCKET
+    taken = await suffer(scheme, attacks, rounds=len(attacks))
     if max(taken) > ROOM:  # how much comes with one read depends on what else the machine does
-        taken = await suffer(door, attacks, rounds=len(attacks))
+        taken = await suffer(scheme, attacks, rounds=len(attacks))
     for attack, kib in zip(attacks, taken, strict=True):
         figure(12, after=attack.__name__, KiB=kib)
     assert max(taken) <= ROOM, list(zip(attacks, taken, strict=True))
