@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from aiocapdist._pb import init_connect_pb2
-from aiocapdist._protocol.codec import HandshakeResult, InvalidMessage
+from aiocapdist._protocol.codec import HandshakeResult, InvalidMessage, ReplyTooLong
+from aiocapdist._protocol.foreign import foreign_protocol
 from aiocapdist._protocol.frames import Frame, encode_frame
 from aiocapdist._protocol.tcp_codec import TcpCodec
 from aiocapdist.errors import BackendError, OpenDError, ProtocolError, UnsupportedSecurity
@@ -85,6 +88,13 @@ def test_known_replies_have_a_limit_of_their_own_whatever_max_frame_is() -> None
     codec = new_codec(max_frame=16_384)
     assert codec.feed(too_long) == []
     assert "more than the 16384 allowed" in str(codec.error)
+
+
+def test_errors_that_reach_users_can_be_pickled() -> None:
+    errors: list[ProtocolError] = [ReplyTooLong(3212, 18_000, 16_384), foreign_protocol("TLS")]
+    for error in errors:
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.reason) == (type(error), str(error), error.reason)
 
 
 def test_other_replies_may_be_as_long_as_max_frame() -> None:

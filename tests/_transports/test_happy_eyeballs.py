@@ -224,3 +224,46 @@ async def test_a_fault_of_our_own_is_not_taken_for_an_address_that_failed() -> N
     with pytest.raises(ExceptionGroup) as caught:
         await connect_first(["one", "two"], connect, {})
     assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_a_name_without_addresses_cannot_be_resolved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolve_to(monkeypatch)
+    with pytest.raises(ConnectError, match="the host name cannot be resolved"):
+        async with aiocapdist.connect("opend.test"):
+            raise AssertionError("it must not connect")
+
+
+async def test_of_two_addresses_that_answer_one_connection_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both are tried at once; the other connection is closed, or was never made."""
+    monkeypatch.setattr(happy_eyeballs, "DELAY", 0.0)
+    with (
+        anyio.fail_after(5),
+        socket.create_server((LIVE, 0)) as one,
+        socket.create_server((SILENT, one.getsockname()[1])) as two,
+        ExitStack() as stack,
+    ):
+        resolve_to(monkeypatch, LIVE, SILENT)
+        transport = await TcpConnector("opend.test", one.getsockname()[1]).open(5.0)
+        ends = []
+        for listener in (one, two):
+            listener.setblocking(False)
+            try:
+                end, _ = listener.accept()
+            except BlockingIOError:
+                continue
+            ends.append(stack.enter_context(end))
+        open_ends = []
+        for end in ends:
+            end.setblocking(False)
+            try:
+                assert end.recv(1) == b""
+            except BlockingIOError:
+                open_ends.append(end)
+            except ConnectionResetError:
+                pass
+        assert len(open_ends) == 1
+        await transport.discard()  # type: ignore[attr-defined]

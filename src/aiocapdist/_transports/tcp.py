@@ -82,7 +82,10 @@ class TcpConnector:
         except UnicodeError:
             # Not a host name at all, for example "a..b".
             raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from None
-        return interleave(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        return interleave(addresses)
 
 
 class AsyncioTransport(asyncio.Protocol):
@@ -106,6 +109,7 @@ class AsyncioTransport(asyncio.Protocol):
         try:
             for data in self._early:
                 receive(data)
+            self._early.clear()
             self.schedule_write()
             error = await asyncio.shield(self._ended)
         finally:
