@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from math import inf
+from pathlib import Path
 
 from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 from aiocapdist.quota._file.format import Contents
-from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
+from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id, time_namespace
 from aiocapdist.quota._file.section import Section
 from aiocapdist.quota._file.store import LEASE
 
@@ -50,6 +52,13 @@ def contents_of(section: Section, *, boot: bytes = BOOT, epoch: float = 1.7e9) -
     return contents
 
 
+def put(path: Path, contents: Contents) -> None:
+    """Write a file that its users trust, whenever that was."""
+    path.write_bytes(contents.stamped(contents.pack(), inf))
+
+
 def present(section: Section) -> Contents:
     """Return the same for this machine, as it runs now."""
-    return contents_of(section, boot=boot_id(), epoch=1.7e9 - boot_clock())
+    contents = contents_of(section, boot=boot_id(), epoch=1.7e9 - boot_clock())
+    contents.time_namespace = time_namespace()
+    return contents

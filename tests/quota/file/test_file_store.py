@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from aiocapdist.events import QuotaDegraded
 from aiocapdist.quota._core.store import Demand
 from aiocapdist.quota._file.owner import Owner
 from aiocapdist.quota._file.section import WAITERS
 from aiocapdist.quota._file.store import (
     BACK_AFTER,
+    COLD,
     GRACE,
     LEASE,
     LOOK_EVERY,
@@ -266,11 +268,29 @@ def test_two_that_go_on_in_a_new_file_lose_none_for_good(machine: Machine) -> No
     machine.now += 0.001
     look(other, machine)
     look(one, machine)
-    assert look(other, machine)[0] <= 2
+    assert look(other, machine)[0] == 0
     assert (one.mine, other.mine) == (0, 2)
-    machine.now += SPAN + GRACE + 0.001
+    machine.now += LEASE + SPAN + GRACE + 0.001
+    for store in (one, other, one):
+        look(store, machine)
     for store in (one, other, one):
         assert look(store, machine) == (4, 2, 0)
+
+
+def test_a_cold_ledger_is_told_until_it_is_warm(machine: Machine) -> None:
+    one = store_of(machine)
+    assert one.degraded is None
+    machine.path.unlink()
+    look(one, machine)
+    told = one.degraded
+    assert told == QuotaDegraded(reason=f"{COLD} for 151 s", fallback=0)
+    machine.now += 100.0
+    assert one.degraded is told, "the same words: it is told once"
+    assert one.next_duty == pytest.approx(machine.now + LEASE + SPAN + GRACE - 100.0)
+    machine.now = one.next_duty + 0.001
+    assert one.degraded is None
+    assert one.next_duty == inf
+    assert look(one, machine) == (3, 0, 0)
 
 
 # ---- refusals of others

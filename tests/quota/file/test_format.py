@@ -45,13 +45,15 @@ def contents(draw: st.DrawFn) -> Contents:
         number=draw(NUMBERS), boot=draw(st.binary(min_size=16, max_size=16)), epoch=draw(TIMES)
     )
     made.generation, made.cold_until = draw(NUMBERS), draw(TIMES)
+    made.time_namespace, made.written_at = draw(NUMBERS), draw(TIMES)
     for call, section in draw(st.dictionaries(CALLS, sections(), max_size=3)).items():
         made.add(call, section)
     return made
 
 
 def facts(made: Contents) -> list[object]:
-    return [made.number, made.generation, made.boot, made.epoch, made.cold_until, made.calls]
+    numbers = [made.number, made.generation, made.time_namespace, made.boot, made.epoch]
+    return [*numbers, made.cold_until, made.written_at, made.calls]
 
 
 def limits(made: Contents) -> list[int]:
@@ -105,7 +107,7 @@ def test_no_byte_can_be_altered_unnoticed() -> None:
 
 
 def test_none_can_be_missing_and_none_too_many() -> None:
-    for length in range(len(USED)):
+    for length in range(1, len(USED)):
         assert kind_of(USED[:length]) is Damaged
     for more in (b"\0", b"x", USED[-4:], USED, bytes(5000)):
         assert kind_of(USED + more) is Damaged
@@ -132,6 +134,11 @@ def test_what_is_no_ledger_is_foreign(data: bytes) -> None:
         Contents.unpack(data)
 
 
+def test_an_empty_file_is_not_taken_for_a_ledger() -> None:
+    with pytest.raises(Foreign, match="^it is empty$"):
+        Contents.unpack(b"")
+
+
 @pytest.mark.parametrize("version", [1, 7])
 def test_another_version_is_foreign_and_named(version: int) -> None:
     other = USED[: len(MAGIC)] + bytes([version, 0]) + USED[len(MAGIC) + 2 :]
@@ -147,7 +154,6 @@ def sealed(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "^only 0 bytes are left of it$"),
         (USED[:60], "^only 60 bytes are left of it$"),
         (USED[:-1], "^its checksum does not fit$"),
         (USED[:-4] + bytes(4), "^its checksum does not fit$"),
@@ -163,8 +169,10 @@ def test_a_damaged_ledger_says_how(data: bytes, words: str) -> None:
 
 def test_a_further_generation_differs_in_nothing_else() -> None:
     made = used()
-    data = made.next_generation(made.pack())
-    assert made.generation == 1
+    data = made.stamped(made.pack(), 5.0)
+    assert (made.generation, made.written_at) == (0, 0.0), "it is not yet written"
+    made.was_written(5.0)
+    assert (made.generation, made.written_at) == (1, 5.0)
     read = Contents.unpack(data)
     assert facts(read) == facts(made)
     assert read.pack() == made.pack() == data

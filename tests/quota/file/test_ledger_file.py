@@ -7,19 +7,23 @@ import fcntl
 import gc
 import logging
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._file import ledger_file as module
+from aiocapdist.quota._file import opening
 from aiocapdist.quota._file.format import Contents, file_size
 from aiocapdist.quota._file.ledger_file import LedgerFile
-from aiocapdist.quota._file.owner import Owner, boot_clock, boot_id
+from aiocapdist.quota._file.owner import NOBODY, Owner, boot_clock, boot_id
 from aiocapdist.quota._file.section import Section
 
 from ..forks import in_a_fork
@@ -33,6 +37,8 @@ from .sections import (
     blank,
     contents_at,
     contents_of,
+    present,
+    put,
     section_at,
     tally,
 )
@@ -81,11 +87,12 @@ def test_it_is_made_when_first_needed_with_all_free(path: Path) -> None:
     assert not path.exists()
     file.check()
     assert counts(path) == (3, 0, 0, 0)
+    assert take(file, 0)
     section, contents = section_at(path), contents_at(path)
     assert (section.limit, section.period, contents.boot) == (3, PERIOD, boot_id())
     assert contents.epoch + boot_clock() == pytest.approx(time.time(), abs=1.0)
     assert path.stat().st_size == file_size(3)
-    assert os.listdir(path.parent) == ["ledger"], "no draft is left"
+    assert set(os.listdir(path.parent)) == {"ledger", ".ledger.made"}, "no draft is left"
 
 
 def test_what_one_writes_another_reads(path: Path) -> None:
@@ -141,7 +148,7 @@ while not file.update(lambda section: section.acquire(3, me, boot_clock(), boot_
     section = section_at(path)
     assert len(section.other_owners(ONE, boot_clock())) == 8
     assert tally(section, ONE, boot_clock()) == (6, 0, 24, 0)
-    assert os.listdir(path.parent) == ["ledger"]
+    assert set(os.listdir(path.parent)) == {"ledger", ".ledger.made"}
 
 
 def test_a_process_that_comes_between_looking_and_making_has_made_it(
@@ -150,14 +157,14 @@ def test_a_process_that_comes_between_looking_and_making_has_made_it(
     realpath = os.path.realpath
 
     def meanwhile(asked: Path) -> str:
-        monkeypatch.setattr(module.os.path, "realpath", realpath)
+        monkeypatch.setattr(opening.os.path, "realpath", realpath)
         take(file_at(path), 2, OTHER)
         return realpath(asked)
 
-    monkeypatch.setattr(module.os.path, "realpath", meanwhile)
+    monkeypatch.setattr(opening.os.path, "realpath", meanwhile)
     assert take(file_at(path))
     assert counts(path) == (0, 1, 2, 0)
-    assert os.listdir(path.parent) == ["ledger"]
+    assert set(os.listdir(path.parent)) == {"ledger", ".ledger.made"}
 
 
 def test_a_link_that_leads_to_nothing_is_followed(path: Path, tmp_path: Path) -> None:
@@ -294,7 +301,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, path: Path, kind: str) -> None:
         f"30 1 {number} / /data rw,relatime shared:1 master:2 - {kind} server:/data rw\n"
         f"31 1 {number}1 / /more rw - ext4 /dev/sda rw\n"
     )
-    monkeypatch.setattr(module.Path, "read_text", lambda *_: table)
+    monkeypatch.setattr(opening.Path, "read_text", lambda *_: table)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
@@ -323,9 +330,9 @@ def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
         raise FileNotFoundError
 
     file = file_at(path)
-    monkeypatch.setattr(module.Path, "read_text", fail)
+    monkeypatch.setattr(opening.Path, "read_text", fail)
     file.check()
-    monkeypatch.setattr(module.Path, "read_text", lambda *_: "")
+    monkeypatch.setattr(opening.Path, "read_text", lambda *_: "")
     file.check()
 
 
@@ -335,14 +342,13 @@ def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
 @pytest.mark.parametrize(
     "tear",
     [
-        lambda data: b"",
         lambda data: data[:5],
         lambda data: data[: len(data) // 2],
         lambda data: data + b"more",
         lambda data: data[:-1] + b"!",
-        lambda data: data[:244] + bytes(8) + data[252:],
+        lambda data: data[:260] + bytes(8) + data[268:],
     ],
-    ids=["empty", "five bytes", "half", "longer", "last byte", "a hole"],
+    ids=["five bytes", "half", "longer", "last byte", "a hole"],
 )
 def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
     path: Path, caplog: pytest.LogCaptureFixture, tear: Callable[[bytes], bytes]
@@ -355,6 +361,7 @@ def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
     (record,) = caplog.records
     assert f"the ledger {path} is damaged (" in record.message
     assert record.message.endswith("): nothing is granted for 151 s")
+    assert file.cold_until == pytest.approx(boot_clock() + COLD, abs=1.0)
     section, now = section_at(path), boot_clock()
     assert path.stat().st_size == file_size(3)
     assert tally(section, ONE, now) == (0, 0, 0, 3)
@@ -368,17 +375,17 @@ def test_what_is_known_of_a_ledger_that_is_torn_is_not_forgotten(path: Path) -> 
     file = file_at(path)
     until = boot_clock() + 1000.0
     file.update(lambda section: section.acquire(2, ONE, boot_clock(), until))
-    path.write_bytes(b"")
+    path.write_bytes(path.read_bytes()[:-1])
     assert file.update(lambda section: None)
     assert tally(section_at(path), ONE, boot_clock() + COLD + 1.0) == (1, 2, 0, 0)
 
 
-def test_one_that_is_empty_after_something_went_wrong_is_damaged_as_well(path: Path) -> None:
+def test_one_that_is_damaged_after_something_went_wrong_is_noticed(path: Path) -> None:
     file = file_at(path)
     take(file)
 
     def fail(_: Section) -> None:
-        path.write_bytes(b"")
+        path.write_bytes(path.read_bytes()[:-1])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -387,34 +394,56 @@ def test_one_that_is_empty_after_something_went_wrong_is_damaged_as_well(path: P
     assert counts(path)[0] == 0
 
 
-# ---- deleted, moved, replaced
+# ---- deleted, moved, replaced: whoever comes first finds nothing free
+
+AGO = 2 * module.TOLERANCE
+"""Seconds after which a change by others can be told from the last writing."""
+
+
+def cold(path: Path) -> bool:
+    """True if nothing in the file is free before all that may have been spent has cooled."""
+    section, now = section_at(path), boot_clock()
+    free_then = tally(section, NOBODY, now + COLD)[0] + tally(section, NOBODY, now + COLD)[2]
+    return tally(section, NOBODY, now + COLD - 5.0)[0] == 0 and free_then == section.limit
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["by one that knew it", "by a newcomer"])
+@pytest.mark.parametrize("leaves", ["deleted", "moved"])
+def test_a_ledger_that_has_gone_is_followed_by_a_cold_one(
+    path: Path, caplog: pytest.LogCaptureFixture, leaves: str, is_known: bool
+) -> None:
+    file = file_at(path)
+    take(file)
+    path.unlink() if leaves == "deleted" else path.rename(path.with_name("backup"))
+    user = file if is_known else file_at(path)
+    with caplog.at_level(logging.WARNING, "aiocapdist"):
+        assert take(user, 3, OTHER)
+    assert cold(path)
+    words = f"the ledger {path} was deleted or moved while in use: nothing is granted for 151 s"
+    assert [record.message for record in caplog.records] == [words]
+    assert take(file_at(path), 3, THIRD)
+    assert cold(path)
 
 
 def test_two_that_use_a_deleted_one_go_on_in_one_new_file_and_know_their_tokens(
-    path: Path, caplog: pytest.LogCaptureFixture
+    path: Path,
 ) -> None:
     one, other = file_at(path, 10), file_at(path, 10)
     take(one, 2, ONE)
     take(other, 3, OTHER)
     path.unlink()
-    with caplog.at_level(logging.WARNING, "aiocapdist"):
-        assert take(one, 1, ONE)  # it knew nothing of the other's three yet
-        assert take(other, 1, OTHER)
-        assert take(one, 1, ONE)
-    assert counts(path) == (2, 4, 4, 0)
-    words = f"the ledger {path} was deleted or moved while in use: on in another"
-    assert [record.message for record in caplog.records] == [words] * 2
+    assert take(one, 1, ONE)  # it knew nothing of the other's three yet
+    assert take(other, 1, OTHER)
+    assert take(one, 1, ONE)
+    assert cold(path)
 
 
-def test_one_that_was_moved_away_is_not_followed(path: Path, tmp_path: Path) -> None:
-    """A new one may be at its path by then, which others share."""
-    file = file_at(path)
-    take(file)
-    path.rename(tmp_path / "backup")
-    take(file_at(path), 1, OTHER)
-    assert take(file)
-    assert counts(path) == (0, 2, 1, 0)
-    assert counts(tmp_path / "backup") == (2, 1, 0, 0)
+def test_deleted_with_the_trace_that_it_left_it_is_as_new(path: Path) -> None:
+    take(file_at(path), 2)
+    path.unlink()
+    path.with_name(".ledger.made").unlink()
+    assert take(file_at(path))
+    assert counts(path) == (2, 1, 0, 0)
 
 
 def test_one_deleted_while_it_was_let_go_of_is_known_as_well(path: Path) -> None:
@@ -423,7 +452,198 @@ def test_one_deleted_while_it_was_let_go_of_is_known_as_well(path: Path) -> None
     file.close()
     path.unlink()
     assert take(file)
-    assert counts(path) == (0, 3, 0, 0)
+    assert cold(path)
+
+
+def test_one_deleted_after_it_was_checked_is_known_as_well(path: Path) -> None:
+    """As when a client connects, and first asks a moment later."""
+    checked, user = file_at(path), file_at(path)
+    take(checked, 2)
+    assert user.adopt(checked) is not None
+    assert user.adopt(checked) is None, "once"
+    for name in ("ledger", ".ledger.made"):
+        path.with_name(name).unlink()
+    assert take(user, 3, OTHER)
+    assert cold(path)
+
+
+def restore_in_place(path: Path, copy: bytes) -> None:
+    path.write_bytes(copy)
+
+
+def restore_by_name(path: Path, copy: bytes) -> None:
+    other = path.with_name("copy")
+    other.write_bytes(copy)
+    other.rename(path)
+
+
+@pytest.mark.parametrize("restore", [restore_in_place, restore_by_name])
+@pytest.mark.parametrize("user", ["newcomer", "knows the copy", "knows more", "knows all"])
+def test_an_older_copy_in_its_place_lets_nothing_through_twice(
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    restore: Callable[[Path, bytes], None],
+    user: str,
+) -> None:
+    spender, file = file_at(path, 9), file_at(path, 9)
+    assert take(spender)
+    if user == "knows the copy":
+        take(file, 0)
+    copy = path.read_bytes()
+    assert take(spender, 4)
+    if user == "knows more":
+        take(file, 0)
+    assert take(spender, 4)
+    time.sleep(AGO)
+    restore(path, copy)
+    if user == "knows all":
+        file = spender
+    with caplog.at_level(logging.WARNING, "aiocapdist"):
+        assert take(file, 9, OTHER)
+    assert tally(section_at(path), OTHER, boot_clock())[:2] == (0, 0)
+    assert cold(path)
+    assert "was replaced" in caplog.records[0].message
+    assert take(file_at(path, 9), 9, THIRD)
+    assert cold(path)
+    assert len(caplog.records) == 1, "once"
+
+
+def test_the_same_bytes_written_again_are_not_what_they_were(path: Path) -> None:
+    """Others may have spent in between."""
+    file = file_at(path)
+    take(file)
+    time.sleep(AGO)
+    path.write_bytes(path.read_bytes())
+    assert take(file)
+    assert cold(path)
+
+
+def test_on_a_file_system_with_another_clock_the_stamp_is_not_believed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_wall_clock", lambda: time.time() - 3600.0)
+    one, other = file_at(path), file_at(path)
+    assert take(one)
+    assert contents_at(path).written_at == inf
+    assert take(other, 1, OTHER)
+    assert counts(path) == (1, 1, 1, 0)
+
+
+def test_without_stamps_a_smaller_generation_tells_an_older_copy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_wall_clock", lambda: time.time() - 3600.0)
+    file = file_at(path)
+    take(file)
+    copy = path.read_bytes()
+    take(file)
+    path.write_bytes(copy)
+    assert take(file)
+    assert cold(path)
+
+
+def test_an_old_generation_of_long_ago_is_nothing_to_wait_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = file_at(path)
+    take(file)
+    monkeypatch.setattr(file, "_known_at", boot_clock() - COLD)
+    put(path, present(blank()))
+    assert take(file, 1, OTHER)
+    assert counts(path)[:3] == (1, 1, 1)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_empty_file_is_never_overwritten(path: Path, is_known: bool) -> None:
+    file = file_at(path)
+    if is_known:
+        take(file)
+    path.write_bytes(b"")
+    for _ in range(2):
+        assert refusal(lambda: take(file)) == "it is empty; give it a path of its own"
+    assert path.read_bytes() == b""
+    path.unlink()
+    assert take(file)
+    assert cold(path) or not is_known
+
+
+def test_numbers_may_change_once_all_is_free(path: Path) -> None:
+    take(file_at(path, 3))
+    assert refusal(lambda: take(file_at(path, 5))).startswith("it is for 3 calls in 30 s, not 5")
+    contents = contents_at(path)
+    section = contents.section(CALL)
+    assert section is not None
+    section.release(1, ONE)
+    put(path, contents)
+    assert take(file_at(path, 5), 5)
+    assert tally(section_at(path), ONE, boot_clock()) == (0, 5, 0, 0)
+
+
+def test_processes_of_another_time_namespace_are_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(file_at(path))
+    monkeypatch.setattr(module, "time_namespace", lambda: 77)
+    assert refusal(lambda: take(file_at(path))) == (
+        "processes use it whose clock counts otherwise: they are in another time namespace; "
+        "run all in the same one, or use RedisQuota"
+    )
+
+
+# ---- folders that others can write to
+
+
+def test_it_is_its_owners_alone_unless_told_otherwise(path: Path) -> None:
+    take(file_at(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    other = path.with_name("shared")
+    umask = os.umask(0o077)
+    try:
+        file = LedgerFile(other, CALL, 3, PERIOD, span=SPAN, cold=COLD, mode=0o664)
+        take(file)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o664
+
+
+@pytest.mark.parametrize("folder_mode", [0o1777, 0o770])
+@pytest.mark.parametrize("target", ["there", "nothing"])
+def test_no_link_is_followed_where_others_can_make_one(
+    path: Path, tmp_path: Path, folder_mode: int, target: str
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(folder_mode)
+    if target == "there":
+        take(file_at(path))
+    (folder / "ledger").symlink_to(path)
+    assert refusal(lambda: take(file_at(folder / "ledger"))) == (
+        "it is a link, in a folder that others can write to; "
+        "give the path of the file itself, in a folder of your own"
+    )
+    assert path.exists() == (target == "there")
+
+
+def test_a_file_of_another_user_is_not_used_where_anybody_can_put_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o1777)
+    path = tmp_path / "ledger"
+    take(file_at(path))
+    monkeypatch.setattr(opening.os, "geteuid", lambda: 12345)
+    path_owner = path.stat().st_uid
+    if path_owner == 0:
+        os.chown(path, 54321, -1)
+        path_owner = 54321
+    assert refusal(lambda: take(file_at(path))) == (
+        f"it belongs to user {path_owner}, in a folder that anybody can write to; "
+        "give a path in a folder of your own, or a mode that lets others write"
+    )
+    shared = LedgerFile(path, CALL, 3, PERIOD, span=SPAN, cold=COLD, mode=0o666)
+    assert take(shared, 0)
+
+
+# ---- in its place
 
 
 def test_a_foreign_file_in_its_place_is_left_alone_until_it_has_gone(
@@ -447,12 +667,11 @@ def test_where_even_the_directory_has_gone_it_is_told_until_it_is_back(tmp_path:
     path.parent.mkdir()
     file = file_at(path)
     take(file, 2)
-    path.unlink()
-    path.parent.rmdir()
+    shutil.rmtree(path.parent)
     assert refusal(lambda: take(file)) == f"No such file or directory; {CANNOT_BE_WRITTEN}"
     path.parent.mkdir()
     assert take(file)
-    assert counts(path) == (0, 3, 0, 0)
+    assert cold(path)
 
 
 def test_one_that_is_replaced_again_and_again_is_tried_later(
@@ -511,6 +730,33 @@ def test_a_disk_that_is_full_is_told_and_no_draft_is_left(
     monkeypatch.setattr(module.os, "pwrite", fail)
     assert refusal(file_at(path).check) == f"No space left on device; {CANNOT_BE_WRITTEN}"
     assert os.listdir(path.parent) == []
+
+
+@pytest.mark.parametrize("grows", [False, True], ids=["as long as before", "longer"])
+def test_a_disk_on_which_half_of_it_has_room_is_told_and_over_when_there_is_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch, grows: bool
+) -> None:
+    file = file_at(path)
+    take(file)
+    before, pwrite = path.read_bytes(), os.pwrite
+    if grows:
+        file = LedgerFile(path, "3211", 3, PERIOD, span=SPAN, cold=COLD)
+    room = len(before) if grows else 100
+    full: list[bool] = [True]
+
+    def half(descriptor: int, data: bytes, offset: int) -> int:
+        if data == before:
+            return pwrite(descriptor, data, offset)
+        return pwrite(descriptor, data[: room + full[0]], offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening.os, "pwrite", half)
+        for _ in range(3):
+            assert refusal(lambda: take(file)) == f"No space left on device; {CANNOT_BE_WRITTEN}"
+            assert path.read_bytes() == before
+    assert take(file)
+    assert section_at(path).is_free(boot_clock()) is False
+    assert not contents_at(path).cold_until
 
 
 def test_an_error_without_a_text_of_the_system_is_told_in_its_own_words(
@@ -582,7 +828,7 @@ def test_after_a_restart_what_was_spent_just_before_cools_for_a_period_at_most(
     section.acquire(1, ONE, 0.0, 1e6 + SPAN - 10.0)
     section.acquire(1, THIRD, 0.0, 1e6 - 10.0)
     before = contents_of(section, boot=bytes(16), epoch=time.time() - 1e6)  # it had run for long
-    path.write_bytes(before.pack())
+    put(path, before)
     assert take(file_at(path), 0)
     contents = contents_at(path)
     assert contents.boot == boot_id()

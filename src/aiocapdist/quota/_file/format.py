@@ -2,8 +2,8 @@
 
 ::
 
-    head      magic, version, number of sections, ledger's number, generation,
-              the machine's boot, wall clock less boot clock, cold until
+    head      magic, version, number of sections, ledger's number, generation, time namespace,
+              the machine's boot, wall clock less boot clock, cold until, when it was written
     section   call, limit, period, rejections, owners that wait; one record for each token
     …
     CRC-32 of all before
@@ -23,10 +23,11 @@ MAGIC = b"aiocapdist quota"
 VERSION = 2
 LARGEST = 2**20  # bytes that are read: the ledger of some 25,000 tokens
 
-_HEAD = struct.Struct("<16sHHxxxxQQ16sdd")
+_HEAD = struct.Struct("<16sHHxxxxQQQ16sddd")
 _SECTION = struct.Struct("<16sIxxxxdQ" + "Qd" * WAITERS)
 _TOKEN = struct.Struct("<BxxxIQQQd")
 _GENERATION, _GENERATION_AT = struct.Struct("<Q"), 32
+_WRITTEN, _WRITTEN_AT = struct.Struct("<d"), _HEAD.size - 8
 _CALL_LENGTH = 16
 _SUM = struct.Struct("<I")
 
@@ -51,8 +52,12 @@ class Contents:
         """The machine's start, since which times count (see :func:`.owner.boot_id`)."""
         self.epoch = epoch
         """The wall clock's time at that start."""
+        self.time_namespace: int = 0
+        """The namespace in which the times count."""
         self.cold_until: float = 0.0
-        """Until when sections that are yet to be made have nothing free."""
+        """Until when nothing is granted, as it is not known what was spent before."""
+        self.written_at: float = 0.0
+        """The wall clock's time when it was written; ``inf`` if that tells nothing."""
         # A section is unpacked when it is first needed: most programs use one.
         self._sections: dict[str, bytes | Section] = {}
 
@@ -100,6 +105,16 @@ class Contents:
         self.boot, self.epoch = boot, epoch
         self.cold_until = span if self.cold_until else 0.0
 
+    def cool_all(self, until: float) -> None:
+        """Grant nothing before that time: it is not known what was spent."""
+        self.cold_until = until
+        for call in self.calls:
+            section = self.section(call)
+            assert section is not None
+            cold = Section(section.limit, section.period)
+            cold.cool_all(until)
+            section.merge(cold)
+
     # ---- bytes
 
     def pack(self) -> bytes:
@@ -109,8 +124,8 @@ class Contents:
             for call, section in self._sections.items()
         ]
         head = _HEAD.pack(
-            *(MAGIC, VERSION, len(sections), self.number, self.generation),
-            *(self.boot, self.epoch, self.cold_until),
+            *(MAGIC, VERSION, len(sections), self.number, self.generation, self.time_namespace),
+            *(self.boot, self.epoch, self.cold_until, self.written_at),
         )
         body = head + b"".join(sections)
         return body + _SUM.pack(zlib.crc32(body))
@@ -118,18 +133,22 @@ class Contents:
     @classmethod
     def unpack(cls, data: bytes) -> Contents:
         """Return what these bytes say. Raises Foreign or Damaged."""
+        if not data:
+            raise Foreign("it is empty")
         if data[: len(MAGIC)] != MAGIC[: len(data)]:
             raise Foreign("it holds something else")
         if len(data) < _HEAD.size + _SUM.size:
             raise Damaged(f"only {len(data)} bytes are left of it")
-        _, version, count, number, generation, boot, epoch, cold_until = _HEAD.unpack_from(data)
+        _, version, count, number, generation, time_namespace, *rest = _HEAD.unpack_from(data)
+        boot, epoch, cold_until, written_at = rest
         if version != VERSION:
             raise Foreign(f"it is of version {version}, and this program knows {VERSION}")
         body = data[: -_SUM.size]
         if _SUM.unpack_from(data, len(body))[0] != zlib.crc32(body):
             raise Damaged("its checksum does not fit")
         contents = cls(number=number, boot=boot, epoch=epoch)
-        contents.generation, contents.cold_until = generation, cold_until
+        contents.generation, contents.time_namespace = generation, time_namespace
+        contents.cold_until, contents.written_at = cold_until, written_at
         start = _HEAD.size
         for _ in range(count):
             end = start + _section_size_at(body, start)
@@ -140,12 +159,17 @@ class Contents:
             raise Damaged("its sections do not fill it")
         return contents
 
-    def next_generation(self, packed: bytes) -> bytes:
-        """Return these bytes, as :meth:`pack` made them, as those of a further generation."""
-        self.generation += 1
+    def stamped(self, packed: bytes, written_at: float) -> bytes:
+        """Return these bytes, as :meth:`pack` made them, as those of the next generation."""
         body = bytearray(packed[: -_SUM.size])
-        _GENERATION.pack_into(body, _GENERATION_AT, self.generation)
+        _GENERATION.pack_into(body, _GENERATION_AT, self.generation + 1)
+        _WRITTEN.pack_into(body, _WRITTEN_AT, written_at)
         return bytes(body) + _SUM.pack(zlib.crc32(body))
+
+    def was_written(self, written_at: float) -> None:
+        """Note that the bytes with this stamp are in the file."""
+        self.generation += 1
+        self.written_at = written_at
 
 
 def file_size(*limits: int) -> int:

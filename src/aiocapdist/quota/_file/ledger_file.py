@@ -1,7 +1,10 @@
-"""The ledger file: found or made, locked for a moment, read and written. Never waits.
+"""The ledger file: locked for a moment, read and written. Never waits.
 
 It is written through the system's cache and never synchronised to the disk: a process that
 dies leaves in it what it wrote, and what a power cut takes is older than the next start.
+
+A ledger that was replaced by an older copy would let tokens through twice. So each writing is
+stamped with its time, and the file system's own time of the last change has to agree.
 """
 
 from __future__ import annotations
@@ -10,24 +13,23 @@ import fcntl
 import logging
 import os
 import secrets
-import stat
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 from ...errors import QuotaUnavailable
 from .._core.loops import call_after_fork
+from . import opening
 from .format import LARGEST, Contents, Damaged, Foreign, file_size
-from .owner import boot_clock, boot_id
+from .owner import boot_clock, boot_id, time_namespace
 from .section import Section
 
 log = logging.getLogger("aiocapdist")
 
-# Their locks do not hold, or their other machines' clocks are not ours.
-OVER_THE_NETWORK = frozenset(
-    ["9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3"]
-)
 ATTEMPTS = 3  # to get the lock: whoever has it needs some microseconds
+TOLERANCE = 0.05
+"""Seconds between a stamp and the file system's time: its clock ticks more coarsely than ours."""
 
 
 class LedgerFile:
@@ -38,22 +40,38 @@ class LedgerFile:
     """
 
     def __init__(
-        self, path: Path, call: str, limit: int, period: float, *, span: float, cold: float
+        self,
+        path: Path,
+        call: str,
+        limit: int,
+        period: float,
+        *,
+        span: float,
+        cold: float,
+        mode: int = 0o600,
     ) -> None:
         self._descriptor = -1
         self._identity = (0, 0)
         self.path = path
+        self.cold_until: float = 0.0
+        """Until when nothing is granted, by the machine's clock, as last read."""
         self._call = call
         self._limit = limit
         self._period = period
         self._span = span
         self._cold = cold
+        self._mode = mode
         self._boot = boot_id()
+        self._time_namespace = time_namespace()
         self._size = file_size(limit)  # as it was last
-        # What is known of the tokens, whatever becomes of the file; and the bytes of that, if
-        # the file is known to hold them.
+        # What is known of the tokens, whatever becomes of the file; the bytes of that, if the
+        # file is known to hold them; and when the file system says they were written.
         self._contents: Contents | None = None
         self._bytes = b""
+        self._changed_at = 0
+        self._known_at = -inf
+        self._is_marked = False
+        self._is_stamped = True
         call_after_fork(self)
 
     def __del__(self) -> None:
@@ -65,25 +83,27 @@ class LedgerFile:
         """Validate the file fully, as done once before use. Raises QuotaUnavailable."""
         try:
             self.open()
-            facts = os.fstat(self._descriptor)
+            opening.check_kind(self.path, self._descriptor)
         except OSError as error:
             raise self._unusable(error) from None
-        if not stat.S_ISREG(facts.st_mode):
-            raise self.unavailable("it is no plain file", "give the path of a file of its own")
-        kind = _file_system(facts.st_dev)
-        if kind in OVER_THE_NETWORK:
-            raise self.unavailable(
-                f"it lies on a network file system ({kind}), and only processes of one machine "
-                "can share it",
-                "choose a local path, or RedisQuota for several machines",
-            )
 
     def open(self) -> None:
-        """Open the file, or make it. Repeatable. Raises OSError."""
-        if self._descriptor < 0:
-            self._descriptor = self._open()
-            facts = os.fstat(self._descriptor)
-            self._identity = (facts.st_dev, facts.st_ino)
+        """Open the file, or make it. Repeatable. Raises OSError, QuotaUnavailable."""
+        if self._descriptor >= 0:
+            return
+        try:
+            self._descriptor = opening.open_ledger(self.path, self._mode)
+        except FileNotFoundError:
+            contents = self._without_file()
+            if contents.cold_until:
+                self._warn("was deleted or moved while in use")
+            # Giving the file its name changes it once more: it is stamped with the first update.
+            data = contents.stamped(contents.pack(), inf)
+            opening.make_ledger(self.path, data, self._mode)
+            self._is_stamped = False
+            self._descriptor = opening.open_ledger(self.path, self._mode)
+        facts = os.fstat(self._descriptor)
+        self._identity = (facts.st_dev, facts.st_ino)
 
     def close(self) -> None:
         """Close the file, which ends its lock. Repeatable."""
@@ -95,31 +115,15 @@ class LedgerFile:
         """Close the parent's descriptor: its lock would be the child's as well."""
         self.close()
 
-    def _open(self) -> int:
-        flags = os.O_RDWR | os.O_NONBLOCK  # opening a device must not wait for it
-        try:
-            return os.open(self.path, flags)
-        except FileNotFoundError:
-            self._make()
-            return os.open(self.path, flags)
-
-    def _make(self) -> None:
-        """Make the file whole: nobody ever sees half of one."""
-        path = Path(os.path.realpath(self.path))  # there may be a link that leads to nothing
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    def _without_file(self) -> Contents:
+        """Return what a new file is to hold: nothing free if there was one before."""
         contents = self._new_contents()
+        if self._contents is not None or opening.was_made(self.path):
+            contents.cold_until = boot_clock() + self._cold
         if self._contents is not None:
             contents.merge(self._contents)
         self._section_of(contents)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            os.pwrite(descriptor, contents.pack(), 0)
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was quicker
-        finally:
-            os.close(descriptor)
-            os.unlink(draft)
+        return contents
 
     # ---- reading and writing
 
@@ -156,9 +160,9 @@ class LedgerFile:
         A file or a section that is not there yet reads as one on which all is free.
         """
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            return self._section_of(self._contents or self._new_contents())
+            return self._section_of(self._without_file())
         except OSError:
             return None
         try:
@@ -179,7 +183,6 @@ class LedgerFile:
                 continue
             if self._is_in_place():
                 return True
-            log.warning("the ledger %s was deleted or moved while in use: on in another", self.path)
             self.close()
         return False
 
@@ -192,16 +195,44 @@ class LedgerFile:
 
     def _change(self, change: Callable[[Section], None]) -> None:
         data = self._read(self._descriptor)
+        changed_at = os.fstat(self._descriptor).st_ctime_ns
         known, self._bytes = self._bytes, b""  # unknown if any of these should fail
-        contents = self._contents if known and data == known else None
-        contents = contents or self._contents_of(data)
+        if known and data == known and changed_at == self._changed_at:
+            contents = self._contents
+            assert contents is not None
+        else:
+            contents = self._contents_of(data, changed_at / 1e9)
         change(self._section_of(contents))
         packed = contents.pack()
-        if packed != data:
-            packed = contents.next_generation(packed)
-            # One call for all of it: a process that is killed has written it, or has not.
-            os.pwrite(self._descriptor, packed, 0)
+        if packed != data or not self._is_stamped:
+            packed, changed_at = self._write(contents, packed, data)
         self._contents, self._bytes, self._size = contents, packed, len(packed)
+        self._changed_at, self.cold_until = changed_at, contents.cold_until
+        self._known_at = boot_clock()
+        if not self._is_marked:
+            opening.mark_made(self.path, self._mode)
+            self._is_marked = True
+
+    def _write(self, contents: Contents, packed: bytes, before: bytes) -> tuple[bytes, int]:
+        """Write the bytes with a stamp. Return them, and the file system's time for them."""
+        attempts = ATTEMPTS
+        while True:
+            attempts -= 1
+            # If the file system's clock is another one, a stamp would tell nothing.
+            now = _wall_clock() if attempts else inf
+            packed = contents.stamped(packed, now)
+            try:
+                opening.write_all(self._descriptor, packed)
+            except OSError:
+                # The disk is full: what was there has its room.
+                os.pwrite(self._descriptor, before, 0)
+                os.ftruncate(self._descriptor, len(before))
+                raise
+            changed_at = os.fstat(self._descriptor).st_ctime_ns
+            if changed_at / 1e9 - now <= TOLERANCE / 2:
+                contents.was_written(now)
+                self._is_stamped = True
+                return packed, changed_at
 
     def _read(self, descriptor: int) -> bytes:
         data = os.pread(descriptor, self._size + 1, 0)
@@ -211,15 +242,35 @@ class LedgerFile:
                 raise self.unavailable("it is far too large", "give it a path of its own")
         return data
 
-    def _contents_of(self, data: bytes) -> Contents:
+    def _contents_of(self, data: bytes, changed_at: float) -> Contents:
         """Return what the file holds, with what else is known of its tokens."""
         try:
             contents = self._unpack(data)
         except Damaged as error:
-            contents = self._instead_of_damaged(error)
-        if self._contents is not None and self._contents.number != contents.number:
-            contents.merge(self._contents)
+            contents = self._new_contents()
+            self._cool(contents, f"is damaged ({error})")
+            os.ftruncate(self._descriptor, file_size(self._limit))
+        else:
+            if changed_at - contents.written_at > TOLERANCE:
+                self._cool(contents, "was replaced, or changed by another program")
+        known = self._contents
+        if known is not None and (
+            known.number != contents.number or known.generation > contents.generation
+        ):
+            now = boot_clock()
+            if contents.cold_until <= now < self._known_at + self._cold:
+                self._cool(contents, "was replaced while in use")
+            contents.merge(known)
         return contents
+
+    def _cool(self, contents: Contents, what: str) -> None:
+        """Grant nothing until all that may have been spent has cooled."""
+        self._warn(what)
+        contents.cool_all(boot_clock() + self._cold)
+
+    def _warn(self, what: str) -> None:
+        words = "the ledger %s %s: nothing is granted for %.0f s"
+        log.warning(words, self.path, what, self._cold)
 
     def _unpack(self, data: bytes) -> Contents:
         try:
@@ -229,14 +280,23 @@ class LedgerFile:
         if contents.boot != self._boot:
             now = boot_clock()
             contents.restarted(self._boot, now, time.time() - now, self._span)
+            contents.time_namespace = self._time_namespace
+        if contents.time_namespace != self._time_namespace:
+            raise self.unavailable(
+                "processes use it whose clock counts otherwise: they are in another time namespace",
+                "run all in the same one, or use RedisQuota",
+            )
         return contents
 
     def _section_of(self, contents: Contents) -> Section:
         """Return the call's tokens, made first if there are none. Raises QuotaUnavailable."""
         section = contents.section(self._call)
-        if section is None:
-            section = contents.new_section(self._call, self._limit, self._period)
-        if (section.limit, section.period) != (self._limit, self._period):
+        numbers = (self._limit, self._period)
+        if section is None or (
+            numbers != (section.limit, section.period) and section.is_free(boot_clock())
+        ):
+            return contents.new_section(self._call, *numbers)
+        if numbers != (section.limit, section.period):
             raise self.unavailable(
                 f"it is for {section.limit} calls in {section.period:g} s, not {self._limit} in "
                 f"{self._period:g} s",
@@ -244,19 +304,11 @@ class LedgerFile:
             )
         return section
 
-    def _instead_of_damaged(self, error: Damaged) -> Contents:
-        log.warning(
-            "the ledger %s is damaged (%s): nothing is granted for %.0f s",
-            *(self.path, str(error), self._cold),
-        )
-        contents = self._new_contents()
-        contents.cold_until = boot_clock() + self._cold
-        os.ftruncate(self._descriptor, file_size(self._limit))
-        return contents
-
     def _new_contents(self) -> Contents:
         now = boot_clock()
-        return Contents(number=secrets.randbits(64), boot=self._boot, epoch=time.time() - now)
+        contents = Contents(number=secrets.randbits(64), boot=self._boot, epoch=time.time() - now)
+        contents.time_namespace = self._time_namespace
+        return contents
 
     # ---- errors
 
@@ -273,7 +325,11 @@ class LedgerFile:
 
     def unavailable(self, reason: str, hint: str) -> QuotaUnavailable:
         """Build the error that says why this file cannot be used."""
-        return QuotaUnavailable(str(self.path), reason, hint)
+        return opening.unavailable(self.path, reason, hint)
+
+
+def _wall_clock() -> float:
+    return time.clock_gettime(time.CLOCK_REALTIME)
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:
@@ -284,17 +340,3 @@ def _try_lock(descriptor: int, kind: int) -> bool:
         os.sched_yield()
         return False
     return True
-
-
-def _file_system(device: int) -> str | None:
-    """Return the kind of file system of this device, None if the system does not tell."""
-    number = f"{os.major(device)}:{os.minor(device)}"
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return None
-    for mount in mounts:
-        fields, _, rest = mount.partition(" - ")
-        if fields.split()[2:3] == [number]:
-            return rest.split()[0]
-    return None

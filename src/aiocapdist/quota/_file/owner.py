@@ -47,6 +47,11 @@ def boot_id() -> bytes:
         return round((time.time() - boot_clock()) / 64).to_bytes(16, "big", signed=True)
 
 
+def time_namespace() -> int:
+    """Return the namespace in which :func:`boot_clock` counts; 0 if there is only one."""
+    return _inode("/proc/self/ns/time")
+
+
 def new_owner() -> Owner:
     """Return a new owner in this process."""
     pid = os.getpid()
@@ -97,7 +102,11 @@ def _accepts_signals(pid: int) -> bool:
 
 
 def _namespace() -> int:
+    return _inode("/proc/self/ns/pid")
+
+
+def _inode(path: str) -> int:
     try:
-        return os.stat("/proc/self/ns/pid").st_ino
+        return os.stat(path).st_ino
     except OSError:
         return 0

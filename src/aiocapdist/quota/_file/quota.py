@@ -10,6 +10,8 @@ from pathlib import Path
 from ...errors import QuotaUnavailable
 from .._core.quota import Quota, check_numbers
 
+MODES = frozenset(0o600 | others for others in range(0o100) if others & 0o11 == 0)
+
 
 class FileQuota(Quota):
     """A :class:`Quota` for any number of processes of one machine, which outlives them.
@@ -42,14 +44,19 @@ class FileQuota(Quota):
         *,
         reserve: int = 0,
         margin: float = 0.05,
+        mode: int = 0o600,
     ) -> None:
         check_numbers(limit, period, reserve, margin)
+        if mode not in MODES:
+            raise ValueError(f"mode must be 0o600, or 0o6 and what others may do, not {mode!r}")
         refuse_windows(path)
         from .store import FileStore
 
         self.path: Path = Path(path).expanduser().absolute()
         """The ledger file."""
-        new_store = partial(FileStore, self.path, limit=limit, period=float(period), margin=margin)
+        new_store = partial(
+            FileStore, self.path, limit=limit, period=float(period), margin=margin, mode=mode
+        )
         self._set_up(limit, period, reserve, margin, new_store)
 
 

@@ -84,6 +84,10 @@ class Section:
             token = self.tokens[index]
             self.tokens[index] = Token(COOLING, owner, min(until, token.until))
 
+    def is_free(self, now: float) -> bool:
+        """True if all tokens are free."""
+        return all(token.state == FREE or token.until <= now for token in self.tokens)
+
     def cool_all(self, until: float) -> None:
         """Let all tokens cool until then: it is not known what was spent."""
         self.tokens = [Token(COOLING, NOBODY, until)] * self.limit

@@ -35,6 +35,7 @@ LOOK_EVERY = 1.0
 A thirtieth of shorter periods, or too much would be missed."""
 BACK_AFTER = 1e-6
 """Seconds later than need be, so that no rounding between two clocks makes us come too early."""
+COLD = "what was spent of late is not known, so nothing is granted"
 CHECKS = 100  # while another process has the file locked
 BETWEEN_CHECKS = 0.05
 
@@ -44,7 +45,15 @@ class FileStore(BaseStore):
 
     shared: ClassVar[bool] = True
 
-    def __init__(self, path: Path, call: str, limit: int, period: float, margin: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        call: str,
+        limit: int,
+        period: float,
+        margin: float,
+        mode: int = 0o600,
+    ) -> None:
         super().__init__()
         self.where = str(path)
         self.path = path
@@ -53,7 +62,8 @@ class FileStore(BaseStore):
         self._look_every = min(LOOK_EVERY, period / 30)
         self._sharing_pause = period / 3000  # others, if they wait, are awake by then
         span = self._span + GRACE
-        new_file = partial(LedgerFile, path, call, limit, period, span=span, cold=LEASE + span)
+        of_call = (path, call, limit, period)
+        new_file = partial(LedgerFile, *of_call, span=span, cold=LEASE + span, mode=mode)
         self.updater = Updater(new_file, self.clock)
         self.owner = new_owner()
         self._is_open = False
@@ -66,6 +76,7 @@ class FileStore(BaseStore):
         self._rejections: int | None = None  # of all processes, as far as is known
         self._fresh_rejections = 0
         self._reclaimed_at = -inf
+        self._cold: tuple[float, QuotaDegraded] | None = None
 
     # ---- what the scheduler calls (see _core/store.py)
 
@@ -87,15 +98,25 @@ class FileStore(BaseStore):
 
     @property
     def next_duty(self) -> float:
-        """When to renew the lease, or to write what is pending."""
-        renew_at = self._view.lease_ends - self._span - LEASE / 2 - self._ahead
-        due = -inf if self.updater.has_pending else renew_at
+        """When to renew the lease, to write what is pending, or to tell that a wait is over."""
+        renew_at = self._view.lease_ends - self._span - LEASE / 2
+        cold_until = self.updater.file.cold_until
+        if cold_until > boot_clock():
+            renew_at = min(renew_at, cold_until)
+        due = -inf if self.updater.has_pending else renew_at - self._ahead
         return max(due, self.updater.retry_at) if self.updater.paused else due
 
     @property
     def degraded(self) -> QuotaDegraded | None:
-        trouble = self.updater.trouble
-        return None if trouble is None else QuotaDegraded(reason=trouble.reason, fallback=0)
+        trouble, cold_until = self.updater.trouble, self.updater.file.cold_until
+        if trouble is not None:
+            return QuotaDegraded(reason=trouble.reason, fallback=0)
+        left = cold_until - boot_clock()
+        if left <= 0:
+            return None
+        if self._cold is None or self._cold[0] != cold_until:
+            self._cold = cold_until, QuotaDegraded(reason=f"{COLD} for {left:.0f} s", fallback=0)
+        return self._cold[1]
 
     def usable(self, ceiling: int) -> int:
         return 0 if self.updater.paused else self._view.usable(ceiling)
