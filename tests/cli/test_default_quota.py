@@ -129,3 +129,14 @@ def test_quota_none_overrides_the_server_in_the_environment(
 def test_without_a_file_yet_quota_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["quota"]) == 3
     assert "127.0.0.1_11111.quota cannot be used: there is no such file" in capsys.readouterr().err
+
+
+def test_quota_shows_the_file_of_the_opend_in_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOCAPDIST_ADDRESS", "tcp://a:5")
+    assert run(["quota"]) == 3
+    assert run(["quota", "--host", "b", "--port", "6"]) == 3
+    first, second = capsys.readouterr().err.splitlines()
+    assert "/a_5.quota cannot be used" in first
+    assert "/b_6.quota cannot be used" in second

@@ -32,8 +32,8 @@ RedisUrl: TypeAlias = Annotated[str | None, Parameter(env_var=REDIS_VARIABLE, sh
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ConnectionOptions:
-    """How to connect to OpenD.
+class AddressOptions:
+    """Where OpenD is.
 
     Parameters
     ----------
@@ -43,19 +43,11 @@ class ConnectionOptions:
         Host of OpenD, if you prefer it apart from the port. [default: 127.0.0.1]
     port
         Port of OpenD. [default: 11111]
-    rsa_key
-        PEM file of the RSA key that OpenD uses too: encrypts a TCP connection.
-    websocket_key
-        Key of OpenD's WebSocket. Use the environment variable: other users do not see it.
     """
 
     address: str | None = None
     host: str | None = None
     port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
-    rsa_key: Annotated[Path | None, Parameter(env_var=RSA_VARIABLE, show_env_var=True)] = None
-    websocket_key: Annotated[
-        str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
-    ] = None
 
     @property
     def is_default(self) -> bool:
@@ -75,6 +67,25 @@ class ConnectionOptions:
         return environment.get("AIOCAPDIST_ADDRESS") or _joined(
             environment.get("FUTU_OPEND_HOST"), environment.get("FUTU_OPEND_PORT")
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ConnectionOptions(AddressOptions):
+    """How to connect to OpenD.
+
+    Parameters
+    ----------
+    rsa_key
+        PEM file of the RSA key that OpenD uses too: encrypts a TCP connection.
+    websocket_key
+        Key of OpenD's WebSocket. Use the environment variable: other users do not see it.
+    """
+
+    rsa_key: Annotated[Path | None, Parameter(env_var=RSA_VARIABLE, show_env_var=True)] = None
+    websocket_key: Annotated[
+        str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
+    ] = None
 
     def connect(self, quota: Quota | None) -> Connecting:
         """Return the client to enter. Raises ValueError for a wrong address."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import QuotaUnavailable
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..formats import Format
-from ..options import DEFAULT_ADDRESS, RedisUrl, default_quota_file, redis_url
+from ..options import AddressOptions, RedisUrl, default_quota_file, redis_url
 from ..streams import report, report_log_records, write
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def quota(
     *,
-    address: str = DEFAULT_ADDRESS,
+    opend: AddressOptions | None = None,
     file: Path | None = None,
     redis: RedisUrl = None,
     key: str | None = None,
@@ -28,8 +28,6 @@ def quota(
 
     Parameters
     ----------
-    address
-        Show the file that your runs of `get` share for the OpenD at this address.
     file
         Show the quota in this file.
     redis
@@ -42,7 +40,7 @@ def quota(
     report_log_records()
     try:
         redis = redis_url(file, redis, key)
-        if redis is None and (file := file or default_quota_file(address)) is None:
+        if redis is None and (file := file or _own_file(opend)) is None:
             report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
             return USAGE
         _show(_snapshot(file, redis, key), format)
@@ -53,6 +51,11 @@ def quota(
         report(str(error))
         return NOT_REACHED
     return OK
+
+
+def _own_file(opend: AddressOptions | None) -> Path | None:
+    """Return the file that the user's runs of ``get`` share for this OpenD."""
+    return default_quota_file((opend or AddressOptions()).opend)
 
 
 def _snapshot(file: Path | None, redis: str | None, key: str | None) -> QuotaSnapshot:
