@@ -5,13 +5,11 @@ In processes of their own: in this one, all is loaded long since.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from .support.scripts import run
 from .support.transports import rsa_pem
 
 _BLOCK = """
@@ -33,20 +31,6 @@ async def main():
 anyio.run(main)
 print(sorted({{"cryptography", "websockets", "ssl", "trio", "uvloop"}} & set(sys.modules)))
 """
-
-
-def run(script: str, *, key: str = "") -> str:
-    """Return the script's output, and the last line of its error output."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        env={**os.environ, "KEY": key},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr or done.returncode
-    return done.stdout + done.stderr.strip().rpartition("\n")[2]
 
 
 TCP = _ASK.format(opend="", connect="port=opend.port")

@@ -14,8 +14,7 @@ from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at, figures
-from .snippets import main_of
-from .test_snippets import opend
+from .snippets import main_of, opend
 
 
 @pytest.fixture

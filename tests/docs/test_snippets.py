@@ -7,8 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -18,17 +16,10 @@ from aiocapdist.simulator import Simulator
 
 from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS
-from .snippets import load, main_of
+from .snippets import load, main_of, opend
 
 # Run by the test of the README, and by the test below that runs pytest.
 ELSEWHERE = {"first", "my_alarm", "test_my_alarm"}
-
-
-@asynccontextmanager
-async def opend() -> AsyncIterator[Simulator]:
-    with anyio.fail_after(10):
-        async with Simulator(seed=1) as simulator:
-            yield simulator
 
 
 def run(name: str) -> Simulator:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.lowlevel
 
-from aiocapdist import AiocapdistError, CapitalDistribution, CapitalFlow, Market
+from aiocapdist import AiocapdistError, CapitalDistribution, CapitalFlow, FlowPoint, Market, Period
 from aiocapdist.recording import Recording
 
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
@@ -83,3 +83,42 @@ class FakeWatchReader:
 async def everything(recording: Recording, *args: Any, **options: Any) -> list[CapitalDistribution]:
     """All that is read."""
     return [value async for value in recording.read(*args, **options)]
+
+
+def point(time: datetime | None, net: float = 0.0, **changed: Any) -> FlowPoint:
+    """A point of a flow, as OpenD sends it for Hong Kong."""
+    local = None if time is None else time + timedelta(hours=8)
+    values: dict[str, Any] = {
+        "at": time,
+        "time": None if local is None else f"{local:%Y-%m-%d %H:%M:%S}",
+        "day": None if local is None else local.date(),
+        "in_flow": net,
+        "super_in_flow": net + 0.1,
+        "big_in_flow": net - 0.1,
+        "mid_in_flow": None,
+        "sml_in_flow": 0.0,
+    }
+    return FlowPoint(**{**values, **changed})
+
+
+def flow(*points: FlowPoint, code: str = "HK.00700", **changed: Any) -> CapitalFlow:
+    """A flow of these points."""
+    values = {"code": code, "market": Market.HK, "period": Period.INTRADAY, "points": points}
+    last = {"last_valid_time": "2026-03-02 16:00:00", "last_valid_at": at(99)}
+    return CapitalFlow(**{**values, **last, **changed})
+
+
+class Hand:
+    """A clock moved by hand, in seconds of the recorded day."""
+
+    def __init__(self) -> None:
+        self.second = 0.0
+
+    def __call__(self) -> float:
+        return START.timestamp() + self.second
+
+
+async def record(where: str, *given: Any) -> None:
+    """Add these values to a recording."""
+    async with Recording(where) as recording:
+        await recording.add(*given)

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
-from aiocapdist import CapitalFlow, FlowPoint, Market, Outcome, Period
+from aiocapdist import CapitalFlow, Market, Outcome, Period
 from aiocapdist.recording import Recording, _store
 
-from .making import START, Change, at, everything, figures
+from .making import START, Change, at, everything, figures, flow, point
 
 pytestmark = pytest.mark.anyio
-
-
-def point(time: datetime | None, net: float = 0.0, **changed: Any) -> FlowPoint:
-    """A point of a flow, as OpenD sends it for Hong Kong."""
-    local = None if time is None else time + timedelta(hours=8)
-    values: dict[str, Any] = {
-        "at": time,
-        "time": None if local is None else f"{local:%Y-%m-%d %H:%M:%S}",
-        "day": None if local is None else local.date(),
-        "in_flow": net,
-        "super_in_flow": net + 0.1,
-        "big_in_flow": net - 0.1,
-        "mid_in_flow": None,
-        "sml_in_flow": 0.0,
-    }
-    return FlowPoint(**{**values, **changed})
-
-
-def flow(*points: FlowPoint, code: str = "HK.00700", **changed: Any) -> CapitalFlow:
-    """A flow of these points."""
-    values = {"code": code, "market": Market.HK, "period": Period.INTRADAY, "points": points}
-    last = {"last_valid_time": "2026-03-02 16:00:00", "last_valid_at": at(99)}
-    return CapitalFlow(**{**values, **last, **changed})
 
 
 async def flows(recording: Recording, *args: Any, **options: Any) -> list[CapitalFlow]:

@@ -18,7 +18,7 @@ from aiocapdist import RecordingError
 from aiocapdist.recording import Recording
 from aiocapdist.recording._schema import APPLICATION_ID, SCHEMA_VERSION
 
-from ..test_extras import run
+from ..support.scripts import run
 from .making import at, everything, figures
 from .servers import execute, needs_postgres, new_schema
 

@@ -17,32 +17,16 @@ from aiocapdist.recording._timeline import Timeline
 from aiocapdist.recording.player import Player
 
 from ..support.virtual_asyncio import BACKENDS, run_virtually
-from .making import START, Change, at, figures
-from .test_flows import flow, point
+from .making import START, Change, Hand, at, figures, flow, point, record
 
 pytestmark = pytest.mark.anyio
 EPOCH = START.timestamp()
 HOUR = 3600
 
 
-class Hand:
-    """A clock moved by hand, in seconds of the recorded day."""
-
-    def __init__(self) -> None:
-        self.second = 0.0
-
-    def __call__(self) -> float:
-        return EPOCH + self.second
-
-
 @pytest.fixture
 def hand() -> Hand:
     return Hand()
-
-
-async def record(where: str, *given: Any) -> None:
-    async with Recording(where) as recording:
-        await recording.add(*given)
 
 
 async def test_at_each_moment_it_has_the_last_figures_before(

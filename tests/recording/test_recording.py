@@ -16,7 +16,7 @@ from aiocapdist import Outcome, RecordingError, UnknownSecurity
 from aiocapdist.recording import Recording, _store
 from aiocapdist.simulator import Simulator
 
-from ..test_extras import run
+from ..support.scripts import run
 from .making import START, Change, FakeWatch, at, everything, figures
 
 pytestmark = pytest.mark.anyio

@@ -25,9 +25,7 @@ from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
-from ..recording.making import START, Change, at, figures
-from ..recording.test_flows import flow, point
-from ..recording.test_player import Hand, record
+from ..recording.making import START, Change, Hand, at, figures, flow, point, record
 from ..support.virtual_asyncio import BACKENDS, run_virtually
 from .raw import distribution_request, flow_request, raw_client
 
