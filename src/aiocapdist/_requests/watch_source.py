@@ -39,7 +39,9 @@ class WatchSource:
         every: float,
         rate: float,
     ) -> None:
-        self.queue = RequestQueue(singles.hub, singles.all_routes, patient=True, source=self)
+        self.queue: RequestQueue = RequestQueue(
+            singles.hub, singles.all_routes, patient=True, source=self
+        )
         self._singles = singles
         self._single_flight = single_flight
         self._phases = phases

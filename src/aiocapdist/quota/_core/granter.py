@@ -29,11 +29,11 @@ class Granter:
         """Number of requests that OpenD rejected for frequency."""
         self.store = store
         self._shared = store.shared
-        self.queue = FairQueue()
-        self.ceiling = AdaptiveLimit(limit, period)
+        self.queue: FairQueue = FairQueue()
+        self.ceiling: AdaptiveLimit = AdaptiveLimit(limit, period)
         self.unsettled: int = 0
         """Number of tokens, still held, whose replies were seen at the same moment."""
-        self.reports = Reports()
+        self.reports: Reports = Reports()
         self._seen_at = 0.0
         self._pumping = False
         self._clock: Clock = store.clock

@@ -150,7 +150,7 @@ class Scheduler(Granter):
     def _drop_clients(self) -> None:
         for place in list(self.queue.places):
             self.queue.leave(place)
-        self.reports = Reports()
+        self.reports: Reports = Reports()
         self.unsettled = 0
         self._pumping = False
         self._ticker = None
