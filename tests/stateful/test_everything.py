@@ -24,13 +24,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aiocapdist import QuotaWaitTooLong
+from aiocapdist import Period, QuotaWaitTooLong
 from aiocapdist._pb.keep_alive_pb2 import Response
 from aiocapdist.simulator import Fault
 
 from ..support.custom_call import PROTO_ID, request_message
 from ..support.internals import takes_tokens_of, tokens_as_they_stand
-from .answers import GOOD, INVALID, UNKNOWN, all_own, is_own, swept
+from .answers import (
+    GOOD,
+    INVALID,
+    UNKNOWN,
+    all_changes_own,
+    all_own,
+    is_own,
+    is_own_flow,
+    swept,
+    watched,
+)
 from .world import World
 
 SCALE = float(os.environ.get("AIOCAPDIST_SCALE", "1"))
@@ -95,6 +105,26 @@ class Everything(RuleBasedStateMachine):
     def sweep(self, codes: list[str], enough: int, max_age: float) -> None:
         sweeping = swept(self.world.client, codes, enough, max_age)
         self.world.call(sweeping, all_own(codes), requests=len(codes))
+
+    @a_client
+    @rule(code=CODES, period=st.sampled_from(Period), n=st.integers(1, 2))
+    def ask_for_a_flow(self, code: str, period: Period, n: int) -> None:
+        for _ in range(n):
+            asking = self.world.client.capital_flow(code, period)
+            self.world.call(asking, is_own_flow(code, period, lambda: self.world.trouble))
+
+    @a_client
+    @rule(
+        codes=st.lists(CODES, min_size=1, max_size=8, unique=True),
+        every=st.sampled_from([0.5, 10.0, 60.0]),
+        enough=st.sampled_from([1, 3, 1000]),
+        while_closed=st.booleans(),
+    )
+    def watch(self, codes: list[str], every: float, enough: int, while_closed: bool) -> None:
+        watch = self.world.client.watch(codes[::2], every, while_closed)
+        watching = watched(watch, codes, enough)
+        check = all_changes_own(lambda: self.world.trouble)
+        self.world.call(watching, check, requests=len(codes))
 
     @a_client
     @rule()
@@ -192,16 +222,17 @@ class Everything(RuleBasedStateMachine):
 
     @invariant()
     def tokens_are_conserved(self) -> None:
-        quota = self.world.quota
-        tokens, seen = tokens_as_they_stand(quota)
-        assert min(tokens) >= 0
-        assert sum(tokens) == quota.limit
-        counted = [flight for flight in self.world.flights if takes_tokens_of(flight, quota)]
-        assert tokens.held == len(counted) + seen
+        for quota in self.world.quotas:
+            tokens, seen = tokens_as_they_stand(quota)
+            assert min(tokens) >= 0
+            assert sum(tokens) == quota.limit
+            counted = [flight for flight in self.world.flights if takes_tokens_of(flight, quota)]
+            assert tokens.held == len(counted) + seen
 
     @invariant()
     def no_window_is_over_the_limit(self) -> None:
         assert self.world.opend.largest_window <= self.world.quota.limit
+        assert self.world.opend.largest_flow_window <= self.world.flow_quota.limit
 
     @invariant()
     def what_is_in_flight_agrees_with_the_servers_log(self) -> None:

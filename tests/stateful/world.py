@@ -35,6 +35,8 @@ class World:
     ) -> None:
         self.loop = VirtualLoop()
         self.quota = Quota(limit, PERIOD)
+        self.flow_quota = Quota(limit, PERIOD)
+        self.quotas = (self.quota, self.flow_quota)
         self.latency = latency
         self.trouble = False
         self.calls: list[Called] = []
@@ -63,12 +65,14 @@ class World:
         self.open_client()
 
     async def _keep_open(self) -> None:
-        # A user of the quota besides its clients keeps its clock running while there is none.
-        attach(self.quota, self.loop.time, _ignore)
+        # A user of the quotas besides their clients keeps their clocks running without one.
+        for quota in self.quotas:
+            attach(quota, self.loop.time, _ignore)
         async with self.opend:
             self._is_open = True
             await self._ended.wait()
-        detach(self.quota, _ignore)
+        for quota in self.quotas:
+            detach(quota, _ignore)
 
     async def _make_pipe(self) -> Pipe:
         return Pipe(self.opend)
@@ -110,7 +114,11 @@ class World:
 
     async def _connect(self) -> Client:
         return await aiocapdist.connect(
-            self.pipe, quota=self.quota, attempts=self._attempts, connect_timeout=5.0
+            self.pipe,
+            quota=self.quota,
+            flow_quota=self.flow_quota,
+            attempts=self._attempts,
+            connect_timeout=5.0,
         )
 
     def close_client(self) -> None:
@@ -160,8 +168,9 @@ class World:
         self.check_ended()
         self.loop.let_pass(95.0)  # a late reply may be expected for 60 s, and cools for 31
         assert not self.flights
-        assert self.quota.available == effective_limit(self.quota)
-        assert tokens(self.quota).free == self.quota.limit
+        for quota in self.quotas:
+            assert quota.available == effective_limit(quota)
+            assert tokens(quota).free == quota.limit
         if self.has_client:
             self.run(self.client.aclose())
         self.loop.let_pass(0.0)

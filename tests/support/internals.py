@@ -59,7 +59,8 @@ def next_grant_at(quota: Any) -> float | None:
 
 def effective_limit(quota: Any) -> int:
     """The limit that the quota now keeps to, after refusals."""
-    return _scheduler(quota).ceiling.value
+    scheduler = _scheduler(quota)
+    return scheduler.ceiling.value_at(scheduler._clock())
 
 
 def pause_grants(quota: Any) -> None:

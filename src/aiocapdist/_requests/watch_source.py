@@ -51,7 +51,7 @@ class WatchSource:
         self._subscriptions: dict[Subscription, None] = {}
         self._wanted = False  # True if a subscription is not paused
         self._ticker: Ticker | None = None
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
         self._failure: AiocapdistError | None = None
         self._closed = False
 
@@ -302,8 +302,9 @@ class WatchSource:
 
     def _stop(self) -> None:
         """Ask nothing more. Codes that have no answer yet have a turn at once next time."""
-        self._scope.cancel()
-        self._ticker = None
+        if self._scope is not None:
+            self._scope.cancel()
+        self._scope = self._ticker = None
         self._rounds.pause()
         if self._phases is not None:
             self._phases.remove(self)
