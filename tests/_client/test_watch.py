@@ -29,6 +29,7 @@ from aiocapdist.simulator import Simulator
 
 from ..support.gateway_group import gateway_group
 from ..support.internals import leftovers_in_client, leftovers_in_group
+from ..support.leaks import wait_no_leftovers
 from ..support.market_hours import SetClock
 from ..support.transports import TRANSPORTS, Transport, asked_codes
 from ..support.waiting import Call, checkpoints, until
@@ -104,8 +105,7 @@ async def test_break_asks_nothing_more_and_leaves_nothing() -> None:
         ):
             async for _ in client.watch(CODES, every=FAST):
                 break
-            await checkpoints(3)  # the reader was dropped: it is removed in the next turn
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)
             assert await asks_nothing(client, opend)
 
 
@@ -438,8 +438,7 @@ async def test_a_dropped_iteration_ends_even_if_it_is_garbage_in_a_cycle() -> No
             cycle.append(cycle)
             del reader, cycle
             gc.collect()
-            await checkpoints(3)
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)
 
 
 async def test_an_iteration_can_outlive_the_loop() -> None:
