@@ -325,7 +325,7 @@ def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
 
 
 def _in_hub(client: Client | ClientGroup) -> dict[str, Any]:
-    own = {*client._queues.values(), client._singles, client._flow_singles, client._free}
+    own = client._queues.all
     return {
         "queued requests": [request for queue in own for request in queue._waiting],
         "queues": client._hub.listeners - own,

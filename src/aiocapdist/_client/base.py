@@ -10,9 +10,6 @@ from google.protobuf.message import Message
 from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway
 from .._connection.hub import Hub
-from .._protocol import catalog
-from .._protocol.encoders import CapitalDistributionEncoder
-from .._requests.interfaces import TokenSource
 from .._requests.kinds import (
     DistributionRequest,
     FlowRequest,
@@ -23,16 +20,15 @@ from .._requests.kinds import (
 from .._requests.market_phases import MarketPhases
 from .._requests.queue import RequestQueue
 from .._requests.request import Request, T
-from .._requests.routes import Route
 from .._requests.single_flight import Distributions, Flows, SingleFlight
 from .._requests.sweep_source import SweepSource
 from .._requests.watch_source import WatchSource
 from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
 from ..models.flow import flow_dates
 from ..quota import Quota
-from ..quota._core.quota import scheduler_of
 from .arguments import check_askable, check_codes, check_every, check_seconds
 from .deadlines import wait_for
+from .queues import Queues
 from .sweep import Sweep
 from .watch import Watch
 
@@ -44,10 +40,6 @@ class BaseClient:
     def __init__(self, hub: Hub, gateways: Mapping[str | None, Gateway]) -> None:
         self._hub = hub
         self._gateways = gateways
-        self._encoders = {
-            name: CapitalDistributionEncoder(gateway.security_firm)
-            for name, gateway in gateways.items()
-        }
         self._attempts = max(gateway.attempts for gateway in gateways.values())
 
         def clock() -> float:
@@ -58,13 +50,9 @@ class BaseClient:
         )
         # Answers are not kept: each may be a day of minutes.
         self._flows: Flows = SingleFlight(FlowRequest, clock, self._attempts, kept=0)
-        quotas = {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
-        self._singles = self._open_queue(quotas)
-        quotas = {name: scheduler_of(gateway.flow_quota) for name, gateway in gateways.items()}
-        self._flow_singles = self._open_queue(quotas)
-        self._flow_quotas_used = False
-        self._free = self._open_queue(dict.fromkeys(gateways, hub.unlimited))
-        self._queues: dict[Quota, RequestQueue] = {}
+        self._queues = Queues(hub, gateways)
+        self._singles = self._queues.singles
+        self._free = self._queues.free
         self._phases = MarketPhases(self._free, self._attempts)
 
     async def capital_distribution(
@@ -134,7 +122,7 @@ class BaseClient:
         period = Period(period)
         key = (code, period, *flow_dates(period, start, end))
         security = Security.parse(code)
-        queue = await self._flow_queue()
+        queue = await self._queues.for_flows()
         request = self._flows.join(key, security, queue)
         return request.result() if request.done else await wait_for(request, timeout, max_wait)
 
@@ -245,10 +233,7 @@ class BaseClient:
         if not message.IsInitialized():
             missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
             raise ValueError(f"the message lacks required fields: {missing}")
-        if quota is not None:
-            queue = await self._queue_for(quota)
-        else:
-            queue = await self._default_queue(proto_id)
+        queue = await self._queues.for_call(proto_id, quota)
         body = message.SerializeToString()
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
@@ -281,64 +266,6 @@ class BaseClient:
         # Also called if __init__ raised.
         if (hub := getattr(self, "_hub", None)) is not None:
             hub.dropped(self)
-
-    # ---- queues
-
-    def _open_queue(self, quotas: Mapping[str | None, TokenSource]) -> RequestQueue:
-        """Make a queue of single calls over these gateways, each with the quota that counts."""
-        routes = [
-            Route(name, self._gateways[name].supervisor, quota, self._encoders[name])
-            for name, quota in quotas.items()
-        ]
-        queue = RequestQueue(self._hub, routes)
-        self._hub.add(queue)
-        return queue
-
-    async def _default_queue(self, proto_id: int) -> RequestQueue:
-        """Return the queue of a call for which no quota is given."""
-        match proto_id:
-            case catalog.CAPITAL_DISTRIBUTION:
-                return self._singles
-            case catalog.CAPITAL_FLOW:
-                return await self._flow_queue()
-            case _:
-                return self._free
-
-    async def _flow_queue(self) -> RequestQueue:
-        """Return the queue of capital flow calls. Their quotas are in use from the first on."""
-        if not self._flow_quotas_used:
-            gateways = self._gateways.values()
-            for quota in dict.fromkeys(gateway.flow_quota for gateway in gateways):
-                await scheduler_of(quota).prepare()
-            for gateway in gateways:
-                gateway.supervisor.use(scheduler_of(gateway.flow_quota))
-            self._flow_quotas_used = True
-        return self._flow_singles
-
-    async def _queue_for(self, quota: Quota) -> RequestQueue:
-        """Return the queue of single calls that this quota limits."""
-        if any(gateway.flow_quota is quota for gateway in self._gateways.values()):
-            await self._flow_queue()
-        queue = self._queues.get(quota)
-        if queue is None:
-            await scheduler_of(quota).prepare()
-            queue = self._queues.get(quota)  # another call may have been quicker
-        if queue is None:
-            queue = self._queues[quota] = self._new_queue(quota)
-        return queue
-
-    def _new_queue(self, quota: Quota) -> RequestQueue:
-        # An account's quota is good at its own gateways; one of the user's own at any.
-        gateways = self._gateways
-        own = [name for name in gateways if gateways[name].quota is quota]
-        if len(own) == len(gateways):
-            return self._singles
-        own = own or [name for name in gateways if gateways[name].flow_quota is quota]
-        if len(own) == len(gateways):
-            return self._flow_singles
-        scheduler = scheduler_of(quota)
-        self._hub.use(scheduler)
-        return self._open_queue(dict.fromkeys(own or gateways, scheduler))
 
 
 async def _ask(request: Request[T], queue: RequestQueue, timeout: float | None) -> T:

@@ -39,7 +39,9 @@ class ClientGroup(BaseClient):
             hub, self._singles, {name: one.quota for name, one in hub.gateways.items()}
         )
         self._flow_quota = GroupQuota(
-            hub, self._flow_singles, {name: one.flow_quota for name, one in hub.gateways.items()}
+            hub,
+            self._queues.flow_singles,
+            {name: one.flow_quota for name, one in hub.gateways.items()},
         )
 
     def __repr__(self) -> str:
