@@ -151,7 +151,7 @@ class Scheduler(Granter):
         for place in list(self.queue.places):
             self.queue.leave(place)
         self.reports: Reports = Reports()
-        self.unsettled = 0
+        self.unsettled: int = 0
         self._pumping = False
         self._ticker = None
         self._run_lock = anyio.Lock()
