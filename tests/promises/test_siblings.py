@@ -26,10 +26,11 @@ import aiocapdist
 from aiocapdist.quota import FileQuota
 from aiocapdist.quota._core import scheduler, store
 from aiocapdist.quota._core.quota import scheduler_of
+from aiocapdist.quota._core.store import GRACE
 from aiocapdist.quota._file import owner
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file.owner import Owner
-from aiocapdist.quota._file.store import GRACE, LOOK_EVERY, FileStore
+from aiocapdist.quota._file.store import LOOK_EVERY, FileStore
 from aiocapdist.simulator import Simulator
 
 from ..quota.file.machine import store_of

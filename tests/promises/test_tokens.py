@@ -159,6 +159,7 @@ def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
     """Lanes that come and go, replies, refusals, losses, giving up, clients that change."""
     account = Account(seed=5)
     quota, ledger = account.quota, account.quota.store
+    assert isinstance(ledger, Ledger)
     for _ in range(QUOTA_STEPS):
         account.step()
         assert ledger.free >= 0 <= ledger.cooling

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist.events import Throttled
+from aiocapdist.quota._core.ledger import Ledger
 from aiocapdist.quota._core.scheduler import Scheduler
 
 from .stubs import Asking, Clock, Watched, run_out, running, scheduler, tokens
@@ -193,6 +194,7 @@ def test_replies_of_one_read_are_settled_together() -> None:
     for clock.now in (1.0, 2.0):
         answer(quota, clock, 15)
     assert tokens(quota) == (0, 0, 30)
+    assert isinstance(quota.store, Ledger)
     assert len(quota.store._rows) == 2
     for clock.now, available in ((31.0, 15), (32.0, 30)):
         assert quota.available == available

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
-from aiocapdist import AiocapdistError, Quota
-from aiocapdist._loop import EventWaiter
+from aiocapdist._protocol.flight import Flight
+from aiocapdist._requests.kinds import GlobalStateRequest
 from aiocapdist._requests.queue import RequestQueue
-from aiocapdist._requests.request import Request
+from aiocapdist._requests.routes import Route
 from aiocapdist.quota._core.scheduler import Scheduler
 
-from .stubs import Asking, Clock, running, scheduler
+from ..support.queues import FakeConnection, Setup
+from .stubs import Asking, running, scheduler
 
 MANY, FEW = 50_000, 50
+Requests: TypeAlias = list[GlobalStateRequest]
+Work: TypeAlias = Callable[[Scheduler, RequestQueue, Requests], Any]
 
 
 def operations(work: Callable[[], Any]) -> int:
@@ -39,85 +42,53 @@ def operations(work: Callable[[], Any]) -> int:
     return calls
 
 
-class Ready:
-    """A link that is always there and sends nothing."""
+class Ready(FakeConnection):
+    """A connection that keeps nothing of what is sent."""
 
-    request_timeout = 10.0
-    new_waiter = EventWaiter
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.connection = self
-
-    def send(self, request: Any, now: float) -> Any:
-        return object()
-
-    def forget(self, flight: Any) -> bool:
-        return True
-
-    def final_error(self, *, sent: bool) -> AiocapdistError | None:
-        return None
-
-    def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
-        raise NotImplementedError
-
-    def add(self, lane: RequestQueue) -> None:
-        raise NotImplementedError
-
-    remove = add
+    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+        flight: Flight[Any] = Flight((3212, 0), request, now, b"")
+        flight.route = route
+        return flight
 
 
-class Silent(Request[None]):
-    __slots__ = ()
-
-    proto_id = 3212
-
-    def body(self) -> bytes:
-        return b""
-
-    def read(self, body: bytes) -> None:
-        return None
-
-
-def line_of(n: int, limit: int = 30) -> tuple[Quota, RequestQueue, list[Silent]]:
-    """A quota whose tokens are spent, and ``n`` requests of one lane in its line."""
-    quota = scheduler(limit, 30.0)
-    clock = running(quota)
+def line_of(n: int, limit: int = 30) -> tuple[Scheduler, RequestQueue, Requests]:
+    """A quota whose tokens are spent, and ``n`` requests of one queue that wait for it."""
+    setup = Setup(limit)
+    setup.gateways[0].connection = Ready()
+    setup.queue.refresh()
+    (quota,) = setup.schedulers
     Asking(quota, limit)
     quota.pump()
-    lane = RequestQueue(Ready(clock), quota)
-    requests = [Silent(lane, 3) for _ in range(n)]
-    for request in requests:
-        lane.submit(request)
+    requests = setup.submit(n)
     assert quota.waiting == n
-    return quota, lane, requests
+    return quota, setup.queue, requests
 
 
-def cost(n: int, work: Callable[[Quota, RequestQueue, list[Silent]], Any]) -> int:
+def cost(n: int, work: Work) -> int:
     quota, lane, requests = line_of(n)
     return operations(lambda: work(quota, lane, requests))
 
 
-def grant_all(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
+def grant_all(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
     quota.release(30)
     quota.pump()
     assert quota.waiting == len(requests) - 30
 
 
-def ask_one_more(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
-    lane.submit(Silent(lane, 3))
+def ask_one_more(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
+    lane.submit(GlobalStateRequest(lane, 3))
 
 
-def cancel_from_the_middle(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
+def cancel_from_the_middle(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
     for request in requests[10:40]:
-        request.give_up()
+        request.cancel_if_unwanted()
 
 
-def put_back(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
-    lane.put_back(Silent(lane, 3))
+def put_back(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
+    lane.put_back(GlobalStateRequest(lane, 3))
 
 
-def look(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
+def look(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
     assert quota.available == 0
     assert quota.waiting == len(requests)
     assert quota.eta() > 0.0
@@ -126,7 +97,7 @@ def look(quota: Scheduler, lane: RequestQueue, requests: list[Silent]) -> None:
 
 @pytest.mark.parametrize("work", [grant_all, ask_one_more, cancel_from_the_middle, put_back, look])
 def test_what_is_done_at_the_line_costs_the_same_however_long_it_is(
-    work: Callable[[Quota, RequestQueue, list[Silent]], Any],
+    work: Work,
 ) -> None:
     few, many = cost(FEW, work), cost(MANY, work)
     assert few > 0
@@ -138,7 +109,7 @@ def test_the_last_to_come_pays_no_more_than_the_first() -> None:
 
     def ask_1000() -> None:
         for _ in range(1000):
-            lane.submit(Silent(lane, 3))
+            lane.submit(GlobalStateRequest(lane, 3))
 
     first = operations(ask_1000)
     for _ in range(MANY // 1000 - 2):

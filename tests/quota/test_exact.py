@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from aiocapdist.quota._core.ledger import Ledger
 from aiocapdist.quota._core.store import GRACE
 
 from .stubs import Asking, Clock, Watched, scheduler
@@ -130,6 +131,7 @@ class Account(RuleBasedStateMachine):
     @invariant()
     def tokens_are_conserved(self) -> None:
         ledger = self.quota.store
+        assert isinstance(ledger, Ledger)
         assert ledger.free + ledger.held + ledger.cooling == ledger.limit
         assert min(ledger.free, ledger.held, ledger.cooling) >= 0
         # Replies that were seen are settled when next someone needs to know.

@@ -93,7 +93,7 @@ def test_in_the_very_moment_that_the_ceiling_rises_there_is_one_more() -> None:
         assert quota.try_acquire(clock.now)
         quota.reject()
         clock.now = quota.ceiling.paused_until
-    low = quota.ceiling.value
+    low, before = quota.ceiling.value, 0
     while quota.ceiling.value == low:
         clock.now = quota.ceiling.next_change
         before = quota.available

@@ -129,9 +129,7 @@ def test_a_read_that_meets_a_write_is_repeated(
     store_at(path).acquire(3)
     half = [path.read_bytes()[:100]]
     pread = os.pread
-    monkeypatch.setattr(
-        file_snapshot.os, "pread", lambda *asked: half.pop() if half else pread(*asked)
-    )
+    monkeypatch.setattr(os, "pread", lambda *asked: half.pop() if half else pread(*asked))
     assert snapshot_of_file(path).held == 3
     assert half == []
 
@@ -282,8 +280,8 @@ FileStore(Path({str(path)!r}), {CALL!r}, 30, 30.0, 0.05).acquire(4)
 print("taken", flush=True)
 sys.stdin.read()
 """
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", program], **pipes, text=True) as process:
+    command, pipe = [sys.executable, "-c", program], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "taken\n"
         (living,) = snapshot_of_file(path).owners

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from aiocapdist.quota._core.fair_queue import Place
@@ -91,7 +93,12 @@ def test_nothing_is_held_so_nothing_comes_back() -> None:
     """Whatever becomes of a request, the next one goes as before."""
     unmetered = Unlimited(Clock())
     lane = Asking(unmetered, 1)
-    for happened in (lambda: unmetered.replied(0.0), unmetered.release, lambda: unmetered.lost(3)):
+    ends: list[Callable[[], None]] = [
+        lambda: unmetered.replied(0.0),
+        unmetered.release,
+        lambda: unmetered.lost(3),
+    ]
+    for happened in ends:
         lane.waiting = 1
         unmetered.join(lane)
         unmetered.pump()

@@ -18,14 +18,14 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from aiocapdist.quota._core.store import Demand
+from aiocapdist.quota._core.store import GRACE, Demand
 from aiocapdist.quota._file import format as file_format
 from aiocapdist.quota._file import ledger_file, opening, owner, section, tokens
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file import updater as file_updater
 from aiocapdist.quota._file.format import Damaged
 from aiocapdist.quota._file.owner import NOBODY, boot_clock
-from aiocapdist.quota._file.store import GRACE, LEASE, FileStore
+from aiocapdist.quota._file.store import LEASE, FileStore
 
 from ...promises.scale import SCALE, figure
 from ..forks import in_a_fork
@@ -37,6 +37,7 @@ EVENT = "opcode" if SCALE >= 10 else "line"
 LIMIT = 3
 Say: TypeAlias = Callable[[int], object]
 """So many tokens must not be free from now on: their requests may have been sent."""
+Life: TypeAlias = Callable[[Path, Say], None]
 
 
 def killed_at(k: int, deeds: Callable[[], object]) -> Callable[[], bool]:
@@ -96,9 +97,12 @@ def a_life_in_which_the_file_is_deleted(path: Path, say: Say) -> None:
 
 
 COLD = LEASE + SPAN + GRACE
-LIVES = {a_quotas_life: 1, a_life_in_which_the_file_is_deleted: 1 if SCALE >= 2 else 3}
+LIVES: dict[Life, int] = {
+    a_quotas_life: 1,
+    a_life_in_which_the_file_is_deleted: 1 if SCALE >= 2 else 3,
+}
 """With the stride of k."""
-COOLED = {a_quotas_life: SPAN + GRACE, a_life_in_which_the_file_is_deleted: COLD}
+COOLED: dict[Life, float] = {a_quotas_life: SPAN + GRACE, a_life_in_which_the_file_is_deleted: COLD}
 """Seconds until all is free at the latest."""
 
 

@@ -25,7 +25,6 @@ from aiocapdist import Client, Quota, QuotaUnavailable, events
 from aiocapdist._loop import on_asyncio
 from aiocapdist.quota import FileQuota
 from aiocapdist.quota._core.quota import scheduler_of
-from aiocapdist.quota._file import ledger_file
 from aiocapdist.quota._file import store as file_store
 from aiocapdist.quota._file import updater as file_updater
 from aiocapdist.quota._file.owner import NOBODY, boot_clock
@@ -41,7 +40,7 @@ from ...support.cancelling import (
     interrupt_everywhere,
 )
 from ...support.environment import Environment
-from ...support.internals import leftovers_in_quota
+from ...support.internals import is_written, leftovers_in_quota
 from ...support.leaks import Baseline, check_next_calls, wait_no_leftovers
 from ...support.operations import SCENES
 from ...support.transports import TRANSPORTS, fixed_simulator
@@ -81,7 +80,7 @@ def broken_disk() -> Iterator[None]:
         raise OSError(errno.EIO, "Input/output error")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger_file.os, "pread", fail)
+        patch.setattr(os, "pread", fail)
         yield
 
 
@@ -177,7 +176,8 @@ async def test_a_deleted_ledger_is_told_with_how_long_nothing_is_granted(path: P
 def test_while_nobody_uses_it_no_file_is_kept_open(path: Path) -> None:
     quota = FileQuota(path)
     before = len(os.listdir("/dev/fd"))
-    assert (quota.available, quota.eta(31)) == (30, pytest.approx(30.05))
+    assert quota.available == 30
+    assert quota.eta(31) == pytest.approx(30.05)
     assert len(os.listdir("/dev/fd")) == before
 
 
@@ -390,7 +390,7 @@ async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing
             async with anyio.create_task_group() as group:
                 call = Call(group, client.capital_distribution, "HK.00001")
                 await until(lambda: store_of(scheduler_of(quota)).held == 1)
-                await until(lambda: client._desk.asked["HK.00001"].flight.written)  # type: ignore[union-attr]
+                await until(lambda: is_written(client, "HK.00001"))
                 call.cancel()
             keeps = path.open("rb")
             fcntl.flock(keeps, fcntl.LOCK_EX)
@@ -401,7 +401,7 @@ async def test_a_client_that_closes_while_it_is_locked_for_a_moment_owes_nothing
                 if len(yields) == 20:
                     fcntl.flock(keeps, fcntl.LOCK_UN)
 
-            monkeypatch.setattr("aiocapdist.quota._file.ledger_file.os.sched_yield", others_go_on)
+            monkeypatch.setattr(os, "sched_yield", others_go_on)
     keeps.close()
     monkeypatch.undo()
     seen = FileQuota(path, 3, 60.0)
@@ -477,7 +477,7 @@ def ways() -> list[tuple[Point, Any]]:
 @pytest.mark.parametrize(
     "name",
     [
-        "capital distribution, fresh",
+        "capital distribution, unhindered",
         "capital distribution, waiting for the quota",
         "sweep, losing the connection",
         "sweep left early, waiting for the quota",

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from aiocapdist.events import QuotaDegraded
-from aiocapdist.quota._core.store import Demand
+from aiocapdist.quota._core.store import GRACE, Demand
 from aiocapdist.quota._file.owner import Owner
 from aiocapdist.quota._file.section import WAITERS
 from aiocapdist.quota._file.store import (
     BACK_AFTER,
     COLD,
-    GRACE,
     LEASE,
     LOOK_EVERY,
     FileStore,

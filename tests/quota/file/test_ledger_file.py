@@ -20,7 +20,6 @@ import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._file import ledger_file as module
-from aiocapdist.quota._file import opening
 from aiocapdist.quota._file.format import Contents, file_size
 from aiocapdist.quota._file.ledger_file import LedgerFile
 from aiocapdist.quota._file.owner import NOBODY, Owner, boot_clock, boot_id
@@ -108,7 +107,7 @@ def test_where_nothing_changes_nothing_is_written(
 ) -> None:
     file = file_at(path)
     take(file)
-    monkeypatch.setattr(module.os, "pwrite", lambda *_: pytest.fail("it was written"))
+    monkeypatch.setattr(os, "pwrite", lambda *_: pytest.fail("it was written"))
     assert file.update(lambda section: None)
 
 
@@ -157,11 +156,11 @@ def test_a_process_that_comes_between_looking_and_making_has_made_it(
     realpath = os.path.realpath
 
     def meanwhile(asked: Path) -> str:
-        monkeypatch.setattr(opening.os.path, "realpath", realpath)
+        monkeypatch.setattr(os.path, "realpath", realpath)
         take(file_at(path), 2, OTHER)
         return realpath(asked)
 
-    monkeypatch.setattr(opening.os.path, "realpath", meanwhile)
+    monkeypatch.setattr(os.path, "realpath", meanwhile)
     assert take(file_at(path))
     assert counts(path) == (0, 1, 2, 0)
     assert set(os.listdir(path.parent)) == {"ledger", ".ledger.made"}
@@ -301,7 +300,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, path: Path, kind: str) -> None:
         f"30 1 {number} / /data rw,relatime shared:1 master:2 - {kind} server:/data rw\n"
         f"31 1 {number}1 / /more rw - ext4 /dev/sda rw\n"
     )
-    monkeypatch.setattr(opening.Path, "read_text", lambda *_: table)
+    monkeypatch.setattr(Path, "read_text", lambda *_: table)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
@@ -330,9 +329,9 @@ def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
         raise FileNotFoundError
 
     file = file_at(path)
-    monkeypatch.setattr(opening.Path, "read_text", fail)
+    monkeypatch.setattr(Path, "read_text", fail)
     file.check()
-    monkeypatch.setattr(opening.Path, "read_text", lambda *_: "")
+    monkeypatch.setattr(Path, "read_text", lambda *_: "")
     file.check()
 
 
@@ -630,7 +629,7 @@ def test_a_file_of_another_user_is_not_used_where_anybody_can_put_one(
     tmp_path.chmod(0o1777)
     path = tmp_path / "ledger"
     take(file_at(path))
-    monkeypatch.setattr(opening.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
     path_owner = path.stat().st_uid
     if path_owner == 0:
         os.chown(path, 54321, -1)
@@ -714,7 +713,7 @@ def test_an_error_of_the_system_is_told_and_the_next_try_succeeds(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(module.os, call, fail)
+        broken.setattr(os, call, fail)
         assert refusal(lambda: take(file)) == f"Input/output error; {CANNOT_BE_WRITTEN}"
     assert counts(path) == (2, 1, 0, 0)
     assert take(file)
@@ -727,7 +726,7 @@ def test_a_disk_that_is_full_is_told_and_no_draft_is_left(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "pwrite", fail)
+    monkeypatch.setattr(os, "pwrite", fail)
     assert refusal(file_at(path).check) == f"No space left on device; {CANNOT_BE_WRITTEN}"
     assert os.listdir(path.parent) == []
 
@@ -750,7 +749,7 @@ def test_a_disk_on_which_half_of_it_has_room_is_told_and_over_when_there_is_more
         return pwrite(descriptor, data[: room + full[0]], offset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening.os, "pwrite", half)
+        patch.setattr(os, "pwrite", half)
         for _ in range(3):
             assert refusal(lambda: take(file)) == f"No space left on device; {CANNOT_BE_WRITTEN}"
             assert path.read_bytes() == before
@@ -765,7 +764,7 @@ def test_an_error_without_a_text_of_the_system_is_told_in_its_own_words(
     def fail(*_: object) -> None:
         raise OSError("broken")
 
-    monkeypatch.setattr(module.os, "open", fail)
+    monkeypatch.setattr(os, "open", fail)
     assert refusal(file_at(path).check) == f"broken; {CANNOT_BE_WRITTEN}"
 
 
@@ -789,7 +788,7 @@ def test_who_has_it_for_a_moment_is_given_that_moment(
     take(file)
     with path.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        monkeypatch.setattr(module.os, "sched_yield", lambda: fcntl.flock(other, fcntl.LOCK_UN))
+        monkeypatch.setattr(os, "sched_yield", lambda: fcntl.flock(other, fcntl.LOCK_UN))
         assert take(file)
 
 

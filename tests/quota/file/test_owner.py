@@ -39,7 +39,7 @@ def no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
         raise FileNotFoundError
 
     monkeypatch.setattr(module, "os", SimpleNamespace(**{**vars(os), "open": fail, "stat": fail}))
-    monkeypatch.setattr(module.Path, "read_text", fail)
+    monkeypatch.setattr(Path, "read_text", fail)
 
 
 # ---- owners
@@ -92,7 +92,7 @@ def test_a_process_that_ends_while_it_is_looked_up_is_dead(
         child.wait()
         raise ProcessLookupError
 
-    monkeypatch.setattr(module.os, "pread", ends)
+    monkeypatch.setattr(os, "pread", ends)
     before = len(os.listdir("/proc/self/fd"))
     assert not is_alive(owner)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -134,7 +134,7 @@ def test_one_that_must_not_be_asked_lives(monkeypatch: pytest.MonkeyPatch) -> No
     def forbidden(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(module.os, "kill", forbidden)
+    monkeypatch.setattr(os, "kill", forbidden)
     assert is_alive(new_owner())
 
 
@@ -170,5 +170,5 @@ def test_where_the_system_does_not_name_its_boot_its_time_does(
 
 
 def test_what_is_no_name_of_a_boot_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Path, "read_text", lambda *_: "none\n")
+    monkeypatch.setattr(Path, "read_text", lambda *_: "none\n")
     assert boot_id()[:8] == bytes(8), "a number of minutes"

@@ -57,10 +57,10 @@ class Server:
         """Begin, and wait until it says that it is ready."""
         program = binary()
         assert program is not None
-        places = ["--port", str(self._port), "--unixsocket", self.socket, "--dir", self._folder]
+        places = ["--port", self._port, "--unixsocket", self.socket, "--dir", self._folder]
         forgets = ["--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
-            [program, *places, *forgets, *self._options],
+            [str(word) for word in (program, *places, *forgets, *self._options)],
             stdout=subprocess.PIPE,
             preexec_fn=_die_with_parent,  # noqa: PLW1509
         )

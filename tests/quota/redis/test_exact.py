@@ -8,13 +8,15 @@ request is taken to be counted wherever that is worst.
 
 from __future__ import annotations
 
+from itertools import chain
 from math import inf
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aiocapdist.quota._redis.exchange import GRACE, Report, Terms, TokenRequest
+from aiocapdist.quota._core.store import GRACE
+from aiocapdist.quota._redis.exchange import Report, Terms, TokenRequest
 from aiocapdist.quota._redis.leases import Leases
 
 from .books import START, Book
@@ -222,20 +224,22 @@ class Forgetful(Machines):
     @rule()
     def a_server_starts_from_the_snapshot(self) -> None:
         self.book.client.delete(self.book.key)
-        self.book.client.hset(self.book.key, mapping=self.snapshot | {"run": "0" * 40})
+        assert self.snapshot is not None
+        fields = self.snapshot | {"run": "0" * 40}
+        self.book.client.hset(self.book.key, items=[*chain(*fields.items())])
 
 
 if binary() is not None:
     SETTINGS = settings(max_examples=100, stateful_step_count=50, deadline=None)
 
-    class TestMachines(Machines.TestCase):  # type: ignore[name-defined,misc]
+    class TestMachines(Machines.TestCase):  # type: ignore[misc,valid-type]
         settings = SETTINGS
 
         @classmethod
         def setUpClass(cls) -> None:
             Machines.server = cls.enterClassContext(running())
 
-    class TestForgetful(Forgetful.TestCase):  # type: ignore[name-defined,misc]
+    class TestForgetful(Forgetful.TestCase):  # type: ignore[misc,valid-type]
         settings = SETTINGS
 
         @classmethod

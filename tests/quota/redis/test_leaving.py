@@ -17,6 +17,7 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
+from ...support import internals
 from ...support.cancelling import (
     Interrupt,
     Operation,
@@ -53,10 +54,6 @@ def quota_at(server: Server, key: str = "", **options: Any) -> RedisQuota:
     return RedisQuota(server.url, key, LIMIT, 60.0, **options)
 
 
-def flying(client: aiocapdist.Client) -> Any:
-    return client._desk.asked.values()
-
-
 async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
     """In the end the book holds what OpenD counted, and no more."""
     assert quota.key is not None
@@ -76,7 +73,7 @@ async def test_a_call_cancelled_anywhere_costs_what_was_sent_and_nothing_else(
 
             @asynccontextmanager
             async def scene() -> AsyncIterator[Operation]:
-                await until(lambda: not client._desk.asked)
+                await until(lambda: not internals.requests(client))
                 yield lambda: client.capital_distribution("HK.00700")
 
             async def check(run: Run) -> None:
@@ -134,9 +131,10 @@ async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
             anyio.create_task_group() as group,
         ):
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
-                Call(group, client.capital_distributions(["HK.00001", "HK.00002"]).collect)
+                codes = ["HK.00001", "HK.00002"]
+                Call(group, client.capital_distributions(codes).collect)
                 await until(lambda: scheduler_of(quota).store.held == 2)
-                await until(lambda: all(asked.flight.written for asked in flying(client)))
+                await until(lambda: all(internals.is_written(client, code) for code in codes))
             await until(lambda: redis_server.leases(str(quota.key)) == {"cooling": 3})
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from aiocapdist.quota._redis.exchange import GRACE, Terms
+from aiocapdist.quota._core.store import GRACE
+from aiocapdist.quota._redis.exchange import Terms
 
 from .books import TERMS, Book
 from .servers import Server, needs_redis
