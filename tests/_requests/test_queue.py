@@ -105,7 +105,8 @@ class Setup:
                 zip(self.gateways, self.schedulers, strict=True)
             )
         ]
-        self.queue = RequestQueue(self.hub, self.routes)
+        hub: Any = self.hub
+        self.queue = RequestQueue(hub, self.routes)
 
     def submit(self, count: int = 1) -> list[AnyRequest]:
         requests = [GlobalStateRequest(self.queue, attempts=3) for _ in range(count)]
