@@ -136,6 +136,8 @@ def lowest_versions() -> list[str]:
     texts = [text for name, of in extras.items() if name not in ("test", "dev") for text in of]
     found = []
     for wanted in map(Requirement, [*project["dependencies"], *texts]):
+        if wanted.name == project["name"]:
+            continue  # an extra of our own
         (bound,) = [each.version for each in wanted.specifier if each.operator == ">="]
         found.append(f"{wanted.name}=={bound}")
     return sorted(found)

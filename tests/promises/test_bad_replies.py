@@ -18,6 +18,7 @@ from aiocapdist._pb import capital_distribution_pb2
 from aiocapdist._protocol.frames import encode_frame
 
 from ..support.encrypted_server import EncryptedServer
+from ..support.internals import codec_of
 from ..support.scripted_server import ScriptedServer, figures_reply
 from ..support.scripted_websocket import ScriptedWebSocketServer
 from ..support.waiting import Call
@@ -158,9 +159,7 @@ async def test_the_body_is_discarded_as_it_arrives() -> None:
             for at in range(0, len(frame) - 1000, 50_000):
                 await peer.send(frame[at : at + 50_000][: len(frame) - 1000 - at])
             assert "has 1048576 bytes" in str(await long.error()), "known from its head"
-            connection = client._supervisor.connection
-            assert connection is not None
-            codec: Any = connection._session._codec
+            codec = codec_of(client)
             assert codec.pending == 0
             await peer.send(frame[-1000:])
             await answer(peer, requests[1], 5.0)

@@ -25,6 +25,7 @@ from aiocapdist import Client, Connected, Disconnected, Quota
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import announce_keep_alive_interval
 from ..support.proxy import Proxy
 from ..support.transports import NOW, SEED, amounts, expected_amounts
 from ..support.waiting import until
@@ -201,7 +202,7 @@ async def test_whatever_interval_opend_states_a_call_is_answered_within_33_s_of_
     interval: int, timeout: float, asked_at: float
 ) -> None:
     async with Simulator(seed=SEED, now=lambda: NOW, quota=None, latency=0.1) as opend:
-        opend._handler._keep_alive_interval = interval  # in its replies alone
+        announce_keep_alive_interval(opend, interval)  # in its replies alone
         connector = Connector(opend.memory)
         async with aiocapdist.connect(connector, request_timeout=timeout) as client:
             await trio.sleep(20.0)

@@ -171,6 +171,12 @@ def session(client: Client) -> Any:
     return found and found._session
 
 
+def codec_of(client: Client) -> Any:
+    """The codec of that connection; None while there is none."""
+    found = session(client)
+    return found and found._codec
+
+
 def in_flight(client: Client) -> list[Any]:
     """Flights that somebody waits for, the connection's own (keep-alive) left out."""
     found = session(client)
@@ -256,6 +262,16 @@ def serve_websocket(opend: Simulator, listener: MemoryListener) -> None:
     assert opend._group is not None
     serve = partial(opend._serve_client, opend._websocket_codec)
     opend._group.start_soon(listener.serve, serve)
+
+
+def simulated_time(opend: Simulator) -> float:
+    """The Unix time by which the simulator makes its figures."""
+    return float(opend._handler._now())
+
+
+def announce_keep_alive_interval(opend: Simulator, seconds: int) -> None:
+    """Let the simulator's handshakes carry this interval; its own timeout stays."""
+    opend._handler._keep_alive_interval = seconds
 
 
 def set_next_conn_id(opend: Simulator, number: int) -> None:

@@ -17,7 +17,7 @@ from aiocapdist import BackendError, Change, Client, ConnectionLost, OpenDError,
 from aiocapdist._pb import global_state_pb2
 from aiocapdist.simulator import Fault, Faults, Simulator
 
-from ..support.internals import leftovers_in_client
+from ..support.internals import leftovers_in_client, simulated_time
 from ..support.market_hours import SetClock, running_from
 from ..support.scripted_server import error_reply, figures_reply
 from ..support.transports import asked_codes
@@ -210,8 +210,7 @@ async def test_a_slow_reader_gets_the_latest_and_the_number_of_those_it_missed()
 
 
 def opend_now(opend: Simulator) -> float:
-    now: float = opend._handler._now()
-    return now
+    return simulated_time(opend)
 
 
 async def test_a_fast_and_a_slow_reader_are_told_of_the_same_changes() -> None:
