@@ -14,6 +14,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import (
+    CapitalDistribution,
     Change,
     Client,
     ClientClosed,
@@ -89,7 +90,7 @@ async def test_first_the_figures_of_each_code_and_then_what_changed(transport: T
             assert sorted(change.code for change in second) == CODES
             before = {change.code: change.value for change in first}
             for change in second:
-                assert change.previous is before[change.code]
+                assert change.previous == before[change.code]
                 assert change.value is not None
                 assert change.value.updated_at != change.previous.updated_at  # type: ignore[union-attr]
             assert watch.round_time == pytest.approx(FAST, rel=0.9)
@@ -135,6 +136,29 @@ async def test_it_costs_one_task_however_many_codes() -> None:
             await read(reader, 500)
             assert len(asyncio.all_tasks()) <= before + 1
             assert len(client._hub.listeners) == 4, "one queue"
+            await reader.aclose()
+
+
+async def test_the_figures_of_a_code_are_kept_once() -> None:
+    clock = SetClock()
+    codes = [f"SH.{n:06d}" for n in range(600_000, 600_100)]
+    with anyio.fail_after(20):
+        async with (
+            Simulator(quota=None, now=clock) as opend,
+            aiocapdist.connect(opend.memory, quota=wide()) as client,
+        ):
+            reader = aiter(client.watch(codes, every=0.2))
+            for _ in range(2):
+                for _ in codes:
+                    await anext(reader)
+                await let_ask(opend, 2 * len(codes))  # two rounds of the same figures
+                clock.next_figures()
+            for _ in codes:
+                await anext(reader)
+            await until(lambda: not client._single_flight.pending)
+            gc.collect()
+            kept = [o for o in gc.get_objects() if type(o) is CapitalDistribution]
+            assert len(kept) <= len(codes) + 1
             await reader.aclose()
 
 

@@ -13,6 +13,7 @@ from aiocapdist import (
     AiocapdistError,
     CapitalDistribution,
     CapitalFlow,
+    Change,
     Client,
     ClientGroup,
     Connected,
@@ -35,6 +36,7 @@ from aiocapdist import (
     Sweep,
     SweepResult,
     Throttled,
+    Watch,
 )
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.recording import Recording
@@ -125,6 +127,29 @@ async def asking_for_flows(client: Client) -> None:
     assert_type(flow.points[0].day, date | None)
     assert_type(client.flow_quota, Quota)
     await client.capital_flow("HK.00700", "DAY")  # type: ignore[arg-type]
+
+
+async def watching(client: Client, clients: ClientGroup) -> None:
+    watch = client.watch(["HK.00700"], every=30, while_closed=True)
+    assert_type(watch, Watch)
+    assert_type(clients.watch(iter(["HK.00700"])), Watch)
+    assert_type(watch.codes, tuple[str, ...])
+    assert_type(watch.round_time, float | None)
+    watch.add(["HK.00005"])
+    watch.discard({"HK.00005"})
+    async for change in watch:
+        assert_type(change, Change)
+        assert_type(change.value, CapitalDistribution | None)
+        assert_type(change.previous, CapitalDistribution | None)
+        assert_type(change.error, AiocapdistError | None)
+        assert_type(change.skipped, int)
+        assert_type(change.gateway, str | None)
+        assert_type(change.seen_at, datetime)
+        assert_type(change.age, float | None)
+        assert_type(change.crossed("main_net", 1e6), int)
+        assert_type(change.unwrap(), CapitalDistribution)
+    await watch.aclose()
+    client.watch([700])  # type: ignore[list-item]
 
 
 async def listening(client: Client) -> None:

@@ -43,6 +43,8 @@ class Subscription:
         elif self._is_new(code, observation):
             self.unread[code] = Unread(observation, 0)
             self._wake()
+        elif observation.value is not None:
+            self._given[code] = observation.value  # equal figures are kept once
 
     def pop(self) -> Change:
         """Return the change that has waited longest. There is one."""
