@@ -27,6 +27,7 @@ What can be wrong with a frame, and what follows:
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable
 from hashlib import sha1
 from typing import NamedTuple
@@ -97,21 +98,19 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Accept received bytes and return the frames they complete. Check ``error`` after."""
-        if self._buffer or self._discard or self.error is not None:
+        if self._buffer or self._discard:
             data = self._continue(data)
         frames: list[Frame] = []
         start, size = 0, len(data)
         while size - start >= HEAD_SIZE:
             head = _unpack_head(data, start)
             magic, proto_id, body_format, version, serial, length, digest = head
-            if magic != MAGIC or version != VERSION:
-                self.error = _format_error(data[start:], version)
-                return frames
             begin = start + HEAD_SIZE
             end = begin + length
-            if length > self._limit(proto_id):
-                if length > self._max_frame:
-                    self.error = self._length_error(proto_id, length)
+            if magic != MAGIC or version != VERSION or length > self._limit(proto_id):
+                error = self._error_in(data[start:begin], version, proto_id, length)
+                if error is not None:
+                    self._fail(error)
                     return frames
                 frames.append(Frame(proto_id, serial, body_format, b"", b"", length))
                 self._discard = max(0, end - size)
@@ -129,8 +128,6 @@ class FrameDecoder:
 
     def _continue(self, data: bytes) -> bytes:
         """Return the bytes to split; none while a frame is unfinished."""
-        if self.error is not None:
-            return b""
         if self._discard:
             rest = data[self._discard :]
             self._discard = max(0, self._discard - len(data))
@@ -145,7 +142,7 @@ class FrameDecoder:
     def _begin_head(self, part: bytes) -> None:
         if not MAGIC.startswith(part[:2]):
             # Report now: a short message of another protocol may never fill a head.
-            self.error = _format_error(part, VERSION)
+            self._fail(_format_error(part, VERSION))
             return
         # After one byte, wait for the other byte of the magic only.
         self._keep(part, HEAD_SIZE if len(part) > 1 else len(MAGIC))
@@ -155,7 +152,19 @@ class FrameDecoder:
         self._buffer += part
         self._need = need
 
-    def _length_error(self, proto_id: int, length: int) -> ProtocolError:
+    def _fail(self, error: ProtocolError) -> None:
+        """Set the error, and discard everything that follows."""
+        self.error = error
+        self._discard = sys.maxsize
+
+    def _error_in(
+        self, head: bytes, version: int, proto_id: int, length: int
+    ) -> ProtocolError | None:
+        """Return the error in a head; None if its body is only to be discarded."""
+        if not head.startswith(MAGIC) or version != VERSION:
+            return _format_error(head, version)
+        if length <= self._max_frame:
+            return None
         allowed = max(self._limit(proto_id), self._max_frame)
         return ProtocolError(
             f"frame of proto {proto_id} announces {length} bytes, more than the {allowed} allowed"

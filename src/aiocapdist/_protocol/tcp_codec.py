@@ -79,17 +79,16 @@ class TcpCodec(FrameDecoder):
         return encode_frame(proto_id, serial, self._cipher.encrypt(body), digest_of(body))
 
     def decode(self, message: Frame) -> bytes:
-        if message.discarded:
-            limit = self._limit(message.proto_id)
-            raise InvalidMessage(ReplyTooLong(message.proto_id, message.discarded, limit))
         if self._encrypted:
             return _require_protobuf(message, self._decrypt(message))
         body = message.body
         if digest_of(body) != message.digest:
+            self._check_length(message)
             raise _invalid(message, "the digest does not match the body")
         return body if message.body_format == PROTOBUF else _require_protobuf(message, body)
 
     def _decrypt(self, message: Frame) -> bytes:
+        self._check_length(message)
         # One error for whatever is wrong, or it would tell an attacker something.
         try:
             body = self._cipher.decrypt(message.body)
@@ -102,6 +101,11 @@ class TcpCodec(FrameDecoder):
                 ) from None
             raise _invalid(message, "it cannot be decrypted") from None
         return body
+
+    def _check_length(self, message: Frame) -> None:
+        if message.discarded:
+            limit = self._limit(message.proto_id)
+            raise InvalidMessage(ReplyTooLong(message.proto_id, message.discarded, limit))
 
 
 def _require_protobuf(message: Frame, body: bytes) -> bytes:
