@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aiocapdist import HandshakeError, ProtocolError
+from aiocapdist import ConnectionLost, HandshakeError
 from aiocapdist._pb import init_connect_pb2
 from aiocapdist._protocol.ciphers import Rsa
 
@@ -91,35 +91,8 @@ def emptied(encrypted: bytes) -> bytes:
 
 @each_cipher
 @pytest.mark.parametrize("alter", [flipped, shortened, emptied])
-async def test_an_altered_reply_fails_its_own_call_only_and_always_with_the_same_error(
+async def test_an_altered_reply_ends_the_connection_always_with_the_same_error(
     cipher: Any, alter: Any
-) -> None:
-    with anyio.fail_after(5):
-        async with (
-            EncryptedServer(cipher) as server,
-            server.connect(reconnect=False, attempts=1) as client,
-            anyio.create_task_group() as group,
-        ):
-            peer = await server.accept()
-            calls, frames = [], []
-            for n in range(3):
-                calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
-                frames.append((await peer.next_request())[0])
-            await peer.encrypted_reply(frames[1], figures_reply(), alter)
-            await peer.encrypted_reply(frames[0], figures_reply(1.0))
-            await peer.encrypted_reply(frames[2], figures_reply(2.0))
-            error = await calls[1].error()
-            assert [(await calls[n].value()).capital_in_big for n in (0, 2)] == [1.0, 2.0]
-            assert client.status.state == "ready"
-            await client.aclose()
-            assert await peer.remaining_frames() == [], "nothing is sent in return"
-    assert type(error) is ProtocolError
-    assert str(error) == "reply 3212: it cannot be decrypted"
-
-
-@each_cipher
-async def test_after_an_altered_reply_the_request_is_sent_again_over_the_same_connection(
-    cipher: Any,
 ) -> None:
     with anyio.fail_after(5):
         async with (
@@ -128,9 +101,35 @@ async def test_after_an_altered_reply_the_request_is_sent_again_over_the_same_co
             anyio.create_task_group() as group,
         ):
             peer = await server.accept()
+            calls, frames = [], []
+            for n in range(3):
+                calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
+                frames.append((await peer.next_request())[0])
+            await peer.encrypted_reply(frames[1], figures_reply(), alter)
+            errors = [await call.error() for call in calls]
+            assert client.status.state == "closed"
+            assert await peer.remaining_frames() == [], "nothing is sent in return"
+    for error in errors:
+        assert isinstance(error, ConnectionLost)
+        assert (error.reason, error.sent) == ("a message could not be decrypted", True)
+
+
+@each_cipher
+async def test_after_an_altered_reply_the_request_is_sent_again_over_another_connection(
+    cipher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiocapdist._protocol.backoff.FIRST", 0.01)
+    with anyio.fail_after(5):
+        async with (
+            EncryptedServer(cipher) as server,
+            server.connect() as client,
+            anyio.create_task_group() as group,
+        ):
+            peer = await server.accept()
             call = Call(group, client.capital_distribution, "HK.00700")
             frame, question = await peer.next_request()
             await peer.encrypted_reply(frame, figures_reply(1.0), flipped)
+            peer = await server.accept()
             frame, same = await peer.next_request()
             assert same == question
             await peer.encrypted_reply(frame, figures_reply(2.0))

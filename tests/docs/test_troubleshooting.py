@@ -246,7 +246,7 @@ async def lost(home: Path) -> None:
         await ask(client)
 
 
-@heading("reply 3212: it cannot be decrypted")
+@heading("connection to OpenD lost: a message could not be decrypted")
 async def altered(home: Path) -> None:
     transport = Transport("tcp", "aes-cbc")
     async with (

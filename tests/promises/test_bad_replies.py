@@ -54,23 +54,15 @@ async def encrypted_too_long(peer: Any, request: Any) -> None:
     await peer.encrypted_reply(request, figures_reply(), lambda body: bytes(18_000))
 
 
-async def encrypted_damaged(peer: Any, request: Any) -> None:
-    await peer.encrypted_reply(request, figures_reply(), lambda body: body[:-1] + b"x")
-
-
-async def encrypted_cut(peer: Any, request: Any) -> None:
-    await peer.encrypted_reply(request, figures_reply(), lambda body: body[:7])
-
-
 KINDS: dict[str, tuple[Callable[[], Any], list[Reply]]] = {
     "tcp": (ScriptedServer, [too_long, unreadable, without_figures, wrong_digest, json]),
     "aes-cbc": (
         lambda: EncryptedServer("aes-cbc"),
-        [encrypted_too_long, encrypted_damaged, encrypted_cut],
+        [encrypted_too_long],
     ),
     "ftaes-ecb": (
         lambda: EncryptedServer("ftaes-ecb"),
-        [encrypted_too_long, encrypted_damaged, encrypted_cut],
+        [encrypted_too_long],
     ),
     "ws": (ScriptedWebSocketServer, [too_long, unreadable, without_figures]),
 }

@@ -143,6 +143,9 @@ class Session(Generic[RefT]):
             except InvalidMessage as invalid:
                 self._receive_invalid(flight, invalid.error, events)
                 continue
+            except ProtocolError as error:
+                self.close(error)
+                continue
             del in_flight[flight.key]
             if flight.ref is not None:
                 events.append(_new(ReplyReceived, (flight, body)))

@@ -89,17 +89,17 @@ class TcpCodec(FrameDecoder):
 
     def _decrypt(self, message: Frame) -> bytes:
         self._check_length(message)
-        # One error for whatever is wrong, or it would tell an attacker something.
+        # One error for whatever is wrong, and it ends the connection: an attacker learns nothing.
         try:
             body = self._cipher.decrypt(message.body)
             if digest_of(body) != message.digest:
                 raise DecryptionError
         except DecryptionError:
             if message.proto_id == catalog.INIT_CONNECT and _is_clear(message):
-                raise InvalidMessage(
-                    ProtocolError("OpenD answered in the clear, although encryption was requested")
+                raise ProtocolError(
+                    "OpenD answered in the clear, although encryption was requested"
                 ) from None
-            raise _invalid(message, "it cannot be decrypted") from None
+            raise ProtocolError("a message could not be decrypted") from None
         return body
 
     def _check_length(self, message: Frame) -> None:
