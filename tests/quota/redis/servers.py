@@ -38,13 +38,30 @@ def binary() -> Path | None:
     return Path(spec.origin).with_name("bin") / "redis-server"
 
 
+def binary_with_tls() -> Path | None:
+    """The program of a server that was built with TLS, if there is one."""
+    candidates = [binary(), shutil.which("redis-server"), shutil.which("valkey-server")]
+    for program in candidates:
+        if program is None:
+            continue
+        # It reads its options before it does anything, and this port is none.
+        command = [program, "--tls-port", "none"]
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        if b"Bad directive" not in ended.stdout:
+            return Path(program)
+    return None
+
+
 needs_redis = pytest.mark.skipif(binary() is None, reason=REASON)
 
 
 class Server:
     """A Redis server of its own on a Unix socket, which forgets all when it ends."""
 
-    def __init__(self, *options: str, port: int = 0) -> None:
+    def __init__(self, *options: str, port: int = 0, program: Path | None = None) -> None:
+        self._program = program or binary()
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self._options = options
         self._port = port
@@ -55,12 +72,11 @@ class Server:
 
     def start(self) -> None:
         """Begin, and wait until it says that it is ready."""
-        program = binary()
-        assert program is not None
+        assert self._program is not None
         places = ["--port", self._port, "--unixsocket", self.socket, "--dir", self._folder]
         forgets = ["--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
-            [str(word) for word in (program, *places, *forgets, *self._options)],
+            [str(word) for word in (self._program, *places, *forgets, *self._options)],
             stdout=subprocess.PIPE,
             preexec_fn=_die_with_parent,  # noqa: PLW1509
         )
@@ -128,9 +144,9 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def running(*options: str, port: int = 0) -> Iterator[Server]:
+def running(*options: str, port: int = 0, program: Path | None = None) -> Iterator[Server]:
     """A server, started and in the end removed."""
-    server = Server(*options, port=port)
+    server = Server(*options, port=port, program=program)
     try:
         server.start()
         yield server

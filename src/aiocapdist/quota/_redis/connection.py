@@ -29,9 +29,9 @@ _OPTIONS: dict[str, Any] = {
     "retry": None,
     "retry_on_timeout": False,
     "health_check_interval": 0,
-    "protocol": 2,
     "decode_responses": True,
 }
+_DEFAULTS: dict[str, Any] = {"protocol": 2}  # url may say otherwise: ?protocol=3
 
 
 class RedisConnection:
@@ -49,7 +49,7 @@ class RedisConnection:
         try:
             options: dict[str, Any] = dict(connection.parse_url(url))
             self._kind: Any = options.pop("connection_class", connection.Connection)
-            self._options = options | _OPTIONS
+            self._options = _DEFAULTS | options | _OPTIONS
             self._kind(**self._options)
         except (AttributeError, TypeError, ValueError):
             # Its own words may quote the password.

@@ -24,7 +24,12 @@ _BY_TEXT = {
     "NORUN": ("it does not tell its run id", "use Redis or Valkey itself"),
     "can't run this command": _FORBIDDEN,
     "can't access": _FORBIDDEN,
+    "has no permissions": _FORBIDDEN,
     "READONLY": _REPLICA,
+    "NOREPLICAS": (
+        "it may not write without its replicas",
+        "see whether another server has taken over, and give its address",
+    ),
 }
 
 

@@ -13,7 +13,7 @@
 --                     leaves `leave` tokens free
 --
 -- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; owner,
--- names, eager, ceiling, leave. Times are the server's, all in milliseconds.
+-- idle, names, eager, ceiling, leave. Times are the server's, all in milliseconds.
 --
 -- Returns how many of names were granted, when to ask again, how long nothing is granted,
 -- rejections, and when each lease is free: of those that OpenD may have counted, and of those
@@ -74,7 +74,8 @@ end
 -- one that was lost: wait until whatever it held would be free.
 local cold = math.min(tonumber(book.cold or 0), last)
 if book.run ~= run then
-  cold = last
+  -- The owner may know that nobody has used the account; not that a restart has forgotten nothing.
+  cold = (ask.idle and not book.run) and 0 or last
   redis.call('HSET', key, 'run', run, 'cold', cold)
 end
 local is_cold = now < cold

@@ -79,6 +79,8 @@ class Report:
     names: tuple[str, ...] = ()
     """For the leases that may be granted."""
     wanted: TokenRequest = TokenRequest()
+    idle: bool = False
+    """True if nobody has used the account of late: a new book need not be cold."""
 
     def dump(self, terms: Terms) -> str:
         """Return the JSON that the script reads."""
@@ -95,6 +97,7 @@ class Report:
             "unused": self.unused,
             "renewed": self.renewed,
             "owner": self.owner,
+            "idle": self.idle,
             "names": self.names,
             "eager": self.wanted.eager,
             "ceiling": self.wanted.ceiling,

@@ -47,6 +47,7 @@ class Leases(BaseStore):
         self._counted: list[float] = []
         self._rejected: list[float] = []
         self._away = True  # until the server was heard
+        self._assume_idle = False
         self._alone_from = inf
         self._alone = False
 
@@ -196,6 +197,7 @@ class Leases(BaseStore):
             renewed=tuple(self._held),
             names=self._names(wanted.total),
             wanted=wanted,
+            idle=self._assume_idle,
         )
 
     def succeeded(self, report: Report, grant: Grant, now: float) -> None:
@@ -208,7 +210,7 @@ class Leases(BaseStore):
         self._unspent.update((name, until) for name in report.names[: grant.granted])
         self._counted = sorted(now + left for left in grant.counted)
         self._rejected = sorted(now + left for left in grant.rejected)
-        self._away = self._alone = False
+        self._away = self._alone = self._assume_idle = False
         self._alone_from = inf
         self._look_ahead()
 

@@ -22,10 +22,12 @@ class RedisQuota(Quota):
     a second, a ``period`` and a ``margin`` later. Only the server's clock counts. Machines that
     wait at the same time take turns; there is no queue over all of them. A server that is new,
     was restarted or has lost the key cannot know what was spent before: it lends nothing for
-    ``lease + 1 + period + margin`` seconds. While it is away nothing is sent and calls wait,
-    unless ``fallback`` says how many tokens in a period this program may then use alone, once
-    as much time has passed. No window is exceeded as long as ``limit`` and all fallbacks
-    together stay within what OpenD allows.
+    ``lease + 1 + period + margin`` seconds. ``assume_idle`` states that nobody used the account
+    for so long before this program: a new key then lends at once, until the server was first
+    heard. While the server is away nothing is sent and calls wait, unless ``fallback`` says how
+    many tokens in a period this program may then use alone, once as much time has passed. No
+    window is exceeded as long as ``limit`` and all fallbacks together stay within what OpenD
+    allows.
 
     ``available`` and ``eta`` say what was last heard of the others; the server is not asked.
     Needs asyncio and the extra ``redis``. Connecting raises QuotaUnavailable within
@@ -49,6 +51,7 @@ class RedisQuota(Quota):
         margin: float = 0.05,
         lease: float = 10.0,
         fallback: int | None = None,
+        assume_idle: bool = False,
     ) -> None:
         check_numbers(limit, period, reserve, margin)
         _check(limit, key, lease, fallback)
@@ -58,7 +61,14 @@ class RedisQuota(Quota):
         """Number of tokens that this program may use in a period while the server is away."""
         connect = partial(RedisConnection, url, lease / 2)
         terms = Terms(limit, period, margin, lease)
-        new_store = partial(RedisStore, connect, key, terms=terms, fallback=fallback or 0)
+        new_store = partial(
+            RedisStore,
+            connect,
+            key,
+            terms=terms,
+            fallback=fallback or 0,
+            assume_idle=bool(assume_idle),
+        )
         self._set_up(limit, period, reserve, margin, new_store)
 
     def __repr__(self) -> str:

@@ -116,5 +116,6 @@ def _not_before(seconds: float, token: TokenInfo) -> TokenInfo:
     return token._replace(back_in=max(token.back_in, seconds))
 
 
-def _pairs(flat: list[Any]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+def _pairs(reply: list[Any] | dict[str, str]) -> dict[str, str]:
+    """Return a hash, of which RESP2 makes a list and RESP3 a mapping."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

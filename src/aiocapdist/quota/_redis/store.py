@@ -43,8 +43,10 @@ class RedisStore(Leases):
         call: str,
         terms: Terms,
         fallback: int,
+        assume_idle: bool = False,
     ) -> None:
         super().__init__(terms, fallback, self.poke)
+        self._assume_idle = assume_idle  # until the server was heard once
         self.where: str = new_connection().where
         self.key: str | None = key
         if key is not None and call != CAPITAL_DISTRIBUTION:
@@ -99,7 +101,7 @@ class RedisStore(Leases):
             if self.key is None:
                 await connection.command("PING")
                 return
-            report = Report(self.clock(), owner="")
+            report = Report(self.clock(), owner="", idle=self._assume_idle)
             reply = await connection.exchange(self.key, report.dump(self._terms))
             self.succeeded(report, Grant.load(reply), self.clock())
         finally:
