@@ -45,8 +45,7 @@ class WatchSource:
         self._singles = singles
         self._single_flight = single_flight
         self._phases = phases
-        self._clock = singles.hub.clock
-        self._rounds = Rounds(every, rate)
+        self.rounds = Rounds(every, rate)
         self._codes: dict[str, WatchedCode] = {}
         self._subscriptions: dict[Subscription, None] = {}
         self._wanted = False  # True if a subscription is not paused
@@ -62,17 +61,12 @@ class WatchSource:
         """The codes, in the order in which they were added."""
         return tuple(self._codes)
 
-    @property
-    def round_time(self) -> float | None:
-        """Seconds that the last whole round took; None before."""
-        return self._rounds.round_time
-
     def add(self, codes: Iterable[str]) -> None:
         """Add codes; those that are there already stay as they are. Raises InvalidCode."""
         for code, security in {code: Security.parse(code) for code in codes}.items():
             if code not in self._codes:
                 self._codes[code] = item = WatchedCode(code, security)
-                self._rounds.add(item)
+                self.rounds.add(item)
         self._advance()
 
     def discard(self, codes: Iterable[str]) -> None:
@@ -81,11 +75,16 @@ class WatchSource:
             item = self._codes.pop(code, None)
             if item is None:
                 continue
-            self._rounds.discard(item)
+            self.rounds.discard(item)
             self._cancel(item)
             for subscription in self._subscriptions:
                 subscription.forget(code)
         self._advance()
+
+    def check_loop(self) -> None:
+        """Raise RuntimeError if the watch is iterated on another event loop than this one."""
+        if self._ticker is not None:
+            self.queue.hub.check_loop()
 
     def close(self) -> None:
         """End every iteration, and start none any more. Repeatable."""
@@ -100,7 +99,7 @@ class WatchSource:
         if self._failure is not None or self._closed:
             subscription.end(self._failure)
             return subscription
-        oldest = self._clock() - self._rounds.span
+        oldest = self._clock() - self.rounds.span
         for item in self._codes.values():
             if item.latest is not None and item.answered_at >= oldest:
                 subscription.put(item.code, item.latest)
@@ -125,7 +124,7 @@ class WatchSource:
         subscription.paused = True
         self._subscriptions_changed()
         if not self._wanted:
-            self._rounds.pause()
+            self.rounds.pause()
             self.queue.update_places()
 
     def resume(self, subscription: Subscription) -> None:
@@ -153,7 +152,7 @@ class WatchSource:
 
     def market_opened(self, market: Market) -> None:
         """Ask for the codes of this market again."""
-        self._rounds.wake(market, self._clock())
+        self.rounds.wake(market, self._clock())
         self._advance()
 
     def _subscriptions_changed(self) -> None:
@@ -168,10 +167,10 @@ class WatchSource:
 
     @property
     def ready(self) -> bool:
-        return self._rounds.next is not None and self._wanted
+        return self.rounds.next is not None and self._wanted
 
     def take(self) -> SharedRequest[str, CapitalDistribution] | None:
-        item = self._rounds.next
+        item = self.rounds.next
         if item is None or not self._wanted:
             return None
         request = self._single_flight.start(item.code, item.security, self.queue)
@@ -184,7 +183,7 @@ class WatchSource:
         """Find the code whose turn it is; deal with those before it that need no token."""
         if not self._wanted:
             return
-        rounds, now = self._rounds, self._clock()
+        rounds, now = self.rounds, self._clock()
         while (item := rounds.next or rounds.pick(now)) is not None:
             if self._rests(item):
                 rounds.rest()
@@ -205,7 +204,7 @@ class WatchSource:
     def _served(self, item: WatchedCode) -> None:
         now = self._clock()
         item.asked_at = now
-        self._rounds.served(now)
+        self.rounds.served(now)
 
     def _rests(self, item: WatchedCode) -> bool:
         """True if this code was asked since its market was seen to close."""
@@ -224,7 +223,7 @@ class WatchSource:
             request.listeners = (*request.listeners, self)
             return True
         # With two watches of a code each uses what the other asked in the last half of a round.
-        answer = self._single_flight.cached(item.code, self._rounds.span / 2)
+        answer = self._single_flight.cached(item.code, self.rounds.span / 2)
         if answer is None or answer.at <= item.answered_at:
             return False
         item.settled_at = answer.at
@@ -246,12 +245,15 @@ class WatchSource:
 
     # ---- time
 
+    def _clock(self) -> float:
+        return self.queue.hub.clock()  # another one once the client is closed
+
     def _start(self, oldest: float) -> None:
         """Begin to ask; codes whose answers are from before ``oldest`` have a turn at once."""
         for item in self._codes.values():
             if item.answered_at < oldest:
                 item.settled_at = None
-                self._rounds.add(item)
+                self.rounds.add(item)
         hub = self.queue.hub
         hub.add(self.queue)
         self.queue.refresh()
@@ -273,7 +275,7 @@ class WatchSource:
     def _due(self) -> float | None:
         if not self._wanted:
             return None
-        due = self._rounds.due if self._rounds.next is None else inf
+        due = self.rounds.due if self.rounds.next is None else inf
         return due if self._phases is None else min(due, self._phases.next_due)
 
     def _tick(self) -> None:
@@ -305,7 +307,7 @@ class WatchSource:
         if self._scope is not None:
             self._scope.cancel()
         self._scope = self._ticker = None
-        self._rounds.pause()
+        self.rounds.pause()
         if self._phases is not None:
             self._phases.remove(self)
         for item in self._codes.values():
