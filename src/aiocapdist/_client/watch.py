@@ -39,7 +39,7 @@ class Watch:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes, in the order in which they were added."""
-        return self._source.codes
+        return tuple(self._source.codes)
 
     @property
     def round_time(self) -> float | None:
