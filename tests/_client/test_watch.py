@@ -465,6 +465,44 @@ async def test_a_dropped_iteration_ends_even_if_it_is_garbage_in_a_cycle() -> No
             await wait_no_leftovers(client)
 
 
+async def test_an_iteration_keeps_its_client() -> None:
+    if not on_asyncio():
+        pytest.skip("on trio a client is left with its block")
+    with anyio.fail_after(5):
+        async with Simulator(quota=None, now=SetClock()) as opend:
+            client = await aiocapdist.connect(port=opend.port, quota=wide())
+            reader = aiter(client.watch(CODES, every=60.0))
+            aclose = client.aclose
+            del client
+            gc.collect()
+            assert len(await read(reader, 5)) == 5
+            await aclose()
+            with pytest.raises(ClientClosed):
+                await anext(reader)
+
+
+async def test_a_running_watch_is_changed_on_its_own_loop_only() -> None:
+    with anyio.fail_after(5):
+        async with Simulator(now=SetClock()) as opend, aiocapdist.connect(opend.memory) as client:
+            watch = client.watch(CODES)
+            await anyio.to_thread.run_sync(watch.add, ["SH.600519"])  # nobody iterates it yet
+            reader = aiter(watch)
+            for change in (watch.add, watch.discard):
+                with pytest.raises(RuntimeError):
+                    await anyio.to_thread.run_sync(change, ["HK.00700"])
+            assert "SH.600519" in watch.codes
+            await reader.aclose()
+
+
+async def test_a_watch_made_by_a_closed_client_ends_with_client_closed() -> None:
+    with anyio.fail_after(5):
+        async with Simulator() as opend:
+            async with aiocapdist.connect(opend.memory) as client:
+                pass
+            with pytest.raises(ClientClosed):
+                await anext(aiter(client.watch(CODES)))
+
+
 async def test_an_iteration_can_outlive_the_loop() -> None:
     """Nothing may be printed or raised when it is dropped later."""
     async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:

@@ -51,6 +51,7 @@ async def connected(transport: Transport) -> AsyncIterator[Environment]:
     answers = {custom_call.PROTO_ID: custom_call.double}
     async with fixed_simulator(transport, quota=None, answers=answers) as opend:
         async with transport.connect(opend, quota=wide_quota()) as client:
+            await client.capital_flow("HK.00001")  # its quota has a task from now on
             async with anyio.create_task_group() as group:
                 yield Environment(opend, client, group)
                 group.cancel_scope.cancel()

@@ -368,4 +368,4 @@ def unread_changes(reader: Any) -> Counter[str]:
 
 def rounds_of_active_codes(watch: Any) -> list[int]:
     """The last round in which each code that does not rest, and is not new, had its turn."""
-    return [code.round for code in watch._source._rounds._ring.values()]
+    return [code.round for code in watch._source.rounds._ring.values()]

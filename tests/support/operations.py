@@ -26,6 +26,7 @@ from .waiting import Call, checkpoints, until
 
 CODE = "HK.00700"
 CODES = ["US.AAPL", CODE, "no code", "HK.99999", CODE, "SH.600000", "SH.600001", "SZ.000001"]
+WATCHED = ["US.AAPL", CODE, "HK.99999", "SH.600000", "SH.600001", "SZ.000001"]
 NOTIFY = 1003
 NOTICE = Notice(
     retType=0, s2c=S2C(type=1, event=GatewayEvent(eventType=0, desc="."))
@@ -132,6 +133,28 @@ async def collect(client: Client) -> Any:
     return await client.capital_distributions(CODES).collect()
 
 
+async def capital_flow(client: Client) -> Any:
+    return await client.capital_flow(CODE)
+
+
+async def watch_left_early(client: Client) -> None:
+    count = 0
+    async for _ in client.watch(WATCHED):
+        count += 1
+        if count == 4:
+            break
+
+
+async def watch_closed_early(client: Client) -> None:
+    watch = client.watch(WATCHED[:2])
+    changes = aiter(watch)
+    await anext(changes)
+    watch.add(WATCHED)
+    await anext(changes)
+    watch.discard(WATCHED[:2])
+    await watch.aclose()
+
+
 async def global_state(client: Client) -> Any:
     return await client.global_state()
 
@@ -162,6 +185,9 @@ for _call in (
     sweep_with_a_body_that_waits,
     sweep_closed_early,
     collect,
+    capital_flow,
+    watch_left_early,
+    watch_closed_early,
     global_state,
     request,
     request_once,

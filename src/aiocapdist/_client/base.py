@@ -182,7 +182,7 @@ class BaseClient:
             every=every,
             rate=sum((one.limit - one.reserve) / (one.period + one.margin) for one in quotas),
         )
-        watch = Watch(source)
+        watch = Watch(source, self)
         watch.add(codes)
         return watch
 

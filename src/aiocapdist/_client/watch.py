@@ -25,19 +25,21 @@ class Watch:
     first the figures of each code, then what differs. Leaving the loop asks nothing more.
     """
 
-    def __init__(self, source: WatchSource) -> None:
+    def __init__(self, source: WatchSource, client: object) -> None:
         self._source = source
+        self._client = client
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._source.codes)} codes, round time {self.round_time}>"
 
     def __aiter__(self) -> WatchReader:
-        return WatchReader(self._source, threadsafe_scheduler())
+        self._source.queue.hub.check_loop()
+        return WatchReader(self._source, self._client, threadsafe_scheduler())
 
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes, in the order in which they were added."""
-        return self._source.codes
+        return tuple(self._source.codes)
 
     @property
     def round_time(self) -> float | None:
@@ -46,7 +48,7 @@ class Watch:
         As long as ``every``, or longer if the quota does not allow so many requests. None
         until the first round is over.
         """
-        return self._source.round_time
+        return self._source.rounds.round_time
 
     def add(self, codes: Iterable[str]) -> None:
         """Watch these codes too; each is asked for as soon as the quota allows.
@@ -55,6 +57,7 @@ class Watch:
         is added. Codes that are watched already are ignored.
         """
         check_codes(codes)
+        self._source.check_loop()
         self._source.add(codes)
 
     def discard(self, codes: Iterable[str]) -> None:
@@ -63,6 +66,7 @@ class Watch:
         Codes that are not watched are ignored. Raises TypeError for a single string.
         """
         check_codes(codes)
+        self._source.check_loop()
         self._source.discard(codes)
 
     async def aclose(self) -> None:
@@ -73,10 +77,17 @@ class Watch:
 class WatchReader:
     """One iteration of a watch. Dropping it, as ``break`` does, ends it.
 
-    A cancelled reader loses no change. Nothing is asked for it until it is read again.
+    A cancelled reader loses no change. Nothing is asked for it until it is read again. It keeps
+    its client from being dropped.
     """
 
-    def __init__(self, source: WatchSource, soon: Callable[[Callable[[], object]], object]) -> None:
+    def __init__(
+        self,
+        source: WatchSource,
+        client: object,
+        soon: Callable[[Callable[[], object]], object],
+    ) -> None:
+        self._client = client
         self._source = source
         self._soon = soon
         self._until_checkpoint = CHECKPOINT_EVERY
@@ -99,6 +110,7 @@ class WatchReader:
     async def _wait(self) -> None:
         """Let other tasks have their turn, and wait for a change."""
         subscription = self._subscription
+        self._source.queue.hub.check_loop()
         try:
             if not self._until_checkpoint:
                 await anyio.lowlevel.checkpoint()

@@ -16,6 +16,9 @@ INTERVAL = 30.0
 STALE = 3 * INTERVAL
 """Seconds without an answer after which a market may have opened and closed unseen."""
 
+PROMPT = 2.0
+"""Seconds from a question to its reply, within which codes count as asked after it."""
+
 _FIELDS = {
     Market.HK: "market_hk",
     Market.HK_FUTURE: "market_hk_future",
@@ -46,32 +49,28 @@ class MarketPhases:
         self._attempts = attempts
         self._listeners: dict[PhaseListener, None] = {}
         self._request: GlobalStateRequest | None = None
-        self._seen: set[Market] = set()
         self._closed: dict[Market, float] = {}
+        self._asked_at = -inf
         self._known_at = -inf
         self.next_due: float = -inf
         """When :meth:`refresh` next has something to do."""
 
     def closed_since(self, market: Market) -> float | None:
-        """Return when this market was seen to close; None if it counts as open.
-
-        A market that was closed when it was first seen closed at -inf.
-        """
+        """Return when this market was seen to be closed; None if it counts as open."""
         return self._closed.get(market)
 
     def add(self, listener: PhaseListener) -> None:
         """Call this listener from now on."""
         if not self._listeners and self._queue.hub.clock() - self._known_at > INTERVAL:
-            # Nobody asked for a while, and nobody has figures from that time.
-            self._seen.clear()
             self._closed.clear()
         self._listeners[listener] = None
 
     def remove(self, listener: PhaseListener) -> None:
         """Call this listener no more."""
         self._listeners.pop(listener, None)
-        if not self._listeners and self._request is not None:
-            request, self._request = self._request, None
+        request = self._request
+        if not self._listeners and request is not None and request.flight is None:
+            self._request = None
             self.next_due = -inf
             request.remove_listener(self)
 
@@ -81,6 +80,7 @@ class MarketPhases:
             return
         self.next_due = now + INTERVAL
         if self._request is None:
+            self._asked_at = now
             self._request = GlobalStateRequest(self._queue, self._attempts)
             self._request.listeners = (self,)
             self._queue.submit(self._request)
@@ -96,14 +96,15 @@ class MarketPhases:
     def _update(self, state: GlobalState, now: float) -> None:
         unseen = now - self._known_at > STALE  # it may have been open, and closed again
         self._known_at = now
+        # A reply that was long in coming says nothing about the time when it was asked for.
+        since = self._asked_at if now - self._asked_at < PROMPT else now
         for market, field in _FIELDS.items():
             phase = getattr(state, field)
             closed = isinstance(phase, MarketState) and phase.is_resting
             if not closed or unseen:
                 self._reopen(market)
-            if closed and market not in self._closed:
-                self._closed[market] = now if market in self._seen else -inf
-            self._seen.add(market)
+            if closed:
+                self._closed.setdefault(market, since)
 
     def _forget(self) -> None:
         """OpenD does not say any more: all markets may be open."""

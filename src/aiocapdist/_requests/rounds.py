@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from ..errors import AiocapdistError
+from ..errors import AiocapdistError, own_copy
 from ..models import CapitalDistribution, Market, Security
 from .kinds import SharedRequest
+from .single_flight import CachedAnswer
 
 
 class Observation(NamedTuple):
@@ -19,6 +20,19 @@ class Observation(NamedTuple):
     error: AiocapdistError | None
     gateway: str | None
     seen_at: datetime
+
+    @classmethod
+    def of_request(cls, request: SharedRequest[str, CapitalDistribution]) -> Self:
+        """Return what a request that is done came to."""
+        error = None if request.error is None else own_copy(request.error)
+        gateway = None if request.route is None else request.route.name
+        return cls(request.value, error, gateway, datetime.now(UTC))
+
+    @classmethod
+    def of_answer(cls, answer: CachedAnswer[CapitalDistribution], now: float) -> Self:
+        """Return what somebody else was answered before; ``now`` is by the loop's clock."""
+        seen_at = datetime.now(UTC) - timedelta(seconds=now - answer.at)
+        return cls(answer.value, None, answer.gateway, seen_at)
 
     def repeats(self, other: Observation) -> bool:
         """True if there is nothing new in this answer after the other one."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import inf
 
 import anyio
 
 from .._loop import Ticker
-from ..errors import AiocapdistError, BackendError, ClientClosed, OpenDError, own_copy
+from ..errors import AiocapdistError, BackendError, ClientClosed, OpenDError
 from ..models import CapitalDistribution, Market, Security
 from .kinds import SharedRequest
 from .market_phases import MarketPhases
@@ -42,50 +41,47 @@ class WatchSource:
         self.queue: RequestQueue = RequestQueue(
             singles.hub, singles.all_routes, patient=True, source=self
         )
+        self._hub = singles.hub
         self._singles = singles
         self._single_flight = single_flight
         self._phases = phases
-        self._clock = singles.hub.clock
-        self._rounds = Rounds(every, rate)
-        self._codes: dict[str, WatchedCode] = {}
+        self.rounds = Rounds(every, rate)
+        self.codes: dict[str, WatchedCode] = {}
+        """In the order in which they were added."""
         self._subscriptions: dict[Subscription, None] = {}
         self._wanted = False  # True if a subscription is not paused
         self._ticker: Ticker | None = None
         self._scope: anyio.CancelScope | None = None
+        self._stopped_at = -inf
         self._failure: AiocapdistError | None = None
         self._closed = False
 
     # ---- called by the watch
 
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """The codes, in the order in which they were added."""
-        return tuple(self._codes)
-
-    @property
-    def round_time(self) -> float | None:
-        """Seconds that the last whole round took; None before."""
-        return self._rounds.round_time
-
     def add(self, codes: Iterable[str]) -> None:
         """Add codes; those that are there already stay as they are. Raises InvalidCode."""
         for code, security in {code: Security.parse(code) for code in codes}.items():
-            if code not in self._codes:
-                self._codes[code] = item = WatchedCode(code, security)
-                self._rounds.add(item)
+            if code not in self.codes:
+                self.codes[code] = item = WatchedCode(code, security)
+                self.rounds.add(item)
         self._advance()
 
     def discard(self, codes: Iterable[str]) -> None:
         """Remove codes, and what is unread about them. Those that are not there are ignored."""
         for code in codes:
-            item = self._codes.pop(code, None)
+            item = self.codes.pop(code, None)
             if item is None:
                 continue
-            self._rounds.discard(item)
+            self.rounds.discard(item)
             self._cancel(item)
             for subscription in self._subscriptions:
                 subscription.forget(code)
         self._advance()
+
+    def check_loop(self) -> None:
+        """Raise RuntimeError if the watch is iterated on another event loop than this one."""
+        if self._ticker is not None:
+            self._hub.check_loop()
 
     def close(self) -> None:
         """End every iteration, and start none any more. Repeatable."""
@@ -100,15 +96,12 @@ class WatchSource:
         if self._failure is not None or self._closed:
             subscription.end(self._failure)
             return subscription
-        oldest = self._clock() - self._rounds.span
-        for item in self._codes.values():
+        oldest = self._hub.clock() - self.rounds.span
+        for item in self.codes.values():
             if item.latest is not None and item.answered_at >= oldest:
                 subscription.put(item.code, item.latest)
         self._subscriptions[subscription] = None
         self._subscriptions_changed()
-        if self._ticker is None:
-            self._start(oldest)
-        self._advance()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -117,47 +110,46 @@ class WatchSource:
         if subscription in self._subscriptions:
             del self._subscriptions[subscription]
             self._subscriptions_changed()
-            if not self._subscriptions:
-                self._stop()
 
     def pause(self, subscription: Subscription) -> None:
-        """Ask nothing more for this subscription until it is resumed."""
+        """Ask nothing more for this subscription. What was sent is still passed on."""
         subscription.paused = True
         self._subscriptions_changed()
-        if not self._wanted:
-            self._rounds.pause()
-            self.queue.update_places()
 
     def resume(self, subscription: Subscription) -> None:
         """Ask for this subscription again."""
         subscription.paused = False
         self._subscriptions_changed()
-        self._advance()
 
     # ---- called by requests and by the markets' phases
 
     def on_done(self, request: SharedRequest[str, CapitalDistribution]) -> None:
         """Pass an answer on to all subscriptions."""
-        item = self._codes.get(request.key)
+        item = self.codes.get(request.key)
         if item is None or item.request is not request:
             return
         item.request = None
-        error, route = request.error, request.route
+        error = request.error
         if isinstance(error, ClientClosed):
             return  # it ends the iterations
         if error is None or (isinstance(error, OpenDError) and not isinstance(error, BackendError)):
             item.settled_at = item.asked_at
-        own = None if error is None else own_copy(error)
-        gateway = None if route is None else route.name
-        self._put(item, Observation(request.value, own, gateway, datetime.now(UTC)), self._clock())
+        self._put(item, Observation.of_request(request), self._hub.clock())
 
     def market_opened(self, market: Market) -> None:
         """Ask for the codes of this market again."""
-        self._rounds.wake(market, self._clock())
+        self.rounds.wake(market, self._hub.clock())
         self._advance()
 
     def _subscriptions_changed(self) -> None:
+        """Ask while there is a subscription that is not paused."""
         self._wanted = any(not subscription.paused for subscription in self._subscriptions)
+        if self._wanted and self._ticker is None:
+            self._start()
+        elif not self._wanted and self._ticker is not None:
+            self._stop()
+        if not self._subscriptions:
+            self._cancel_requests()
 
     def _put(self, item: WatchedCode, observation: Observation, at: float) -> None:
         item.latest, item.answered_at = observation, at
@@ -168,10 +160,10 @@ class WatchSource:
 
     @property
     def ready(self) -> bool:
-        return self._rounds.next is not None and self._wanted
+        return self.rounds.next is not None and self._wanted
 
     def take(self) -> SharedRequest[str, CapitalDistribution] | None:
-        item = self._rounds.next
+        item = self.rounds.next
         if item is None or not self._wanted:
             return None
         request = self._single_flight.start(item.code, item.security, self.queue)
@@ -184,7 +176,7 @@ class WatchSource:
         """Find the code whose turn it is; deal with those before it that need no token."""
         if not self._wanted:
             return
-        rounds, now = self._rounds, self._clock()
+        rounds, now = self.rounds, self._hub.clock()
         while (item := rounds.next or rounds.pick(now)) is not None:
             if self._rests(item):
                 rounds.rest()
@@ -203,9 +195,9 @@ class WatchSource:
     # ---- codes
 
     def _served(self, item: WatchedCode) -> None:
-        now = self._clock()
+        now = self._hub.clock()
         item.asked_at = now
-        self._rounds.served(now)
+        self.rounds.served(now)
 
     def _rests(self, item: WatchedCode) -> bool:
         """True if this code was asked since its market was seen to close."""
@@ -224,12 +216,11 @@ class WatchSource:
             request.listeners = (*request.listeners, self)
             return True
         # With two watches of a code each uses what the other asked in the last half of a round.
-        answer = self._single_flight.cached(item.code, self._rounds.span / 2)
+        answer = self._single_flight.cached(item.code, self.rounds.span / 2)
         if answer is None or answer.at <= item.answered_at:
             return False
         item.settled_at = answer.at
-        seen_at = datetime.now(UTC) - timedelta(seconds=now - answer.at)
-        self._put(item, Observation(answer.value, None, answer.gateway, seen_at), answer.at)
+        self._put(item, Observation.of_answer(answer, now), answer.at)
         return True
 
     def _cancel(self, item: WatchedCode) -> None:
@@ -246,21 +237,26 @@ class WatchSource:
 
     # ---- time
 
-    def _start(self, oldest: float) -> None:
-        """Begin to ask; codes whose answers are from before ``oldest`` have a turn at once."""
-        for item in self._codes.values():
-            if item.answered_at < oldest:
-                item.settled_at = None
-                self._rounds.add(item)
-        hub = self.queue.hub
+    def _start(self) -> None:
+        """Begin to ask. After more than a round codes have a turn at once if they had none."""
+        hub = self._hub
+        now = hub.clock()
+        oldest = now - self.rounds.span
+        if self._stopped_at < oldest:
+            for item in self.codes.values():
+                if item.answered_at < oldest:
+                    item.settled_at = None
+                    self.rounds.add(item)
         hub.add(self.queue)
         self.queue.refresh()
+        self._scope = anyio.CancelScope()
+        self._ticker = Ticker(hub.clock, self._due, self._tick)
+        if not hub.start_soon(partial(self._run, self._ticker, self._scope)):
+            return self._end(hub.final_error(sent=False) or ClientClosed())
         if self._phases is not None:
             self._phases.add(self)
-        self._scope = anyio.CancelScope()
-        self._ticker = Ticker(self._clock, self._due, self._tick)
-        if not hub.start_soon(partial(self._run, self._ticker, self._scope)):
-            self._end(hub.final_error(sent=False) or ClientClosed())
+            self._phases.refresh(now)  # before any code: one asked after it need not be again
+        return self._advance()
 
     async def _run(self, ticker: Ticker, scope: anyio.CancelScope) -> None:
         try:
@@ -268,17 +264,15 @@ class WatchSource:
                 await ticker.run()
         finally:
             if not scope.cancel_called:  # it is the client that ends
-                self._end(self.queue.hub.final_error(sent=False) or ClientClosed())
+                self._end(self._hub.final_error(sent=False) or ClientClosed())
 
-    def _due(self) -> float | None:
-        if not self._wanted:
-            return None
-        due = self._rounds.due if self._rounds.next is None else inf
+    def _due(self) -> float:
+        due = self.rounds.due if self.rounds.next is None else inf
         return due if self._phases is None else min(due, self._phases.next_due)
 
     def _tick(self) -> None:
-        if self._phases is not None and self._wanted:
-            self._phases.refresh(self._clock())
+        if self._phases is not None:
+            self._phases.refresh(self._hub.clock())
         self._advance()
 
     def _advance(self) -> None:
@@ -294,23 +288,31 @@ class WatchSource:
         """End all iterations."""
         self._failure = self._failure or failure
         subscriptions, self._subscriptions = self._subscriptions, {}
-        self._subscriptions_changed()
         for subscription in subscriptions:
             subscription.end(self._failure)
-        if self._ticker is not None:
-            self._stop()
+        self._subscriptions_changed()
 
     def _stop(self) -> None:
-        """Ask nothing more. Codes that have no answer yet have a turn at once next time."""
-        if self._scope is not None:
-            self._scope.cancel()
+        """Ask nothing more."""
+        assert self._scope is not None
+        self._scope.cancel()
         self._scope = self._ticker = None
-        self._rounds.pause()
+        self._stopped_at = self._hub.clock()
+        self.rounds.pause()
         if self._phases is not None:
             self._phases.remove(self)
-        for item in self._codes.values():
-            if item.request is not None:
-                self._cancel(item)
-                item.answered_at = -inf
+        self._cancel_requests(queued_only=True)
         self.queue.drain()
-        self.queue.hub.remove(self.queue)
+        self._hub.remove(self.queue)
+
+    def _cancel_requests(self, *, queued_only: bool = False) -> None:
+        """Want pending requests no more; their codes have a turn at once next time."""
+        for item in self.codes.values():
+            request = item.request
+            if request is None:
+                continue
+            if request.flight is None or not queued_only:
+                self._cancel(item)
+                self.rounds.add(item)
+            elif request.queue is self.queue:
+                request.queue = self._singles  # if it has to be sent again
