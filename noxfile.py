@@ -124,8 +124,8 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(lowest_versions()), "utf-8")
     session.install("-q", "-c", str(constraints), "-e", ".[test]")
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
-    rooms = ("_protocol", "_transports", "_client", "models", "cli", "quota/redis")
-    names = session.posargs or [f"tests/{room}" for room in rooms]
+    rooms = ("_protocol", "_transports", "_client", "models", "recording", "cli", "quota/redis")
+    names = session.posargs or [*(f"tests/{room}" for room in rooms), "tests/test_frames.py"]
     session.run("python", "-m", "pytest", "-q", *names)
 
 
