@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from aiocapdist import InvalidCode, Outcome, Quota
-from aiocapdist.cli.progress import ProgressLog, SweepProgress, show_progress
+from aiocapdist.cli.progress import ProgressLog, show_progress
 from aiocapdist.cli.progress_bar import TimeLeftColumn
+from aiocapdist.cli.sweep_progress import SweepProgress
 
 from .processes import simulator, start_command
 

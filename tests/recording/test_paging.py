@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiocapdist.recording import _store
-from aiocapdist.recording._database import database_at
+from aiocapdist.recording._locations import database_at
 from aiocapdist.recording._rows import distribution, distribution_row
 from aiocapdist.recording._schema import DISTRIBUTIONS
 from aiocapdist.recording._store import Key, Span, Store

@@ -10,7 +10,8 @@ import pytest
 
 from aiocapdist import RecordingError
 from aiocapdist.recording import Recording, _worker
-from aiocapdist.recording._database import Database, database_at
+from aiocapdist.recording._database import Database
+from aiocapdist.recording._locations import database_at
 
 from .making import at, everything, figures
 from .servers import execute, needs_postgres, new_schema

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sized
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .._loop import Clock, Waiter
 from .._protocol.flight import Flight
 from ..errors import AiocapdistError
 from ..quota._core.fair_queue import Place
-
-if TYPE_CHECKING:
-    from .routes import Route
 
 
 class Sender(Protocol):
@@ -22,7 +19,7 @@ class Sender(Protocol):
         """The requests that wait for their replies."""
         ...
 
-    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+    def send(self, request: Any, route: Any, now: float) -> Flight[Any]:
         """Send a request; ``now`` is the time on the hub's clock."""
         ...
 

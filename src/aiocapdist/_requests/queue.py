@@ -11,8 +11,9 @@ from typing import Any, Protocol, TypeAlias
 
 from ..errors import AiocapdistError
 from .interfaces import Hub, TokenSource
+from .places import QueuePlace
 from .request import Request
-from .routes import QueuePlace, Route, Routes
+from .routes import Route, Routes
 
 AnyRequest: TypeAlias = Request[Any]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
-from ..models import Outcome
 from ..quota import Quota
 from .streams import report
+from .sweep_progress import SweepProgress, format_duration
 
 MIN_CODES = 31
 """Shorter lists show no progress: they fit into one window of the quota."""
@@ -19,51 +18,6 @@ MIN_WAIT = 2.0
 """Seconds; shorter waits for the quota are not reported."""
 LOG_INTERVAL = 10.0
 """Least seconds between two lines of a log."""
-
-
-class SweepProgress:
-    """Codes of a list that were requested, answered and failed so far.
-
-    A code given twice counts as two, since it gets two outcomes; it costs one request.
-    """
-
-    def __init__(self, codes: Sequence[str]) -> None:
-        self.answered: int = 0
-        self.failed: int = 0
-        self._codes = codes
-        self._not_requested = set(codes)
-
-    @property
-    def total(self) -> int:
-        """Number of codes."""
-        return len(self._codes)
-
-    @property
-    def done(self) -> int:
-        """Number of codes answered or failed."""
-        return self.answered + self.failed
-
-    def requested_codes(self) -> Iterator[str]:
-        """Yield the codes to a sweep, which takes each one shortly before its request."""
-        for code in self._codes:
-            self._not_requested.discard(code)
-            yield code
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        if outcome.error is None:
-            self.answered += 1
-        else:
-            self.failed += 1
-
-    def seconds_left(self, quota: Quota) -> float:
-        """Estimate the seconds until the quota lets the last code be sent."""
-        # Requests in flight have their tokens; the one code that was taken from the list
-        # but not sent is waiting in the quota's queue already.
-        count = len(self._not_requested)
-        if not count and not quota.waiting:
-            return 0.0
-        return quota.eta(max(1, count))
 
 
 class ProgressLog:
@@ -132,8 +86,3 @@ def show_progress(progress: SweepProgress, quota: Quota) -> Iterator[Callable[[]
                 yield update
             return
     yield ProgressLog(progress, quota).update
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration such as ``0:01:30``."""
-    return str(timedelta(seconds=round(seconds)))

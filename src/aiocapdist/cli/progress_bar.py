@@ -20,7 +20,7 @@ from rich.text import Text
 
 from ..quota import Quota
 from .interrupt import written_on_exit
-from .progress import SweepProgress, format_duration
+from .sweep_progress import SweepProgress, format_duration
 
 SHOW_CURSOR = b"\r\x1b[?25h"
 """Ends the bar's line, and shows the cursor that the bar hides."""

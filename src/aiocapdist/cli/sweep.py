@@ -18,8 +18,9 @@ from .formats import Format
 from .interrupt import cancel_on_signal
 from .options import TableOptions
 from .output import Output, make_output
-from .progress import QuotaWaitReport, SweepProgress, show_progress
+from .progress import QuotaWaitReport, show_progress
 from .streams import OutputError, output_to, report, report_log_records
+from .sweep_progress import SweepProgress
 
 if TYPE_CHECKING:
     from .._client.connect import Connecting

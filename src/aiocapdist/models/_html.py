@@ -1,16 +1,13 @@
-"""Models as small HTML tables, for notebooks. Without scripts; readable on dark and light."""
+"""Models as small HTML tables, for notebooks. Without scripts; readable on dark and light.
+
+The models import this module when they are shown; it imports none of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .figures import CapitalDistribution
-    from .flow import CapitalFlow
-    from .state import Status
-    from .sweep_result import SweepResult
+from typing import Any
 
 MOST_ROWS = 50
 """Number of rows of a result that are shown."""
@@ -26,7 +23,7 @@ _CELL = "padding:0 0.6em;white-space:nowrap;text-align:"
 _TIERS = ("super", "big", "mid", "small")
 
 
-def figures_html(figures: CapitalDistribution) -> str:
+def figures_html(figures: Any) -> str:
     """Return a table of the tiers, their inflow, outflow and net."""
     nets = {tier: getattr(figures, f"net_{tier}") for tier in _TIERS}
     largest = max(abs(net or 0.0) for net in nets.values())
@@ -48,7 +45,7 @@ def figures_html(figures: CapitalDistribution) -> str:
     return _table(f"{figures.code}, {made}", head, [*body, [*total, _text("")], main])
 
 
-def result_html(result: SweepResult) -> str:
+def result_html(result: Any) -> str:
     """Return a table with a row for each security, and the errors below."""
     values = list(result)[:MOST_ROWS]
     largest = max((abs(figures.main_ratio or 0.0) for figures in values), default=0.0)
@@ -74,7 +71,7 @@ def result_html(result: SweepResult) -> str:
     return _table(title + more, head, body)
 
 
-def flow_html(flow: CapitalFlow) -> str:
+def flow_html(flow: Any) -> str:
     """Return a table of the last rows."""
     shown = flow.points[-MOST_POINTS:]
     largest = max((abs(point.in_flow) for point in shown), default=0.0)
@@ -97,7 +94,7 @@ def flow_html(flow: CapitalFlow) -> str:
     return _table(title, ["time", "net", "", "super", "big", "mid", "small"], body)
 
 
-def status_html(status: Status) -> str:
+def status_html(status: Any) -> str:
     """Return a table of the fields, those of the round trip included."""
     fields = {name: value for name, value in status if name != "round_trip"}
     if status.round_trip is not None:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Self
 from .._loop import current_clock
 from ..errors import RecordingError
 from ..models import CapitalDistribution, CapitalFlow, Period
-from ._database import Database, Failed, database_at
+from ._database import Database, Failed
 from ._flow_rows import capital_flow, points_known_at
+from ._locations import database_at
 from ._rows import InvalidRow, distribution, to_microseconds
 from ._store import Row, Store
 from ._timeline import Timeline

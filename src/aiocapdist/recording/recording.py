@@ -15,9 +15,10 @@ from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
 from ..models import CapitalDistribution, CapitalFlow, Period
-from ._database import Database, database_at
+from ._database import Database
 from ._export import Format, exporter, format_of
 from ._flow_rows import flow_rows
+from ._locations import database_at
 from ._reader import Reader, distribution_pages, distributions, flow_pages, flows
 from ._rows import distribution, distribution_row, to_microseconds
 from ._schema import DISTRIBUTIONS, FLOWS
