@@ -89,8 +89,17 @@ class Request(ABC, Generic[T]):
     """One request to OpenD, for any number of callers that wait for its reply."""
 
     __slots__ = (
-        *("answered_at", "attempts", "done", "error", "flight", "listeners", "queue", "route"),
-        *("scopes", "value", "waiters"),
+        "answered_at",
+        "attempts",
+        "done",
+        "error",
+        "flight",
+        "listeners",
+        "queue",
+        "route",
+        "scopes",
+        "value",
+        "waiters",
     )
 
     proto_id: int

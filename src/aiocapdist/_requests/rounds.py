@@ -45,8 +45,15 @@ class WatchedCode:
     """A code of a watch, and its latest answer."""
 
     __slots__ = (
-        *("answered_at", "asked_at", "code", "last_turn", "latest", "request", "round"),
-        *("security", "settled_at"),
+        "answered_at",
+        "asked_at",
+        "code",
+        "last_turn",
+        "latest",
+        "request",
+        "round",
+        "security",
+        "settled_at",
     )
 
     def __init__(self, code: str, security: Security) -> None:

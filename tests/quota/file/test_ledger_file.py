@@ -20,6 +20,7 @@ import pytest
 
 from aiocapdist import QuotaUnavailable
 from aiocapdist.quota._file import ledger_file as module
+from aiocapdist.quota._file import opening
 from aiocapdist.quota._file.format import Contents, file_size
 from aiocapdist.quota._file.ledger_file import LedgerFile
 from aiocapdist.quota._file.owner import NOBODY, Owner, boot_clock, boot_id
@@ -520,7 +521,7 @@ def test_the_same_bytes_written_again_are_not_what_they_were(path: Path) -> None
 def test_on_a_file_system_with_another_clock_the_stamp_is_not_believed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_wall_clock", lambda: time.time() - 3600.0)
+    monkeypatch.setattr(opening, "wall_clock", lambda: time.time() - 3600.0)
     one, other = file_at(path), file_at(path)
     assert take(one)
     assert contents_at(path).written_at == inf
@@ -531,7 +532,7 @@ def test_on_a_file_system_with_another_clock_the_stamp_is_not_believed(
 def test_without_stamps_a_smaller_generation_tells_an_older_copy(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_wall_clock", lambda: time.time() - 3600.0)
+    monkeypatch.setattr(opening, "wall_clock", lambda: time.time() - 3600.0)
     file = file_at(path)
     take(file)
     copy = path.read_bytes()

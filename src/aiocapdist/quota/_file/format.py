@@ -124,8 +124,16 @@ class Contents:
             for call, section in self._sections.items()
         ]
         head = _HEAD.pack(
-            *(MAGIC, VERSION, len(sections), self.number, self.generation, self.time_namespace),
-            *(self.boot, self.epoch, self.cold_until, self.written_at),
+            MAGIC,
+            VERSION,
+            len(sections),
+            self.number,
+            self.generation,
+            self.time_namespace,
+            self.boot,
+            self.epoch,
+            self.cold_until,
+            self.written_at,
         )
         body = head + b"".join(sections)
         return body + _SUM.pack(zlib.crc32(body))
@@ -194,7 +202,10 @@ def _section_size_at(body: bytes, start: int) -> int:
 def _pack_section(call: str, section: Section) -> bytes:
     waiting = [number for entry in section.waiting.items() for number in entry]
     head = _SECTION.pack(
-        *(call.encode("latin-1"), section.limit, section.period, section.rejections),
+        call.encode("latin-1"),
+        section.limit,
+        section.period,
+        section.rejections,
         *waiting,
         *(0, 0.0) * (WAITERS - len(section.waiting)),
     )

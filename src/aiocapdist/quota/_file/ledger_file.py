@@ -85,7 +85,7 @@ class LedgerFile:
             self.open()
             opening.check_kind(self.path, self._descriptor)
         except OSError as error:
-            raise self._unusable(error) from None
+            raise opening.unusable(self.path, error) from None
 
     def open(self) -> None:
         """Open the file, or make it. Repeatable. Raises OSError, QuotaUnavailable."""
@@ -141,7 +141,7 @@ class LedgerFile:
             finally:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         except OSError as error:
-            raise self._unusable(error) from None
+            raise opening.unusable(self.path, error) from None
         return True
 
     def adopt(self, other: LedgerFile) -> Section | None:
@@ -167,7 +167,7 @@ class LedgerFile:
             return None
         try:
             for _ in range(ATTEMPTS):
-                if _try_lock(descriptor, fcntl.LOCK_SH):
+                if opening.try_lock(descriptor, fcntl.LOCK_SH):
                     return self._section_of(self._unpack(self._read(descriptor)))
         except (OSError, Damaged, QuotaUnavailable):
             pass
@@ -179,7 +179,7 @@ class LedgerFile:
         """Lock the file that is at the path now. False if it is locked already."""
         for _ in range(ATTEMPTS):
             self.open()
-            if not _try_lock(self._descriptor, fcntl.LOCK_EX):
+            if not opening.try_lock(self._descriptor, fcntl.LOCK_EX):
                 continue
             if self._is_in_place():
                 return True
@@ -219,7 +219,7 @@ class LedgerFile:
         while True:
             attempts -= 1
             # If the file system's clock is another one, a stamp would tell nothing.
-            now = _wall_clock() if attempts else inf
+            now = opening.wall_clock() if attempts else inf
             packed = contents.stamped(packed, now)
             try:
                 opening.write_all(self._descriptor, packed)
@@ -239,7 +239,9 @@ class LedgerFile:
         if len(data) > self._size:  # there is another section, perhaps
             data = os.pread(descriptor, LARGEST, 0)
             if len(data) == LARGEST:
-                raise self.unavailable("it is far too large", "give it a path of its own")
+                raise opening.unavailable(
+                    self.path, "it is far too large", "give it a path of its own"
+                )
         return data
 
     def _contents_of(self, data: bytes, changed_at: float) -> Contents:
@@ -276,13 +278,14 @@ class LedgerFile:
         try:
             contents = Contents.unpack(data)
         except Foreign as error:
-            raise self.unavailable(str(error), "give it a path of its own") from None
+            raise opening.unavailable(self.path, str(error), "give it a path of its own") from None
         if contents.boot != self._boot:
             now = boot_clock()
             contents.restarted(self._boot, now, time.time() - now, self._span)
             contents.time_namespace = self._time_namespace
         if contents.time_namespace != self._time_namespace:
-            raise self.unavailable(
+            raise opening.unavailable(
+                self.path,
                 "processes use it whose clock counts otherwise: they are in another time namespace",
                 "run all in the same one, or use RedisQuota",
             )
@@ -297,7 +300,8 @@ class LedgerFile:
         ):
             return contents.new_section(self._call, *numbers)
         if numbers != (section.limit, section.period):
-            raise self.unavailable(
+            raise opening.unavailable(
+                self.path,
                 f"it is for {section.limit} calls in {section.period:g} s, not {self._limit} in "
                 f"{self._period:g} s",
                 "give all that share it the same numbers, or another path",
@@ -310,33 +314,6 @@ class LedgerFile:
         contents.time_namespace = self._time_namespace
         return contents
 
-    # ---- errors
-
-    def _unusable(self, error: OSError) -> QuotaUnavailable:
-        return self.unavailable(
-            error.strerror or str(error), "give the path of a file that can be written"
-        )
-
     def locked(self) -> QuotaUnavailable:
         """Build the error for a file that another process keeps locked."""
-        return self.unavailable(
-            "another program has had it locked for seconds", "see which one stopped meanwhile"
-        )
-
-    def unavailable(self, reason: str, hint: str) -> QuotaUnavailable:
-        """Build the error that says why this file cannot be used."""
-        return opening.unavailable(self.path, reason, hint)
-
-
-def _wall_clock() -> float:
-    return time.clock_gettime(time.CLOCK_REALTIME)
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file. False if another process has it: it needs some microseconds."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.sched_yield()
-        return False
-    return True
+        return opening.locked(self.path)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
+import time
 from pathlib import Path
 
 from ...errors import QuotaUnavailable
@@ -144,3 +146,33 @@ def _file_system(device: int) -> str | None:
         if fields.split()[2:3] == [number]:
             return rest.split()[0]
     return None
+
+
+def unusable(path: Path, error: OSError) -> QuotaUnavailable:
+    """Build the error for a file that the system does not let us use."""
+    reason = error.strerror or str(error)
+    return unavailable(path, reason, "give the path of a file that can be written")
+
+
+def locked(path: Path) -> QuotaUnavailable:
+    """Build the error for a file that another process keeps locked."""
+    return unavailable(
+        path,
+        "another program has had it locked for seconds",
+        "see which one stopped meanwhile",
+    )
+
+
+def wall_clock() -> float:
+    """Return the Unix time by which the file system stamps its files."""
+    return time.clock_gettime(time.CLOCK_REALTIME)
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file. False if another process has it: it needs some microseconds."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.sched_yield()
+        return False
+    return True
