@@ -14,19 +14,20 @@ from .lifecycle import Lifecycle
 
 
 def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
-    """Several OpenDs as one client: ``async with connect_many([connect(…), …]) as clients``.
+    """Connect to several OpenDs: ``async with connect_many([connect(…), …]) as clients``.
 
-    ``gateways`` are as :func:`connect` makes them, unused, each with its own address, door and
-    quota; those of one account share a quota. The group can be used as soon as one of them is
-    reached. The others are tried again in the background, as after a loss, unless they were
-    given ``reconnect=False``. ``attempts`` counts over all gateways: the largest given holds.
+    ``gateways`` are results of :func:`connect` that were not used yet, each with its own
+    address and quota; give those of one account the same quota. The group can be used as soon
+    as one gateway is connected. The others are tried again in the background, as after a loss,
+    unless they have ``reconnect=False``. ``attempts`` counts over all gateways: the largest
+    value given applies.
 
-    Connecting raises ConnectError, whose text names each gateway and its cause, where none is
-    reached, within the longest ``connect_timeout``; InvalidKey, QuotaUnavailable or
-    ModuleNotFoundError at once, as each ``connect()`` would. Raises ValueError for no gateway
-    and for the same ``connect()`` twice, TypeError for what is none. Cancelling leaves nothing
-    open. The awaited form needs ``await clients.aclose()`` and asyncio; on trio use ``async
-    with``. Source: protos 1001 and 1, for each.
+    Connecting raises ConnectError if no gateway can be reached, within the longest
+    ``connect_timeout``; its text names each gateway and its cause. InvalidKey, QuotaUnavailable
+    and ModuleNotFoundError are raised at once, as by ``connect()``. Raises ValueError for an
+    empty list or the same ``connect()`` twice, TypeError for anything else in the list.
+    Cancelling leaves nothing open. The awaited form needs ``await clients.aclose()`` and
+    asyncio; on trio use ``async with``. Source: protos 1001 and 1, for each.
     """
     given = list(gateways)
     for one in given:

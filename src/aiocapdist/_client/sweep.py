@@ -106,8 +106,8 @@ class SweepReader:
                 await self._wait()
                 source.outcomes_read()
         except BaseException:
-            # At its end; and when cancelled, since whoever keeps the cancelled task keeps this
-            # reader too, by the traceback, and it would go on spending tokens for nobody.
+            # At the end; and when cancelled, since a cancelled task that is kept keeps this reader
+            # by its traceback, and tokens would be spent for nobody.
             source.leave()
             raise
 

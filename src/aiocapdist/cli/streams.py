@@ -20,7 +20,7 @@ class OutputError(Exception):
 
 
 class CheckedOutput(io.TextIOWrapper):
-    """Standard output that raises OutputError, whoever writes to it."""
+    """Standard output that raises OutputError if it cannot be written."""
 
     def write(self, text: str) -> int:
         try:

@@ -27,7 +27,7 @@ from .section import Section
 
 log = logging.getLogger("aiocapdist")
 
-ATTEMPTS = 3  # to get the lock: whoever has it needs some microseconds
+ATTEMPTS = 3  # to get the lock: its owner needs some microseconds
 TOLERANCE = 0.05
 """Seconds between a stamp and the file system's time: its clock ticks more coarsely than ours."""
 

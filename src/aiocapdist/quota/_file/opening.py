@@ -70,7 +70,7 @@ def make_ledger(path: Path, data: bytes, mode: int) -> None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write these bytes at the beginning, in one call: whoever is killed has or has not.
+    """Write these bytes at the beginning, in one call: a killed process wrote all or nothing.
 
     Raises OSError if the disk is full.
     """
