@@ -134,10 +134,11 @@ def test_a_reply_in_clear_text_is_rejected(algorithm: Algorithm, length: int) ->
 
 
 @each_cipher
-def test_a_push_in_clear_text_is_dropped(algorithm: Algorithm) -> None:
+def test_a_push_in_clear_text_ends_the_connection(algorithm: Algorithm) -> None:
     made = ready(algorithm)
     assert made.session.receive_data(notice(), 1.0) == []
-    assert made.session.state is State.READY
+    assert made.session.state is State.CLOSED
+    assert str(made.session.cause) == UNREADABLE
 
 
 @each_cipher

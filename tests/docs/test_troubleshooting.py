@@ -324,8 +324,13 @@ async def connect_by(quota: aiocapdist.Quota) -> None:
 
 @heading("the quota at /home/me/capdist.quota cannot be used: it is for 30 calls")
 async def other_numbers(home: Path) -> None:
-    await connect_by(FileQuota(home / "capdist.quota"))
-    await connect_by(FileQuota(home / "capdist.quota", 20))
+    """While tokens are in use: a ledger that is free takes over other numbers."""
+    async with (
+        Simulator() as opend,
+        aiocapdist.connect(port=opend.port, quota=FileQuota(home / "capdist.quota")) as client,
+    ):
+        await client.capital_distribution("HK.00700")
+        await connect_by(FileQuota(home / "capdist.quota", 20))
 
 
 @heading("the quota at /home/me/watchlist.txt")

@@ -274,7 +274,8 @@ async def child(client):
         print("child:", repr(error), flush=True)
 
 async def own(client):
-    async with aiocapdist.connect(port=port) as mine:
+    # A quota of its own: the parent's default one is shared until the fork, with a warning.
+    async with aiocapdist.connect(port=port, quota=aiocapdist.Quota()) as mine:
         print((await mine.capital_distribution("HK.00001")).code, flush=True)
 
 def in_child(client):

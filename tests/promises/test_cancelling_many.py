@@ -104,6 +104,7 @@ async def connected(
         anyio.create_task_group() as group,
     ):
         await until(lambda: all(status.state == "ready" for status in clients.status.values()))
+        await clients.capital_flow("HK.00700")  # from now on the quotas of flows have their tasks
         opend: Any = AsOneSimulator(opends[:failing])
         client: Any = AsOneClient(clients, quota)
         yield Environment(opend, client, group), clients

@@ -29,7 +29,7 @@ from .conversation import Conversation
 from .tape import Tape
 
 MAX_FRAME = 200
-UNREADABLE = r"reply \d+: it cannot be decrypted"
+UNREADABLE = "a message could not be decrypted"
 Target = Callable[[bytes], None]
 
 

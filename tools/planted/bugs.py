@@ -42,8 +42,8 @@ BUGS = {
         (
             Edit(
                 "src/aiocapdist/_connection/connection.py",
-                "        for flight in reversed(waiting):\n",
-                "        for flight in reversed(waiting[:0]):\n",
+                "            _request_of(flight).lost(flight, cause)\n",
+                "            assert flight.key\n",
             ),
         ),
         ("tests/_connection/test_losing.py",),
