@@ -96,7 +96,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the pages with warnings as errors. The tests run every snippet in them."""
-    group(session, "docs", "-e", ".[cli,redis,secure,ws]")
+    group(session, "docs", "-e", ".[cli,redis,secure,store,ws]")
     session.run("sphinx-build", "-W", "--keep-going", "-E", "-q", "docs", "docs/_build/html")
 
 

@@ -107,7 +107,7 @@ class Request(ABC, Generic[T]):
     """Called first when the request is done, before anyone is woken."""
 
     def __init__(self, queue: Queue, attempts: int) -> None:
-        self.queue = queue
+        self.queue: Queue = queue
         self.attempts: int = attempts
         self.route: Route | None = None
         """The route it was sent on last; None if it may be sent on any."""

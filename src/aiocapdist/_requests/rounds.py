@@ -57,19 +57,19 @@ class WatchedCode:
     )
 
     def __init__(self, code: str, security: Security) -> None:
-        self.code = code
-        self.security = security
+        self.code: str = code
+        self.security: Security = security
         self.request: SharedRequest[str, CapitalDistribution] | None = None
         """The request that has no reply yet."""
-        self.asked_at = -inf
+        self.asked_at: float = -inf
         self.latest: Observation | None = None
-        self.answered_at = -inf
+        self.answered_at: float = -inf
         """When the latest answer came, by the loop's clock."""
         self.settled_at: float | None = None
         """When the request was made that OpenD answered last; None if it answered none."""
-        self.last_turn = 0
+        self.last_turn: int = 0
         """Number of the turn that it had last, or after which it was added."""
-        self.round = 0
+        self.round: int = 0
         """The last round in which it had its turn, or rested."""
 
 

@@ -45,7 +45,7 @@ class WatchSource:
         self._singles = singles
         self._single_flight = single_flight
         self._phases = phases
-        self.rounds = Rounds(every, rate)
+        self.rounds: Rounds = Rounds(every, rate)
         self.codes: dict[str, WatchedCode] = {}
         """In the order in which they were added."""
         self._subscriptions: dict[Subscription, None] = {}

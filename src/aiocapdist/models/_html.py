@@ -87,8 +87,10 @@ def flow_html(flow: Any) -> str:
         ]
         for point in shown
     ]
-    cumulative = ", cumulative" if flow.period == 1 else ""
-    title = f"{flow.code}, {flow.period.name.lower()}{cumulative}: {len(flow.points)} rows"
+    period = flow.period.name.lower()
+    if period == "intraday":
+        period += ", cumulative"
+    title = f"{flow.code}, {period}: {len(flow.points)} rows"
     if len(shown) < len(flow.points):
         title += f", the last {len(shown)}"
     return _table(title, ["time", "net", "", "super", "big", "mid", "small"], body)
