@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from importlib.metadata import version
 
 import anyio
 import anyio.lowlevel
@@ -12,6 +13,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import ConnectError
+from aiocapdist._loop import on_asyncio
 from aiocapdist._transports import happy_eyeballs
 from aiocapdist._transports.base import AddressesFailed
 from aiocapdist._transports.happy_eyeballs import connect_first, interleave
@@ -239,6 +241,8 @@ async def test_of_two_addresses_that_answer_one_connection_stays_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both are tried at once; the other connection is closed, or was never made."""
+    if not on_asyncio() and tuple(map(int, version("anyio").split(".")[:2])) < (4, 16):
+        pytest.skip("this anyio leaves a cancelled connection to the garbage collector on trio")
     monkeypatch.setattr(happy_eyeballs, "DELAY", 0.0)
     with (
         anyio.fail_after(5),
