@@ -93,7 +93,8 @@ async def test_first_the_figures_of_each_code_and_then_what_changed(transport: T
                 assert change.previous == before[change.code]
                 assert change.value is not None
                 assert change.value.updated_at != change.previous.updated_at  # type: ignore[union-attr]
-            assert watch.round_time == pytest.approx(FAST, rel=0.9)
+            assert watch.round_time is not None
+            assert watch.round_time > 0.9 * FAST  # a busy machine may take longer
             await reader.aclose()
             assert leftovers_in_client(client) == {}
 

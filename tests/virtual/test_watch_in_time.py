@@ -298,7 +298,7 @@ async def test_an_unread_error_can_be_over_before_it_is_read() -> None:
 
 
 async def test_a_short_loss_is_no_error_and_its_codes_are_asked_again() -> None:
-    async with world() as (opend, client):
+    async with world(reconnect_timeout=None) as (opend, client):
         events = client.events()
         watch = client.watch(HK[:20], every=60.0)
 
