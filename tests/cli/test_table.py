@@ -66,7 +66,7 @@ def test_the_table_is_that_of_the_docs(width: int) -> None:
 
 
 def test_the_docs_show_the_same_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
     assert f"```text\n{TABLE_IN_DOCS}```" in page.read_text("utf-8")
 
 

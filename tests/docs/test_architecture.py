@@ -11,7 +11,7 @@ import pytest
 from .pages import DOCS, ROOT
 
 PACKAGE = ROOT / "src" / "aiocapdist"
-TEXT = (DOCS / "architecture.md").read_text("utf-8")
+TEXT = (DOCS / "builders" / "architecture.md").read_text("utf-8")
 PICTURE = TEXT.partition("```text")[2].partition("```")[0]
 MOST_FILES = 14  # at the top of the package
 

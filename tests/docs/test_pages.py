@@ -18,7 +18,9 @@ from .pages import DOCS, README, rows
 
 
 def page(name: str) -> str:
-    return (DOCS / f"{name}.md").read_text("utf-8")
+    """Return the text of the page of this name, whatever section it stands in."""
+    [path] = [each for each in DOCS.rglob(f"{name}.md") if "_build" not in each.parts]
+    return path.read_text("utf-8")
 
 
 def error_names(module: ModuleType) -> set[str]:

@@ -6,7 +6,7 @@ import re
 
 from .pages import DOCS, ROOT, rows
 
-PAGE = (DOCS / "promises.md").read_text("utf-8")
+PAGE = (DOCS / "builders" / "promises.md").read_text("utf-8")
 PROMISES = [row for row in rows(PAGE) if row[0].isdecimal()]
 
 

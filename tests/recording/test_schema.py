@@ -18,7 +18,7 @@ from .making import figures
 from .servers import execute, needs_postgres, new_schema
 
 pytestmark = pytest.mark.anyio
-PAGE = DOCS / "recording.md"
+PAGE = DOCS / "guides" / "recording.md"
 
 
 def documented(language: str) -> list[str]:

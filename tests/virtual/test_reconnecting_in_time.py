@@ -26,7 +26,7 @@ async def note(client: Client, told: Told) -> None:
 
 
 def longest(attempt: int) -> float:
-    """What docs/architecture.md promises: a random time up to this."""
+    """What docs/builders/architecture.md promises: a random time up to this."""
     return 0.2 if attempt == 1 else min(30.0, 0.5 * 2 ** (attempt - 2))
 
 

@@ -1,4 +1,4 @@
-"""The tables of a recording, as docs/recording.md documents them.
+"""The tables of a recording, as docs/guides/recording.md documents them.
 
 Times are whole microseconds since the Unix epoch: SQLite has no type for times, and every
 tool can compare and divide integers. Amounts are doubles, as on the wire.
