@@ -14,7 +14,7 @@ async def main() -> None:
         ) as client,
     ):
         codes = [f"HK.{n:05d}" for n in range(1, 51)]
-        report = await client.capital_distributions(codes).collect()
+        report = await client.capital_distributions(codes)
         print(len(report.values), "of 50 answered all the same;", faults.played)
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    result = await client.capital_distributions(codes).collect()
+    result = await client.capital_distributions(codes)
     frame = aiocapdist.frames.to_pandas(result)      # or result.to_pandas()
 
 Each function takes a SweepResult, a CapitalFlow, or an iterable of models of one class:
@@ -70,7 +70,7 @@ def _columns(models: Models) -> tables.Columns:
     items = list(models)
     first = items[0] if items else None
     if isinstance(first, Outcome):
-        raise TypeError("outcomes may be errors; collect() the sweep, or give their values")
+        raise TypeError("outcomes may be errors; await the sweep, or give their values")
     if first is not None and not isinstance(first, Frozen):
         raise TypeError(f"a table is made of models, not of {type(first).__name__}")
     if isinstance(first, CapitalFlow):

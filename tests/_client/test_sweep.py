@@ -57,6 +57,17 @@ async def test_bad_codes_need_no_token() -> None:
     assert list(report.errors) == ["x", "y"]
 
 
+async def test_a_sweep_can_be_awaited_once() -> None:
+    with anyio.fail_after(5):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            sweep = client.capital_distributions(["US.AAPL", "x", "HK.00700"])
+            result = await sweep
+            with pytest.raises(RuntimeError, match="a sweep is iterated once; ask for another"):
+                await sweep
+            assert asked(opend) == ["US.AAPL", "HK.00700"]
+    assert (list(result.values), list(result.errors)) == (["US.AAPL", "HK.00700"], ["x"])
+
+
 async def test_collect_keeps_the_order_of_the_codes() -> None:
     wanted = [f"HK.{n:05d}" for n in range(50, 0, -1)]
     wanted[10:10] = ["bad", "HK.99999"]

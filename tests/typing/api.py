@@ -110,6 +110,7 @@ async def sweeping(client: Client, endless: Iterator[str]) -> None:
         assert_type(outcome.error, AiocapdistError | None)
         assert_type(outcome.unwrap(), CapitalDistribution)
     report = await client.capital_distributions(("HK.00700",), max_age=1.5).collect()
+    assert_type(await client.capital_distributions(["HK.00700"]), SweepResult)
     assert_type(report, SweepResult)
     assert_type(report.values, dict[str, CapitalDistribution])
     assert_type(report.errors, dict[str, AiocapdistError])

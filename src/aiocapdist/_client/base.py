@@ -133,7 +133,8 @@ class BaseClient:
 
         One outcome for each code; a wrong code does not end it. A code given twice gets two
         outcomes and costs one request; from an iterator rather than a collection this
-        holds within the latest 4096 codes. ``await ….collect()`` returns all at once.
+        holds within the latest 4096 codes. ``await client.capital_distributions(codes)``
+        returns all at once, as a SweepResult.
         ``timeout`` limits the whole sweep, in seconds from its first step: codes without an
         answer by then get a RequestTimeout, and are not sent any more. ``max_age`` is as for
         one security.

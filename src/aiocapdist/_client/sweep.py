@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import suppress
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -18,7 +19,7 @@ REFILL_EVERY = 128
 
 
 class Sweep:
-    """The figures of many securities, as they come: iterate once, or :meth:`collect`.
+    """The figures of many securities: iterate over them as they come, or await them all. Once.
 
     Every code gives one :class:`Outcome`, a wrong code too, and none ends the sweep. Codes
     are drawn from the iterable as the quota allows requests, not ahead; an exception that
@@ -45,8 +46,14 @@ class Sweep:
         self._source = source
         return SweepReader(source, self._client)
 
+    def __await__(self) -> Generator[Any, Any, SweepResult]:
+        return self.collect().__await__()
+
     async def collect(self) -> SweepResult:
-        """Return all outcomes, in the order of the codes given. Cancelling leaves the sweep."""
+        """Return all outcomes, in the order of the codes given. Awaiting the sweep does the same.
+
+        Cancelling leaves the sweep.
+        """
         if not isinstance(self._codes, Collection):
             self._codes = list(self._codes)
         outcomes = {outcome.code: outcome async for outcome in self}
