@@ -8,20 +8,19 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ...errors import ConnectError, QuotaUnavailable
+from ...errors import QuotaUnavailable
+from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import USAGE
 from ..formats import Format
-from ..options import ConnectionOptions, QuotaOptions, TableOptions
+from ..options import TableOptions
 from ..streams import report
 
 
 def get(
     *codes: str,
-    connection: ConnectionOptions | None = None,
-    quota: QuotaOptions | None = None,
+    client: ClientOptions | None = None,
     timeout: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
-    simulate: Annotated[bool, Parameter(negative=())] = False,
     format: Format | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
     output: Path | None = None,
@@ -35,8 +34,6 @@ def get(
         Codes such as HK.00700 or US.AAPL; @FILE reads them from a file, - from standard input.
     timeout
         End after so many seconds, with the answers so far.
-    simulate
-        Ask a simulator inside this program instead of OpenD: the figures are made up.
     format
         table (the default), json (one array), jsonl (a line each, as they come) or csv.
     json
@@ -44,19 +41,11 @@ def get(
     output
         Write the answers to this file instead of standard output.
     """
-    connection = connection or ConnectionOptions()
-    quota = quota or QuotaOptions()
     view = view or TableOptions()
     try:
-        if simulate and not (connection.is_default and quota.is_default):
-            raise ValueError(
-                "--simulate uses no OpenD: leave out either it or --address and the quota"
-            )
         wanted_format = _format(format, json, view)
         wanted = read_codes(codes)
-        opend = None
-        if not simulate:
-            opend = connection.connect(quota.make_quota(connection.opend))
+        source = (client or ClientOptions()).source()
     except (CodesUnreadable, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
         report(str(error))
         return USAGE
@@ -65,16 +54,7 @@ def get(
         return USAGE
     from ..sweep import Sweep
 
-    suggestions: dict[type[Exception], str] = {}
-    if connection.is_default:
-        suggestions[ConnectError] = "to see made-up figures without OpenD, add --simulate"
-    if quota.is_default:
-        suggestions[QuotaUnavailable] = "to count the calls of this run alone, add --quota none"
-    sweep = Sweep(wanted, wanted_format, view, output=output, timeout=timeout)
-    result = sweep.run(opend, suggestions)
-    if simulate:
-        report("these figures are simulated; with OpenD running, leave out --simulate")
-    return result
+    return Sweep(wanted, wanted_format, view, output=output, timeout=timeout).run(source)
 
 
 def _format(format: Format | None, json: bool, view: TableOptions) -> Format:

@@ -1,0 +1,32 @@
+"""Help texts of commands: here and not in their docstrings, so that `--help` imports none."""
+
+from __future__ import annotations
+
+HELP = {
+    "get": (
+        "Get the capital distribution of some securities, once.",
+        "For example: aiocapdist get HK.00700 US.AAPL --simulate",
+        (
+            "Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD or the "
+            "shared quota not reached, 4 the output could not be written, 130 interrupted (the "
+            "answers so far are printed)."
+        ),
+    ),
+    "quota": (
+        "Show a shared quota: who holds which tokens, and when the next is free.",
+        "For example: aiocapdist quota --file capdist.quota",
+        "It only reads: it takes no token and changes nothing.",
+        "Exit codes: 0 shown, 2 wrong usage, 3 there is no such quota or it cannot be read.",
+    ),
+    "simulate": (
+        "Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.",
+        "For example: aiocapdist simulate --port 11111",
+        "Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on.",
+    ),
+    "completion": (
+        "Print a script that lets your shell complete commands and options.",
+        'For example: eval "$(aiocapdist completion bash)"',
+        "In fish: aiocapdist completion fish | source",
+    ),
+}
+ARGUMENTS = {"get": "CODE... [OPTIONS]", "completion": "bash|zsh|fish"}
