@@ -15,10 +15,16 @@ from collections import Counter
 from pathlib import Path
 
 MODULES = (
-    *("_protocol.session", "_protocol.frames", "quota.ledger", "quota.line", "quota.local"),
-    *("quota.ceiling", "_protocol.replies", "_protocol.tcp", "_protocol.websocket"),
-    *("_protocol.ciphers", "_protocol.notices", "_protocol.keys", "_protocol.backoff"),
-    *("_protocol.questions", "quota.unmetered"),
+    *("_protocol.session", "_protocol.frames", "_protocol.decoders", "_protocol.encoders"),
+    *("_protocol.tcp_codec", "_protocol.websocket_codec", "_protocol.ciphers", "_protocol.rsa_key"),
+    *("_protocol.notices", "_protocol.state", "_protocol.backoff", "_protocol.capital_flow"),
+    *("_protocol.foreign", "_protocol.response"),
+    *("quota._core.granter", "quota._core.scheduler", "quota._core.ledger", "quota._core.store"),
+    *("quota._core.fair_queue", "quota._core.adaptive_limit", "quota._core.reports"),
+    *("quota._core.loops", "quota._core.quota", "quota._core.unlimited"),
+    *("quota._file.format", "quota._file.section", "quota._file.tokens", "quota._file.updater"),
+    *("quota._file.ledger_file", "quota._file.opening", "quota._file.owner", "quota._file.store"),
+    *("quota._redis.exchange", "quota._redis.leases", "quota._redis.errors"),
 )
 ENOUGH = 0.9
 

@@ -60,8 +60,8 @@ class Book:
     def renew(self, *names: str) -> Grant:
         return self.do(Report(self.now, "", renewed=names))
 
-    def look(self) -> Grant:
-        return self.do(Report(self.now, ""))
+    def look(self, heard: int = 0) -> Grant:
+        return self.do(Report(self.now, "", heard=heard))
 
     def fields(self) -> dict[str, Any]:
         """What is written in it."""

@@ -40,16 +40,17 @@ def binary() -> Path | None:
 
 def binary_with_tls() -> Path | None:
     """The program of a server that was built with TLS, if there is one."""
-    candidates = [binary(), shutil.which("redis-server"), shutil.which("valkey-server")]
-    for program in candidates:
+    names = ("redis-server", "valkey-server")
+    installed = [shutil.which(name, path=at) for at in os.get_exec_path() for name in names]
+    for program in (binary(), *installed):
         if program is None:
             continue
-        # It reads its options before it does anything, and this port is none.
-        command = [program, "--tls-port", "none"]
+        # Without a certificate it ends at once, and says what it lacks.
+        command = [program, "--port", "0", "--tls-port", "1", "--save", ""]
         ended = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
-        if b"Bad directive" not in ended.stdout:
+        if b"No tls-cert-file configured" in ended.stdout:
             return Path(program)
     return None
 

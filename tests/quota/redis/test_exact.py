@@ -222,6 +222,17 @@ class Forgetful(Machines):
 
     @precondition(lambda self: self.snapshot)
     @rule()
+    def the_snapshot_is_put_back(self) -> None:
+        """Who heard of a later exchange notices; a new program could not."""
+        assert self.snapshot is not None
+        latest = max(self.owners, key=lambda owner: owner.leases.heard)
+        if latest.leases.heard > int(self.snapshot.get("number", 0)):
+            self.book.client.delete(self.book.key)
+            self.book.client.hset(self.book.key, items=[*chain(*self.snapshot.items())])
+            self.exchange(latest)
+
+    @precondition(lambda self: self.snapshot)
+    @rule()
     def a_server_starts_from_the_snapshot(self) -> None:
         self.book.client.delete(self.book.key)
         assert self.snapshot is not None

@@ -30,7 +30,7 @@ def fresh(fallback: int = 0) -> Leases:
 
 
 def answer(*counted: float, granted: int = 0, rejected: tuple[float, ...] = ()) -> Grant:
-    return Grant(granted, wait=0.0, cold=0.0, rejections=0, counted=counted, rejected=rejected)
+    return Grant(1, granted, wait=0.0, cold=0.0, rejections=0, counted=counted, rejected=rejected)
 
 
 def exchange(leases: Leases, now: float, want: int, said: Grant) -> Report:

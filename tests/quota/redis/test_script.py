@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 import redis
@@ -138,6 +139,33 @@ def test_a_loss_makes_it_cold_again(book: Book, loss: str) -> None:
     assert book.look().cold == pytest.approx(TERMS.longest / 2, abs=2 * MILLISECONDS)
     book.now += TERMS.longest / 2 + MILLISECONDS
     assert book.ask("a", *"3456").granted == 4
+
+
+def test_an_old_copy_is_cold_if_its_owner_heard_of_a_later_exchange(book: Book) -> None:
+    book.ask("a", "1")
+    old = [*chain(*book.fields().items())]
+    heard = book.ask("b", "2", "3").number
+    book.client.delete(book.key)
+    book.client.hset(book.key, items=old)
+    assert book.look(heard=heard - 1).cold == 0, "this one cannot know"
+    book.client.hset(book.key, items=old)
+    answer = book.look(heard=heard)
+    assert answer.cold == pytest.approx(TERMS.longest, abs=MILLISECONDS)
+    assert answer.number > heard
+    book.now += 1.0
+    left = book.look(heard=heard + 1).cold
+    assert left == pytest.approx(TERMS.longest - 1.0, abs=2 * MILLISECONDS), "from then on"
+
+
+def test_a_book_that_is_begun_anew_has_higher_numbers(new_book: Book) -> None:
+    first = new_book.look().number
+    heard = new_book.look(heard=first).number
+    assert heard == first + 1
+    new_book.client.delete(new_book.key)
+    new_book.now += 1.0
+    assert new_book.look().number > heard
+    new_book.now += TERMS.longest + MILLISECONDS
+    assert new_book.look(heard=heard).cold == 0, "it was cold since"
 
 
 def test_what_is_held_through_a_loss_is_counted_after_it(book: Book) -> None:
@@ -300,6 +328,18 @@ def test_it_is_told_when_to_ask_again(book: Book) -> None:
     book.now += 1.06
     assert book.ask("c", "c2").granted == 0
     assert book.ask("b", "b2").granted == 1
+
+
+def test_the_further_back_one_waits_the_less_often_it_asks(book: Book) -> None:
+    book.ask("a", *"1234")
+    waits = []
+    for n in range(60):
+        book.now += 0.001
+        waits.append(book.ask(f"b{n:02d}", f"{n}").wait)
+    recheck = 30.0 / 15
+    for before, wait in enumerate(waits):
+        rounds = 1 + min(7, before // TERMS.limit)
+        assert wait == pytest.approx(rounds * recheck, abs=0.02)
 
 
 # ---- keys that are not its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import MutableMapping
 from weakref import WeakKeyDictionary
@@ -12,6 +13,17 @@ from .quota import Quota, scheduler_of
 log = logging.getLogger("aiocapdist")
 
 _lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """Replace the lock: a thread that is not in the child may have held it."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
+
 _by_address: dict[str, list[Quota]] = {}
 _by_opener: WeakKeyDictionary[object, list[Quota]] = WeakKeyDictionary()
 

@@ -5,6 +5,8 @@
 --   run               the run id of the server that it was written on
 --   terms             what all its owners must agree on
 --   cold              nothing is granted before this time
+--   number            of the latest exchange; the first one's is the time, so that no book that
+--                     is begun later has lower ones
 --   rejections        number of requests that OpenD rejected
 --   held:<lease>      when it is free again if its owner does not renew it
 --   cooling:<lease>   when it is free again
@@ -13,11 +15,11 @@
 --                     leaves `leave` tokens free
 --
 -- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; owner,
--- idle, names, eager, ceiling, leave. Times are the server's, all in milliseconds.
+-- heard, idle, names, eager, ceiling, leave. Times are the server's, all in milliseconds.
 --
--- Returns how many of names were granted, when to ask again, how long nothing is granted,
--- rejections, and when each lease is free: of those that OpenD may have counted, and of those
--- that it rejected.
+-- Returns the number of this exchange, how many of names were granted, when to ask again, how
+-- long nothing is granted, rejections, and when each lease is free: of those that OpenD may have
+-- counted, and of those that it rejected.
 
 local key, ask = KEYS[1], cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
@@ -70,14 +72,18 @@ if book.terms ~= ask.terms then
   redis.call('HSET', key, 'terms', ask.terms)
 end
 
--- A server that was restarted may have forgotten what was spent last, and an empty book may be
--- one that was lost: wait until whatever it held would be free.
+-- A server that was restarted may have forgotten what was spent last, an empty book may be one
+-- that was lost, and if this owner has heard of a later exchange it is an old copy: wait until
+-- whatever was spent would be free.
+local number = tonumber(book.number or 0) + 1
 local cold = math.min(tonumber(book.cold or 0), last)
-if book.run ~= run then
+if book.run ~= run or number <= ask.heard then
   -- The owner may know that nobody has used the account; not that a restart has forgotten nothing.
   cold = (ask.idle and not book.run) and 0 or last
+  number = math.max(now, ask.heard + 1)
   redis.call('HSET', key, 'run', run, 'cold', cold)
 end
+redis.call('HSET', key, 'number', number)
 local is_cold = now < cold
 
 -- ---- what the owner reports
@@ -149,12 +155,18 @@ local wait = 0
 if granted < wanted then
   if granted > 0 then since, before = now, others end
   local leave = ask.eager > granted and 0 or ask.leave
-  local token = sorted('held', 'cooling', 'rejected')[before + 1 + leave - (free - granted)]
-  local under = sorted('held', 'cooling')[before + 1 - (below - granted)]
-  wait = math.max(token or 0, under or 0) - now
+  -- The further back an owner waits, the less often it has to look.
+  local recheck = ask.recheck * (1 + math.min(7, math.floor(before / ask.limit)))
+  local function back_at(times, n)
+    if n < 1 then return now end
+    return times[n] or now + recheck
+  end
+  local token = back_at(sorted('held', 'cooling', 'rejected'), before + 1 + leave - (free - granted))
+  local under = back_at(sorted('held', 'cooling'), before + 1 - (below - granted))
+  wait = math.max(token, under) - now
   if is_cold then wait = math.max(wait, cold - now) end
   -- If a token is free already, others are to take it first. Tokens may also be free early.
-  wait = math.min(math.max(wait, math.ceil(ask.recheck / 100)), ask.recheck)
+  wait = math.min(math.max(wait, math.ceil(ask.recheck / 100)), recheck)
   local back = string.format('%.0f %.0f %.0f', now + wait + ask.recheck, since, leave)
   put('waiting', ask.owner, back)
 else
@@ -174,4 +186,4 @@ end
 for name, time in pairs(at.held) do at.held[name] = math.min(time, now + ask.cooldown) end
 local counted, rejected = left({'held', 'cooling'}), left({'rejected'})
 while is_cold and #counted + #rejected < ask.limit do counted[#counted + 1] = cold - now end
-return { granted, wait, math.max(0, cold - now), rejections, counted, rejected }
+return { number, granted, wait, math.max(0, cold - now), rejections, counted, rejected }

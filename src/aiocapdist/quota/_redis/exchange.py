@@ -79,6 +79,8 @@ class Report:
     names: tuple[str, ...] = ()
     """For the leases that may be granted."""
     wanted: TokenRequest = TokenRequest()
+    heard: int = 0
+    """Number of the latest exchange that the owner heard of: a book with a lower one is old."""
     idle: bool = False
     """True if nobody has used the account of late: a new book need not be cold."""
 
@@ -97,6 +99,7 @@ class Report:
             "unused": self.unused,
             "renewed": self.renewed,
             "owner": self.owner,
+            "heard": self.heard,
             "idle": self.idle,
             "names": self.names,
             "eager": self.wanted.eager,
@@ -110,6 +113,8 @@ class Report:
 class Grant:
     """What the server replied. Times are seconds from then on."""
 
+    number: int
+    """Of this exchange, higher than those of all before it."""
     granted: int
     wait: float
     """Until it is worth asking again."""
@@ -125,8 +130,9 @@ class Grant:
     @classmethod
     def load(cls, reply: Any) -> Grant:
         """Return what the script's reply says."""
-        granted, wait, cold, rejections, counted, rejected = reply
+        number, granted, wait, cold, rejections, counted, rejected = reply
         return cls(
+            number=number,
             granted=granted,
             wait=wait / 1000,
             cold=cold / 1000,

@@ -47,6 +47,8 @@ class Leases(BaseStore):
         self._counted: list[float] = []
         self._rejected: list[float] = []
         self._away = True  # until the server was heard
+        self.heard: int = 0
+        """Number of the latest exchange."""
         self._assume_idle = False
         self._alone_from = inf
         self._alone = False
@@ -197,12 +199,14 @@ class Leases(BaseStore):
             renewed=tuple(self._held),
             names=self._names(wanted.total),
             wanted=wanted,
+            heard=self.heard,
             idle=self._assume_idle,
         )
 
     def succeeded(self, report: Report, grant: Grant, now: float) -> None:
         """The server has done it, and granted this."""
         until = report.at + self._terms.lease
+        self.heard = grant.number
         for lease in report.settled:
             self._settled.pop(lease.name, None)
         del self._unused[: len(report.unused)]
@@ -227,6 +231,7 @@ class Leases(BaseStore):
             owner=self.owner,
             settled=(*self._settled.values(), *lost),
             unused=(*self._unused, *self._unspent),
+            heard=self.heard,
         )
 
     def lose_server(self, now: float) -> None:

@@ -101,7 +101,7 @@ class RedisStore(Leases):
             if self.key is None:
                 await connection.command("PING")
                 return
-            report = Report(self.clock(), owner="", idle=self._assume_idle)
+            report = Report(self.clock(), owner="", heard=self.heard, idle=self._assume_idle)
             reply = await connection.exchange(self.key, report.dump(self._terms))
             self.succeeded(report, Grant.load(reply), self.clock())
         finally:
