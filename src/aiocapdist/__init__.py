@@ -22,6 +22,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from . import quota as quota
     from . import recording as recording
     from . import simulator as simulator
+    from . import sync as sync
     from ._client.client import Client as Client
     from ._client.connect import connect as connect
     from ._client.connect_many import connect_many as connect_many

@@ -54,9 +54,11 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    told = set(re.findall(r"auto(?!module)\w+:: aiocapdist\.(\w+)", page("api")))
+    told = set(re.findall(r"auto(?!module)\w+:: aiocapdist\.(\w+)\b(?!\.)", page("api")))
     assert told | {"Simulator"} == set(vars(aiocapdist)["__all__"])
     assert "autoclass:: aiocapdist.simulator.Simulator" in page("simulator")
+    blocking = set(re.findall(r"auto(?!module)\w+:: aiocapdist\.sync\.(\w+)", page("api")))
+    assert blocking | {"Iteration"} == set(aiocapdist.sync.__all__)
 
 
 def test_the_states_are_those_of_the_session() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from aiocapdist.simulator import Simulator
 
+from ..embedding.opend_thread import opend_in_thread
 from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS
 from .snippets import load, main_of, opend
@@ -160,6 +161,14 @@ def test_on_trio(capsys: pytest.CaptureFixture[str]) -> None:
 
     anyio.run(both, backend="trio")
     assert float(capsys.readouterr().out) != 0
+
+
+def test_blocking(capsys: pytest.CaptureFixture[str]) -> None:
+    with opend_in_thread() as running:
+        load("blocking")["main"](running.port)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines[1:3]} == {"HK.00005", "US.AAPL"}
+    assert lines[3].startswith("HK.00700 ")
 
 
 def test_global_state(capsys: pytest.CaptureFixture[str]) -> None:

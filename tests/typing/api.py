@@ -37,6 +37,7 @@ from aiocapdist import (
     SweepResult,
     Throttled,
     Watch,
+    sync,
 )
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.recording import Recording
@@ -295,3 +296,24 @@ async def simulating() -> None:
         assert_type(opend.largest_window, int)
         async with aiocapdist.connect(opend.memory) as client:
             assert_type(client, Client)
+
+
+def blocking() -> None:
+    with aiocapdist.sync.connect("127.0.0.1", port=1, quota=Quota()) as client:
+        assert_type(client, sync.Client)
+        assert_type(client.capital_distribution("HK.00700", timeout=1.0), CapitalDistribution)
+        assert_type(client.capital_flow("HK.00700", Period.DAY), CapitalFlow)
+        assert_type(client.global_state(), GlobalState)
+        assert_type(client.request(1002, StringValue(), StringValue), StringValue)
+        assert_type(client.capital_distributions(["HK.00700"]).collect(), SweepResult)
+        for outcome in client.capital_distributions(["HK.00700"]):
+            assert_type(outcome, Outcome)
+        for change in client.watch(["HK.00700"]):
+            assert_type(change, Change)
+        assert_type(client.status, Status)
+        assert_type(client.quota.eta(), float)
+        client.capital_distribution(700)  # type: ignore[arg-type]
+    with sync.connect_many([aiocapdist.connect()]) as clients:
+        assert_type(clients, sync.ClientGroup)
+        assert_type(clients.status, dict[str, Status])
+    sync.connect(port="1")  # type: ignore[arg-type]
