@@ -41,14 +41,14 @@ def test_get_prints_a_table_for_each_code() -> None:
 
 
 def test_an_invalid_code_is_reported_and_the_others_are_answered() -> None:
-    codes = ("HK.99999", "hk.00005", "HK.00700")
+    codes = ("HK.99999", "HK.O0005", "HK.00700")
     code, out, err = run_command("get", *codes, "--simulate", "--format", "jsonl")
     assert code == 1
     records = {record["code"]: record for record in map(json.loads, out.splitlines())}
     assert set(records) == set(codes)
     assert records["HK.00700"]["capital_in_big"] > 0
     assert records["HK.99999"]["error"] == {"type": "UnknownSecurity", "message": UNKNOWN}
-    assert records["hk.00005"]["error"]["type"] == "InvalidCode"
+    assert records["HK.O0005"]["error"]["type"] == "InvalidCode"
     lines = err.splitlines()
     assert f"aiocapdist: {UNKNOWN}" in lines
     assert sum("try 'HK.00005'" in line for line in lines) == 1
@@ -64,7 +64,7 @@ def test_failed_codes_have_no_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_is_an_array_in_the_order_of_the_codes_failures_included() -> None:
-    codes = ["US.AAPL", "HK.99999", "HK.00700", "hk.1", "US.AAPL"]
+    codes = ["US.AAPL", "HK.99999", "HK.00700", "HK.O1", "US.AAPL"]
     with simulator(language="en", now=lambda: NOW, seed=4) as opend:
         address = f"tcp://{opend.host}:{opend.port}"
         code, out, err = run_command("get", *codes, "--address", address, "--format", "json")
@@ -73,7 +73,7 @@ def test_json_is_an_array_in_the_order_of_the_codes_failures_included() -> None:
     assert err.count("\n") == 2
     records = json.loads(out)
     assert [record["code"] for record in records] == codes
-    assert [record["code"] for record in records if "error" in record] == ["HK.99999", "hk.1"]
+    assert [record["code"] for record in records if "error" in record] == ["HK.99999", "HK.O1"]
     assert records[0] == records[4]
     assert sorted(asked) == ["HK.00700", "HK.99999", "US.AAPL"], "one was asked twice"
     made = figures("HK.00700", 4, NOW)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .streams import report
 
 STANDARD_INPUT = "@-"
 """Means the same as ``-``."""
+MOST_NAMED = 5
+"""Number of completed codes that are named; a file may have thousands."""
 
 
 class CodesUnreadable(Exception):
@@ -19,19 +21,45 @@ class CodesUnreadable(Exception):
 def read_codes(arguments: Sequence[str]) -> list[str]:
     """Return the codes in order: ``-`` reads standard input, ``@FILE`` a file.
 
-    Words and commas separate codes; in files, ``#`` begins a comment. Codes are not
-    checked here: an invalid one fails among the answers of the others. Raises
-    CodesUnreadable.
+    Other notations are understood as by ``Security.guess``; a line on standard error says
+    where a market or digits were added. What means no code is kept as it is: it fails among
+    the answers of the others. Raises CodesUnreadable.
     """
-    codes: list[str] = []
+    from .code_files import SEPARATORS, split_codes
+
+    texts: list[str] = []
     for argument in arguments:
         if argument in ("-", STANDARD_INPUT):
-            codes.extend(_split(_read("standard input", _read_standard_input)))
+            texts.extend(split_codes(_read("standard input", _read_standard_input)))
         elif argument.startswith("@"):
             path = Path(argument[1:])
-            codes.extend(_split(_read(f"{str(path)!r}", path.read_bytes)))
+            texts.extend(split_codes(_read(f"{str(path)!r}", path.read_bytes)))
         else:
-            codes.extend([part for part in argument.split(",") if part] or [argument])
+            texts.extend([part for part in SEPARATORS.split(argument) if part] or [argument])
+    return _understood(texts)
+
+
+def _understood(texts: Sequence[str]) -> list[str]:
+    """Return the codes that the texts mean; report those that were completed."""
+    from ..errors import InvalidCode
+    from ..models import Security
+    from ..models._codes import guess_code
+
+    codes: list[str] = []
+    completed: dict[str, str] = {}
+    for text in texts:
+        try:
+            codes.append(str(Security.parse(text)))
+        except InvalidCode:
+            guess = guess_code(text)
+            codes.append(str(guess or text))
+            if guess is not None and guess.added:
+                completed[text] = codes[-1]
+    if completed:
+        named = [f"{text!r} for {code}" for text, code in completed.items()]
+        more = len(named) - MOST_NAMED
+        rest = f" and {more} others likewise" if more > 0 else ""
+        report(f"took {', '.join(named[:MOST_NAMED])}{rest}")
     return codes
 
 
@@ -48,8 +76,3 @@ def _read(name: str, read: Callable[[], bytes]) -> str:
         raise CodesUnreadable(f"cannot read codes from {name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise CodesUnreadable(f"cannot read codes from {name}: it is not UTF-8 text") from None
-
-
-def _split(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        yield from line.partition("#")[0].replace(",", " ").split()
