@@ -39,6 +39,13 @@ def read_codes(arguments: Sequence[str]) -> list[str]:
     return _understood(texts)
 
 
+def read_valid_codes(arguments: Sequence[str]) -> list[str]:
+    """Return each code once, for what goes on for long. Raises CodesUnreadable, InvalidCode."""
+    from ..models import Security
+
+    return [str(Security.parse(code)) for code in dict.fromkeys(read_codes(arguments))]
+
+
 def _understood(texts: Sequence[str]) -> list[str]:
     """Return the codes that the texts mean; report those that were completed."""
     from ..errors import InvalidCode

@@ -12,6 +12,16 @@ HELP = {
             "answers so far are printed)."
         ),
     ),
+    "record": (
+        "Keep figures in a database until Ctrl-C, or export what was kept.",
+        "For example: aiocapdist record HK.00700 US.AAPL --output day.sqlite",
+        "And then: aiocapdist record --export day.sqlite --output day.parquet",
+        (
+            "Exit codes: 0 ended by Ctrl-C or exported, 2 wrong usage, 3 OpenD, the shared quota "
+            "or the recording to export not reached, 4 the recording or file could not be "
+            "written, 130 an export was interrupted."
+        ),
+    ),
     "quota": (
         "Show a shared quota: who holds which tokens, and when the next is free.",
         "For example: aiocapdist quota --file capdist.quota",
@@ -21,6 +31,7 @@ HELP = {
     "simulate": (
         "Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.",
         "For example: aiocapdist simulate --port 11111",
+        "Play a recording: aiocapdist simulate --replay day.sqlite --speed 60",
         "Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on.",
     ),
     "completion": (
@@ -29,4 +40,8 @@ HELP = {
         "In fish: aiocapdist completion fish | source",
     ),
 }
-ARGUMENTS = {"get": "CODE... [OPTIONS]", "completion": "bash|zsh|fish"}
+ARGUMENTS = {
+    "get": "CODE... [OPTIONS]",
+    "record": "CODE... [OPTIONS]",
+    "completion": "bash|zsh|fish",
+}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..models import CapitalDistribution, Outcome
+from ..models import CapitalDistribution, Change, Outcome
 from .escape import csv_cell, to_json
 from .formats import Colors, Format
 from .options import TableOptions
@@ -44,7 +44,7 @@ def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Out
     return makers[format]()
 
 
-def report_failure(outcome: Outcome) -> None:
+def report_failure(outcome: Outcome | Change) -> None:
     """Report a code that failed, on one line."""
     text = str(outcome.error)
     report(text if outcome.code in text else f"{outcome.code}: {text}")

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from ...errors import RecordingError
 from ..escape import one_line
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..streams import report, report_log_records, write
+from ..times import parse_time
 
 if TYPE_CHECKING:
     from ...simulator import Simulator
@@ -25,6 +27,10 @@ def simulate(
     seed: int = 0,
     quota: str = "30/30",
     language: Literal["zh", "en"] = "zh",
+    replay: str | None = None,
+    speed: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    start: str | None = None,
+    nights: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.
 
@@ -42,6 +48,14 @@ def simulate(
         Rate limit as calls per seconds, such as 30/30, or none.
     language
         Language of error texts: zh or en.
+    replay
+        Play this recording: a SQLite file, or the URL of a database.
+    speed
+        Play it so many times as fast. [default: 1]
+    start
+        Play from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
+    nights
+        Play nights in full, which are cut to ten minutes otherwise.
     """
     import anyio
 
@@ -49,8 +63,21 @@ def simulate(
 
     try:
         limit = parse_quota(quota)
-        opend = Simulator(host, port, latency=latency, seed=seed, quota=limit, language=language)
-    except ValueError as error:
+        if replay is None and (speed or start or nights):
+            raise ValueError("--speed, --start and --nights are for --replay")
+        opend = Simulator(
+            host,
+            port,
+            latency=latency,
+            seed=seed,
+            quota=limit,
+            language=language,
+            recording=replay,
+            speed=1.0 if speed is None else speed,
+            start=parse_time("--start", start),
+            nights=nights,
+        )
+    except (ValueError, ModuleNotFoundError) as error:
         report(str(error))
         return USAGE
     report_log_records()
@@ -71,6 +98,9 @@ async def _serve(opend: Simulator) -> int:
         except UnicodeError:
             report(f"cannot listen on {_address(opend)}: it is not the name of a host")
             return USAGE
+        except RecordingError as error:
+            report(str(error))
+            return NOT_REACHED
         with cancel_on_signal():
             address = one_line(_address(opend))
             write(f"simulated OpenD on {address}; Ctrl-C ends it\n")

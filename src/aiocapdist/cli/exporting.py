@@ -1,0 +1,59 @@
+"""Export a recording to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import RecordingError
+from .exit_codes import INTERRUPTED, NOT_REACHED, NOT_WRITTEN, OK
+from .formats import ExportFormat
+from .interrupt import cancel_on_signal
+from .streams import report
+
+if TYPE_CHECKING:
+    from ..recording import Recording
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to export, and to which file."""
+
+    path: Path
+    format: ExportFormat | None
+    flows: bool
+    codes: Sequence[str] | None
+    since: datetime | None
+    until: datetime | None
+
+    def run(self, recording: Recording) -> int:
+        """Write the file; return the exit code. Raises ValueError for an unknown format."""
+        try:
+            return anyio.run(self._write, recording)
+        except RecordingError as error:
+            report(str(error))
+            return NOT_REACHED
+        except OSError as error:
+            report(f"cannot write {str(self.path)!r}: {error.strerror}")
+            return NOT_WRITTEN
+
+    async def _write(self, recording: Recording) -> int:
+        with cancel_on_signal():
+            async with recording:
+                rows = await recording.export(
+                    self.path,
+                    self.format,
+                    flows=self.flows,
+                    codes=self.codes,
+                    since=self.since,
+                    until=self.until,
+                )
+            report(f"{rows} row{'' if rows == 1 else 's'} exported to {str(self.path)!r}")
+            return OK
+        report("interrupted; nothing was exported")
+        return INTERRUPTED
