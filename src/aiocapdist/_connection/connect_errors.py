@@ -10,6 +10,7 @@ from .._protocol.foreign import ForeignProtocol, protocol_of
 from .._transports.base import AddressesFailed, Connector
 from .._transports.websocket import NotWebSocket
 from ..errors import AiocapdistError, ConnectError, HandshakeError, OpenDError
+from .address import Address
 from .endpoint import Endpoint
 
 _NAME_MISMATCH = (62, 64)  # OpenSSL's codes: valid, but for another host name or address
@@ -23,7 +24,9 @@ def reason_of(cause: BaseException) -> str:
     return str(cause) or type(cause).__name__
 
 
-def explain_connect(error: Exception, connector: Connector, timeout: float) -> ConnectError:
+def explain_connect(
+    error: Exception, connector: Connector | Address, timeout: float
+) -> ConnectError:
     """Build the error for a connection that could not be opened within ``timeout`` seconds.
 
     For a host name, the reason names each address that was tried and what happened there.
@@ -54,7 +57,9 @@ def _by_address(reasons: Mapping[str, str]) -> str:
     return ", ".join(f"{reason} ({', '.join(where)})" for reason, where in addresses.items())
 
 
-def _explain(root: BaseException, connector: Connector, timeout: float) -> tuple[str, str]:
+def _explain(
+    root: BaseException, connector: Connector | Address, timeout: float
+) -> tuple[str, str]:
     """Return what happened, and what to try."""
     port = "WebSocket port" if connector.scheme in ("ws", "wss") else "API port"
     start = f"start OpenD and log in, and check that its {port} is {connector.port}"

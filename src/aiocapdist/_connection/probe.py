@@ -12,6 +12,7 @@ import anyio
 
 from .._protocol.foreign import foreign_protocol, protocol_of
 from .._transports.base import Connector
+from .address import Address
 from .connection import Connection
 
 SILENCE = 1.0  # seconds without a reply to the handshake: then a port is probed
@@ -48,8 +49,8 @@ class Probe:
         return await identify(self._connector)
 
 
-async def identify(connector: Connector) -> str | None:
-    """Return the name of the protocol at the connector's address; None if unknown.
+async def identify(connector: Connector | Address) -> str | None:
+    """Return the name of the protocol at this address; None if unknown.
 
     Opens up to two connections of its own, for at most a second. Raises nothing.
     """

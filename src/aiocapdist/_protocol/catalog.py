@@ -10,6 +10,7 @@ INIT_CONNECT: Final = 1001
 GLOBAL_STATE: Final = 1002
 NOTIFY: Final = 1003
 KEEP_ALIVE: Final = 1004
+USER_INFO: Final = 1005
 CAPITAL_FLOW: Final = 3211
 CAPITAL_DISTRIBUTION: Final = 3212
 
@@ -19,6 +20,7 @@ MAX_BODY: Final[dict[int, int]] = {
     GLOBAL_STATE: 16_384,
     NOTIFY: 65_536,
     KEEP_ALIVE: 4_096,
+    USER_INFO: 65_536,
     CAPITAL_FLOW: 262_144,  # a day with extended hours is 130 KB
     CAPITAL_DISTRIBUTION: 16_384,
 }

@@ -34,6 +34,18 @@ HELP = {
         "Play a recording: aiocapdist simulate --replay day.sqlite --speed 60",
         "Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on.",
     ),
+    "doctor": (
+        "Say what is wrong between here and OpenD, and what to do.",
+        "For example: aiocapdist doctor --address 127.0.0.1:11111",
+        (
+            "Costs one call of the quota. Host names, addresses and ids are hidden, so that you "
+            "can share what it prints."
+        ),
+        (
+            "Exit codes: 0 all is well, 1 a check failed, 2 wrong usage, 3 OpenD not reached, "
+            "130 interrupted."
+        ),
+    ),
     "completion": (
         "Print a script that lets your shell complete commands and options.",
         'For example: eval "$(aiocapdist completion bash)"',

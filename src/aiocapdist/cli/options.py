@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import quote
 
 from cyclopts import Parameter
@@ -87,8 +87,11 @@ class ConnectionOptions(AddressOptions):
         str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
     ] = None
 
-    def connect(self, quota: Quota | None) -> Connecting:
-        """Return the client to enter. Raises ValueError for a wrong address."""
+    def connect(self, quota: Quota | None, **more: Any) -> Connecting:
+        """Return the client to enter; ``more`` are arguments of :func:`aiocapdist.connect`.
+
+        Raises ValueError for a wrong address.
+        """
         from .. import connect
 
         # Keys in the environment are ignored for other transports instead of rejected.
@@ -100,6 +103,7 @@ class ConnectionOptions(AddressOptions):
             rsa_key=None if is_websocket and not given else self.rsa_key,
             websocket_key=self.websocket_key if is_websocket else None,
             reconnect_timeout=RECONNECT_TIMEOUT,
+            **more,
         )
 
 

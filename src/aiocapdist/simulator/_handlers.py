@@ -14,6 +14,7 @@ from .._pb import (
     global_state_pb2,
     init_connect_pb2,
     keep_alive_pb2,
+    user_info_pb2,
 )
 from .._protocol import catalog
 from ..errors import InvalidCode
@@ -23,6 +24,7 @@ from ._rate_window import RateWindow
 from ._sources import Rejected, Source
 
 OK, FAILED, INVALID = 0, -1, -500
+_LEVEL_1, _LEVEL_2 = 2, 3  # quote rights
 
 Handler = Callable[[bytes], Message]
 """A user's handler for one proto id: the request's body in, the reply's message out."""
@@ -136,6 +138,8 @@ class RequestHandler:
                     return self._global_state(body, conn_id)
                 case catalog.KEEP_ALIVE:
                     return self._keep_alive(body)
+                case catalog.USER_INFO:
+                    return self._user_info(body)
         except DecodeError:
             return self.invalid()
         return self._error(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
@@ -189,6 +193,19 @@ class RequestHandler:
             connID=conn_id,
         )
         response = global_state_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
+        return Reply(response.SerializeToString(), "answered")
+
+    def _user_info(self, body: bytes) -> Reply:
+        if not user_info_pb2.Request.FromString(body).IsInitialized():
+            return self.invalid()
+        s2c = user_info_pb2.S2C(
+            hkQotRight=_LEVEL_2,
+            usQotRight=_LEVEL_1,
+            shQotRight=_LEVEL_1,
+            szQotRight=_LEVEL_1,
+            updateType=0,
+        )
+        response = user_info_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
         return Reply(response.SerializeToString(), "answered")
 
     def _capital_distribution(self, body: bytes, clock: float) -> Reply:

@@ -1,0 +1,182 @@
+"""All checks, in order, each finding reported as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import anyio
+
+from ..._client.client import Client
+from ..._connection.address import Address, parse_address
+from ...errors import AiocapdistError, ConnectError
+from ...models import GlobalState
+from ..options import ConnectionOptions, QuotaOptions
+from . import figures, opend_state, reaching
+from . import findings as check
+from .findings import Finding
+from .masking import Masker
+from .quota import check_quota
+
+_ORDER = (
+    check.NAME,
+    check.PORT,
+    check.LISTENER,
+    check.HANDSHAKE,
+    check.KEY,
+    check.VERSION,
+    check.LOGIN,
+    check.RIGHTS,
+    check.MARKETS,
+    check.CLOCK,
+    check.FIGURE,
+    check.FRESHNESS,
+    check.QUOTA,
+)
+WhileConnected = Callable[[Client], Awaitable[None]]
+
+
+class Checkup:
+    """The checks of one OpenD; ``add`` is called with each finding.
+
+    ``code`` is the security whose figures are asked for; None chooses one. ``timeout`` is in
+    seconds, for each step. ``utc_now`` is this machine's clock.
+    """
+
+    def __init__(
+        self,
+        connection: ConnectionOptions,
+        quota: QuotaOptions,
+        *,
+        add: Callable[[Finding], None],
+        masker: Masker,
+        code: str | None = None,
+        timeout: float = 10.0,
+        utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._connection = connection
+        self._quota_options = quota
+        self._add = add
+        self._masker = masker
+        self._code = code
+        self._timeout = timeout
+        self._utc_now = utc_now
+        self._address: Address = parse_address(connection.opend, None)
+        self.findings: list[Finding] = []
+
+    async def run(self, while_connected: WhileConnected | None = None) -> None:
+        """Run all checks; then ``while_connected``, unless one failed.
+
+        Raises ValueError for options that exclude each other, before anything is checked.
+        """
+        # First, since a quota that cannot be used must not be spent past; shown last.
+        standing = await check_quota(self._quota_options, self._connection.opend)
+        for host in (self._address.host, quote(self._address.host, safe="")):
+            self._masker.hide(host, "<host>")  # quoted in the name of the quota's file
+        try:
+            if await self._reach():
+                await self._connect(standing, while_connected)
+        except AiocapdistError as error:
+            text, advice = reaching.text_of(error)
+            missing = next(name for name in _ORDER if name not in self._reported)
+            self._report(Finding(missing, "failed", text, advice or "run it again"))
+        self._skip_up_to(check.QUOTA)
+        if check.QUOTA not in self._reported:
+            self._report(standing)
+
+    @property
+    def _reported(self) -> set[str]:
+        return {finding.check for finding in self.findings}
+
+    def _report(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self._add(finding)
+
+    def _skip_up_to(self, last: str) -> None:
+        for name in _ORDER[: _ORDER.index(last)]:
+            if name not in self._reported:
+                self._report(Finding(name, "skipped", "not checked: it needs what comes before it"))
+
+    async def _reach(self) -> bool:
+        name, addresses = await reaching.check_name(self._address, self._timeout)
+        self._masker.hide_addresses(addresses)
+        self._report(name)
+        if not addresses:
+            return False
+        port = await reaching.check_port(self._address, addresses, self._timeout)
+        self._report(port)
+        return port.state != "failed"
+
+    async def _connect(self, quota: Finding, while_connected: WhileConnected | None) -> None:
+        key = await self._key()
+        if key.state == "failed":
+            self._report(Finding(check.LISTENER, "skipped", "not asked: the key cannot be used"))
+            self._report(Finding(check.HANDSHAKE, "skipped", "not tried: the key cannot be used"))
+            self._report(key)
+            return
+        usable = quota.state != "failed"
+        shared = self._quota_options.make_quota(self._connection.opend) if usable else None
+        connecting = self._connection.connect(
+            shared,
+            reconnect=False,
+            attempts=1,
+            connect_timeout=self._timeout,
+            request_timeout=self._timeout,
+        )
+        began = anyio.current_time()
+        try:
+            with reaching.captured_warnings() as warnings:
+                async with connecting as client:
+                    self._masker.hide(client.status.login_user_id, "<user id>")
+                    self._report(reaching.check_listener())
+                    seconds = anyio.current_time() - began
+                    shown = [] if self._connection.rsa_key else warnings
+                    self._report(reaching.check_handshake(client, seconds, shown))
+                    self._report(reaching.after_handshake(key))
+                    await self._check_opend(client, spend=usable)
+                    self._report(quota)
+                    if while_connected is not None and check_passed(self.findings):
+                        await while_connected(client)
+        except ConnectError as error:
+            for finding in await reaching.explain_failure(error, self._address):
+                self._report(finding)
+            self._report(key)
+
+    async def _key(self) -> Finding:
+        address, options = self._address, self._connection
+        if options.rsa_key is not None and address.scheme == "tcp":
+            return await reaching.check_rsa_key(options.rsa_key)
+        return reaching.check_no_rsa_key(address, options.websocket_key)
+
+    async def _check_opend(self, client: Client, *, spend: bool) -> None:
+        asked = self._utc_now()
+        state = await client.global_state(timeout=self._timeout)
+        answered = self._utc_now()
+        info = await opend_state.ask_user_info(client, self._timeout)
+        self._report(opend_state.check_version(state, info))
+        self._report(opend_state.check_login(state))
+        self._report(opend_state.check_rights(info))
+        self._report(opend_state.check_markets(state))
+        self._report(opend_state.check_clock(state, asked, answered))
+        if not spend:
+            text = "not asked: without the quota it might be one call too many"
+            self._report(Finding(check.FIGURE, "skipped", text))
+            return
+        code = self._code or figures.choose_code(state, opend_state.rights_of(info))
+        await self._check_figure(client, code, state, self._utc_now() - answered)
+
+    async def _check_figure(
+        self, client: Client, code: str, state: GlobalState, since_state: timedelta
+    ) -> None:
+        began = self._utc_now()
+        figure, value = await figures.check_figure(client, code, self._timeout)
+        self._report(figure)
+        if value is not None:
+            now = state.server_time + since_state + (self._utc_now() - began)
+            self._report(figures.check_freshness(value, state, now, code))
+
+
+def check_passed(findings: list[Finding]) -> bool:
+    """True if none of these failed."""
+    return all(finding.state != "failed" for finding in findings)
