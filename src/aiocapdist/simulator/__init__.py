@@ -9,8 +9,9 @@
 from .._lazy import publish
 from ._request_log import LoggedRequest
 from ._server import Simulator
+from .assumptions import Assumptions
 from .faults import Fault, Faults
 
-__all__ = ["Fault", "Faults", "LoggedRequest", "Simulator"]
+__all__ = ["Assumptions", "Fault", "Faults", "LoggedRequest", "Simulator"]
 
 publish(__name__, globals())

@@ -11,7 +11,7 @@ from anyio.abc import ByteStream
 from .._protocol import catalog
 from ._codec import Codec, Request
 from ._fault_injector import FaultInjector
-from ._handlers import Reply, RequestHandler
+from ._handlers import Moments, Reply, RequestHandler
 from ._request_log import LoggedRequest
 from ._writer import ConnectionWriter
 from .faults import Fault, Faults
@@ -125,23 +125,24 @@ class SimulatedConnection:
         """Handle a request and send its reply, each after its share of the latency."""
         there, back = self._draw_delays()
         fault = None if request.proto_id == catalog.KEEP_ALIVE else self._faults.next()
-        if there == back == 0.0:
-            self._send_reply(request, self._handle(request, body, fault), fault)
-            return
         now = self._clock()
+        due = now + there + back
+        if there == back == 0.0:
+            self._send_reply(request, self._handle(request, body, fault, due), fault)
+            return
 
         def arrive() -> None:
-            reply = self._handle(request, body, fault)
-            due = now + there + back
+            reply = self._handle(request, body, fault, due)
             self._writer.call_at(due, lambda: self._send_reply(request, reply, fault))
 
         self._writer.call_at(now + there, arrive)
 
-    def _handle(self, request: Request, body: bytes, fault: Fault | None) -> Reply:
+    def _handle(self, request: Request, body: bytes, fault: Fault | None, due: float) -> Reply:
         if fault is Fault.REFUSE:
             reply = self._handler.too_frequent()
         else:
-            reply = self._handler.handle(request.proto_id, body, self.conn_id, self._clock())
+            when = Moments(self._clock(), due)
+            reply = self._handler.handle(request.proto_id, body, self.conn_id, when)
             if fault is Fault.GATEWAY_ERROR and reply.outcome == "answered":
                 reply = self._handler.backend_failed()._replace(code=reply.code)
         self._log_request(request, reply.outcome, reply.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from google.protobuf.message import DecodeError, Message
 
@@ -20,12 +20,14 @@ from .._protocol import catalog
 from ..errors import InvalidCode
 from ..models import Market, Security
 from ._market_data import market_state
-from ._rate_window import RateWindow
+from ._rate_window import Limits
 from ._sources import Rejected, Source
+from .assumptions import MIN_PADDING, Assumptions
 
 OK, FAILED, INVALID = 0, -1, -500
 _LEVEL_1, _LEVEL_2 = 2, 3  # quote rights
 
+Call: TypeAlias = Literal["distribution", "flow"]
 Handler = Callable[[bytes], Message]
 """A user's handler for one proto id: the request's body in, the reply's message out."""
 
@@ -39,6 +41,13 @@ class Reply(NamedTuple):
     error: int = 0
     """Error number in a WebSocket envelope; 0 is success."""
     error_text: str = ""
+
+
+class Moments(NamedTuple):
+    """When a request arrived where it is counted, and when its reply is sent: loop times."""
+
+    arrived: float
+    replied: float
 
 
 class Texts(NamedTuple):
@@ -85,20 +94,20 @@ class RequestHandler:
     def __init__(
         self,
         *,
-        window: RateWindow | None,
-        flow_window: RateWindow | None,
+        limits: Limits,
         source: Source,
-        seed: int,
+        assumptions: Assumptions,
+        user_id: int,
         language: str,
         keep_alive_interval: int,
         server_version: int,
         now: Callable[[], float],
         user_handlers: Mapping[int, Handler],
     ) -> None:
-        self.window = window
-        self.flow_window = flow_window
+        self._limits = limits
         self._source = source
-        self._seed = seed
+        self._assumptions = assumptions
+        self.user_id = user_id
         self._texts = _TEXTS[language]
         self._keep_alive_interval = keep_alive_interval
         self._server_version = server_version
@@ -109,7 +118,7 @@ class RequestHandler:
         """Return OpenD's part of the reply to InitConnect, without a session key."""
         return init_connect_pb2.S2C(
             serverVer=self._server_version,
-            loginUserID=10_000_000 + self._seed,
+            loginUserID=self.user_id,
             connID=conn_id,
             keepAliveInterval=self._keep_alive_interval,
             userAttribution=1,
@@ -120,20 +129,17 @@ class RequestHandler:
         """Current Unix time in whole seconds."""
         return int(self._now())
 
-    def handle(self, proto_id: int, body: bytes, conn_id: int, clock: float) -> Reply:
-        """Return the reply to any request after the handshake.
-
-        ``clock`` is the time, in seconds, at which the rate limit counts the request.
-        """
+    def handle(self, proto_id: int, body: bytes, conn_id: int, when: Moments) -> Reply:
+        """Return the reply to any request after the handshake."""
         try:
             user_handler = self._user_handlers.get(proto_id)
             if user_handler is not None:
                 return Reply(user_handler(body).SerializeToString(), "answered")
             match proto_id:
                 case catalog.CAPITAL_DISTRIBUTION:
-                    return self._capital_distribution(body, clock)
+                    return self._capital_distribution(body, conn_id, when)
                 case catalog.CAPITAL_FLOW:
-                    return self._capital_flow(body, clock)
+                    return self._capital_flow(body, conn_id, when)
                 case catalog.GLOBAL_STATE:
                     return self._global_state(body, conn_id)
                 case catalog.KEEP_ALIVE:
@@ -144,15 +150,16 @@ class RequestHandler:
             return self.invalid()
         return self._error(FAILED, self._texts.no_such_call.format(proto_id=proto_id), "unknown")
 
-    def too_frequent(self, window: RateWindow | None = None) -> Reply:
-        """Return the error for too many requests in this window; None is that of 3212."""
-        window = window or self.window
-        limit, period = (window.limit, window.period) if window else (30, 30.0)
-        texts = self._texts
-        about_flow = window is not None and window is self.flow_window
-        text = texts.flow_too_frequent if about_flow else texts.too_frequent
-        text = text.format(limit=limit, period=period)
-        return self._error(FAILED, text, "refused")
+    def too_frequent(self, call: Call = "distribution") -> Reply:
+        """Return the error for too many requests of this call."""
+        limit, period = self._limits[call].quota or (30, 30.0)
+        texts, assumed = self._texts, self._assumptions
+        text = texts.flow_too_frequent if call == "flow" else texts.too_frequent
+        if assumed.refusal_text is not None:
+            text = assumed.refusal_text
+        else:
+            text = text.format(limit=limit, period=period)
+        return self._error(FAILED, text, "refused", err_code=assumed.refusal_code)
 
     def backend_failed(self) -> Reply:
         """Return the error for a vendor's server that did not reply to OpenD."""
@@ -208,27 +215,29 @@ class RequestHandler:
         response = user_info_pb2.Response(retType=OK, retMsg="", errCode=0, s2c=s2c)
         return Reply(response.SerializeToString(), "answered")
 
-    def _capital_distribution(self, body: bytes, clock: float) -> Reply:
+    def _capital_distribution(self, body: bytes, conn_id: int, when: Moments) -> Reply:
         request = capital_distribution_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self.invalid()
         return self._answer(
             request.c2s.security,
-            self.window,
-            clock,
+            "distribution",
+            conn_id,
+            when,
             lambda security: capital_distribution_pb2.Response(
                 retType=OK, retMsg="", errCode=0, s2c=self._source.capital_distribution(security)
             ),
         )
 
-    def _capital_flow(self, body: bytes, clock: float) -> Reply:
+    def _capital_flow(self, body: bytes, conn_id: int, when: Moments) -> Reply:
         request = capital_flow_pb2.Request.FromString(body)
         if not request.IsInitialized():
             return self.invalid()
         return self._answer(
             request.c2s.security,
-            self.flow_window,
-            clock,
+            "flow",
+            conn_id,
+            when,
             lambda security: capital_flow_pb2.Response(
                 retType=OK,
                 retMsg="",
@@ -240,15 +249,18 @@ class RequestHandler:
     def _answer(
         self,
         asked: common_pb2.Security,
-        window: RateWindow | None,
-        clock: float,
+        call: Call,
+        conn_id: int,
+        when: Moments,
         answer: Callable[[Security], Message],
     ) -> Reply:
         """Count a request about a security; return the answer, or the error."""
         market, symbol = asked.market, asked.code
         code = f"{Market(market).name if market in _MARKETS else market}.{symbol}"
-        if window is not None and not window.accept(clock):
-            return self.too_frequent(window)._replace(code=code)
+        window = self._limits[call].of(conn_id)
+        counted_at = when.replied if self._assumptions.counted == "reply" else when.arrived
+        if window is not None and not window.accept(when.arrived, counted_at):
+            return self.too_frequent(call)._replace(code=code)
         try:
             if market not in _MARKETS or not _is_code(code):
                 raise Rejected("unknown")
@@ -257,11 +269,14 @@ class RequestHandler:
             text = getattr(self._texts, rejected.reason).format(code=code)
             outcome = _OUTCOMES.get(rejected.reason, rejected.reason)
             return self._error(FAILED, text, outcome, code)
-        return Reply(message.SerializeToString(), "answered", code)
+        body = message.SerializeToString() + _padding(self._assumptions.padding)
+        return Reply(body, "answered", code)
 
-    def _error(self, ret_type: int, text: str, outcome: str, code: str | None = None) -> Reply:
+    def _error(
+        self, ret_type: int, text: str, outcome: str, code: str | None = None, err_code: int = 0
+    ) -> Reply:
         # The result fields are the same in all replies, so one message class encodes them all.
-        response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=0)
+        response = keep_alive_pb2.Response(retType=ret_type, retMsg=text, errCode=err_code)
         return Reply(response.SerializeToString(), outcome, code)
 
 
@@ -271,3 +286,13 @@ def _is_code(code: str) -> bool:
         return bool(Security.parse(code))
     except InvalidCode:
         return False
+
+
+def _padding(length: int) -> bytes:
+    """Return a field of this many bytes in all that no client knows."""
+    if not length:
+        return b""
+    content = length - (MIN_PADDING - 1)
+    # Field 1000, then the length in four bytes, which may have leading zeros.
+    size = bytes(0x80 | content >> shift & 0x7F for shift in (0, 7, 14)) + bytes([content >> 21])
+    return b"\xc2\x3e" + size + bytes(content)

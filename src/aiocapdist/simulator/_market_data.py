@@ -80,6 +80,11 @@ def figures(code: str, seed: int, now: float) -> Figures:
     )
 
 
+def without_amounts(made: Figures) -> Figures:
+    """Return figures of the same time, with all amounts 0."""
+    return Figures(0, 0, 0, 0, 0, 0, 0, 0, timestamp=made.timestamp, text=made.text)
+
+
 def _session(now: float, zone: tzinfo) -> tuple[int, float]:
     """Time of the last change in the current or latest session, and the session's progress."""
     local = datetime.fromtimestamp(int(now) // STEP * STEP, zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import ssl
@@ -20,21 +19,24 @@ from anyio.abc import ByteStream, TaskGroup
 from .._connection.key_file import KeySource, load_key
 from .._loop import current_clock
 from .._transports.memory import MemoryListener
+from ._arguments import check_arguments
 from ._codec import Codec
 from ._connection import IDLE_INTERVALS, SimulatedConnection
 from ._handlers import Handler, RequestHandler
 from ._listener import TcpListener
-from ._rate_window import RateWindow
+from ._rate_window import Limits
 from ._request_log import LoggedRequest
 from ._sources import GivenFigures, Replay, player_of, source_of
 from ._tcp_codec import TcpCodec
 from ._websocket_codec import WebSocketCodec
+from .assumptions import Assumptions
 from .faults import NO_FAULTS, Faults
 
 if TYPE_CHECKING:
     from ..recording import Recording
 
 _NO_ANSWERS: Mapping[int, Handler] = MappingProxyType({})
+_DEFAULTS = Assumptions()
 
 
 class Simulator:
@@ -63,12 +65,17 @@ class Simulator:
     as well, at ``websocket_port``: a free port unless ``websocket`` is a number. Clients
     need ``websocket_key`` there if it is given; with ``ssl_context``, it is ``wss``.
 
+    ``assumptions`` say how it decides what nobody knows of OpenD (see Assumptions); ``account``
+    is another simulator whose account this one is logged in with too, and whose quota it
+    shares if that is the account's.
+
     ``faults`` is a schedule of what goes wrong (see Faults). :meth:`go_away` and
     :meth:`come_back` stop and restart OpenD.
 
     Securities whose code is all nines are unknown; indices (``US..DJI``, ``HK.800000``),
-    futures, FX and event contracts are unsupported. ``requests`` is the log, which grows
-    while the simulator runs. Works on asyncio, uvloop and trio.
+    futures, options, FX and event contracts are unsupported, unless assumed otherwise.
+    ``requests`` is the log, which grows while the simulator runs. Works on asyncio, uvloop
+    and trio.
 
     Raises ValueError for a wrong argument, InvalidKey for an unusable key,
     ModuleNotFoundError if a needed extra is missing. Entering raises OSError if a port is
@@ -100,30 +107,37 @@ class Simulator:
         nights: bool = False,
         answers: Mapping[int, Handler] = _NO_ANSWERS,
         faults: Faults = NO_FAULTS,
+        assumptions: Assumptions = _DEFAULTS,
+        account: Simulator | None = None,
     ) -> None:
-        _check_arguments(language, quota, latency)
+        check_arguments(language, quota, latency)
         self._player = player_of(Replay(recording, speed, start, nights), now)
         if self._player is not None:
             now = self._player.now
-        source = source_of(self._player, figures, seed, now, super_fields=super_fields)
+        source = source_of(self._player, figures, seed, now, assumptions, super_fields=super_fields)
         self.host = host
         self.port: int = port
         self.websocket_port: int = 0
         """Port of the WebSocket listener; 0 if there is none."""
         self.requests: list[LoggedRequest] = []
-        self._window = RateWindow(*quota, count_refused=count_refused) if quota else None
-        self._flow_window = RateWindow(*quota, count_refused=count_refused) if quota else None
-        self._handler = RequestHandler(
-            window=self._window,
-            flow_window=self._flow_window,
+        self._limits: Limits
+        if account is not None and assumptions.quota_of == "account":
+            self._limits = account._limits
+        else:
+            per_connection = assumptions.quota_of == "connection"
+            self._limits = Limits(quota, count_refused=count_refused, per_connection=per_connection)
+        self._handler: RequestHandler = RequestHandler(
+            limits=self._limits,
             source=source,
-            seed=seed,
+            assumptions=assumptions,
+            user_id=10_000_000 + seed if account is None else account._handler.user_id,
             language=language,
             keep_alive_interval=keep_alive_interval,
             server_version=server_version,
             now=now,
             user_handlers=answers,
         )
+        self._counted = assumptions.counted
         self._random = random.Random(seed)
         self._latency = latency if isinstance(latency, tuple) else (latency, latency)
         self._idle_timeout = IDLE_INTERVALS * (keep_alive_interval or 10)
@@ -157,12 +171,12 @@ class Simulator:
     @property
     def largest_window(self) -> int:
         """Largest number of 3212 requests accepted in any closed window so far."""
-        return self._window.largest if self._window is not None else 0
+        return self._limits["distribution"].largest
 
     @property
     def largest_flow_window(self) -> int:
         """Largest number of requests of 3211 accepted in any closed window so far."""
-        return self._flow_window.largest if self._flow_window is not None else 0
+        return self._limits["flow"].largest
 
     # ---- What tests do
 
@@ -301,17 +315,5 @@ class Simulator:
         if high == 0.0:
             return 0.0, 0.0
         latency = self._random.uniform(low, high)
-        there = latency * self._random.random()
+        there = latency * self._random.random() if self._counted == "underway" else 0.0
         return there, latency - there
-
-
-def _check_arguments(
-    language: str, quota: tuple[int, float] | None, latency: float | tuple[float, float]
-) -> None:
-    if language not in ("zh", "en"):
-        raise ValueError(f"language must be 'zh' or 'en', not {language!r}")
-    low, high = latency if isinstance(latency, tuple) else (latency, latency)
-    if not 0 <= low <= high < math.inf:
-        raise ValueError(f"latency must be seconds or a (low, high) pair, not {latency!r}")
-    if quota is not None and not (quota[0] >= 1 and 0 < quota[1] < math.inf):
-        raise ValueError(f"quota must be (calls, seconds) or None, not {quota!r}")

@@ -9,9 +9,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from .._pb import capital_distribution_pb2, capital_flow_pb2
-from ..models import CapitalDistribution, FlowPoint, Market, Period, Security
+from ..models import CapitalDistribution, FlowPoint, Period, Security
 from ._capital_flow import capital_flow
-from ._market_data import figures, zone_of
+from ._kinds import kind_of
+from ._market_data import Figures, figures, without_amounts, zone_of
+from .assumptions import Assumptions, KindAnswer
 
 if TYPE_CHECKING:
     from ..recording import Recording
@@ -21,8 +23,6 @@ GivenFigures: TypeAlias = (
     Mapping[str, CapitalDistribution] | Callable[[str], CapitalDistribution | None]
 )
 """Figures by code, or a function from a code to its figures, None for an unknown one."""
-
-_UNSUPPORTED_MARKETS = frozenset({Market.HK_FUTURE, Market.FX, Market.EC})
 
 
 class Replay(NamedTuple):
@@ -57,14 +57,20 @@ class Source(Protocol):
 class GeneratedSource:
     """Plausible figures of any security, by a seed."""
 
-    def __init__(self, seed: int, now: Callable[[], float], *, super_fields: bool) -> None:
+    def __init__(
+        self, seed: int, now: Callable[[], float], assumptions: Assumptions, *, super_fields: bool
+    ) -> None:
         self._seed = seed
+        self._assumptions = assumptions
         self._now = now
         self._super_fields = super_fields
 
     def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
         """Return the figures of a security at this moment."""
-        made = figures(_supported(security), self._seed, self._now())
+        answer = self._answer_to(security)
+        made = figures(str(security), self._seed, self._now())
+        if answer == "zeros":
+            made = without_amounts(made)
         s2c = capital_distribution_pb2.S2C(
             capitalInBig=made.in_big,
             capitalInMid=made.in_mid,
@@ -72,9 +78,10 @@ class GeneratedSource:
             capitalOutBig=made.out_big,
             capitalOutMid=made.out_mid,
             capitalOutSmall=made.out_small,
-            updateTime=made.text,
-            updateTimestamp=made.timestamp,
+            updateTime=self._update_time(security, made),
         )
+        if self._assumptions.update_timestamp:
+            s2c.updateTimestamp = made.timestamp
         if self._super_fields:
             s2c.capitalInSuper = made.in_super
             s2c.capitalOutSuper = made.out_super
@@ -82,7 +89,8 @@ class GeneratedSource:
 
     def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
         """Return a flow that fits the figures."""
-        code = _supported(security)
+        self._answer_to(security)
+        code = str(security)
         s2c = capital_flow(
             c2s,
             lambda at: figures(code, self._seed, at),
@@ -92,6 +100,21 @@ class GeneratedSource:
         if s2c is None:
             raise Rejected("wrong_arguments")
         return s2c
+
+    def _answer_to(self, security: Security) -> KindAnswer:
+        """Return what the security gets. Raises Rejected for one that gets an error."""
+        if set(security.symbol) == {"9"}:
+            raise Rejected("unknown")
+        answer = self._assumptions.answer_to(kind_of(security))
+        if answer in ("unknown", "unsupported"):
+            raise Rejected(answer)
+        return answer
+
+    def _update_time(self, security: Security, made: Figures) -> str:
+        zone = self._assumptions.update_zones.get(security.market.name)
+        if zone is None:
+            return made.text
+        return datetime.fromtimestamp(made.timestamp, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class GivenSource:
@@ -164,6 +187,7 @@ def source_of(
     given: GivenFigures | None,
     seed: int,
     now: Callable[[], float],
+    assumptions: Assumptions,
     *,
     super_fields: bool,
 ) -> Source:
@@ -174,19 +198,7 @@ def source_of(
         return RecordedSource(player, super_fields=super_fields)
     if given is not None:
         return GivenSource(given, super_fields=super_fields)
-    return GeneratedSource(seed, now, super_fields=super_fields)
-
-
-def _supported(security: Security) -> str:
-    """Return the code. Raises Rejected for what stands for an unknown or unsupported one."""
-    market, symbol = security
-    if set(symbol) == {"9"}:
-        raise Rejected("unknown")
-    # Six digits: HK.80011, with five, is a stock traded in renminbi.
-    hong_kong_index = market == Market.HK and len(symbol) == 6 and symbol.startswith("800")
-    if market in _UNSUPPORTED_MARKETS or hong_kong_index or symbol.startswith("."):
-        raise Rejected("unsupported")
-    return str(security)
+    return GeneratedSource(seed, now, assumptions, super_fields=super_fields)
 
 
 def _distribution(
