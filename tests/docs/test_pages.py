@@ -79,7 +79,7 @@ def test_exit_codes_are_told(where: str) -> None:
     assert {code for code in codes if not re.search(rf"\b{code}\b", told)} == set()
 
 
-@pytest.mark.parametrize("command", ["get", "quota", "record", "simulate"])
+@pytest.mark.parametrize("command", ["get", "quota", "record", "simulate", "watch"])
 def test_every_option_is_told(command: str) -> None:
     parameters = app[command].assemble_argument_collection()
     options = {name for each in parameters for name in each.names if name.startswith("--")}

@@ -39,7 +39,7 @@ _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 class Style(NamedTuple):
-    """How a stream is drawn on: styles of inflow and outflow, and the characters of bars."""
+    """How a stream is drawn on: styles of inflow and outflow, characters of bars and marks."""
 
     inflow: str
     outflow: str
@@ -48,6 +48,9 @@ class Style(NamedTuple):
     right_half: str
     middle: str
     rule: str
+    rose: str
+    fell: str
+    changed: str
 
     def of(self, net: float) -> str:
         """Return the style of a net amount."""
@@ -55,8 +58,8 @@ class Style(NamedTuple):
 
 
 # Halves, not eighths: only half blocks exist for both directions.
-_BLOCKS = ("█", "▐", "▌", "│", "─")
-_ASCII = ("#", "#", "#", "|", "-")
+_BLOCKS = ("█", "▐", "▌", "│", "─", "▲", "▼", "•")
+_ASCII = ("#", "#", "#", "|", "-", "^", "v", "*")
 _COLORS = {"us": ("green", "red"), "cn": ("red", "green"), "none": ("", "")}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Format = Literal["table", "json", "jsonl", "csv"]
+WatchFormat = Literal["table", "jsonl", "csv"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
 Colors = Literal["us", "cn", "none"]
 SortField = Literal[

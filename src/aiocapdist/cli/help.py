@@ -12,6 +12,15 @@ HELP = {
             "answers so far are printed)."
         ),
     ),
+    "watch": (
+        "Show the figures of some securities as they change, until Ctrl-C.",
+        "For example: aiocapdist watch HK.00700 US.AAPL --every 30 --simulate",
+        "For programs, a line of JSON for each change: aiocapdist watch @list.txt | jq .main_net",
+        (
+            "Exit codes: 0 the time limit was reached, 2 wrong usage, 3 OpenD or the shared quota "
+            "not reached, 4 the output could not be written, 130 interrupted."
+        ),
+    ),
     "record": (
         "Keep figures in a database until Ctrl-C, or export what was kept.",
         "For example: aiocapdist record HK.00700 US.AAPL --output day.sqlite",
@@ -54,6 +63,7 @@ HELP = {
 }
 ARGUMENTS = {
     "get": "CODE... [OPTIONS]",
+    "watch": "CODE... [OPTIONS]",
     "record": "CODE... [OPTIONS]",
     "completion": "bash|zsh|fish",
 }

@@ -163,8 +163,8 @@ class QuotaOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TableOptions:
-    """What tables look like.
+class RankingOptions:
+    """How lines of a table are ranked and drawn.
 
     Parameters
     ----------
@@ -172,16 +172,27 @@ class TableOptions:
         One line for each code, largest first by this field.
     top
         Show only so many of these lines.
-    detail
-        A whole table for each code, however many there are.
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     """
 
     sort: SortField | None = None
     top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
-    detail: Annotated[bool, Parameter(negative=())] = False
     colors: Colors = "us"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TableOptions(RankingOptions):
+    """What tables look like.
+
+    Parameters
+    ----------
+    detail
+        A whole table for each code, however many there are.
+    """
+
+    detail: Annotated[bool, Parameter(negative=())] = False
 
     def is_ranking(self, count: int) -> bool:
         """True if ``count`` codes are shown as one line each."""

@@ -6,19 +6,14 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..models import CapitalDistribution, Change, Outcome
+from .canvas import canvas, write_lines
 from .escape import csv_cell, to_json
-from .formats import Colors, Format
+from .formats import Format
 from .options import TableOptions
 from .streams import report, write
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
-    from .drawing import Style
 
 FIELDS = [*CapitalDistribution.model_fields, *CapitalDistribution.model_computed_fields]
 
@@ -46,15 +41,20 @@ def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Out
 
 def report_failure(outcome: Outcome | Change) -> None:
     """Report a code that failed, on one line."""
+    report(failure_text(outcome))
+
+
+def failure_text(outcome: Outcome | Change) -> str:
+    """Return the error of a code that failed, with the code."""
     text = str(outcome.error)
-    report(text if outcome.code in text else f"{outcome.code}: {text}")
+    return text if outcome.code in text else f"{outcome.code}: {text}"
 
 
 class TableOutput:
     """A table for each security; failures on standard error alone."""
 
     def __init__(self, view: TableOptions) -> None:
-        self._console, self._style = _canvas(view.colors)
+        self._console, self._style = canvas(view.colors)
 
     def add(self, outcome: Outcome) -> None:
         if outcome.value is None:
@@ -63,7 +63,7 @@ class TableOutput:
             from .table import figures_lines
 
             lines = figures_lines(outcome.value, self._console.width, self._style)
-            _write_lines(self._console, lines)
+            write_lines(self._console, lines)
 
     def finish(self) -> None:
         """Nothing is held back."""
@@ -85,10 +85,10 @@ class RankingOutput:
     def finish(self) -> None:
         from .ranking import rank, ranking_lines
 
-        console, style = _canvas(self._view.colors)
+        console, style = canvas(self._view.colors)
         ranked = rank(list(self._figures.values()), self._view.sort_field, self._view.top)
         lines = ranking_lines(ranked, self._view.sort_field, console.width, style)
-        _write_lines(console, lines)
+        write_lines(console, lines)
 
 
 class JsonLinesOutput:
@@ -136,33 +136,12 @@ class CsvOutput:
         """Nothing is held back."""
 
 
-def _canvas(colors: Colors) -> tuple[Console, Style]:
-    """Return how standard output is drawn on: its width, encoding and colours."""
-    from rich.console import Console
-
-    from .drawing import make_style
-
-    console = Console(file=sys.stdout, highlight=False)
-    if colors == "none":
-        console = Console(file=sys.stdout, highlight=False, color_system=None)
-    return console, make_style(colors, ascii_only=console.options.ascii_only)
-
-
-def _write_lines(console: Console, lines: Sequence[Text]) -> None:
-    # Rendered first and then written as in all formats, so that a progress bar makes room
-    # for it and write errors are handled in one place.
-    with console.capture() as captured:
-        for line in lines:
-            console.print(line)
-    write(captured.get())
-
-
 def figures_record(figures: CapitalDistribution) -> dict[str, Any]:
     """Return the figures by name: exact numbers, times in ISO 8601, the market by name."""
     return {**figures.model_dump(mode="json"), "market": figures.market.name}
 
 
-def outcome_record(outcome: Outcome) -> dict[str, Any]:
+def outcome_record(outcome: Outcome | Change) -> dict[str, Any]:
     """Return the figures by name, or the code and its error."""
     if outcome.value is not None:
         return figures_record(outcome.value)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from rich.text import Text
 
 from ..models import CapitalDistribution
+from .columns import Column, column_lines
 from .drawing import CURRENCIES, Style, amount, bar, market_time, signed
 from .formats import SortField
 
-_GAP = 2
 _BAR_SIDE = 6
-
-
-class Column(NamedTuple):
-    """One column: its title, and a cell for each security."""
-
-    title: str
-    cell: Callable[[CapitalDistribution], Text]
-    is_left: bool = False
 
 
 def rank(
@@ -52,31 +43,12 @@ def ranking_lines(
     """Return a header and a line for each security: as many columns as the width has room for."""
     if not ranked:
         return []
-    columns = _columns(ranked, field, style)
-    cells = {column: [column.cell(each) for each in ranked] for column in columns}
-    widths = {column: max(len(column.title), *map(len, texts)) for column, texts in cells.items()}
-    shown: list[Column] = []
-    room = width + _GAP
-    for column in cells:
-        room -= widths[column] + _GAP
-        if room < 0 and shown:
-            break
-        shown.append(column)
-
-    def line(texts: Sequence[Text]) -> Text:
-        padded = [
-            text + blanks if column.is_left else blanks + text
-            for column, text in zip(shown, texts, strict=True)
-            for blanks in [Text(" " * (widths[column] - len(text)))]
-        ]
-        joined = Text(" " * _GAP, no_wrap=True, overflow="ellipsis").join(padded)
-        joined.rstrip()
-        return joined
-
-    head = line([Text(column.title, "bold") for column in shown])
-    rule = Text(style.rule * min(width, sum(widths[each] + _GAP for each in shown) - _GAP))
-    rows = zip(*(cells[column] for column in shown), strict=True)
-    return [_caption(ranked, field), Text(), head, rule, *map(line, rows)]
+    columns = figures_columns(ranked, field, style)
+    return [
+        _caption(ranked, field),
+        Text(),
+        *column_lines(columns, ranked, width, style.rule),
+    ]
 
 
 def _caption(ranked: Sequence[CapitalDistribution], field: SortField) -> Text:
@@ -93,9 +65,11 @@ def _caption(ranked: Sequence[CapitalDistribution], field: SortField) -> Text:
     return Text(text)
 
 
-def _columns(ranked: Sequence[CapitalDistribution], field: SortField, style: Style) -> list[Column]:
-    """All columns, the most important first."""
-    largest = max(abs(each.main_ratio or 0.0) for each in ranked)
+def figures_columns(
+    ranked: Sequence[CapitalDistribution], field: SortField, style: Style
+) -> list[Column[CapitalDistribution]]:
+    """Return all columns, the most important first."""
+    largest = max((abs(each.main_ratio or 0.0) for each in ranked), default=0.0)
 
     def net(name: str) -> Callable[[CapitalDistribution], Text]:
         return lambda each: signed(getattr(each, name), style)
@@ -115,7 +89,7 @@ def _columns(ranked: Sequence[CapitalDistribution], field: SortField, style: Sty
             return Text(f"{local:%m-%d %H:%M:%S}")
         return Text("-" if each.updated_at is None else f"{each.updated_at:%m-%d %H:%M:%S}Z")
 
-    first = [
+    first: list[Column[CapitalDistribution]] = [
         Column("code", lambda each: Text(each.code, "bold"), is_left=True),
         Column("main", share),
         Column("main net", net("main_net")),
