@@ -40,13 +40,13 @@ def drawn(
     return [line.plain for line in lines]
 
 
-BEFORE = figures(capital_in_big=1.0)
-UP, DOWN = figures(capital_in_big=9.0), figures(capital_in_big=0.5)
-OTHER = figures(capital_in_mid=9.0)
+BEFORE = figures(capital_in_big=10.0)
+UP, DOWN = figures(capital_in_big=18.0), figures(capital_in_big=2.0)
+OTHER = figures(capital_in_big=10.0, capital_in_mid=9.0)
 
 
 @pytest.mark.parametrize(
-    ("value", "mark", "move"), [(UP, "▲", "+8"), (DOWN, "▼", "-0"), (OTHER, "•", "0")]
+    ("value", "mark", "move"), [(UP, "▲", "+8"), (DOWN, "▼", "-8"), (OTHER, "•", "0")]
 )
 def test_what_changed_is_marked_by_where_the_main_net_went(
     value: CapitalDistribution, mark: str, move: str
