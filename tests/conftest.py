@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -41,12 +42,25 @@ SLOWEST_FIRST = (
 )
 """Files that take longest: run first, so that parallel workers finish at the same time."""
 
+ENVIRONMENT = (
+    "AIOCAPDIST_ADDRESS",
+    "AIOCAPDIST_REDIS",
+    "AIOCAPDIST_RSA_KEY",
+    "AIOCAPDIST_WEBSOCKET_KEY",
+    "FUTU_OPEND_HOST",
+    "FUTU_OPEND_PORT",
+)
+"""Variables that connect() reads."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # A run in the background of a shell script inherits that Ctrl-C is ignored, and so would
     # the programs that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where the user's own OpenD is must not matter, in programs that tests start neither.
+    for name in ENVIRONMENT:
+        os.environ.pop(name, None)
     # pytest-xdist would run the files with the most tests first.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False

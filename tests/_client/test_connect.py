@@ -33,7 +33,7 @@ def test_a_count_is_a_whole_number_of_at_least_1(name: str, value: Any) -> None:
         aiocapdist.connect(**{name: value})
 
 
-@pytest.mark.parametrize("address", [None, 11111, b"127.0.0.1", ("127.0.0.1", 11111)])
+@pytest.mark.parametrize("address", [11111, b"127.0.0.1", ("127.0.0.1", 11111)])
 def test_an_address_is_a_text(address: Any) -> None:
     with pytest.raises(TypeError, match=f"a host or a URL, not {type(address).__name__}"):
         aiocapdist.connect(address)

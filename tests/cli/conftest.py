@@ -11,16 +11,6 @@ import pytest
 SETTINGS = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "PYTHONUNBUFFERED", "TERM", "TTY_COMPATIBLE")
 
 
-OPTIONS = (
-    "AIOCAPDIST_ADDRESS",
-    "AIOCAPDIST_REDIS",
-    "AIOCAPDIST_RSA_KEY",
-    "AIOCAPDIST_WEBSOCKET_KEY",
-    "FUTU_OPEND_HOST",
-    "FUTU_OPEND_PORT",
-)
-
-
 @pytest.fixture
 def state_folder(tmp_path: Path) -> Path:
     """Where commands keep quota files: a folder of each test's own."""
@@ -34,8 +24,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, state_folder: Path) -> It
     Tests run in the background of a shell script inherit an ignored SIGINT.
     """
     for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    for name in OPTIONS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
     monkeypatch.setenv("XDG_STATE_HOME", str(state_folder))

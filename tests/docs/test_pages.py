@@ -10,6 +10,7 @@ import pytest
 
 import aiocapdist
 from aiocapdist import errors
+from aiocapdist._connection import environment
 from aiocapdist._protocol.state import TRANSITIONS, State, Trigger
 from aiocapdist.cli import exit_codes
 from aiocapdist.cli.app import app
@@ -68,6 +69,18 @@ def test_the_states_are_those_of_the_session() -> None:
         goals = (TRANSITIONS[state].get(trigger) for trigger in Trigger)
         expected.append([state.name, *(goal.name if goal else "–" for goal in goals)])
     assert rows(text) == expected
+
+
+def test_every_environment_variable_has_a_row_with_its_argument_and_option() -> None:
+    table = rows(page("environment"))[1:]
+    told = {row[0].strip("`") for row in table}
+    constants = vars(environment).items()
+    known = {value for name, value in constants if name.isupper() and name != "DEFAULT_HOST"}
+    assert told == known
+    arguments = inspect.signature(aiocapdist.connect).parameters
+    assert {row[2].strip("`") for row in table} <= set(arguments)
+    options = {name for each in app["get"].assemble_argument_collection() for name in each.names}
+    assert {row[3].strip("`") for row in table} <= options
 
 
 @pytest.mark.parametrize("where", ["cli", "README"])

@@ -229,6 +229,11 @@ def client_of(connecting: Any) -> Any:
     return connecting._client
 
 
+def opend_of(connecting: Any) -> object:
+    """Host and port of the OpenD that ``connect()`` means."""
+    return connecting._opend
+
+
 def forget_warnings() -> None:
     """Let warnings that are logged once be logged again."""
     endpoint._warned.clear()

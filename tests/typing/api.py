@@ -62,11 +62,12 @@ async def connecting(client: Client) -> None:
         max_frame=2**16,
     )
     aiocapdist.connect(rsa_key="key.pem", cipher="ftaes-ecb")
+    aiocapdist.connect(host="opend.example", port=11111)
     aiocapdist.connect(rsa_key=b"-----BEGIN")
     aiocapdist.connect("wss://opend.example", websocket_key="key", ssl_context=None)
     aiocapdist.connect(cipher="rot13")  # type: ignore[arg-type]
     aiocapdist.connect(port="11111")  # type: ignore[arg-type]
-    aiocapdist.connect("127.0.0.1", 11111, Quota())  # type: ignore[call-arg]
+    aiocapdist.connect("127.0.0.1", 11111, Quota())  # type: ignore[arg-type, call-arg]
     assert_type(client.status, Status)
     assert_type(client.quota, Quota)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import UnionType
 
+from .._connection import environment
 from .._connection.endpoint import CipherName, ConnectOptions, StreamOpener
+from .._connection.environment import REDIS
 from .._connection.gateway import Gateway
 from .._connection.key_file import KeySource
 from .._connection.supervisor import Supervisor
@@ -22,9 +25,10 @@ from .lifecycle import Lifecycle
 
 
 def connect(
-    address: str | StreamOpener = "127.0.0.1",
+    address: str | StreamOpener | None = None,
     port: int | None = None,
     *,
+    host: str | None = None,
     quota: Quota | None = None,
     flow_quota: Quota | None = None,
     rsa_key: KeySource | None = None,
@@ -43,15 +47,21 @@ def connect(
     """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
 
     ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
-    ``ws://host:port`` or ``wss://host:port`` for OpenD's WebSocket port (33333). ``quota`` is
-    by default 30 calls in 30 seconds, shared by all clients of the same address in this process,
-    later ones too; give the clients of one account the same.
+    ``ws://host:port`` or ``wss://host:port`` for OpenD's WebSocket port (33333). ``host`` may be
+    given in its place. Without any of the three, the environment says where OpenD is:
+    ``AIOCAPDIST_ADDRESS``, else ``FUTU_OPEND_HOST`` and ``FUTU_OPEND_PORT``, else
+    127.0.0.1:11111.
+
+    ``quota`` is by default 30 calls in 30 seconds, shared by all clients of the same address in
+    this process, later ones too, or on the Redis server that ``AIOCAPDIST_REDIS`` names; give
+    the clients of one account the same.
     ``flow_quota`` is that of capital flow calls, by default one of the same kind and size as
     ``quota``, shared by all clients that share ``quota``.
 
     ``rsa_key`` (the path of a PEM file, or its bytes) encrypts TCP, with ``cipher``:
     ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that requires it; nothing is accepted unencrypted
-    then. ``websocket_key`` is the key that is set in OpenD for its WebSocket port;
+    then. ``websocket_key`` is the key that is set in OpenD for its WebSocket port. Their
+    defaults are ``AIOCAPDIST_RSA_KEY``, a path, and ``AIOCAPDIST_WEBSOCKET_KEY``.
     ``ssl_context`` is for wss, where certificates are verified unless it says otherwise.
 
     ``security_firm`` is sent with each request, ``client_id`` is shown in OpenD's log.
@@ -84,6 +94,7 @@ def connect(
     options = ConnectOptions(
         address,
         port,
+        host=host,
         rsa_key=rsa_key,
         cipher=cipher,
         websocket_key=websocket_key,
@@ -91,10 +102,11 @@ def connect(
         client_id=client_id,
         max_frame=max_frame,
     )
+    find_quota = _quota_finder(quota, options.opend)
 
     async def make_gateway() -> Gateway:
         endpoint = await options.prepare()
-        shared = default_quota(options.opend) if quota is None else quota
+        shared = find_quota()
         await scheduler_of(shared).prepare()
         flow_shared = sibling(shared, str(CAPITAL_FLOW)) if flow_quota is None else flow_quota
         supervisor = Supervisor(
@@ -107,15 +119,16 @@ def connect(
         )
         return Gateway(supervisor, shared, flow_shared, attempts, security_firm)
 
-    return Connecting(make_gateway)
+    return Connecting(make_gateway, options.opend)
 
 
 class Connecting(Lifecycle[Client]):
     """A client that is not yet connected: enter it, or await it. Once."""
 
-    def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]]) -> None:
+    def __init__(self, make_gateway: Callable[[], Awaitable[Gateway]], opend: object) -> None:
         super().__init__("connect")
         self.make_gateway = make_gateway
+        self._opend = opend
 
     async def _make(self) -> tuple[Client, Supervisor]:
         gateway = await self.make_gateway()
@@ -124,6 +137,22 @@ class Connecting(Lifecycle[Client]):
         except BaseException:
             gateway.supervisor.finish()
             raise
+
+
+def _quota_finder(quota: Quota | None, opend: object) -> Callable[[], Quota]:
+    """Return what finds the quota once a loop runs: the one given, or that of all clients."""
+    if quota is not None:
+        return lambda: quota
+    url = environment.variable(REDIS) if isinstance(opend, str) else None
+    if url is None:
+        return partial(default_quota, opend)
+    from ..quota import RedisQuota
+
+    try:
+        RedisQuota(url)  # raises now for what is no URL
+    except ValueError as error:
+        raise ValueError(f"{REDIS}: {error}") from None
+    return partial(default_quota, opend, url, partial(RedisQuota, url))
 
 
 def _check_positive(name: str, seconds: float) -> None:

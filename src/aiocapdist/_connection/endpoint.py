@@ -21,7 +21,10 @@ from .._transports.base import Connector
 from .._transports.stream import StreamConnector
 from .._transports.tcp import TcpConnector
 from .._transports.websocket import WebSocketConnector
+from ..errors import InvalidKey
+from . import environment
 from .address import Address, parse_address
+from .environment import RSA_KEY, WEBSOCKET_KEY
 from .key_file import KeySource, load_key
 
 if TYPE_CHECKING:
@@ -56,9 +59,10 @@ class ConnectOptions:
 
     def __init__(
         self,
-        address: str | StreamOpener,
+        address: str | StreamOpener | None,
         port: int | None,
         *,
+        host: str | None,
         rsa_key: KeySource | None,
         cipher: CipherName,
         websocket_key: str | None,
@@ -69,14 +73,17 @@ class ConnectOptions:
         _check_type("rsa_key", rsa_key, (str, bytes, os.PathLike), "a path or bytes")
         _check_type("websocket_key", websocket_key, str, "a string")
         _check_type("ssl_context", ssl_context, ssl.SSLContext, "an ssl.SSLContext")
-        self._where = _where(address, port)
-        self._rsa_key = rsa_key
-        self._algorithm = _algorithm(cipher, rsa_key)
-        self._websocket_key = websocket_key or ""
+        _check_type("host", host, str, "a string")
+        self._where = _where(address, host, port)
+        scheme = self._where.scheme if isinstance(self._where, Address) else "memory"
+        # The environment's keys are for the transports that use them.
+        self._key_is_given = rsa_key is not None or scheme != "tcp"
+        self._rsa_key = rsa_key if self._key_is_given else environment.variable(RSA_KEY)
+        self._algorithm = _algorithm(cipher, self._rsa_key)
+        self._websocket_key = websocket_key or environment.variable(WEBSOCKET_KEY) or ""
         self._ssl = ssl_context
         self._client_id = client_id
         self._max_frame = max_frame
-        scheme = self._where.scheme if isinstance(self._where, Address) else "memory"
         if scheme in ("ws", "wss"):
             if rsa_key is not None:
                 raise ValueError(
@@ -111,7 +118,7 @@ class ConnectOptions:
         key: RSAPrivateKey | None = None
         if self._rsa_key is not None:
             # In a thread: the disk may be slow.
-            key = await to_thread.run_sync(load_key, self._rsa_key)
+            key = await to_thread.run_sync(self._load_key, self._rsa_key)
 
         def make_codec() -> TcpCodec:
             return TcpCodec(
@@ -122,6 +129,14 @@ class ConnectOptions:
             )
 
         return Endpoint(connector, make_codec, key is not None)
+
+    def _load_key(self, source: KeySource) -> RSAPrivateKey:
+        try:
+            return load_key(source)
+        except InvalidKey as error:
+            if self._key_is_given:
+                raise
+            raise InvalidKey(f"{RSA_KEY}: {error.reason}") from None
 
     def _websocket(self, where: Address) -> Endpoint:
         secure = where.scheme == "wss"
@@ -146,7 +161,17 @@ def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: 
         raise TypeError(f"{name} is {words}, not {type(value).__name__}")
 
 
-def _where(address: str | StreamOpener, port: int | None) -> Address | StreamOpener:
+def _where(
+    address: str | StreamOpener | None, host: str | None, port: int | None
+) -> Address | StreamOpener:
+    if host is not None:
+        if address is not None:
+            raise ValueError("address and host both say where OpenD is: leave out one")
+        address = host
+    if address is None:
+        if port is None:
+            return environment.opend_address()
+        address = environment.DEFAULT_HOST
     if isinstance(address, str):
         return parse_address(address, port)
     if not hasattr(address, "open"):

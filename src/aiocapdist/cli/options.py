@@ -92,14 +92,14 @@ class ConnectionOptions(AddressOptions):
 
         Raises ValueError for a wrong address.
         """
-        from .. import connect
+        from .. import Quota, connect
 
         # Keys in the environment are ignored for other transports instead of rejected.
         is_websocket = self.opend.startswith(("ws://", "wss://"))
         given = self.rsa_key is not None and str(self.rsa_key) != os.environ.get(RSA_VARIABLE)
         return connect(
             self.opend,
-            quota=quota,
+            quota=Quota() if quota is None else quota,  # else the environment would decide
             rsa_key=None if is_websocket and not given else self.rsa_key,
             websocket_key=self.websocket_key if is_websocket else None,
             reconnect_timeout=RECONNECT_TIMEOUT,

@@ -77,7 +77,7 @@ async def _start_simulator(stack: AsyncExitStack) -> Connecting:
     from ..simulator import Simulator
 
     simulator = await stack.enter_async_context(Simulator(language="en"))
-    return connect(simulator.host, simulator.port)
+    return connect(simulator.memory)  # at no address, so that the environment has no say
 
 
 async def _report_reconnects(client: Client) -> None:
