@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskGroup
 
 Clock = Callable[[], float]
 """Returns monotonic time in seconds."""
@@ -132,34 +130,33 @@ async def wait_shielded(finished: anyio.Event) -> None:
 
 
 EXITS = (KeyboardInterrupt, SystemExit)
-"""Exceptions that end the program: asyncio raises them out of the loop when a task ends so."""
+"""Exceptions that end the program. asyncio raises them out of its loop when a task ends so."""
+_RAISED_BY_LOOP = "_aiocapdist_raised_by_loop"
+
+
+async def run_child(function: Callable[[], Awaitable[object]]) -> None:
+    """Run a task of a task group; see :func:`exit_in`."""
+    try:
+        await function()
+    except EXITS as error:
+        setattr(error, _RAISED_BY_LOOP, on_asyncio())
+        raise
 
 
 def exit_in(error: BaseException) -> BaseException | None:
-    """Return the exception that ends the program: this one or one in this group; else None."""
+    """Return the exception in this group that ends the program, or this one.
+
+    None if there is none, or if asyncio has raised it already, since it ended a child task.
+    What interrupts the task that holds the group must be raised again, without the group: asyncio
+    keeps a group with the task, and the program would go on.
+    """
     while isinstance(error, BaseExceptionGroup):
         ends = error.subgroup(EXITS)
         if ends is None:
             return None
         error = ends.exceptions[0]
-    return error if isinstance(error, EXITS) else None
-
-
-@asynccontextmanager
-async def task_group() -> AsyncIterator[TaskGroup]:
-    """Open a task group that lets KeyboardInterrupt and SystemExit of its body pass as they are.
-
-    In a group of exceptions asyncio would keep them with the task, and the program would go on.
-    """
-    interrupt: BaseException | None = None
-    async with anyio.create_task_group() as group:
-        try:
-            yield group
-        except EXITS as error:
-            interrupt = error
-            group.cancel_scope.cancel()
-    if interrupt is not None:
-        raise interrupt
+    ends_it = isinstance(error, EXITS) and not getattr(error, _RAISED_BY_LOOP, False)
+    return error if ends_it else None
 
 
 class Ticker:

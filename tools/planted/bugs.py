@@ -200,4 +200,20 @@ OWN_BUGS = {
         ),
         ("tests/_requests/test_queue.py",),
     ),
+    "closing-stops": Bug(
+        "Closing stops at its first exception, so that a Ctrl-C leaves the rest undone.",
+        (
+            Edit(
+                "src/aiocapdist/_connection/hub.py",
+                "            first = first or error\n",
+                "            raise error\n",
+            ),
+            Edit(
+                "src/aiocapdist/_connection/hub.py",
+                "            self.stop()  # completes what an interrupt left undone\n",
+                "",
+            ),
+        ),
+        ("tests/promises/test_interrupted_closing.py",),
+    ),
 }

@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .._connection.hub import Hub
-from .._loop import exit_in, on_asyncio
+from .._loop import exit_in, on_asyncio, run_child
 
 ClientT = TypeVar("ClientT")
 
@@ -58,6 +58,7 @@ class Lifecycle(ABC, Generic[ClientT]):
         self.use()
         if on_asyncio():
             return await self._connect()
+        _protect_on_trio()
         group = anyio.create_task_group()
         await group.__aenter__()
         self._group = group
@@ -90,6 +91,9 @@ class Lifecycle(ABC, Generic[ClientT]):
         try:
             self._start(hub)
             await hub.start()
+        except BaseExceptionGroup as group:
+            await hub.aclose()
+            raise exit_in(group) or group from None
         except BaseException:
             await hub.aclose()
             raise
@@ -115,3 +119,12 @@ class Lifecycle(ABC, Generic[ClientT]):
             await self._group.__aexit__(None, None, None)
         except BaseExceptionGroup as group:
             raise exit_in(group) or group from None
+
+
+def _protect_on_trio() -> None:
+    """Let KeyboardInterrupt wait until the user's code runs: trio depends on how a nursery is left,
+    and a client's tasks would be ended in the middle of closing."""
+    import trio
+
+    for function in (Lifecycle.__aenter__, Lifecycle.__aexit__, Hub.run, run_child):
+        trio.lowlevel.enable_ki_protection(function)

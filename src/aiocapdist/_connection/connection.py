@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Sized
 from typing import Any, Protocol
 
-from .._loop import Clock, Ticker, task_group
+import anyio
+
+from .._loop import Clock, Ticker, run_child
 from .._protocol.codec import Codec, HandshakeResult
 from .._protocol.flight import Flight
 from .._protocol.session import Session
@@ -103,8 +105,8 @@ class Connection:
         session = self._session
         session.start(self._clock(), handshake_by)
         try:
-            async with task_group() as group:
-                group.start_soon(self._ticker.run)
+            async with anyio.create_task_group() as group:
+                group.start_soon(run_child, self._ticker.run)
                 error = await self._transport.run(self._receive, session.data_to_send)
                 group.cancel_scope.cancel()
             session.close(error or ConnectionResetError("OpenD closed the connection"))

@@ -16,7 +16,6 @@ from .._loop import (
     Clock,
     Waiter,
     exit_in,
-    on_asyncio,
     threadsafe_scheduler,
     wait_shielded,
     waiter_factory,
@@ -48,6 +47,7 @@ class Hub(ABC):
         self.home: HomeLoop = HomeLoop()
         self.check_loop: Callable[[], None] = self.home.check
         """Raises RuntimeError unless called on the client's own loop, until it is closed."""
+        self._released = False
         self._call_soon: Callable[[Callable[[], object]], object] | None = None
 
     def add(self, listener: ConnectionListener) -> None:
@@ -73,11 +73,9 @@ class Hub(ABC):
         """Keep the client connected until it is closed. Raises nothing of this library."""
         try:
             await self.stay_connected()
-        except BaseException as error:
-            cause = exit_in(error)
-            # In a group it is of a task started here: asyncio has raised it out of the loop.
-            if cause is None or cause is error or not on_asyncio():
-                raise
+        except BaseExceptionGroup as error:
+            if (interrupt := exit_in(error)) is not None:
+                raise interrupt from None
         finally:
             self.finish()
 
@@ -95,22 +93,27 @@ class Hub(ABC):
         self.check_loop()
         try:
             self.stop()
+        except BaseException:
+            self.stop()  # completes what an interrupt left undone
+            raise
         finally:
             try:
                 await wait_shielded(self.finished)
             finally:
-                self.finish()  # completes what an interrupt left undone
+                self.finish()  # the same
 
     def finish(self) -> None:
         """Release everything, at the end of :meth:`run` or in its place.
 
         Repeatable: a later call completes what an exception left undone.
         """
-        # First, so that aclose() ends and completes the rest if one step is interrupted.
-        self.finished.set()
+        if self._released:
+            return
         self.check_loop = _no_check
-        run_all([self.release, self.publisher.close])
+        # The event first: aclose() ends then, and completes what an interrupt leaves undone.
+        run_all([self.finished.set, self.release, self.publisher.close])
         self.clock = time.monotonic  # trio's can be read in its own run only
+        self._released = True
 
     # ---- a client that is dropped without aclose()
 

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import Clock, task_group
+from .._loop import Clock, run_child
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
@@ -102,7 +102,7 @@ class Supervisor(Hub):
         scheduler.attach(self.clock, self.publisher.publish)
         self._schedulers.append(scheduler)
         if self._group is not None:
-            self._group.start_soon(scheduler.run)
+            self._group.start_soon(run_child, scheduler.run)
 
     def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         if self._group is None or self._final is not None:
@@ -144,11 +144,11 @@ class Supervisor(Hub):
         """Stay connected until closed, or until reconnecting is over. Raises no Exception."""
         try:
             with self._scope:
-                async with task_group() as group:
+                async with anyio.create_task_group() as group:
                     self._group = group
                     for scheduler in self._schedulers:
-                        group.start_soon(scheduler.run)
-                    group.start_soon(self._absence.run)
+                        group.start_soon(run_child, scheduler.run)
+                    group.start_soon(run_child, self._absence.run)
                     await self._reconnect_until_closed()
                     group.cancel_scope.cancel()
         except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from .._loop import task_group
+from .._loop import run_child
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler
@@ -59,11 +59,11 @@ class Supervisors(Hub):
 
     async def stay_connected(self) -> None:
         """Keep all gateways connected until each has ended."""
-        async with task_group() as background:
+        async with anyio.create_task_group() as background:
             self._background = background
-            async with task_group() as group:
+            async with anyio.create_task_group() as group:
                 for supervisor in self._all.values():
-                    group.start_soon(supervisor.run)
+                    group.start_soon(run_child, supervisor.run)
             background.cancel_scope.cancel()
 
     def release(self) -> None:
@@ -74,7 +74,7 @@ class Supervisors(Hub):
     def start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         if self._background is None:
             return False
-        self._background.start_soon(function)
+        self._background.start_soon(run_child, function)
         return True
 
     def stop(self) -> None:

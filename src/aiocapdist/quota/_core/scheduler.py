@@ -84,6 +84,9 @@ class Scheduler(Granter):
             return  # it was dropped: see _drop_clients
         self.listeners.remove(listener)
         if not self.listeners:
+            self._settle()
+            if held := self.store.held:
+                self.lost(held)  # an interrupt struck while its requests were settled
             # The loop may end now, and trio's clock can only be read within it.
             self._change_clock(time.monotonic)
             self.store.close()
