@@ -50,6 +50,7 @@ def simulators(rsa_key: bytes) -> Iterator[tuple[int, int, int]]:
         target=_serve, args=(theirs, rsa_key), daemon=True
     )
     process.start()
+    theirs.close()  # else recv() would wait for ever for a process that ended
     try:
         yield mine.recv()
     finally:

@@ -121,6 +121,7 @@ def gateway() -> Iterator[int]:
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()  # else recv() would wait for ever for a process that ended
     try:
         yield mine.recv()
     finally:

@@ -24,6 +24,7 @@ from aiocapdist.errors import InvalidKey
 from aiocapdist.models import Market, Security
 from tests._protocol.encrypted import CIPHERS, WELCOME, sealed_frame
 from tests._protocol.peer import handshake_reply, with_bad_digest
+from tests._protocol.validated import validated
 
 from .conversation import Conversation
 from .tape import Tape
@@ -105,12 +106,14 @@ def session_websocket(data: bytes) -> None:
 
 
 def capital_distribution(data: bytes) -> None:
-    """Figures are finite, and so are their totals."""
-    security = Security(Market.HK, "00700")
+    """Figures are those of protobuf and pydantic, finite, and so are their totals."""
+    security, wanted = Security(Market.HK, "00700"), validated(data, "HK.00700")
     try:
         got = decode_capital_distribution(data, "HK.00700", security)
     except (OpenDError, ProtocolError):
+        assert wanted is None
         return
+    assert got == wanted
     assert (got.code, got.market) == ("HK.00700", Market.HK)
     assert math.isfinite(got.capital_in)
     assert math.isfinite(got.capital_out)

@@ -310,7 +310,8 @@ class Supervisor(Hub):
         self.connection = None
         self.state = LinkState.CLOSED
         self._started.set()
-        self._fail_calls()
+        # First that nothing can be sent: who hears of the end may ask for more.
+        run_all([self.refresh_all, self._fail_calls])
 
     def _fail_calls(self) -> None:
         final = self.final_error(sent=False)

@@ -15,7 +15,7 @@ from .queue import RequestQueue
 from .request import Interruption
 from .single_flight import CACHED, Distributions
 
-WINDOW = 1024
+WINDOW = 256
 """Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
 reader."""
 

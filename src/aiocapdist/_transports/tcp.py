@@ -1,7 +1,7 @@
 """TCP, with TLS if asked for.
 
-On asyncio an ``asyncio.Protocol`` calls the connection directly, elsewhere a task reads a stream:
-the callback saves a task switch per read, which is most of the cost of one call.
+On asyncio an ``asyncio.BufferedProtocol`` calls the connection directly, elsewhere a task reads a
+stream: the callback saves a task switch per read, which is most of the cost of one call.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from .base import AddressesFailed, DataSource, ReceiveCallback, Transport
 from .happy_eyeballs import connect_first, interleave
 from .readable import socket_readable
 from .stream import StreamTransport
+
+READ_SIZE = 65_536
+"""Bytes read at most at once on asyncio. Its own 256 KiB are mapped and unmapped for each read."""
 
 
 class TcpConnector:
@@ -88,11 +91,12 @@ class TcpConnector:
         return interleave(addresses)
 
 
-class AsyncioTransport(asyncio.Protocol):
+class AsyncioTransport(asyncio.BufferedProtocol):
     """See :class:`~aiocapdist._transports.base.Transport`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._buffer = memoryview(bytearray(READ_SIZE))
         self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
         self._early: list[bytes] = []
         self._receive: ReceiveCallback = self._early.append
@@ -157,9 +161,12 @@ class AsyncioTransport(asyncio.Protocol):
         # A cast: uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            self._receive(data)
+            self._receive(bytes(self._buffer[:nbytes]))
         except Exception as fault:
             self._fail(fault)
 
