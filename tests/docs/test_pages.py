@@ -14,6 +14,7 @@ from aiocapdist._connection import environment
 from aiocapdist._protocol.state import TRANSITIONS, State, Trigger
 from aiocapdist.cli import exit_codes
 from aiocapdist.cli.app import app
+from aiocapdist.cli.help import HELP
 
 from .pages import DOCS, README, rows
 
@@ -92,9 +93,9 @@ def test_exit_codes_are_told(where: str) -> None:
     assert {code for code in codes if not re.search(rf"\b{code}\b", told)} == set()
 
 
-@pytest.mark.parametrize("command", ["get", "quota", "record", "simulate", "watch"])
+@pytest.mark.parametrize("command", sorted(HELP))
 def test_every_option_is_told(command: str) -> None:
     parameters = app[command].assemble_argument_collection()
     options = {name for each in parameters for name in each.names if name.startswith("--")}
-    assert options
+    assert options or command == "completion"
     assert {option for option in options if f"`{option}`" not in page("cli")} == set()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from ..models import CapitalDistribution, Market
+from ..models import Market
 from .formats import Colors
 
 CURRENCIES = {
@@ -51,6 +51,8 @@ class Style(NamedTuple):
     rose: str
     fell: str
     changed: str
+    steps: str
+    """Columns of rising height."""
 
     def of(self, net: float) -> str:
         """Return the style of a net amount."""
@@ -58,8 +60,8 @@ class Style(NamedTuple):
 
 
 # Halves, not eighths: only half blocks exist for both directions.
-_BLOCKS = ("█", "▐", "▌", "│", "─", "▲", "▼", "•")
-_ASCII = ("#", "#", "#", "|", "-", "^", "v", "*")
+_BLOCKS = ("█", "▐", "▌", "│", "─", "▲", "▼", "•", "▁▂▃▄▅▆▇█")
+_ASCII = ("#", "#", "#", "|", "-", "^", "v", "*", "_.-=*#")
 _COLORS = {"us": ("green", "red"), "cn": ("red", "green"), "none": ("", "")}
 
 
@@ -103,14 +105,14 @@ def _half_cells(value: float, largest: float, side: int) -> int:
     return max(1, min(2 * side, round(value / largest * 2 * side)))
 
 
-def market_time(figures: CapitalDistribution) -> datetime | None:
-    """Return when the figures were updated, in the market's own time; None if not known."""
-    if figures.updated_at is None or figures.market not in ZONES:
+def market_time(market: Market, at: datetime | None) -> datetime | None:
+    """Return a time in the market's own zone; None if it is not known."""
+    if at is None or market not in ZONES:
         return None
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        return figures.updated_at.astimezone(ZoneInfo(ZONES[figures.market]))
+        return at.astimezone(ZoneInfo(ZONES[market]))
     except (OverflowError, ZoneInfoNotFoundError):
         return None  # a system without time zones needs the package tzdata
 

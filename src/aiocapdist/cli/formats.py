@@ -7,6 +7,7 @@ from typing import Literal
 Format = Literal["table", "json", "jsonl", "csv"]
 WatchFormat = Literal["table", "jsonl", "csv"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
+PeriodName = Literal["intraday", "day", "week", "month"]
 Colors = Literal["us", "cn", "none"]
 SortField = Literal[
     "main_ratio",
@@ -20,3 +21,10 @@ SortField = Literal[
     "capital_out",
     "code",
 ]
+
+
+def chosen_format(format: Format | None, json: bool) -> Format:
+    """Return the format that the options mean. Raises ValueError if they exclude each other."""
+    if json and format not in (None, "json"):
+        raise ValueError(f"--json and --format {format}: leave out one")
+    return "json" if json else format or "table"

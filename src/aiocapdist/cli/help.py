@@ -21,6 +21,15 @@ HELP = {
             "not reached, 4 the output could not be written, 130 interrupted."
         ),
     ),
+    "flow": (
+        "Get the capital flow of some securities: net amounts over time.",
+        "For example: aiocapdist flow HK.00700 --simulate",
+        "The last month, by day: aiocapdist flow HK.00700 --start 2026-11-01 --format csv",
+        (
+            "Exit codes: 0 all answered, 1 some codes failed, 2 wrong usage, 3 OpenD or the "
+            "shared quota not reached, 4 the output could not be written, 130 interrupted."
+        ),
+    ),
     "record": (
         "Keep figures in a database until Ctrl-C, or export what was kept.",
         "For example: aiocapdist record HK.00700 US.AAPL --output day.sqlite",
@@ -64,6 +73,7 @@ HELP = {
 ARGUMENTS = {
     "get": "CODE... [OPTIONS]",
     "watch": "CODE... [OPTIONS]",
+    "flow": "CODE... [OPTIONS]",
     "record": "CODE... [OPTIONS]",
     "completion": "bash|zsh|fish",
 }

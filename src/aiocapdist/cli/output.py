@@ -6,31 +6,33 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..models import CapitalDistribution, Change, Outcome
+from .answers import Answer
 from .canvas import canvas, write_lines
 from .escape import csv_cell, to_json
 from .formats import Format
 from .options import TableOptions
 from .streams import report, write
 
+A_contra = TypeVar("A_contra", contravariant=True)
 FIELDS = [*CapitalDistribution.model_fields, *CapitalDistribution.model_computed_fields]
 
 
-class Output(Protocol):
+class Output(Protocol[A_contra]):
     """One format, written to standard output."""
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: A_contra) -> None:
         """Take in one outcome."""
 
     def finish(self) -> None:
         """Write what is still held back. Called once, after the last outcome."""
 
 
-def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Output:
+def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Output[Outcome]:
     """Return the output for this format; ``codes`` is the order of the JSON array."""
-    makers: dict[str, Callable[[], Output]] = {
+    makers: dict[str, Callable[[], Output[Outcome]]] = {
         "table": lambda: (RankingOutput if view.is_ranking(len(codes)) else TableOutput)(view),
         "json": lambda: JsonOutput(codes),
         "jsonl": JsonLinesOutput,
@@ -39,12 +41,12 @@ def make_output(format: Format, codes: Sequence[str], view: TableOptions) -> Out
     return makers[format]()
 
 
-def report_failure(outcome: Outcome | Change) -> None:
+def report_failure(outcome: Answer) -> None:
     """Report a code that failed, on one line."""
     report(failure_text(outcome))
 
 
-def failure_text(outcome: Outcome | Change) -> str:
+def failure_text(outcome: Answer) -> str:
     """Return the error of a code that failed, with the code."""
     text = str(outcome.error)
     return text if outcome.code in text else f"{outcome.code}: {text}"
@@ -143,8 +145,11 @@ def figures_record(figures: CapitalDistribution) -> dict[str, Any]:
 
 def outcome_record(outcome: Outcome | Change) -> dict[str, Any]:
     """Return the figures by name, or the code and its error."""
-    if outcome.value is not None:
-        return figures_record(outcome.value)
+    return error_record(outcome) if outcome.value is None else figures_record(outcome.value)
+
+
+def error_record(outcome: Answer) -> dict[str, Any]:
+    """Return a code and its error."""
     kind = type(outcome.error).__name__
     return {"code": outcome.code, "error": {"type": kind, "message": str(outcome.error)}}
 

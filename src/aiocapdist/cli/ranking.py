@@ -84,7 +84,7 @@ def figures_columns(
         return bar(max(0.0, -ratio), max(0.0, ratio), largest, _BAR_SIDE, style)
 
     def time(each: CapitalDistribution) -> Text:
-        local = market_time(each)
+        local = market_time(each.market, each.updated_at)
         if local is not None:
             return Text(f"{local:%m-%d %H:%M:%S}")
         return Text("-" if each.updated_at is None else f"{each.updated_at:%m-%d %H:%M:%S}Z")

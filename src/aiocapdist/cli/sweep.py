@@ -1,19 +1,21 @@
-"""Print the figures of a list of codes: connect, ask, write one outcome for each code."""
+"""Print the answers for a list of codes: connect, ask, write one outcome for each code."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import anyio
 
 from .. import Client
+from ..quota import Quota
+from .answers import Answer
 from .background import background
 from .client_options import Source
 from .exit_codes import INTERRUPTED, OK, SOME_FAILED
-from .formats import Format
-from .options import TableOptions
-from .output import Output, make_output
+from .output import Output
 from .progress import QuotaWaitReport, show_progress
 from .session import Stop, run_session
 from .streams import OutputError, output_to, report
@@ -21,22 +23,35 @@ from .sweep_progress import SweepProgress
 
 CHECK_INTERVAL = 1.0
 """Seconds between two looks at the quota."""
+A = TypeVar("A", bound=Answer)
 
 
-class Sweep:
-    """A list of codes, and how their answers are written."""
+@dataclass(frozen=True)
+class Question(Generic[A]):
+    """What is asked about each code, and which quota it costs."""
+
+    ask: Callable[[Client, Iterator[str]], AsyncIterable[A]]
+    quota: Callable[[Client], Quota]
+
+
+DISTRIBUTIONS = Question(Client.capital_distributions, lambda client: client.quota)
+
+
+class Sweep(Generic[A]):
+    """A list of codes, what is asked about them, and how their answers are written."""
 
     def __init__(
         self,
-        codes: list[str],
-        format: Format,
-        view: TableOptions,
+        codes: Sequence[str],
+        question: Question[A],
+        make_output: Callable[[], Output[A]],
         *,
         output: Path | None,
         timeout: float | None,
     ) -> None:
         self._progress = SweepProgress(codes)
-        self._make_output = partial(make_output, format, codes, view)
+        self._question = question
+        self._make_output = make_output
         self._file = output
         self._timeout = timeout
 
@@ -57,7 +72,7 @@ class Sweep:
         with output_to(self._file):
             output = self._make_output()
             try:
-                await run_sweep(client, self._progress, output)
+                await self._pass_on(client, output)
             except OutputError:
                 raise
             except BaseException:
@@ -66,20 +81,20 @@ class Sweep:
             output.finish()
         return SOME_FAILED if self._progress.failed else OK
 
+    async def _pass_on(self, client: Client, output: Output[A]) -> None:
+        """Pass each outcome to the output as it comes, and report what the sweep waits for."""
+        progress, quota = self._progress, self._question.quota(client)
+        async with background(_report_quota_waits, client, progress, quota):
+            with show_progress(progress, quota) as update:
+                async for outcome in self._question.ask(client, progress.requested_codes()):
+                    progress.add(outcome)
+                    output.add(outcome)
+                    update()
 
-async def run_sweep(client: Client, progress: SweepProgress, output: Output) -> None:
-    """Pass each outcome to the output as it comes, and report what the sweep waits for."""
-    async with background(_report_quota_waits, client, progress):
-        with show_progress(progress, client.quota) as update:
-            async for outcome in client.capital_distributions(progress.requested_codes()):
-                progress.add(outcome)
-                output.add(outcome)
-                update()
 
-
-async def _report_quota_waits(client: Client, progress: SweepProgress) -> None:
+async def _report_quota_waits(client: Client, progress: SweepProgress, quota: Quota) -> None:
     """Report waits for the quota until cancelled."""
-    quota_wait = QuotaWaitReport(progress, client.quota)
+    quota_wait = QuotaWaitReport(progress, quota)
     while True:
         if client.status.state == "ready":
             quota_wait.update()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from ..models import Outcome
 from ..quota import Quota
+from .answers import Answer
 
 
 class SweepProgress:
@@ -37,7 +37,7 @@ class SweepProgress:
             self._not_requested.discard(code)
             yield code
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Answer) -> None:
         """Count one outcome."""
         if outcome.error is None:
             self.answered += 1

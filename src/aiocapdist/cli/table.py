@@ -53,7 +53,7 @@ def _title(figures: CapitalDistribution) -> Text:
 def _time(figures: CapitalDistribution) -> str:
     """The market's own time, and beside it UTC: its date only if it is another."""
     assert figures.updated_at is not None
-    utc, local = figures.updated_at, market_time(figures)
+    utc, local = figures.updated_at, market_time(figures.market, figures.updated_at)
     if local is None:
         return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     beside = f"{utc:%H:%M:%S} UTC" if local.date() == utc.date() else f"{utc:%m-%d %H:%M:%S} UTC"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from ...errors import QuotaUnavailable
 from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import USAGE
-from ..formats import Format
+from ..formats import Format, chosen_format
 from ..options import TableOptions
 from ..streams import report
 
@@ -52,16 +53,16 @@ def get(
     if not wanted:
         report("no codes given; try: aiocapdist get HK.00700 --simulate")
         return USAGE
-    from ..sweep import Sweep
+    from ..output import make_output
+    from ..sweep import DISTRIBUTIONS, Sweep
 
-    return Sweep(wanted, wanted_format, view, output=output, timeout=timeout).run(source)
+    make = partial(make_output, wanted_format, wanted, view)
+    return Sweep(wanted, DISTRIBUTIONS, make, output=output, timeout=timeout).run(source)
 
 
 def _format(format: Format | None, json: bool, view: TableOptions) -> Format:
     """Return the format that the options name. Raises ValueError if they exclude each other."""
-    if json and format not in (None, "json"):
-        raise ValueError(f"--json and --format {format}: leave out one")
-    chosen = "json" if json else format or "table"
+    chosen = chosen_format(format, json)
     if view.detail and (view.sort or view.top):
         raise ValueError("--detail and --sort or --top: leave out one")
     if chosen != "table" and view != TableOptions(colors=view.colors):
