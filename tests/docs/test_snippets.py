@@ -184,7 +184,7 @@ def test_a_users_own_tests(tmp_path: Path) -> None:
         shutil.copy(SNIPPETS / name, tmp_path)
     (tmp_path / "pytest.ini").touch()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [*(sys.executable, "-m", "pytest", "-q"), *("-pno:cacheprovider", "-paiocapdist.testing")],
         cwd=tmp_path,
         capture_output=True,
         text=True,
