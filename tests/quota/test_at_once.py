@@ -53,8 +53,8 @@ def test_no_more_at_once_than_the_ceiling_allows() -> None:
     clock.now = 1.0
     lane.ask(100)
     quota.pump()
-    assert lane.bursts == [1, 29]
-    assert tokens(quota) == (0, 29, 1)
+    assert lane.bursts == [1, 26]
+    assert tokens(quota) == (3, 26, 1)
 
 
 def test_who_joins_between_two_bursts_takes_turns_from_then_on() -> None:

@@ -105,9 +105,9 @@ def test_the_ceiling_moves_with_the_clock(now: Clock) -> None:
     quota.pump()
     quota.reject()
     quota.detach(watcher)
-    now.now += 0.5
+    now.now += 0.2
     quota.attach(Clock(1e6), watcher)
-    assert quota.eta() == pytest.approx(0.5), "what is left of the pause"
+    assert quota.eta() == pytest.approx(0.3), "what is left of the pause"
 
 
 def run(backend: str, main: Callable[[], Awaitable[Any]]) -> None:

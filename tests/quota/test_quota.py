@@ -14,10 +14,10 @@ def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
     lane.ask(1)
     quota.pump()
     assert (quota.rejections, quota.waiting, lane.granted) == (1, 1, 2)
-    assert quota.eta() == 1.0, "the pause, a thirtieth of the period"
+    assert quota.eta() == 0.5, "the pause, a sixtieth of the period"
     assert quota.available == 0
-    clock.now = 1.0
-    assert quota.available == 28, "the ceiling of 29, less the one in flight"
+    clock.now = 0.5
+    assert quota.available == 25, "the ceiling of 26, less the one in flight"
     quota.pump()
     assert (quota.waiting, lane.granted) == (0, 3)
     assert tokens(quota) == (27, 2, 1)

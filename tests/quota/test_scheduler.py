@@ -173,7 +173,7 @@ def test_looking_raises_no_ceiling() -> None:
     quota.reject()
     clock.now = 500.0
     assert (quota.available, quota.eta(30)) == (30, 0.0)
-    assert quota.ceiling.value == 29
+    assert quota.ceiling.value == 26
 
 
 def test_the_tokens_of_one_process_have_no_duties_and_no_others() -> None:

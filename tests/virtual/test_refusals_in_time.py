@@ -24,15 +24,14 @@ def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
 @pytest.mark.parametrize(
     ("ago", "tries"),
     [
-        (24.0, [0.0, 1.0, 3.0, 7.0]),
-        (10.0, [0.0, 1.0, 3.0, 7.0, 14.5, 22.0]),
+        (24.0, [0.0, 0.5, 1.5, 3.5, 7.5]),
+        (5.0, [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 24.5, 33.5]),
     ],
 )
 async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free(
     ago: float, tries: list[float]
 ) -> None:
-    """Another program has spent all of the account's 30. The pauses double, up to a quarter of
-    the period; the last attempt is answered."""
+    """Another program has spent all of the account's 30. The pauses double, up to 9 s; the last attempt is answered."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota()) as neighbour,

@@ -2,15 +2,16 @@
 
 OpenD rejects a request although our own ledger had a token: someone else used it. Going on as
 before would only collect rejections, and where rejected requests count, nobody would get
-anything. So each rejection lowers our own limit by one and pauses for a moment; each period
-without one raises it by half. The fall within one period is bounded to half: two equal
+anything. So each rejection lowers our own limit by a share of itself and pauses for a moment;
+each period without one raises it by half a token. With this additive increase and
+multiplicative decrease, clients that share an account approach equal parts of it: of two the
+larger gives way to the smaller. The fall within one period is bounded to half: two equal
 clients that meet would otherwise take turns starving each other.
 
-If the other client stays, three more rules apply. The last step back to where a rejection
-came is taken later than the others: rejections are rare then. If one comes there again, the
-limit falls by a share of itself, so that of two clients the larger gives way to the
-smaller. And pauses grow while rejections follow each other: two clients that try again each
-second where rejections count fill the window with them, and neither is ever answered.
+If the other client stays, two more rules apply. The last step back to where a rejection
+came is taken later than the others: rejections are rare then. And pauses grow while rejections
+follow each other: two clients that try again each second where rejections count fill the
+window with them, and neither is ever answered.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from __future__ import annotations
 import copy
 from math import inf
 
-FALL = 1.0
-FALL_AGAIN = 1 / 8  # of the limit, if the latest rejections came under the same one
+FALL = 1 / 8  # of the limit
 RISE = 0.5
 LOWEST_SHARE = 0.5  # of the limit at the time of a period's first rejection
-PAUSE = 1 / 30  # of a period; twice the last one if the next rejection comes within a period
-LONGEST_PAUSE = 1 / 4  # of a period: where rejections do not count, trying is what wins a token
+PAUSE = 1 / 60  # of a period; twice the last one if the next rejection comes within a period
+# Of a period. Where rejections do not count, trying is what wins a token: at another moment of
+# the period each time, hence no half, third or quarter.
+LONGEST_PAUSE = 0.3
 HESITATION = 3  # periods before the step back to where a rejection came
 
 
@@ -44,18 +46,15 @@ class AdaptiveLimit:
         self.paused_until: float = float("-inf")
         """Until when nothing is to be sent."""
         self._pause = 0.0
-        self._rejected_under = inf  # the value under which the latest rejections came
+        self._rejected_under = inf  # the value under which a period's first rejection came
 
     def reject(self, now: float) -> None:
         """Lower the limit: OpenD rejected a request for frequency."""
-        fall = FALL
         if now >= self._fall_ends:
             self._fall_ends = now + self._period
             self._lowest = max(1.0, self._exact * LOWEST_SHARE)
-            if self.value == self._rejected_under:
-                fall = max(FALL, self._exact * FALL_AGAIN)
             self._rejected_under = self.value
-        self._set(max(self._lowest, self._exact - fall), now)
+        self._set(max(self._lowest, self._exact * (1 - FALL)), now)
         if now >= self.paused_until:  # else it was sent before, together with the first
             again = now < self.paused_until + self._period
             pause = 2 * self._pause if again else self._period * PAUSE
