@@ -31,7 +31,8 @@ def sent_at(opend: Simulator, outcome: str = "answered") -> list[float]:
 async def test_each_rejection_is_announced_with_its_eta_even_if_a_token_was_free(
     ago: float, tries: list[float]
 ) -> None:
-    """Another program has spent all of the account's 30. The pauses double, up to 9 s; the last attempt is answered."""
+    """Another program has spent all of the account's 30. The pauses double, up to 9 s;
+    the last attempt is answered."""
     async with (
         Simulator() as opend,
         aiocapdist.connect(opend.memory, quota=Quota()) as neighbour,
