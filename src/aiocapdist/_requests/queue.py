@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 from ..errors import AiocapdistError
 from .interfaces import Hub, TokenSource
 from .places import QueuePlace
+from .positions import Positions
 from .request import Request
 from .routes import Route, Routes
 
@@ -63,6 +64,7 @@ class RequestQueue:
         self.patient = patient
         self._source = source
         self._waiting: OrderedDict[AnyRequest, None] = OrderedDict()
+        self._positions: Positions | None = None  # made when a request in the middle asks
         by_quota: dict[TokenSource, list[Route]] = {}
         for route in routes:
             by_quota.setdefault(route.quota, []).append(route)
@@ -118,6 +120,8 @@ class RequestQueue:
                 request.fail(final)
                 return
         self._waiting[request] = None
+        if self._positions is not None and not self._positions.append(request):
+            self._positions = None
         for place in self._places:
             if not place.queued and place.route_for(request) is not None:
                 place.quota.join(place)
@@ -138,12 +142,15 @@ class RequestQueue:
             request.route = None  # a gateway that comes back is as good as any
         self._waiting[request] = None
         self._waiting.move_to_end(request, last=False)
+        self._positions = None
         self.update_places()
         self.hub.pump_later()
 
     def withdraw(self, request: AnyRequest) -> None:
         """Remove a request that nobody wants any more, and that was not sent."""
         self._waiting.pop(request, None)
+        if self._positions is not None:
+            self._positions.discard(request)
         if not self._has_pending():
             self._leave_all()
 
@@ -151,6 +158,7 @@ class RequestQueue:
         """Remove and return all requests, and leave every line."""
         waiting = list(self._waiting)
         self._waiting.clear()
+        self._positions = None
         self._leave_all()
         return waiting
 
@@ -158,10 +166,12 @@ class RequestQueue:
         """Estimate the seconds until a request is sent; infinite while not connected."""
         waiting = self._waiting
         if next(reversed(waiting)) is request:  # it has just come, as nearly always
-            position = len(waiting)
-        else:
-            position = next(n for n, other in enumerate(waiting, 1) if other is request)
-        return self.eta_at(position)
+            return self.eta_at(len(waiting))
+        if next(iter(waiting)) is request:
+            return self.eta_at(1)
+        if self._positions is None or request not in self._positions:
+            self._positions = Positions(waiting)
+        return self.eta_at(self._positions.of(request))
 
     def eta_at(self, position: int) -> float:
         """Estimate the seconds until the request at this position is sent, from 1."""
@@ -203,6 +213,7 @@ class RequestQueue:
             request = next(iter(waiting))
             request.fail(error)
             waiting.pop(request, None)  # last: after an exception the next call goes on here
+        self._positions = None
         if self._source is not None:
             self._source.fail(error)
 
@@ -242,11 +253,11 @@ class RequestQueue:
         """Remove and return the next request that has a route at this place."""
         waiting = self._waiting
         if waiting:
-            if self._only is not None:
-                return waiting.popitem(last=False)[0]
-            request = place.first_of(waiting)
+            request = place.first_of(waiting) if self._only is None else next(iter(waiting))
             if request is not None:
                 del waiting[request]
+                if self._positions is not None:
+                    self._positions.discard(request)
                 return request
         return None if self._source is None else self._source.take()
 
