@@ -197,7 +197,7 @@ class BaseClient:
         """
         self._hub.check_loop()
         check_seconds("timeout", timeout)
-        return await _ask(GlobalStateRequest(self._free, self._attempts), self._free, timeout)
+        return await ask(GlobalStateRequest(self._free, self._attempts), self._free, timeout)
 
     async def request(
         self,
@@ -239,7 +239,7 @@ class BaseClient:
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
         )
-        return await _ask(request, queue, timeout)
+        return await ask(request, queue, timeout)
 
     def events(self) -> EventStream:
         """Return what happens from now on: ``async for event in client.events()``.
@@ -269,7 +269,7 @@ class BaseClient:
             hub.dropped(self)
 
 
-async def _ask(request: Request[T], queue: RequestQueue, timeout: float | None) -> T:
+async def ask(request: Request[T], queue: RequestQueue, timeout: float | None) -> T:
     try:
         queue.submit(request)
     except BaseException:

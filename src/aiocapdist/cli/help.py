@@ -56,6 +56,10 @@ HELP = {
         "Say what is wrong between here and OpenD, and what to do.",
         "For example: aiocapdist doctor --address 127.0.0.1:11111",
         (
+            "With --probe it also finds out, by experiment, what is not known of OpenD without an "
+            "account; that takes two minutes and most of the quota."
+        ),
+        (
             "Costs one call of the quota. Host names, addresses and ids are hidden, so that you "
             "can share what it prints."
         ),

@@ -36,7 +36,8 @@ def test_a_line_for_each_check(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["doctor", "--port", str(opend.port)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    lines = [line for line in out.splitlines() if line[:1].strip()]
+    assert out.startswith("aiocapdist ")
+    lines = [line for line in out.splitlines()[2:] if line[:1].strip()]
     assert [line[9:24].strip() for line in lines[:-1]] == HEADS
     assert {line[:9].strip() for line in lines[:-1]} <= {"ok", "skipped", "warning"}
     assert lines[-1] == "all is well"
@@ -46,7 +47,7 @@ def test_a_line_for_each_check(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_to_do_is_below_what_is_wrong() -> None:
     code, out, err = run_command("doctor", "--host", "opend.invalid")
     assert (code, err) == (3, "")
-    lines = out.splitlines()
+    lines = out.splitlines()[2:]
     assert lines[0] == "failed   name           <host>: the host name cannot be resolved"
     assert lines[1] == "                        what to do: check its spelling"
     assert lines[-1] == "something is wrong: name"

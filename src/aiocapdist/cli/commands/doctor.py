@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,7 +14,14 @@ from ..options import ConnectionOptions, QuotaOptions
 from ..streams import report
 
 if TYPE_CHECKING:
+    from ..._client.client import Client
     from ..doctor.checkup import Checkup
+
+_QUESTION = (
+    "The probe takes about two minutes and makes up to 60 calls of this account, of which OpenD "
+    "refuses some. Stop other programs of the account first: they would be refused too. "
+    "Go on? [y/N] "
+)
 
 
 def doctor(
@@ -22,6 +30,10 @@ def doctor(
     quota: QuotaOptions | None = None,
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
     code: str | None = None,
+    probe: Annotated[bool, Parameter(negative=())] = False,
+    yes: Annotated[bool, Parameter(negative=())] = False,
+    second: str | None = None,
+    rate: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
     unmasked: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -33,6 +45,14 @@ def doctor(
         Seconds that each step may take.
     code
         Security whose figures are asked for; by default one whose market is open.
+    probe
+        Find out what is not known of OpenD without an account. Spends quota; asks first.
+    yes
+        Do not ask before the probe.
+    second
+        Address of another OpenD with the same account, for the probe.
+    rate
+        Rate limit that OpenD has, as calls per seconds, if it is not 30/30.
     json
         Print one JSON object for programs.
     unmasked
@@ -40,16 +60,22 @@ def doctor(
     """
     import anyio
 
+    from ..._connection.address import parse_address
     from ...models import Security
     from ..doctor.checkup import Checkup
     from ..doctor.findings import exit_code
     from ..doctor.masking import Masker
     from ..doctor.rendering import JsonReport, Lines, hide_home
+    from .simulate import parse_quota
 
     masker = Masker(show_all=unmasked)
     hide_home(masker)
     output = JsonReport(masker) if json else Lines(masker)
     try:
+        if second is not None and not probe:
+            raise ValueError("--second is for --probe: add it")
+        if second is not None:
+            parse_address(second, None)
         checkup = Checkup(
             connection or ConnectionOptions(),
             quota or QuotaOptions(),
@@ -57,8 +83,11 @@ def doctor(
             masker=masker,
             code=None if code is None else str(Security.guess(code)),
             timeout=timeout,
+            rate=None if rate is None else parse_quota(rate),
         )
-        interrupted = anyio.run(_run, checkup)
+        if probe and not yes and not _confirmed():
+            return USAGE
+        interrupted = anyio.run(_run, checkup, probe, second, timeout)
     except (InvalidCode, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
         report(str(error))
         return USAGE
@@ -66,10 +95,56 @@ def doctor(
     return INTERRUPTED if interrupted else exit_code(checkup.findings)
 
 
-async def _run(checkup: Checkup) -> bool:
-    """Run the checks; True if they were interrupted."""
+def _confirmed() -> bool:
+    """Ask whether to spend quota. False, and a message, if the answer is not yes."""
+    if not sys.stdin.isatty():
+        report("--probe spends quota, and nobody can be asked here: add --yes")
+        return False
+    print(_QUESTION, end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    report("nothing was checked; leave out --probe to check without it")
+    return False
+
+
+async def _run(checkup: Checkup, probe: bool, second: str | None, timeout: float) -> bool:
+    """Run the checks, and the probe after them. True if they were interrupted."""
     from ..interrupt import cancel_on_signal
 
+    async def run_probe(client: Client) -> None:
+        await _probe(checkup, client, second, timeout)
+
     with cancel_on_signal() as interrupted:
-        await checkup.run()
+        await checkup.run(run_probe if probe else None)
     return interrupted.cancelled_caught
+
+
+async def _probe(checkup: Checkup, client: Client, address: str | None, timeout: float) -> None:
+    """Connect once more, and to the second OpenD, and run the probe."""
+    from contextlib import AsyncExitStack
+    from datetime import UTC, datetime
+
+    from ...errors import AiocapdistError
+    from ..doctor.findings import PROBE, Finding
+    from ..doctor.probe.run import SECOND, Probe
+
+    async with AsyncExitStack() as stack:
+        what = PROBE
+        try:
+            second = await stack.enter_async_context(checkup.connect())
+            what = SECOND
+            other = None
+            if address is not None:
+                other = await stack.enter_async_context(checkup.connect(address))
+        except AiocapdistError as error:
+            checkup.report(Finding(what, "failed", str(error), "check its address"))
+            return
+        run = Probe(
+            client,
+            second,
+            other,
+            add=checkup.report,
+            timeout=timeout,
+            today=datetime.now(UTC).date(),
+        )
+        await run.run()

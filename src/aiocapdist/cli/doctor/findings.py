@@ -23,6 +23,7 @@ CLOCK = "clock"
 FIGURE = "figure"
 FRESHNESS = "freshness"
 QUOTA = "quota"
+PROBE = "probe"
 
 _REACHING = frozenset({NAME, PORT, LISTENER, HANDSHAKE})
 

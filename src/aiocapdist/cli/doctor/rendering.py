@@ -36,14 +36,16 @@ class Lines:
 
         self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
         self._masker = masker
-
-    def heading(self, text: str) -> None:
-        """Print a line between the findings."""
-        write(f"{one_line(self._masker.mask(text))}\n")
+        self._begun = False
 
     def add(self, finding: Finding) -> None:
-        """Print one finding."""
+        """Print one finding; before the first, what the report is about."""
         from rich.text import Text
+
+        if not self._begun:
+            self._begun = True
+            versions = "aiocapdist {aiocapdist}, Python {python}, {system}".format(**environment())
+            write(f"{self._wrapped(versions, 0)}\n\n")
 
         text = Text(f"{finding.state:{_STATE_WIDTH}}", _STYLES[finding.state])
         text.append(f"{finding.check:{_CHECK_WIDTH}}", "not bold default")
@@ -78,9 +80,6 @@ class JsonReport:
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
-
-    def heading(self, text: str) -> None:
-        """There are none in JSON."""
 
     def add(self, finding: Finding) -> None:
         """Nothing is printed before the end."""

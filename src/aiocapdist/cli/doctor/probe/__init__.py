@@ -1,0 +1,1 @@
+"""The probe: finds out by experiment what OpenD's documents leave open."""
