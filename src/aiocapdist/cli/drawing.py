@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
 from ..models import Market
 from .formats import Colors
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 CURRENCIES = {
     Market.HK: "HKD",
@@ -107,13 +110,24 @@ def _half_cells(value: float, largest: float, side: int) -> int:
 
 def market_time(market: Market, at: datetime | None) -> datetime | None:
     """Return a time in the market's own zone; None if it is not known."""
-    if at is None or market not in ZONES:
+    zone = zone_of(market)
+    if at is None or zone is None:
+        return None
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return None
+
+
+def zone_of(market: Market) -> ZoneInfo | None:
+    """Return the market's time zone; None if it is not known."""
+    if market not in ZONES:
         return None
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        return at.astimezone(ZoneInfo(ZONES[market]))
-    except (OverflowError, ZoneInfoNotFoundError):
+        return ZoneInfo(ZONES[market])
+    except ZoneInfoNotFoundError:
         return None  # a system without time zones needs the package tzdata
 
 

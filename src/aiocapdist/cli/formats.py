@@ -7,6 +7,7 @@ from typing import Literal
 Format = Literal["table", "json", "jsonl", "csv"]
 WatchFormat = Literal["table", "jsonl", "csv"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
+FigureFormat = Literal["png", "svg"]
 PeriodName = Literal["intraday", "day", "week", "month"]
 Colors = Literal["us", "cn", "none"]
 SortField = Literal[

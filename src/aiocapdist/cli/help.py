@@ -40,6 +40,15 @@ HELP = {
             "written, 130 an export was interrupted."
         ),
     ),
+    "plot": (
+        "Draw net amounts over time: of a recording, or of today's capital flow.",
+        "For example: aiocapdist plot HK.00700 US.AAPL --output today.png",
+        "And: aiocapdist plot --recording day.sqlite --output day.svg",
+        (
+            "Exit codes: 0 drawn, 1 some codes are missing, 2 wrong usage, 3 OpenD, the shared "
+            "quota or the recording not reached, 4 the file could not be written, 130 interrupted."
+        ),
+    ),
     "quota": (
         "Show a shared quota: who holds which tokens, and when the next is free.",
         "For example: aiocapdist quota --file capdist.quota",
@@ -79,5 +88,6 @@ ARGUMENTS = {
     "watch": "CODE... [OPTIONS]",
     "flow": "CODE... [OPTIONS]",
     "record": "CODE... [OPTIONS]",
+    "plot": "CODE... [OPTIONS]",
     "completion": "bash|zsh|fish",
 }

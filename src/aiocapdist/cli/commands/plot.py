@@ -1,0 +1,79 @@
+"""``aiocapdist plot``: figures of a recording, or of today's capital flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ...errors import InvalidCode, QuotaUnavailable
+from ..client_options import ClientOptions
+from ..codes import CodesUnreadable, read_valid_codes
+from ..exit_codes import USAGE
+from ..formats import Colors, FigureFormat
+from ..streams import report
+from ..times import parse_time
+
+MOST_PANELS = 20
+PROBLEMS = (CodesUnreadable, InvalidCode, ModuleNotFoundError, QuotaUnavailable, ValueError)
+
+
+def plot(
+    *codes: str,
+    output: Path | None = None,
+    recording: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    colors: Colors = "us",
+    timeout: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    client: ClientOptions | None = None,
+) -> int:
+    """Draw net amounts over time: of a recording, or of today's capital flow.
+
+    Parameters
+    ----------
+    codes
+        Codes such as HK.00700, a panel for each; of a recording, all unless given.
+    output
+        File to write: .png or .svg.
+    recording
+        Draw this recording, a SQLite file or the URL of a database, instead of today's flow.
+    since
+        Draw from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
+    until
+        Draw what is before this time.
+    colors
+        Colours of inflow and outflow: us (green and red), cn (red and green) or none.
+    timeout
+        Give up after so many seconds.
+    """
+    try:
+        if output is None:
+            raise ValueError("where to? try: --output today.png")
+        kind = output.suffix.lower().removeprefix(".")
+        if kind not in get_args(FigureFormat):
+            raise ValueError(f"a figure is a .png or .svg, not {output.name!r}")
+        wanted = read_valid_codes(codes)
+        if len(wanted) > MOST_PANELS:
+            raise ValueError(f"{len(wanted)} codes: a figure has {MOST_PANELS} panels at most")
+        if recording is None and not wanted:
+            raise ValueError("no codes given; try: aiocapdist plot HK.00700 --output today.png")
+        if recording is None and (since or until):
+            raise ValueError("--since and --until are for --recording")
+        from ..plotting import Plot
+
+        task = Plot(wanted, output, cast(FigureFormat, kind), colors)
+        if recording is not None:
+            from ...recording import Recording
+
+            times = parse_time("--since", since), parse_time("--until", until)
+            return task.draw_recording(Recording(recording, read_only=True), *times)
+        source = (client or ClientOptions()).source()
+    except PROBLEMS as error:
+        report(str(error))
+        return USAGE
+    from ..session import run_session
+
+    return run_session(source, task.draw_flows, task.stopped, timeout)
