@@ -39,17 +39,17 @@ class TimeLeftColumn(ProgressColumn):
         return Text(f"{format_duration(left)} left by the quota" if left > 0 else "")
 
 
+def progress_columns() -> tuple[ProgressColumn, ...]:
+    """Return the columns of the bar."""
+    time_left = TimeLeftColumn(Column(no_wrap=True))
+    return TextColumn("asking"), BarColumn(None), MofNCompleteColumn(), time_left
+
+
 @contextmanager
 def show_bar(progress: SweepProgress, quota: Quota) -> Iterator[Callable[[], None]]:
     """Show a bar until the body ends. Call the result after each outcome."""
-    columns = (
-        TextColumn("asking"),
-        BarColumn(None),
-        MofNCompleteColumn(),
-        TimeLeftColumn(Column(no_wrap=True)),
-    )
     bar = Progress(
-        *columns,
+        *progress_columns(),
         console=Console(stderr=True),
         transient=True,
         expand=True,
