@@ -96,8 +96,9 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the pages with warnings as errors. The tests run every snippet in them."""
-    group(session, "docs", "-e", ".[cli,redis,secure,store,ws]")
+    group(session, "docs", "-e", ".[test]")
     session.run("sphinx-build", "-W", "--keep-going", "-E", "-q", "docs", "docs/_build/html")
+    session.run("python", "-m", "pytest", "-q", "-n", "0", "tests/docs/test_site.py")
 
 
 @nox.session

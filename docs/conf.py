@@ -13,14 +13,33 @@ author = "the aiocapdist contributors"
 project_copyright = f"{author}, Apache-2.0"
 version = release = aiocapdist.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "cyclopts.ext.sphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxext.opengraph",
+]
 python_maximum_signature_line_length = 88
 exclude_patterns = ["_build", "snippets"]
 
 html_theme = "furo"
 html_title = f"aiocapdist {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
+# Pages are translated whole: one catalogue for each.
+locale_dirs = ["locale"]
+gettext_compact = False
+gettext_uuid = False
+
+# Pages say what they are to search engines and in shared links; no picture is drawn for them.
+ogp_site_url = "https://aiocapdist.readthedocs.io/"
+ogp_enable_meta_description = True
+ogp_social_cards = {"enable": False}
+
+smartquotes = False  # messages are copied and searched as they stand
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 

@@ -1,8 +1,8 @@
 import aiocapdist
 
 
-def main(port: int = 11111) -> None:
-    with aiocapdist.sync.connect(port=port) as client:
+def main() -> None:
+    with aiocapdist.sync.connect() as client:
         print(client.capital_distribution("HK.00700").net)
         for outcome in client.capital_distributions(["HK.00005", "US.AAPL"]):
             print(outcome.code, outcome.unwrap().net)

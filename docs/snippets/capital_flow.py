@@ -4,8 +4,8 @@ import aiocapdist
 from aiocapdist import Period
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         today = await client.capital_flow("HK.00700")
         if today.points:
             print("so far", f"{today.points[-1].in_flow:+,.0f}")  # rows add up already

@@ -3,12 +3,12 @@ import asyncio
 import aiocapdist
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
-        report = await client.capital_distributions(["HK.00700", "US.AAPL", "HK.99999"])
-    for figures in sorted(report.values.values(), key=lambda f: f.main_net, reverse=True):
+async def main() -> None:
+    async with aiocapdist.connect() as client:
+        result = await client.capital_distributions(["HK.00700", "US.AAPL", "HK.99999"])
+    for figures in sorted(result, key=lambda each: each.main_net, reverse=True):
         print(figures.code, f"{figures.main_net:+,.0f}")
-    for code, error in report.errors.items():
+    for code, error in result.errors.items():
         print(code, type(error).__name__)
 
 

@@ -17,8 +17,8 @@ async def watch(events: aiocapdist.EventStream) -> None:
                 print(f"logged in elsewhere: {text}")
 
 
-async def main(port: int = 11111) -> None:
-    async with asyncio.TaskGroup() as tasks, aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with asyncio.TaskGroup() as tasks, aiocapdist.connect() as client:
         tasks.create_task(watch(client.events()))  # ends when the client is closed
         codes = [f"HK.{n:05d}" for n in range(1, 32)]
         async for outcome in client.capital_distributions(codes):

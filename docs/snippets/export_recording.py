@@ -3,9 +3,9 @@ import asyncio
 from aiocapdist.recording import Recording
 
 
-async def main(path: str = "day.sqlite", target: str = "day.parquet") -> None:
-    async with Recording(path, read_only=True) as recording:
-        count = await recording.export(target)
+async def main() -> None:
+    async with Recording("day.sqlite", read_only=True) as recording:
+        count = await recording.export("day.parquet")
     print(count, "rows")
 
 

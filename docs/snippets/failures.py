@@ -3,9 +3,9 @@ import asyncio
 import aiocapdist
 
 
-async def ask(code: str, port: int = 11111) -> str:
+async def ask(code: str) -> str:
     try:
-        async with aiocapdist.connect(port=port, connect_timeout=5.0) as client:
+        async with aiocapdist.connect(connect_timeout=5.0) as client:
             figures = await client.capital_distribution(code, max_wait=60.0)
     except aiocapdist.InvalidCode as error:
         return f"no such form of code; did you mean {error.suggestion}?"

@@ -4,8 +4,8 @@ import aiocapdist
 from aiocapdist.quota import FileQuota
 
 
-async def main(port: int = 11111, path: str = "/var/lib/me/capdist.quota") -> None:
-    async with aiocapdist.connect(port=port, quota=FileQuota(path)) as client:
+async def main() -> None:
+    async with aiocapdist.connect(quota=FileQuota("capdist.quota")) as client:
         await client.capital_distribution("HK.00700")
         print(client.quota.available, "tokens left for all processes of this machine")
 

@@ -3,8 +3,8 @@ import asyncio
 import aiocapdist
 
 
-async def main(first: int = 11111, second: int = 11112) -> None:
-    gateways = [aiocapdist.connect(port=first), aiocapdist.connect(port=second)]
+async def main() -> None:
+    gateways = [aiocapdist.connect(port=11111), aiocapdist.connect(port=11112)]
     async with aiocapdist.connect_many(gateways) as clients:
         figures = await clients.capital_distribution("HK.00700")
         print(figures.code, "by", clients.answered_by(figures.code))

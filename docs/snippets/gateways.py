@@ -6,8 +6,8 @@ import aiocapdist
 CODES = [f"HK.{n:05d}" for n in range(1, 61)]
 
 
-async def main(first: int = 11111, second: int = 11112) -> None:
-    gateways = [aiocapdist.connect(port=first), aiocapdist.connect(port=second)]
+async def main() -> None:
+    gateways = [aiocapdist.connect(port=11111), aiocapdist.connect(port=11112)]
     async with aiocapdist.connect_many(gateways) as clients:
         shares: Counter[str | None] = Counter()
         async for outcome in clients.capital_distributions(CODES):

@@ -3,11 +3,11 @@ import asyncio
 import aiocapdist
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         state = await client.global_state()  # costs no token
-        print("OpenD", state.server_version, "- Hong Kong:", state.market_hk)
-        print(client.status)
+        print("OpenD", state.server_version, "is", client.status.state)
+        print("Hong Kong:", repr(state.market_hk))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -5,12 +6,10 @@ from fastapi import FastAPI, HTTPException
 
 import aiocapdist
 
-PORT = 11111
-
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with aiocapdist.connect(port=PORT) as client:
+    async with aiocapdist.connect() as client:
         app.state.client = client
         yield
 
@@ -25,7 +24,10 @@ async def figures(code: str) -> aiocapdist.CapitalDistribution:
         return await client.capital_distribution(code, max_wait=5.0, max_age=10.0)
     except aiocapdist.InvalidCode as error:
         raise HTTPException(422, str(error)) from None
-    except aiocapdist.UnknownSecurity:
-        raise HTTPException(404, f"there is no {code}") from None
+    except (aiocapdist.UnknownSecurity, aiocapdist.UnsupportedSecurity) as error:
+        raise HTTPException(404, str(error)) from None
     except aiocapdist.QuotaWaitTooLong as error:
-        raise HTTPException(503, headers={"Retry-After": f"{error.eta:.0f}"}) from None
+        wait = str(math.ceil(error.eta)) if math.isfinite(error.eta) else "60"
+        raise HTTPException(429, str(error), {"Retry-After": wait}) from None
+    except aiocapdist.ConnectionLost as error:
+        raise HTTPException(503, str(error)) from None

@@ -6,11 +6,8 @@ import aiocapdist
 class Bot:
     """Starts and stops in different tasks, as many frameworks have it."""
 
-    def __init__(self, port: int = 11111) -> None:
-        self.port = port
-
     async def start(self) -> None:
-        self.client = await aiocapdist.connect(port=self.port)
+        self.client = await aiocapdist.connect()
 
     async def stop(self) -> None:
         await self.client.aclose()
@@ -20,8 +17,8 @@ class Bot:
         return f"{code}: main force {figures.main_net:+,.0f}"
 
 
-async def main(port: int = 11111) -> None:
-    bot = Bot(port)
+async def main() -> None:
+    bot = Bot()
     await bot.start()
     print(await bot.on_message("HK.00700"))
     await bot.stop()

@@ -5,8 +5,8 @@ import aiocapdist
 CODES = ["HK.00700", "hk.00005", "US.AAPL", "US.999999"]
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         async for outcome in client.capital_distributions(CODES):
             if outcome.value is not None:
                 print(outcome.code, f"{outcome.value.main_net:+,.0f}")

@@ -6,5 +6,5 @@ import aiocapdist
 
 
 async def being_left(client: aiocapdist.Client, codes: Iterable[str]) -> list[str]:
-    report = await client.capital_distributions(codes)
-    return [code for code, figures in report.values.items() if figures.main_net < 0]
+    result = await client.capital_distributions(codes)
+    return [figures.code for figures in result if figures.main_net < 0]

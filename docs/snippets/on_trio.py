@@ -3,8 +3,8 @@ import trio
 import aiocapdist
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         with trio.fail_after(60):
             print((await client.capital_distribution("HK.00700")).net)
 

@@ -6,8 +6,8 @@ from aiocapdist.recording import Recording
 CODES = ["HK.00700", "HK.00005", "US.AAPL"]
 
 
-async def main(port: int = 11111, path: str = "day.sqlite") -> None:
-    async with aiocapdist.connect(port=port) as client, Recording(path) as recording:
+async def main() -> None:
+    async with aiocapdist.connect() as client, Recording("day.sqlite") as recording:
         await recording.follow(client.capital_distributions(CODES))
         for code, figures in (await recording.latest()).items():
             print(code, f"{figures.main_net:+,.0f}")

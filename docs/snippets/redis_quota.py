@@ -5,10 +5,10 @@ import aiocapdist
 from aiocapdist.quota import RedisQuota
 
 
-async def main(port: int = 11111) -> None:
+async def main() -> None:
     # redis://user:password@host:6379/0, from where nobody else can read it
     quota = RedisQuota(os.environ["AIOCAPDIST_REDIS"], limit=26, fallback=2)
-    async with aiocapdist.connect(port=port, quota=quota) as client:
+    async with aiocapdist.connect(quota=quota) as client:
         watching = asyncio.create_task(watch(client))
         await client.capital_distribution("HK.00700")
         print(quota.available, "tokens left for all machines")

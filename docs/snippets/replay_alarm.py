@@ -16,11 +16,11 @@ async def alarm(client: Client, code: str, every: float = 60.0) -> CapitalDistri
         await asyncio.sleep(every)
 
 
-async def main(path: str = "day.sqlite") -> None:
+async def main() -> None:
     # The quota runs as much faster as the day does.
     quota = Quota(30, 30 / SPEED, margin=0.05 / SPEED)
     async with (
-        Simulator(recording=path, speed=SPEED, quota=(30, 30 / SPEED)) as opend,
+        Simulator(recording="day.sqlite", speed=SPEED, quota=(30, 30 / SPEED)) as opend,
         aiocapdist.connect(port=opend.port, quota=quota) as client,
     ):
         figures = await alarm(client, "HK.00700", every=60 / SPEED)

@@ -3,11 +3,11 @@ import asyncio
 import aiocapdist
 
 
-async def main(first: int = 11111, second: int = 11112) -> None:
+async def main() -> None:
     quota = aiocapdist.Quota()  # 30 in 30 s, for both together
     async with (
-        aiocapdist.connect(port=first, quota=quota) as one,
-        aiocapdist.connect(port=second, quota=quota) as other,
+        aiocapdist.connect(port=11111, quota=quota) as one,
+        aiocapdist.connect(port=11112, quota=quota) as other,
     ):
         await asyncio.gather(
             one.capital_distribution("HK.00700"),

@@ -3,8 +3,8 @@ import asyncio
 import aiocapdist
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect("127.0.0.1", port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         status = client.status
         print(f"OpenD {status.server_version} by {status.transport}, user {status.login_user_id}")
         figures = await client.capital_distribution("HK.00700")

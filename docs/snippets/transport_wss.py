@@ -5,12 +5,11 @@ import ssl
 import aiocapdist
 
 
-async def main(
-    url: str = "wss://opend.example:33333", certificate: str = "opend-certificate.pem"
-) -> None:
+async def main() -> None:
     # Only where OpenD's certificate is one that you made yourself.
-    trusted = ssl.create_default_context(cafile=certificate)
+    trusted = ssl.create_default_context(cafile="opend-certificate.pem")
     key = os.environ["OPEND_WEBSOCKET_KEY"]
+    url = "wss://opend.example:33333"
     async with aiocapdist.connect(url, websocket_key=key, ssl_context=trusted) as client:
         print("encrypted" if client.status.encrypted else "in the clear")
         figures = await client.capital_distribution("HK.00700")

@@ -8,11 +8,11 @@ import aiocapdist
 HK = 1
 
 
-async def main(port: int = 11111) -> None:
+async def main() -> None:
     request = capital_flow.Request()
     request.c2s.security.market = HK
     request.c2s.security.code = "00700"
-    async with aiocapdist.connect(port=port) as client:
+    async with aiocapdist.connect() as client:
         reply = await client.request(3211, request, capital_flow.Response, idempotent=True)
     for item in reply.s2c.flowItemList:
         print(item.time, f"{item.inFlow:+,.0f}")

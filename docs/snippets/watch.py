@@ -5,8 +5,8 @@ import aiocapdist
 CODES = ["HK.00700", "HK.00005", "US.AAPL"]
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         async for change in client.watch(CODES, every=60.0):  # until Ctrl-C
             if change.error is not None:
                 print(change.code, "failed:", change.error)

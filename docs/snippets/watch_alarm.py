@@ -6,8 +6,8 @@ CODES = ["HK.00700", "HK.00005"]
 TOO_OLD = 300.0  # seconds
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         async for change in client.watch(CODES, every=60.0):
             if change.age is not None and change.age > TOO_OLD:
                 print(change.code, f"figures are {change.age / 60:.0f} minutes old")

@@ -3,8 +3,8 @@ import asyncio
 import aiocapdist
 
 
-async def main(port: int = 11111) -> None:
-    async with aiocapdist.connect(port=port) as client:
+async def main() -> None:
+    async with aiocapdist.connect() as client:
         watch = client.watch(["HK.00700"], every=60.0)
         async for change in watch:
             print(change.code)

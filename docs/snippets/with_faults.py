@@ -14,8 +14,8 @@ async def main() -> None:
         ) as client,
     ):
         codes = [f"HK.{n:05d}" for n in range(1, 51)]
-        report = await client.capital_distributions(codes)
-        print(len(report.values), "of 50 answered all the same;", faults.played)
+        result = await client.capital_distributions(codes)
+        print(len(result), "of 50 answered, with", faults.played.total(), "faults")
 
 
 if __name__ == "__main__":

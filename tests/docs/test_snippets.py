@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -16,8 +18,8 @@ from aiocapdist.simulator import Simulator
 
 from ..embedding.opend_thread import opend_in_thread
 from ..quota.redis.servers import needs_redis, running
-from .pages import DOCS, SNIPPETS
-from .snippets import load, main_of, opend
+from .pages import DOCS, SNIPPETS, first_block
+from .snippets import MORNING, load, main_of, opend, shown_output
 
 # Run by the test of the README, and by the test below that runs pytest.
 ELSEWHERE = {"first", "my_alarm", "test_my_alarm"}
@@ -28,7 +30,7 @@ def run(name: str) -> Simulator:
 
     async def both() -> Simulator:
         async with opend() as simulator:
-            await main_of(name)(simulator.port)
+            await main_of(name)()
         return simulator
 
     return asyncio.run(both())
@@ -38,28 +40,33 @@ def asked(simulator: Simulator) -> list[str | None]:
     return [request.code for request in simulator.requests if request.proto_id == 3212]
 
 
+def run_and_compare(name: str, capsys: pytest.CaptureFixture[str]) -> Simulator:
+    """Run a snippet: it prints what its page shows."""
+    simulator = run(name)
+    assert capsys.readouterr().out == shown_output(name)
+    return simulator
+
+
 def test_one(capsys: pytest.CaptureFixture[str]) -> None:
-    run("one")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("HK.00700 ")
-    assert re.fullmatch(r"made at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", second)
+    run_and_compare("one", capsys)
 
 
 def test_many(capsys: pytest.CaptureFixture[str]) -> None:
-    simulator = run("many")
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert set(lines) == {"HK.00700", "hk.00005", "US.AAPL", "US.999999"}
-    assert "try 'HK.00005'" in lines["hk.00005"]
-    assert "未知股票" in lines["US.999999"]
+    simulator = run_and_compare("many", capsys)
     assert "hk.00005" not in asked(simulator)
 
 
 def test_collect(capsys: pytest.CaptureFixture[str]) -> None:
-    run("collect")
-    lines = capsys.readouterr().out.splitlines()
-    amounts = [int(line.split()[1].replace(",", "")) for line in lines[:2]]
-    assert amounts == sorted(amounts, reverse=True)
-    assert lines[2] == "HK.99999 UnknownSecurity"
+    run_and_compare("collect", capsys)
+
+
+def test_rank(capsys: pytest.CaptureFixture[str]) -> None:
+    run_and_compare("rank", capsys)
+
+
+def test_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    run_and_compare("frames", capsys)
 
 
 @pytest.mark.parametrize(
@@ -72,110 +79,120 @@ def test_collect(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_failures(code: str, answer: str) -> None:
     async def ask() -> str:
-        async with opend() as simulator:
-            text: str = await load("failures")["ask"](code, simulator.port)
+        async with opend():
+            text: str = await load("failures")["ask"](code)
         return text
 
     assert re.fullmatch(answer, asyncio.run(ask()))
 
 
-def test_failures_without_opend(free_tcp_port: int) -> None:
-    answer = asyncio.run(load("failures")["ask"]("HK.00700", free_tcp_port))
+def test_failures_without_opend(free_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIOCAPDIST_ADDRESS", f"tcp://127.0.0.1:{free_tcp_port}")
+    answer = asyncio.run(load("failures")["ask"]("HK.00700"))
     assert answer.startswith("the connection was refused: start OpenD")
 
 
 def test_waiting(capsys: pytest.CaptureFixture[str]) -> None:
-    simulator = run("waiting")
-    assert capsys.readouterr().out == "29 of 30 tokens left; five more in 0.0 s\n"
+    simulator = run_and_compare("waiting", capsys)
     assert asked(simulator) == ["HK.00700"]
 
 
-def test_shared_quota(capsys: pytest.CaptureFixture[str]) -> None:
-    async def both() -> None:
-        async with opend() as one, opend() as other:
-            await main_of("shared_quota")(one.port, other.port)
-            assert asked(one) + asked(other) == ["HK.00700", "US.AAPL"]
+def run_with_two(name: str) -> tuple[Simulator, Simulator]:
+    """Run a snippet that uses the ports 11111 and 11112."""
 
-    asyncio.run(both())
-    assert capsys.readouterr().out == "28 tokens left for both\n"
+    async def both() -> tuple[Simulator, Simulator]:
+        async with opend() as one, opend() as other:
+            ports = {"11111": str(one.port), "11112": str(other.port)}
+            await main_of(name, ports)()
+            return one, other
+
+    return asyncio.run(both())
+
+
+def as_on_the_page(printed: str, one: int, other: int) -> str:
+    return printed.replace(str(one), "11111").replace(str(other), "11112")
+
+
+def test_shared_quota(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = run_with_two("shared_quota")
+    assert asked(one) + asked(other) == ["HK.00700", "US.AAPL"]
+    assert capsys.readouterr().out == shown_output("shared_quota")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ledger files need flock")
-def test_file_quota(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def twice() -> None:
-        for _ in range(2):
-            async with opend() as simulator:
-                await main_of("file_quota")(simulator.port, str(tmp_path / "ledger"))
-
-    asyncio.run(twice())
-    told = "tokens left for all processes of this machine"
-    assert capsys.readouterr().out == f"29 {told}\n28 {told}\n"
+def test_file_quota(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for left in ("29", "28"):
+        run("file_quota")
+        assert capsys.readouterr().out == shown_output("file_quota").replace("29", left)
 
 
 @needs_redis
 def test_redis_quota(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    async def spend() -> None:
-        async with opend() as simulator:
-            await main_of("redis_quota")(simulator.port)
-
     with running() as server:
         server.warm("aiocapdist:{10000001}:3212")
         monkeypatch.setenv("AIOCAPDIST_REDIS", server.url)
-        asyncio.run(spend())
-    assert capsys.readouterr().out == "25 tokens left for all machines\n"
+        run_and_compare("redis_quota", capsys)
 
 
 def test_gateways(capsys: pytest.CaptureFixture[str]) -> None:
-    async def both() -> tuple[int, int]:
-        async with opend() as one, opend() as other:
-            await main_of("gateways")(one.port, other.port)
-            return one.port, other.port
-
-    ports = sorted(f"tcp://127.0.0.1:{port}" for port in asyncio.run(both()))
-    assert capsys.readouterr().out == "".join(f"{name} answered 30\n" for name in ports)
+    one, other = (simulator.port for simulator in run_with_two("gateways"))
+    printed = as_on_the_page(capsys.readouterr().out, one, other)
+    assert sorted(printed.splitlines()) == shown_output("gateways").splitlines()
 
 
 def test_gateway_away(capsys: pytest.CaptureFixture[str], free_tcp_port: int) -> None:
     async def both() -> int:
         async with opend() as simulator:
-            await main_of("gateway_away")(free_tcp_port, simulator.port)
+            ports = {"11111": str(free_tcp_port), "11112": str(simulator.port)}
+            await main_of("gateway_away", ports)()
             return simulator.port
 
-    there = f"tcp://127.0.0.1:{asyncio.run(both())}"
-    assert capsys.readouterr().out.splitlines() == [
-        f"HK.00700 by {there}",
-        f"tcp://127.0.0.1:{free_tcp_port} is away",
-        f"{there} is there",
-    ]
+    there = asyncio.run(both())
+    printed = as_on_the_page(capsys.readouterr().out, free_tcp_port, there)
+    assert printed == shown_output("gateway_away")
 
 
 def test_long_lived(capsys: pytest.CaptureFixture[str]) -> None:
-    run("long_lived")
-    assert capsys.readouterr().out.startswith("HK.00700: main force ")
+    run_and_compare("long_lived", capsys)
 
 
 def test_on_trio(capsys: pytest.CaptureFixture[str]) -> None:
     async def both() -> None:
-        async with opend() as simulator:
-            await main_of("on_trio")(simulator.port)
+        async with opend():
+            await main_of("on_trio")()
 
     anyio.run(both, backend="trio")
-    assert float(capsys.readouterr().out) != 0
+    assert capsys.readouterr().out == shown_output("on_trio")
 
 
-def test_blocking(capsys: pytest.CaptureFixture[str]) -> None:
-    with opend_in_thread() as running:
-        load("blocking")["main"](running.port)
-    lines = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in lines[1:3]} == {"HK.00005", "US.AAPL"}
-    assert lines[3].startswith("HK.00700 ")
+def test_the_cell_of_the_notebook_page() -> None:
+    """Cells await at top level; the last value is what a notebook shows."""
+    *setup, last = first_block(DOCS / "guides" / "notebooks.md", "python").strip().splitlines()
+    cell = "\n".join([*setup, f"shown = {last}", "await client.aclose()"])
+    code = compile(cell, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def run_cell() -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        async with opend():
+            await eval(code, names)
+        return names
+
+    shown = asyncio.run(run_cell())["shown"]
+    assert list(shown.values) == ["HK.00700", "HK.00005", "US.AAPL"]
+
+
+def test_blocking(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with opend_in_thread(seed=1, now=lambda: MORNING) as running:
+        monkeypatch.setenv("AIOCAPDIST_ADDRESS", f"tcp://127.0.0.1:{running.port}")
+        load("blocking")["main"]()
+    assert capsys.readouterr().out == shown_output("blocking")
 
 
 def test_global_state(capsys: pytest.CaptureFixture[str]) -> None:
-    simulator = run("global_state")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("OpenD 10.11 - Hong Kong: ")
-    assert "state='ready'" in second
+    simulator = run_and_compare("global_state", capsys)
     assert asked(simulator) == []
 
 

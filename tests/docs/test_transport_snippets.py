@@ -7,67 +7,73 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from aiocapdist.simulator import Simulator
 
 from ..interop.vendor import needs_vendor
 from ..support.transports import WEBSOCKET_KEY, certificate_authority, rsa_pem, server_tls
 from .pages import SNIPPETS
-from .snippets import load, main_of
+from .snippets import load, main_of, opend, shown_output
 
 
-def run_at(simulator: Simulator, name: str, address: str = "", *more: object) -> None:
-    """Run a snippet's ``main`` with this simulator's port, or an address made of its ports."""
+def run_at(name: str, replaced: dict[str, str] | None = None, **options: Any) -> None:
+    """Run a snippet's ``main`` against a simulator with these options.
+
+    `replaced` has the page's texts, and what the test has for them: names of the simulator's
+    attributes in braces.
+    """
 
     async def both() -> None:
-        async with asyncio.timeout(10), simulator as opend:
-            where = address.format(opend=opend) if address else opend.port
-            await main_of(name)(where, *more)
+        async with opend(**options) as simulator:
+            own = {text: other.format(opend=simulator) for text, other in (replaced or {}).items()}
+            await main_of(name, own)()
 
     asyncio.run(both())
 
 
 def test_transport_tcp(capsys: pytest.CaptureFixture[str]) -> None:
-    run_at(Simulator(seed=1), "transport_tcp")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "OpenD 10.11 by tcp, user 10000001"
-    assert second.startswith("HK.00700: net ")
+    run_at("transport_tcp")
+    assert capsys.readouterr().out == shown_output("transport_tcp")
 
 
-def test_transport_encrypted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    key = tmp_path / "key.pem"
+def test_transport_encrypted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = tmp_path / "opend-key.pem"
     key.touch(mode=0o600)
     key.write_bytes(rsa_pem())
-    run_at(Simulator(rsa_key=key), "transport_encrypted", "", str(key))
-    assert capsys.readouterr().out.splitlines()[0] == "encrypted"
+    run_at("transport_encrypted", rsa_key=key)
+    assert capsys.readouterr().out == shown_output("transport_encrypted")
 
 
 def test_transport_websocket(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPEND_WEBSOCKET_KEY", WEBSOCKET_KEY)
-    opend = Simulator(websocket=True, websocket_key=WEBSOCKET_KEY)
-    run_at(opend, "transport_websocket", "ws://127.0.0.1:{opend.websocket_port}")
-    assert capsys.readouterr().out.splitlines()[0] == "OpenD 10.11 by ws"
+    port = {"33333": "{opend.websocket_port}"}
+    run_at("transport_websocket", port, websocket=True, websocket_key=WEBSOCKET_KEY)
+    assert capsys.readouterr().out == shown_output("transport_websocket")
 
 
 def test_transport_wss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPEND_WEBSOCKET_KEY", WEBSOCKET_KEY)
-    certificate = tmp_path / "opend-certificate.pem"
-    certificate_authority().cert_pem.write_to_path(str(certificate))
-    opend = Simulator(websocket=True, websocket_key=WEBSOCKET_KEY, ssl_context=server_tls())
-    url = "wss://127.0.0.1:{opend.websocket_port}"
-    run_at(opend, "transport_wss", url, str(certificate))
-    assert capsys.readouterr().out.splitlines()[0] == "encrypted"
+    monkeypatch.chdir(tmp_path)
+    certificate_authority().cert_pem.write_to_path("opend-certificate.pem")
+    where = {"opend.example:33333": "127.0.0.1:{opend.websocket_port}"}
+    options = {"websocket_key": WEBSOCKET_KEY, "ssl_context": server_tls()}
+    run_at("transport_wss", where, websocket=True, **options)
+    assert capsys.readouterr().out == shown_output("transport_wss")
 
 
 def test_events(capsys: pytest.CaptureFixture[str]) -> None:
-    run_at(Simulator(), "events")
+    run_at("events")
     printed = capsys.readouterr().out.splitlines()
+    shown = shown_output("events").splitlines()
+    assert [line.split()[0] for line in printed] == [line.split()[0] for line in shown]
     assert printed[0] == "connected, as 1"
     assert "the 31st has to wait" in printed
     assert any(line.startswith("1 in line, the next goes in ") for line in printed)
@@ -76,37 +82,56 @@ def test_events(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_own_answers(capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(main_of("own_answers")())
-    assert capsys.readouterr().out == "HELLO\n"
+    assert capsys.readouterr().out == shown_output("own_answers")
 
 
 def test_with_faults(capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(main_of("with_faults")())
-    printed = capsys.readouterr().out
-    assert printed.startswith("50 of 50 answered all the same; ")
-    assert "Fault.DROP" in printed
+    assert capsys.readouterr().out == shown_output("with_faults")
 
 
 def test_in_fastapi() -> None:
     testclient = pytest.importorskip("fastapi.testclient", reason="FastAPI is not installed")
 
-    async def serve(asked: list[str]) -> list[tuple[int, object]]:
-        async with Simulator(seed=1) as opend:
-            snippet = load("in_fastapi")
-            snippet["lifespan"].__wrapped__.__globals__["PORT"] = opend.port
+    async def serve(asked: list[str]) -> list[tuple[int, Any, Any]]:
+        async with opend():
+            app = load("in_fastapi")["app"]
 
-            def ask() -> list[tuple[int, object]]:
-                with testclient.TestClient(snippet["app"]) as web:
-                    return [(reply.status_code, reply.json()) for reply in map(web.get, asked)]
+            def ask() -> list[tuple[int, Any, Any]]:
+                with testclient.TestClient(app) as web:
+                    replies = [web.get(path) for path in asked]
+                return [(reply.status_code, reply.json(), reply.headers) for reply in replies]
 
             return await asyncio.to_thread(ask)
 
-    good, bad, unknown = asyncio.run(serve(["/HK.00700", "/hk.00700", "/HK.99999"]))
+    good, bad, unknown, index = asyncio.run(
+        serve(["/HK.00700", "/hk.00700", "/HK.99999", "/US..DJI"])
+    )
     assert good[0] == 200
-    assert isinstance(good[1], dict)
     assert good[1]["code"] == "HK.00700"
     assert bad[0] == 422
     assert "try 'HK.00700'" in str(bad[1])
-    assert unknown == (404, {"detail": "there is no HK.99999"})
+    assert unknown[0] == 404
+    assert index[0] == 404
+
+
+def test_in_fastapi_when_the_quota_is_spent() -> None:
+    testclient = pytest.importorskip("fastapi.testclient", reason="FastAPI is not installed")
+
+    async def serve() -> list[tuple[int, str | None]]:
+        async with opend():
+            app = load("in_fastapi")["app"]
+
+            def ask() -> list[tuple[int, str | None]]:
+                with testclient.TestClient(app) as web:
+                    replies = [web.get(f"/HK.{n:05d}") for n in range(1, 32)]
+                return [(reply.status_code, reply.headers.get("retry-after")) for reply in replies]
+
+            return await asyncio.to_thread(ask)
+
+    *_, last = asyncio.run(serve())
+    assert last[0] == 429
+    assert 20 <= int(last[1] or "") <= 31
 
 
 # In a process of its own: the vendor's package starts threads and writes logs.
@@ -126,7 +151,8 @@ def answer(body):
 
 async def main():
     async with Simulator(answers={3211: answer}) as opend:
-        await snippet["main"](opend.port)
+        os.environ["AIOCAPDIST_ADDRESS"] = f"tcp://127.0.0.1:{opend.port}"
+        await snippet["main"]()
 
 asyncio.run(main())
 sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""Every heading of the troubleshooting page is what a user really sees.
+"""Every text of the troubleshooting page is what a user really sees.
 
 Each error is provoked here. Its text, with the test's ports and paths replaced by those of the
-page, must be a heading; and every heading must be provoked.
+page, must stand below a heading; and every text that stands there must be provoked.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from ..support.waiting import until
 from .pages import DOCS
 
 PAGE = DOCS / "troubleshooting.md"
-HEADINGS = re.findall(r"^### (.+)$", PAGE.read_text("utf-8"), re.M)
+TEXTS = re.findall(r"^### .+\n\n```text\n(.+)\n```$", PAGE.read_text("utf-8"), re.M)
 
 Provoke = Callable[[Path], Awaitable[object]]
 PROVOKED: dict[str, Provoke] = {}
 
 
-def heading(start: str) -> Callable[[Provoke], Provoke]:
-    """Register what provokes the one heading that starts like this."""
+def text(start: str) -> Callable[[Provoke], Provoke]:
+    """Register what provokes the one text that starts like this."""
 
     def register(provoke: Provoke) -> Provoke:
-        (whole,) = [text for text in HEADINGS if text.startswith(start)]
+        (whole,) = [each for each in TEXTS if each.startswith(start)]
         assert whole not in PROVOKED
         PROVOKED[whole] = provoke
         return provoke
@@ -68,12 +68,12 @@ def _usual_port(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2]}{port}"
 
 
-@pytest.mark.parametrize("text", HEADINGS, ids=lambda text: text[:60])
-def test_each_heading_is_what_a_user_sees(
-    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("shown", TEXTS, ids=lambda shown: shown[:60])
+def test_each_text_is_what_a_user_sees(
+    shown: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     forget_warnings()
-    provoke = PROVOKED[text]
+    provoke = PROVOKED[shown]
 
     async def see() -> str:
         try:
@@ -86,12 +86,12 @@ def test_each_heading_is_what_a_user_sees(
     with caplog.at_level(logging.WARNING, "aiocapdist"):
         seen = [as_on_the_page(asyncio.run(see()), tmp_path)]
     seen += [as_on_the_page(record.getMessage(), tmp_path) for record in caplog.records]
-    assert text in seen
+    assert shown in seen
 
 
-def test_every_heading_stands_once_and_is_provoked() -> None:
-    assert len(HEADINGS) == len(set(HEADINGS))
-    assert set(PROVOKED) == set(HEADINGS)
+def test_every_text_stands_once_and_is_provoked() -> None:
+    assert len(TEXTS) == len(set(TEXTS))
+    assert set(PROVOKED) == set(TEXTS)
 
 
 async def connect(*where: Any, **options: Any) -> None:
@@ -106,12 +106,12 @@ async def ask(client: aiocapdist.Client, code: str = "HK.00700", **options: Any)
 # ---- codes
 
 
-@heading("invalid code 'hk.00700'")
+@text("invalid code 'hk.00700'")
 async def lower_case(home: Path) -> None:
     aiocapdist.Security.parse("hk.00700")
 
 
-@heading("invalid code '00700'")
+@text("invalid code '00700'")
 async def no_market(home: Path) -> None:
     aiocapdist.Security.parse("00700")
 
@@ -119,19 +119,19 @@ async def no_market(home: Path) -> None:
 # ---- connecting
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the connection was refused")
+@text("cannot connect to OpenD at 127.0.0.1:11111: the connection was refused")
 async def refused(home: Path) -> None:
     async with Simulator() as opend:
         port = opend.port
     await connect("127.0.0.1", port)
 
 
-@heading("cannot connect to OpenD at opend.invalid:11111")
+@text("cannot connect to OpenD at opend.invalid:11111")
 async def no_such_host(home: Path) -> None:
     await connect("opend.invalid")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: no reply")
+@text("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: no reply")
 async def silence(home: Path) -> None:
     async def hush(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -142,7 +142,7 @@ async def silence(home: Path) -> None:
         await connect("127.0.0.1", port, connect_timeout=0.1)
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer speaks")
+@text("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer speaks")
 async def another_protocol(home: Path) -> None:
     async def http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -156,7 +156,7 @@ async def another_protocol(home: Path) -> None:
 # ---- encryption
 
 
-@heading(
+@text(
     "cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: OpenD closed the "
     "connection; check that OpenD has"
 )
@@ -165,7 +165,7 @@ async def another_key(home: Path) -> None:
         await connect("127.0.0.1", opend.port, rsa_key=rsa_pem(number=1))
 
 
-@heading(
+@text(
     "cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: OpenD closed the "
     "connection; check that this is"
 )
@@ -174,18 +174,18 @@ async def opend_encrypts(home: Path) -> None:
         await connect("127.0.0.1", opend.port)
 
 
-@heading("unusable rsa_key: the file /home/me/key.pem cannot be read")
+@text("unusable rsa_key: the file /home/me/key.pem cannot be read")
 async def no_key_file(home: Path) -> None:
     await connect(rsa_key=home / "key.pem")
 
 
-@heading("unusable rsa_key: the file /home/me/key.pem holds no usable key: it holds no private key")
+@text("unusable rsa_key: the file /home/me/key.pem holds no usable key: it holds no private key")
 async def public_key(home: Path) -> None:
     (home / "key.pem").write_text("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n")
     await connect(rsa_key=home / "key.pem")
 
 
-@heading("the RSA key file /home/me/key.pem can be read by others")
+@text("the RSA key file /home/me/key.pem can be read by others")
 async def readable_key(home: Path) -> None:
     (home / "key.pem").write_bytes(rsa_pem())
     (home / "key.pem").chmod(0o644)
@@ -193,7 +193,7 @@ async def readable_key(home: Path) -> None:
         await connect("127.0.0.1", opend.port, rsa_key=home / "key.pem")
 
 
-@heading("the connection to opend.invalid is not encrypted")
+@text("the connection to opend.invalid is not encrypted")
 async def in_the_clear(home: Path) -> None:
     await connect("opend.invalid")
 
@@ -201,7 +201,7 @@ async def in_the_clear(home: Path) -> None:
 # ---- WebSocket
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:33333: OpenD refused: wrong key")
+@text("cannot connect to OpenD at 127.0.0.1:33333: OpenD refused: wrong key")
 async def wrong_websocket_key(home: Path) -> None:
     async with Simulator(websocket=True, websocket_key="right") as opend:
         _WEBSOCKET_PORTS.add(opend.websocket_port)
@@ -209,21 +209,21 @@ async def wrong_websocket_key(home: Path) -> None:
         await connect(url, websocket_key="wrong")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:33333: its certificate is not trusted")
+@text("cannot connect to OpenD at 127.0.0.1:33333: its certificate is not trusted")
 async def unknown_certificate(home: Path) -> None:
     async with Simulator(websocket=True, ssl_context=server_tls()) as opend:
         _WEBSOCKET_PORTS.add(opend.websocket_port)
         await connect(f"wss://127.0.0.1:{opend.websocket_port}")
 
 
-@heading("cannot connect to OpenD at 127.0.0.1:33333: the handshake failed")
+@text("cannot connect to OpenD at 127.0.0.1:33333: the handshake failed")
 async def tls_is_on(home: Path) -> None:
     async with Simulator(websocket=True, ssl_context=server_tls()) as opend:
         _WEBSOCKET_PORTS.add(opend.websocket_port)
         await connect(f"ws://127.0.0.1:{opend.websocket_port}")
 
 
-@heading("connection to OpenD lost: OpenD behind its WebSocket service is gone")
+@text("connection to OpenD lost: OpenD behind its WebSocket service is gone")
 async def behind_the_door(home: Path) -> None:
     async with Simulator(websocket=True, latency=30.0) as opend:
         url = f"ws://127.0.0.1:{opend.websocket_port}"
@@ -237,7 +237,7 @@ async def behind_the_door(home: Path) -> None:
 # ---- calls
 
 
-@heading("connection to OpenD lost: OpenD closed the connection")
+@text("connection to OpenD lost: OpenD closed the connection")
 async def lost(home: Path) -> None:
     async with (
         Simulator(faults=Faults(script=[Fault.CLOSE])) as opend,
@@ -246,7 +246,7 @@ async def lost(home: Path) -> None:
         await ask(client)
 
 
-@heading("connection to OpenD lost: a message could not be decrypted")
+@text("connection to OpenD lost: a message could not be decrypted")
 async def altered(home: Path) -> None:
     transport = Transport("tcp", "aes-cbc")
     async with (
@@ -256,7 +256,7 @@ async def altered(home: Path) -> None:
         await ask(client)
 
 
-@heading("no reply to request 3212 about HK.00700")
+@text("no reply to request 3212 about HK.00700")
 async def no_reply(home: Path) -> None:
     async with (
         Simulator(faults=Faults(script=[Fault.DROP])) as opend,
@@ -265,19 +265,19 @@ async def no_reply(home: Path) -> None:
         await ask(client)
 
 
-@heading("HK.99999: OpenD answered -1")
+@text("HK.99999: OpenD answered -1")
 async def unknown(home: Path) -> None:
     async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
         await ask(client, "HK.99999")
 
 
-@heading("US..DJI: OpenD answered -1")
+@text("US..DJI: OpenD answered -1")
 async def unsupported(home: Path) -> None:
     async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
         await ask(client, "US..DJI")
 
 
-@heading("HK.00700: OpenD answered -1: NN_ProtoRet_TimeOut")
+@text("HK.00700: OpenD answered -1: NN_ProtoRet_TimeOut")
 async def backend(home: Path) -> None:
     async with (
         Simulator(faults=Faults({Fault.GATEWAY_ERROR: 1.0})) as opend,
@@ -286,7 +286,7 @@ async def backend(home: Path) -> None:
         await ask(client)
 
 
-@heading("the reply about HK.00700 reports success but holds no figures")
+@text("the reply about HK.00700 reports success but holds no figures")
 async def no_figures(home: Path) -> None:
     async with ScriptedServer() as server, server.connect() as client:
         peer = await server.accept()
@@ -296,7 +296,7 @@ async def no_figures(home: Path) -> None:
         await asking
 
 
-@heading("OpenD answered -1: 获取资金分布频率太高")
+@text("OpenD answered -1: 获取资金分布频率太高")
 async def too_frequent(home: Path) -> None:
     async with (
         Simulator(faults=Faults({Fault.REFUSE: 1.0})) as opend,
@@ -306,7 +306,7 @@ async def too_frequent(home: Path) -> None:
         await client.request(4000, message, keep_alive_pb2.Response)
 
 
-@heading("the quota allows this call in about 30.0 s")
+@text("the quota allows this call in about 30.0 s")
 async def too_long(home: Path) -> None:
     quota = aiocapdist.Quota(1, 30.0)
     async with Simulator() as opend, aiocapdist.connect(port=opend.port, quota=quota) as client:
@@ -322,7 +322,7 @@ async def connect_by(quota: aiocapdist.Quota) -> None:
         await connect("127.0.0.1", opend.port, quota=quota)
 
 
-@heading("the quota at /home/me/capdist.quota cannot be used: it is for 30 calls")
+@text("the quota at /home/me/capdist.quota cannot be used: it is for 30 calls")
 async def other_numbers(home: Path) -> None:
     """While tokens are in use: a ledger that is free takes over other numbers."""
     async with (
@@ -333,18 +333,18 @@ async def other_numbers(home: Path) -> None:
         await connect_by(FileQuota(home / "capdist.quota", 20))
 
 
-@heading("the quota at /home/me/watchlist.txt")
+@text("the quota at /home/me/watchlist.txt")
 async def no_ledger(home: Path) -> None:
     (home / "watchlist.txt").write_text("HK.00700\n" * 10)
     await connect_by(FileQuota(home / "watchlist.txt"))
 
 
-@heading("the quota at /home/me/none/capdist.quota")
+@text("the quota at /home/me/none/capdist.quota")
 async def no_folder(home: Path) -> None:
     await connect_by(FileQuota(home / "none" / "capdist.quota"))
 
 
-@heading("the quota at /home/me/capdist.quota cannot be used: another program")
+@text("the quota at /home/me/capdist.quota cannot be used: another program")
 async def locked_for_long(home: Path) -> None:
     import fcntl
 
@@ -355,7 +355,7 @@ async def locked_for_long(home: Path) -> None:
         await connect_by(FileQuota(home / "capdist.quota"))
 
 
-@heading("the ledger /home/me/capdist.quota is damaged")
+@text("the ledger /home/me/capdist.quota is damaged")
 async def damaged(home: Path) -> None:
     path = home / "capdist.quota"
     await connect_by(FileQuota(path))
@@ -377,15 +377,13 @@ async def redis(*options: str) -> AsyncIterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
 
 
-@heading(
-    "the quota at redis://127.0.0.1:6379/0 cannot be used: it rejects the user or the password"
-)
+@text("the quota at redis://127.0.0.1:6379/0 cannot be used: it rejects the user or the password")
 async def no_password(home: Path) -> None:
     async with redis() as url:
         await connect_by(RedisQuota(url.replace("//", "//:wrong@"), "key"))
 
 
-@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: others use the same key")
+@text("the quota at redis://127.0.0.1:6379/0 cannot be used: others use the same key")
 async def other_terms(home: Path) -> None:
     async with redis() as url, Simulator() as opend:
         quota = RedisQuota(url, "key")
@@ -394,7 +392,7 @@ async def other_terms(home: Path) -> None:
             await connect_by(RedisQuota(url, "key", 20))
 
 
-@heading("the quota at redis://127.0.0.1:6379/0 cannot be used: redis-py")
+@text("the quota at redis://127.0.0.1:6379/0 cannot be used: redis-py")
 async def on_trio(home: Path) -> None:
     def run() -> None:
         anyio.run(connect_by, RedisQuota("redis://127.0.0.1:6379/0"), backend="trio")
@@ -403,7 +401,7 @@ async def on_trio(home: Path) -> None:
     await asyncio.to_thread(run)
 
 
-@heading("the quota at redis://127.0.0.1:6379/0: what was spent of late")
+@text("the quota at redis://127.0.0.1:6379/0: what was spent of late")
 async def new_key(home: Path) -> None:
     async with redis() as url, Simulator() as opend:
         quota = RedisQuota(url, "another")
@@ -413,7 +411,7 @@ async def new_key(home: Path) -> None:
                     raise LookupError(event.reason)
 
 
-@heading("the client is closed")
+@text("the client is closed")
 async def closed(home: Path) -> None:
     async with Simulator() as opend:
         async with aiocapdist.connect(port=opend.port) as client:

@@ -1,0 +1,13 @@
+import pandas
+from futu import RET_OK, OpenQuoteContext
+
+context = OpenQuoteContext(host="127.0.0.1", port=11111)
+frames = []
+for code in ["HK.00700", "HK.00005"]:
+    ret, data = context.get_capital_distribution(code)
+    if ret == RET_OK:
+        data.insert(0, "code", code)
+        frames.append(data)
+context.close()
+table = pandas.concat(frames, ignore_index=True)
+print(table[["code", "capital_in_big"]].to_string(index=False))
