@@ -350,6 +350,7 @@ def _in_hub(client: Client | ClientGroup) -> dict[str, Any]:
     return {
         "queued requests": [request for queue in own for request in queue._waiting],
         "queues": client._hub.listeners - own,
+        "requests held": client._hub.last_attempts.held,
         "event streams with a waiter": client._hub.publisher._awaited,
     }
 

@@ -10,6 +10,7 @@ from aiocapdist._loop import Waiter
 from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.flight import Flight
 from aiocapdist._requests.kinds import GlobalStateRequest
+from aiocapdist._requests.last_attempts import LastAttempts
 from aiocapdist._requests.queue import RequestQueue
 from aiocapdist._requests.routes import Route
 from aiocapdist.quota._core.quota import scheduler_of
@@ -67,6 +68,7 @@ class FakeHub:
         self.clock: Callable[[], float] = lambda: self.now
         self.new_waiter: Callable[[], Waiter] = _no_waiter
         self.check_loop: Callable[[], None] = _no_waiter
+        self.last_attempts = LastAttempts()
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         return None

@@ -125,7 +125,7 @@ async def test_two_sweeps_and_single_calls_share_each_window_evenly() -> None:
     async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
         async with anyio.create_task_group() as group:
             group.start_soon(collected, client, [f"HK.{n:05d}" for n in range(100)])
-            group.start_soon(collected, client, [f"SH.{n:06d}" for n in range(100)])
+            group.start_soon(collected, client, [f"SH.6{n:05d}" for n in range(100)])
             group.start_soon(singles, client)
         order = [str(code)[:2] for code in asked(opend)]
     # Each window is one burst of 30. In the first, the first to ask found all tokens free;

@@ -21,6 +21,7 @@ from .._loop import (
     waiter_factory,
 )
 from .._requests.interfaces import ConnectionListener
+from .._requests.last_attempts import LastAttempts
 from ..errors import AiocapdistError
 from ..quota._core.scheduler import Scheduler
 from ..quota._core.unlimited import Unlimited
@@ -42,6 +43,7 @@ class Hub(ABC):
         self.publisher: EventPublisher = EventPublisher()
         self.finished: anyio.Event = anyio.Event()
         self.listeners: set[ConnectionListener] = set()
+        self.last_attempts: LastAttempts = LastAttempts()
         self.task: object = None
         """The task of :meth:`run`, kept since a loop holds its tasks weakly; None until started."""
         self.home: HomeLoop = HomeLoop()

@@ -63,12 +63,23 @@ class ConnectionListener(Protocol):
         """No connection will become ready any more."""
 
 
+class LastAttempts(Protocol):
+    """Requests before their last attempt (see :class:`.last_attempts.LastAttempts`)."""
+
+    def put_back(self, request: Any) -> None:
+        """Put a request back into its queue, now or later."""
+        ...
+
+
 class Hub(Protocol):
     """All gateways of a client: one, or those of a group."""
 
     clock: Clock
     new_waiter: Callable[[], Waiter]
     check_loop: Callable[[], None]
+
+    @property
+    def last_attempts(self) -> LastAttempts: ...
 
     def final_error(self, *, sent: bool) -> AiocapdistError | None:
         """Build the error that calls end with from now on; None while they may wait."""

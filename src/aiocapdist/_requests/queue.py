@@ -165,6 +165,8 @@ class RequestQueue:
     def eta(self, request: AnyRequest) -> float:
         """Estimate the seconds until a request is sent; infinite while not connected."""
         waiting = self._waiting
+        if request not in waiting:
+            return self.eta_at(len(waiting) + 1)  # it is held: see last_attempts
         if next(reversed(waiting)) is request:  # it has just come, as nearly always
             return self.eta_at(len(waiting))
         if next(iter(waiting)) is request:

@@ -52,6 +52,7 @@ class Queue(Protocol):
     hub: Hub
 
     def put_back(self, request: Any, *, anywhere: bool = False) -> None: ...
+    def pump(self) -> None: ...
     def withdraw(self, request: Any) -> None: ...
     def eta(self, request: Any) -> float: ...
 
@@ -262,18 +263,20 @@ class Request(ABC, Generic[T]):
         if final is not None:
             self.fail(final)
         elif sent:
-            self._retry_or_fail(route.link.loss(cause, sent=True))
+            self._retry_or_fail(route.link.loss(cause, sent=True), by_loss=True)
         else:
             self.queue.put_back(self)
 
     # ---- the end
 
-    def _retry_or_fail(self, error: AiocapdistError) -> None:
+    def _retry_or_fail(self, error: AiocapdistError, *, by_loss: bool = False) -> None:
         self.attempts -= 1
-        if self.attempts > 0 and self.idempotent:
-            self.queue.put_back(self)
-        else:
+        if self.attempts <= 0 or not self.idempotent:
             self.fail(error)
+        elif by_loss and self.attempts == 1 and self.registry is not None:
+            self.queue.hub.last_attempts.put_back(self)
+        else:
+            self.queue.put_back(self)
 
     def fail(self, error: AiocapdistError) -> None:
         """End the request with this error. It must not be queued or in flight."""
