@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._protocol import catalog
+from ..models import Security
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -34,6 +35,8 @@ def check_askable(proto_id: int) -> None:
 
 
 def check_codes(codes: object) -> None:
-    """Raise TypeError for a single string."""
+    """Raise TypeError for a single code."""
     if isinstance(codes, str | bytes):
         raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
+    if isinstance(codes, Security):
+        raise TypeError(f"codes is a list of codes, not one Security; try [{str(codes)!r}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
@@ -26,6 +27,7 @@ from .._requests.watch_source import WatchSource
 from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
 from ..models.flow import flow_dates
 from ..quota import Quota
+from . import guesses
 from .arguments import check_askable, check_codes, check_every, check_seconds
 from .deadlines import wait_for
 from .queues import Queues
@@ -57,7 +59,7 @@ class BaseClient:
 
     async def capital_distribution(
         self,
-        code: str,
+        code: str | Security,
         *,
         timeout: float | None = None,
         max_wait: float | None = None,
@@ -81,6 +83,8 @@ class BaseClient:
             check_seconds("max_wait", max_wait)
             check_seconds("max_age", max_age)
         security = Security.parse(code)
+        if not isinstance(code, str):
+            code = str(code)
         single_flight = self._single_flight
         if max_age > 0 and (answer := single_flight.cached(code, max_age)) is not None:
             return answer.value
@@ -93,7 +97,7 @@ class BaseClient:
 
     async def capital_flow(
         self,
-        code: str,
+        code: str | Security,
         period: Period = Period.INTRADAY,
         *,
         start: date | str | None = None,
@@ -120,14 +124,14 @@ class BaseClient:
         check_seconds("timeout", timeout)
         check_seconds("max_wait", max_wait)
         period = Period(period)
-        key = (code, period, *flow_dates(period, start, end))
         security = Security.parse(code)
+        key = (str(code), period, *flow_dates(period, start, end))
         queue = await self._queues.for_flows()
         request = self._flows.join(key, security, queue)
         return request.result() if request.done else await wait_for(request, timeout, max_wait)
 
     def capital_distributions(
-        self, codes: Iterable[str], *, timeout: float | None = None, max_age: float = 0.0
+        self, codes: Iterable[str | Security], *, timeout: float | None = None, max_age: float = 0.0
     ) -> Sweep:
         """Return the figures of many securities, as they come: ``async for outcome in …``.
 
@@ -146,14 +150,16 @@ class BaseClient:
         check_seconds("timeout", timeout)
         check_seconds("max_age", max_age)
 
-        def make_source(codes: Iterable[str]) -> SweepSource:
+        def make_source(codes: Iterable[str | Security]) -> SweepSource:
             return SweepSource(
                 codes, self._singles, self._single_flight, timeout=timeout, max_age=max_age
             )
 
         return Sweep(codes, make_source, self)
 
-    def watch(self, codes: Iterable[str], every: float = 60.0, while_closed: bool = False) -> Watch:
+    def watch(
+        self, codes: Iterable[str | Security], every: float = 60.0, while_closed: bool = False
+    ) -> Watch:
         """Return changes of many securities, as they come: ``async for change in …``.
 
         Each code is asked for at once, as fast as the quota allows, and from then on once in
@@ -262,6 +268,14 @@ class BaseClient:
         Once the client's event loop has ended, this still releases its quotas.
         """
         await self._hub.aclose()
+
+    if not TYPE_CHECKING:
+        __new__ = guesses.made_by(
+            "aiocapdist.connect()", "async with aiocapdist.connect(…) as client:"
+        )
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.missing(self, name, close="`await client.aclose()`", call="await ")
 
     def __del__(self) -> None:
         # Also called if __init__ raised.

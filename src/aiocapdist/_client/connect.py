@@ -21,9 +21,11 @@ from ..quota import Quota
 from ..quota._core.defaults import default_quota
 from ..quota._core.quota import scheduler_of, sibling
 from .client import Client
+from .guesses import explain_arguments
 from .lifecycle import Lifecycle
 
 
+@explain_arguments
 def connect(
     address: str | StreamOpener | None = None,
     port: int | None = None,

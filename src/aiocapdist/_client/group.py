@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .._connection.gateway import Gateway
 from .._connection.supervisors import Supervisors
 from .._requests.queue import RequestQueue
 from ..models import Status
 from ..quota import Quota
+from . import guesses
 from .base import BaseClient
 from .client import Client
 
@@ -42,6 +44,12 @@ class ClientGroup(BaseClient):
             hub,
             self._queues.flow_singles,
             {name: one.flow_quota for name, one in hub.gateways.items()},
+        )
+
+    if not TYPE_CHECKING:
+        __new__ = guesses.made_by(
+            "aiocapdist.connect_many()",
+            "async with aiocapdist.connect_many([aiocapdist.connect(…), …]) as clients:",
         )
 
     def __repr__(self) -> str:

@@ -6,13 +6,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from .._connection.hub import Hub
 from .._loop import exit_in, on_asyncio, run_child
+from . import guesses
 
 ClientT = TypeVar("ClientT")
 
@@ -36,6 +37,19 @@ class Lifecycle(ABC, Generic[ClientT]):
 
         If it raises, it has released what it made.
         """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.not_connected(self, name, self._maker)
+
+        def __enter__(self) -> Any:
+            raise TypeError(
+                f"{self._maker}() needs `async with`; without asyncio: "
+                f"`with aiocapdist.sync.{self._maker}(…) as client:`"
+            )
+
+        __exit__ = None
 
     def __await__(self) -> Generator[Any, Any, ClientT]:
         return self._connect_awaited().__await__()
@@ -85,6 +99,10 @@ class Lifecycle(ABC, Generic[ClientT]):
         if self._used:
             raise RuntimeError(f"this {self._maker}() was used before; call it again")
         self._used = True
+
+    def __repr__(self) -> str:
+        state = "used before" if self._used else "not connected yet: use `async with`, or await it"
+        return f"<{self._maker}(), {state}>"
 
     async def _connect(self) -> ClientT:
         client, hub = self._client, self._hub = await self._make()

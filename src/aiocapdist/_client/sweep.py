@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
@@ -12,7 +12,8 @@ import anyio.lowlevel
 from .._loop import new_waiter, threadsafe_scheduler
 from .._requests.sweep_source import SweepSource, shown_as
 from ..errors import AiocapdistError
-from ..models import CapitalDistribution, Outcome, SweepResult
+from ..models import CapitalDistribution, Outcome, Security, SweepResult
+from . import guesses
 
 REFILL_EVERY = 128
 """Number of outcomes returned at most before other tasks run and further codes are drawn."""
@@ -29,8 +30,8 @@ class Sweep:
 
     def __init__(
         self,
-        codes: Iterable[str],
-        make_source: Callable[[Iterable[str]], SweepSource],
+        codes: Iterable[str | Security],
+        make_source: Callable[[Iterable[str | Security]], SweepSource],
         client: object,
     ) -> None:
         self._codes = codes
@@ -45,6 +46,11 @@ class Sweep:
         source.queue.hub.check_loop()
         self._source = source
         return SweepReader(source, self._client)
+
+    if not TYPE_CHECKING:
+        __iter__ = guesses.use_instead(
+            "a sweep is iterated by `async for`, or awaited; without asyncio: aiocapdist.sync"
+        )
 
     def __await__(self) -> Generator[Any, Any, SweepResult]:
         return self.collect().__await__()

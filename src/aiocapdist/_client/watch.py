@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
 from .._loop import new_waiter, threadsafe_scheduler
 from .._requests.watch_source import WatchSource
 from ..errors import own_copy
-from ..models import Change
+from ..models import Change, Security
+from . import guesses
 from .arguments import check_codes
 
 CHECKPOINT_EVERY = 128
@@ -32,6 +34,14 @@ class Watch:
     def __repr__(self) -> str:
         return f"<Watch of {len(self._source.codes)} codes, round time {self.round_time}>"
 
+    if not TYPE_CHECKING:
+        __await__ = guesses.use_instead(
+            "a watch is not awaited: `async for change in client.watch(codes)`"
+        )
+        __iter__ = guesses.use_instead(
+            "a watch is iterated by `async for`; without asyncio: aiocapdist.sync"
+        )
+
     def __aiter__(self) -> WatchReader:
         self._source.queue.hub.check_loop()
         return WatchReader(self._source, self._client, threadsafe_scheduler())
@@ -50,7 +60,7 @@ class Watch:
         """
         return self._source.rounds.round_time
 
-    def add(self, codes: Iterable[str]) -> None:
+    def add(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes too; each is asked for as soon as the quota allows.
 
         Raises InvalidCode if one is not valid, and TypeError for a single string; then none
@@ -60,7 +70,7 @@ class Watch:
         self._source.check_loop()
         self._source.add(codes)
 
-    def discard(self, codes: Iterable[str]) -> None:
+    def discard(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes no more; their unread changes are dropped.
 
         Codes that are not watched are ignored. Raises TypeError for a single string.

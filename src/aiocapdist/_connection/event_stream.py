@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 from weakref import WeakSet
 
 from .._loop import Waiter, new_waiter, wake
@@ -33,6 +33,11 @@ class EventStream:
         self._dropped = 0
         self._closed = closed
         self._waiter: Waiter | None = None
+
+    if not TYPE_CHECKING:
+
+        def __await__(self) -> NoReturn:
+            raise TypeError("events are not awaited: `async for event in client.events()`")
 
     def __aiter__(self) -> EventStream:
         return self

@@ -32,7 +32,7 @@ class SweepSource:
 
     def __init__(
         self,
-        codes: Iterable[str],
+        codes: Iterable[str | Security],
         singles: RequestQueue,
         single_flight: Distributions,
         *,
@@ -53,7 +53,9 @@ class SweepSource:
         self._timeout = timeout
         self._max_age = max_age
         self._repeats = _repeats(codes)
-        self._codes: Iterator[str] | None = iter(_once(codes) if self._repeats else codes)
+        self._codes: Iterator[str | Security] | None = iter(
+            _once(codes) if self._repeats else codes
+        )
         # Where the codes cannot be counted beforehand, the latest outcomes serve repeats.
         self._latest: OrderedDict[str, Outcome] | None = (
             None if isinstance(codes, Collection) else OrderedDict()
@@ -187,7 +189,7 @@ class SweepSource:
         codes = self._codes
         while codes is not None and self._room > 0:
             try:
-                code = next(codes)
+                given = next(codes)
             except StopIteration:
                 return self._exhausted()
             except Exception as error:  # of the user's iterable: it ends the drawing only
@@ -195,10 +197,11 @@ class SweepSource:
                 return self._exhausted()
             self._room -= 1
             try:
-                security = Security.parse(code)
+                security = Security.parse(given)
             except InvalidCode as error:
-                self._put_invalid(code, error)
+                self._put_invalid(given, error)
                 continue
+            code = given if isinstance(given, str) else str(given)
             simple = (
                 self._simple
                 and self._final is None
@@ -261,11 +264,13 @@ def _repeats(codes: Iterable[object]) -> dict[str, int]:
     return {name: n for name, n in Counter(names).items() if n > 1}
 
 
-def _once(codes: Iterable[str]) -> Iterable[str]:
+def _once(codes: Iterable[str | Security]) -> Iterable[str | Security]:
     """Return each code once, in the order in which they first come."""
     return {shown_as(code): code for code in codes}.values()
 
 
 def shown_as(code: object) -> str:
-    """The code as shown in an outcome: the string, else its repr."""
-    return code if isinstance(code, str) else repr(code)
+    """The code as shown in an outcome: the string, a Security's code, else its repr."""
+    if isinstance(code, str):
+        return code
+    return str(code) if isinstance(code, Security) else repr(code)

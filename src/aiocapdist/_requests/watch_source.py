@@ -58,24 +58,24 @@ class WatchSource:
 
     # ---- called by the watch
 
-    def add(self, codes: Iterable[str]) -> None:
+    def add(self, codes: Iterable[str | Security]) -> None:
         """Add codes; those that are there already stay as they are. Raises InvalidCode."""
-        for code, security in {code: Security.parse(code) for code in codes}.items():
+        for code, security in {str(code): Security.parse(code) for code in codes}.items():
             if code not in self.codes:
                 self.codes[code] = item = WatchedCode(code, security)
                 self.rounds.add(item)
         self._advance()
 
-    def discard(self, codes: Iterable[str]) -> None:
+    def discard(self, codes: Iterable[str | Security]) -> None:
         """Remove codes, and what is unread about them. Those that are not there are ignored."""
         for code in codes:
-            item = self.codes.pop(code, None)
+            item = self.codes.pop(str(code), None)
             if item is None:
                 continue
             self.rounds.discard(item)
             self._cancel(item)
             for subscription in self._subscriptions:
-                subscription.forget(code)
+                subscription.forget(item.code)
         self._advance()
 
     def check_loop(self) -> None:

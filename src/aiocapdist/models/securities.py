@@ -57,19 +57,21 @@ class Security(NamedTuple):
     symbol: str
 
     @classmethod
-    def parse(cls, code: str) -> Self:
+    def parse(cls, code: str | Self) -> Self:
         """Parse ``MARKET.SYMBOL``, split at the first dot. Hong Kong's numbers have five digits.
 
-        Raises :class:`InvalidCode` for anything else, lower case included. Its ``suggestion``
-        is the code that was probably meant.
+        A Security is returned as it is. Raises :class:`InvalidCode` for anything else, lower
+        case included. Its ``suggestion`` is the code that was probably meant.
         """
         try:
-            name, _, symbol = code.partition(".")
+            name, _, symbol = code.partition(".")  # type: ignore[union-attr]  # see below
             market, match = _MARKETS[name]
             if match(symbol) is not None:
                 return tuple.__new__(cls, (market, symbol))  # costs half of cls(...)
         except (AttributeError, KeyError, TypeError):
             pass  # TypeError: bytes have partition() too
+        if isinstance(code, Security) and isinstance(code.market, Market):
+            return cls.parse(str(code))
         raise _invalid(code)
 
     @classmethod
@@ -98,7 +100,9 @@ class Security(NamedTuple):
 def _invalid(code: object) -> InvalidCode:
     """Build the error for ``code``, with the reason and, if possible, a suggestion."""
     if not isinstance(code, str):
-        return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {_EXPECTED}")
+        several = isinstance(code, list | tuple | set | frozenset | dict)
+        what = "capital_distributions(codes) takes many" if several else _EXPECTED
+        return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {what}")
     return InvalidCode(code, f"{_reason(code)}; {_EXPECTED}", _suggestion(code))
 
 

@@ -7,15 +7,16 @@ import warnings
 from collections.abc import Iterable
 from datetime import date
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 from google.protobuf.message import Message
 
+from .._client import guesses
 from .._client.base import BaseClient
 from .._requests.kinds import M
 from ..events import Event
-from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period
+from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
 from ..quota import Quota
 from ._iteration import EventIteration, Iteration, Sweep, Watch, drawn
 from ._loop_thread import LoopThread
@@ -39,7 +40,7 @@ class BlockingClient(Generic[C]):
 
     def capital_distribution(
         self,
-        code: str,
+        code: str | Security,
         *,
         timeout: float | None = None,
         max_wait: float | None = None,
@@ -61,7 +62,7 @@ class BlockingClient(Generic[C]):
 
     def capital_flow(
         self,
-        code: str,
+        code: str | Security,
         period: Period = Period.INTRADAY,
         *,
         start: date | str | None = None,
@@ -85,7 +86,7 @@ class BlockingClient(Generic[C]):
         )
 
     def capital_distributions(
-        self, codes: Iterable[str], *, timeout: float | None = None, max_age: float = 0.0
+        self, codes: Iterable[str | Security], *, timeout: float | None = None, max_age: float = 0.0
     ) -> Sweep:
         """Return the figures of many securities, as they come: ``for outcome in …``.
 
@@ -97,7 +98,9 @@ class BlockingClient(Generic[C]):
         sweep = self._client.capital_distributions(codes, timeout=timeout, max_age=max_age)
         return Sweep(self._thread, sweep, self)
 
-    def watch(self, codes: Iterable[str], every: float = 60.0, while_closed: bool = False) -> Watch:
+    def watch(
+        self, codes: Iterable[str | Security], every: float = 60.0, while_closed: bool = False
+    ) -> Watch:
         """Return changes of many securities, as they come: ``for change in …``.
 
         Each code is asked for once in each ``every`` seconds. Arguments and errors are those of
@@ -154,6 +157,21 @@ class BlockingClient(Generic[C]):
             self._thread.stop()
         else:
             self._thread.run(self._client.aclose)
+
+    if not TYPE_CHECKING:
+        __new__ = guesses.made_by(
+            "aiocapdist.sync.connect()", "with aiocapdist.sync.connect(…) as client:"
+        )
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.missing(self, name, close="`client.close()`", call="")
+
+        async def __aenter__(self) -> Any:
+            raise TypeError(
+                "a client of aiocapdist.sync is blocking; `async with aiocapdist.connect(…)`"
+            )
+
+        __aexit__ = None
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from .._client import sweep, watch
 from ..errors import ClientClosed
 from ..events import Event
-from ..models import Change, Outcome, SweepResult
+from ..models import Change, Outcome, Security, SweepResult
 from ._loop_thread import LoopThread
 
 T = TypeVar("T")
@@ -90,11 +90,11 @@ class Watch:
         """Seconds that the last whole round took; None until the first is over."""
         return self._thread.call(lambda: self._watch.round_time)
 
-    def add(self, codes: Iterable[str]) -> None:
+    def add(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes too. Raises InvalidCode if one is not valid; then none is added."""
         self._thread.call(self._watch.add, drawn(codes))
 
-    def discard(self, codes: Iterable[str]) -> None:
+    def discard(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes no more; their unread changes are dropped."""
         self._thread.call(self._watch.discard, drawn(codes))
 
@@ -103,7 +103,7 @@ class Watch:
         self._thread.run(self._watch.aclose)
 
 
-def drawn(codes: Iterable[str]) -> Iterable[str]:
+def drawn(codes: Iterable[str | Security]) -> Iterable[str | Security]:
     """Draw the codes of an iterator here: in the loop's thread, what it does could fail."""
     given = isinstance(codes, Collection) or not isinstance(codes, Iterable)
     return codes if given else list(codes)

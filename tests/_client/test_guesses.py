@@ -1,0 +1,189 @@
+"""First guesses get an answer: each error's whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+import aiocapdist
+from aiocapdist import Client, ClientGroup, InvalidCode, Market, Security, sync
+from aiocapdist.simulator import Simulator
+
+from ..embedding.opend_thread import opend_in_thread
+
+SAME = " with the same arguments"
+CLIENT = (
+    "a Client is made by aiocapdist.connect(): write `async with aiocapdist.connect(…) as client:`"
+)
+GROUP = (
+    "a ClientGroup is made by aiocapdist.connect_many(): write "
+    "`async with aiocapdist.connect_many([aiocapdist.connect(…), …]) as clients:`"
+)
+BLOCKING = (
+    "a Client is made by aiocapdist.sync.connect(): write "
+    "`with aiocapdist.sync.connect(…) as client:`"
+)
+TIMEOUT = (
+    "connect() has no argument 'timeout': connect_timeout limits connecting and "
+    "request_timeout the wait for each reply; timeout is an argument of each call"
+)
+ENCRYPT = "connect() has no argument 'is_encrypt': rsa_key encrypts the connection"
+MADE: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
+    "client": (Client, {}, CLIENT + SAME),
+    "host": (Client, {"host": "127.0.0.1", "port": 11111}, CLIENT + SAME),
+    "address": (partial(ClientGroup, "127.0.0.1"), {}, GROUP + SAME),  # type: ignore[arg-type]
+    "sync": (sync.Client, {}, BLOCKING + SAME),
+    "timeout": (aiocapdist.connect, {"timeout": 5.0}, TIMEOUT),
+    "is_encrypt": (aiocapdist.connect, {"host": "a", "is_encrypt": True}, ENCRYPT),
+    "sync timeout": (sync.connect, {"timeout": 5.0}, TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_otherwise(name: str) -> None:
+    make, arguments, text = MADE[name]
+    with pytest.raises(TypeError) as error:
+        make(**arguments)
+    assert str(error.value) == text
+
+
+def test_other_arguments_are_python_s_to_explain() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        aiocapdist.connect(colour="red")  # type: ignore[call-arg]
+
+
+def test_a_connect_that_is_shown() -> None:
+    shown = repr(aiocapdist.connect())
+    assert shown == "<connect(), not connected yet: use `async with`, or await it>"
+
+
+@pytest.mark.parametrize("name", ["capital_distribution", "watch", "status", "quota"])
+def test_a_connect_that_was_not_entered(name: str) -> None:
+    with pytest.raises(AttributeError) as error:
+        getattr(aiocapdist.connect(), name)
+    assert str(error.value) == (
+        f"'Connecting' object has no attribute {name!r}: connect() is not connected yet; write "
+        "`async with aiocapdist.connect() as client:` (or `client = await aiocapdist.connect()`) "
+        f"and use client.{name}"
+    )
+
+
+def test_a_connect_many_that_was_not_entered() -> None:
+    with pytest.raises(AttributeError, match="write `async with aiocapdist.connect_many"):
+        aiocapdist.connect_many([aiocapdist.connect()]).events  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'colour'$"):
+        aiocapdist.connect().colour  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_plain_with() -> None:
+    with pytest.raises(TypeError) as error:
+        with aiocapdist.connect():  # type: ignore[attr-defined]
+            pass
+    text = "connect() needs `async with`; without asyncio: "
+    assert str(error.value) == f"{text}`with aiocapdist.sync.connect(…) as client:`"
+
+
+NAMES = {
+    "get_capital_distribution": "; here it is await client.capital_distribution(code)",
+    "get_capital_flow": "; here it is await client.capital_flow(code, period)",
+    "get_global_state": "; here it is await client.global_state()",
+    "close": "; here it is `await client.aclose()`",
+    "colour": "",
+}
+
+
+@pytest.mark.anyio
+async def test_guesses_at_a_client() -> None:
+    with anyio.fail_after(10):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            for name, answer in NAMES.items():
+                with pytest.raises(AttributeError) as error:
+                    getattr(client, name)
+                assert str(error.value) == f"'Client' object has no attribute {name!r}{answer}"
+            with pytest.raises(AttributeError) as error:
+                client.capital_distributio  # type: ignore[attr-defined]  # noqa: B018
+            assert (error.value.name, error.value.obj) == ("capital_distributio", client)
+            with pytest.raises(TypeError) as wrong:
+                await client.watch(["HK.00700"])  # type: ignore[misc]
+            told = "a watch is not awaited: `async for change in client.watch(codes)`"
+            assert str(wrong.value) == told
+            with pytest.raises(TypeError) as wrong:
+                await client.events()  # type: ignore[misc]
+            told = "events are not awaited: `async for event in client.events()`"
+            assert str(wrong.value) == told
+            with pytest.raises(TypeError, match="a sweep is iterated by `async for`, or awaited"):
+                list(client.capital_distributions(["HK.00700"]))  # type: ignore[call-overload]
+            with pytest.raises(TypeError, match="a watch is iterated by `async for`; without"):
+                list(client.watch(["HK.00700"]))  # type: ignore[call-overload]
+
+
+@pytest.mark.anyio
+async def test_a_list_to_the_call_for_one() -> None:
+    with anyio.fail_after(10):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            for codes in (["HK.00700"], ("HK.00700", "US.AAPL"), {"HK.00700"}):
+                with pytest.raises(InvalidCode) as error:
+                    await client.capital_distribution(codes)  # type: ignore[arg-type]
+                assert str(error.value) == (
+                    f"invalid code {codes!r}: a code is a string, not {type(codes).__name__}; "
+                    "capital_distributions(codes) takes many"
+                )
+            assert not [one for one in opend.requests if one.proto_id == 3212]
+
+
+@pytest.mark.anyio
+async def test_a_security_is_as_good_as_its_code() -> None:
+    tencent = Security(Market.HK, "00700")
+    with anyio.fail_after(10):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            got = await client.capital_distribution(tencent)
+            assert got.code == "HK.00700"
+            assert await client.capital_distribution("HK.00700", max_age=60.0) is got
+            assert await client.capital_distribution(tencent, max_age=60.0) is got
+            assert (await client.capital_flow(tencent)).code == "HK.00700"
+            result = await client.capital_distributions([tencent, "HK.00700", "HK.00005"])
+            assert list(result.values) == ["HK.00700", "HK.00005"]
+            drawn = iter([tencent, Security.parse("US.AAPL")])
+            assert [o.code async for o in client.capital_distributions(drawn)] == [
+                "HK.00700",
+                "US.AAPL",
+            ]
+            watch = client.watch([tencent])
+            assert watch.codes == ("HK.00700",)
+            watch.discard([tencent])
+            assert list(watch.codes) == []
+            with pytest.raises(TypeError, match=r"not one Security; try \['HK\.00700'\]"):
+                client.capital_distributions(tencent)  # type: ignore[arg-type]
+            with pytest.raises(InvalidCode):
+                await client.capital_distribution(Security(Market.HK, "7 0"))
+            asked = [one.code for one in opend.requests if one.proto_id == 3212]
+            assert sorted(map(str, asked)) == [
+                *("HK.00005", "HK.00700", "HK.00700", "HK.00700", "US.AAPL"),
+            ]
+
+
+def test_guesses_at_a_blocking_client() -> None:
+    with opend_in_thread() as opend, sync.connect(port=opend.port) as client:
+        with pytest.raises(AttributeError) as error:
+            client.get_capital_distribution  # type: ignore[attr-defined]  # noqa: B018
+        assert str(error.value) == (
+            "'Client' object has no attribute 'get_capital_distribution'; "
+            "here it is client.capital_distribution(code)"
+        )
+        with pytest.raises(AttributeError, match="here it is `client.close\\(\\)`"):
+            client.aclose  # type: ignore[attr-defined]  # noqa: B018
+        assert client.capital_distribution(Security(Market.HK, "00700")).code == "HK.00700"
+
+
+@pytest.mark.anyio
+async def test_a_blocking_client_in_async_with() -> None:
+    with opend_in_thread() as opend:
+        client = await anyio.to_thread.run_sync(lambda: sync.connect(port=opend.port))
+        with pytest.raises(TypeError, match="is blocking; `async with aiocapdist.connect"):
+            async with client:  # type: ignore[attr-defined]
+                pass
+        client.close()
