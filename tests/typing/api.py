@@ -41,7 +41,7 @@ from aiocapdist import (
 )
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.recording import Recording
-from aiocapdist.simulator import LoggedRequest, Simulator
+from aiocapdist.simulator import Assumptions, LoggedRequest, Simulator
 
 
 async def connecting(client: Client) -> None:
@@ -282,6 +282,7 @@ async def recording(client: Client, figures: CapitalDistribution, flow: CapitalF
     Simulator(recording=kept, speed=60.0, start=figures.updated_at, nights=True)
     Simulator(figures={"HK.00700": figures})
     Simulator(figures=lambda code: None)
+    Simulator(assumptions=Assumptions(quota_of="connection", kinds={"etf": "unsupported"}))
     try:
         await Recording("day.sqlite", read_only=True).open()
     except aiocapdist.RecordingError as error:

@@ -166,6 +166,17 @@ async def test_a_program_that_spends_beside_is_noticed() -> None:
     assert world.answer("quota owner") == "opend or account"
 
 
+async def test_samples_are_asked_for_again_if_others_have_spent_the_quota() -> None:
+    async def spend(opend: Simulator) -> None:
+        async with raw_client(opend) as client:
+            for number in range(28):
+                await client.ask(3212, number, distribution_request(1, "00700"))
+
+    world = await World(assumptions={"counted": "arrival"}, latency=0.02).probe(beside=spend)
+    assert "refused" not in world.found["stock codes"].text
+    assert world.answer("refusals") is False
+
+
 async def test_a_quota_that_is_too_small_is_left_alone() -> None:
     world = await World(quota=(2, 10.0)).probe(limit=2, period=10.0)
     assert "fewer than three calls" in world.found["refusals"].text

@@ -56,6 +56,31 @@ def test_what_to_do_is_below_what_is_wrong() -> None:
     assert "opend.invalid: the host name" in out
 
 
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({"AIOCAPDIST_ADDRESS": "localhost:1", "FUTU_OPEND_PORT": "2"}, "AIOCAPDIST_ADDRESS"),
+        ({"FUTU_OPEND_PORT": "1"}, "FUTU_OPEND_PORT"),
+        (
+            {"FUTU_OPEND_HOST": "localhost", "FUTU_OPEND_PORT": "1"},
+            "FUTU_OPEND_HOST and FUTU_OPEND_PORT",
+        ),
+        ({}, None),
+    ],
+)
+def test_an_address_from_the_environment_is_told(
+    variables: dict[str, str],
+    text: str | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run(["doctor", *([] if text else ["--port", "1"])]) == 3
+    out = " ".join(capsys.readouterr().out.split())
+    assert (f"; from {text} failed port port 1: the connection was refused" in out) == bool(text)
+
+
 def test_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with simulator() as opend:
         assert run(["doctor", "--port", str(opend.port), "--json", "--code", "700.HK"]) == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from aiocapdist.simulator import Assumptions, Simulator
 
-from ..processes import COMMAND, run_command, simulator
+from ..processes import COMMAND, run_command, simulator, start_command
 
 PROBED = [
     "stock codes",
@@ -49,7 +50,7 @@ def probe(opend: Simulator, *options: str) -> tuple[int, str, str]:
 
 def test_the_report(opend: Simulator) -> None:
     code, out, err = probe(opend)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "aiocapdist: examining the quota takes 2 s…\n")
     lines = out.splitlines()
     assert lines[0].startswith("aiocapdist ")
     checks = [line[9:24].strip() for line in lines[2:-2] if line[:1].strip()]
@@ -104,6 +105,18 @@ def test_nobody_can_be_asked() -> None:
 def test_a_second_opend_needs_the_probe() -> None:
     code, _, err = run_command("doctor", "--second", "localhost:1")
     assert (code, err) == (2, "aiocapdist: --second is for --probe: add it\n")
+
+
+def test_what_is_known_is_printed_when_it_is_interrupted(opend: Simulator) -> None:
+    arguments = ("doctor", "--port", str(opend.port), "--probe", "--yes", "--quota", "none")
+    with start_command(*arguments) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("aiocapdist: examining the quota takes 75 s")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "ok       stock codes    HK.00700 has figures" in out
+    assert "skipped  refusals       not found out: it ended early" in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -144,6 +144,7 @@ async def _probe(checkup: Checkup, client: Client, address: str | None, timeout:
             second,
             other,
             add=checkup.report,
+            note=report,
             timeout=timeout,
             today=datetime.now(UTC).date(),
         )

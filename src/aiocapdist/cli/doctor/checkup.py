@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import anyio
 from ..._client.client import Client
 from ..._client.connect import Connecting
 from ..._connection.address import Address, parse_address
+from ..._connection.environment import ADDRESS, HOST, PORT, variable
 from ...errors import AiocapdistError, ConnectError
 from ...models import GlobalState
 from ...quota import Quota
@@ -131,7 +133,7 @@ class Checkup:
     async def _reach(self) -> bool:
         name, addresses = await reaching.check_name(self._address, self._timeout)
         self._masker.hide_addresses(addresses)
-        self.report(name)
+        self.report(replace(name, text=name.text + _origin(self._connection)))
         if not addresses:
             return False
         port = await reaching.check_port(self._address, addresses, self._timeout)
@@ -206,3 +208,12 @@ class Checkup:
         if value is not None:
             now = state.server_time + since_state + (self._utc_now() - began)
             self.report(figures.check_freshness(value, state, now, code))
+
+
+def _origin(options: ConnectionOptions) -> str:
+    """Say which environment variables the address is from, if it is from any."""
+    if not options.is_default:
+        return ""
+    names = (ADDRESS,) if variable(ADDRESS) else (HOST, PORT)
+    used = " and ".join(name for name in names if variable(name))
+    return f"; from {used}" if used else ""

@@ -22,7 +22,8 @@ class Probe:
     """Finds out by experiment what is not known of OpenD.
 
     ``first`` and ``second`` are connections to one OpenD that share a quota; ``other`` is one
-    to another OpenD of the same account, or None. ``add`` is called with each finding.
+    to another OpenD of the same account, or None. ``add`` is called with each finding, ``note``
+    with what goes on.
     ``timeout`` is in seconds, for each request; ``today`` is used to choose contracts.
     """
 
@@ -33,6 +34,7 @@ class Probe:
         other: Client | None,
         *,
         add: Callable[[Finding], None],
+        note: Callable[[str], None] = lambda text: None,
         timeout: float,
         today: date,
     ) -> None:
@@ -40,6 +42,7 @@ class Probe:
         self._second = second
         self._other = other
         self._add = add
+        self._note = note
         self._timeout = timeout
         self._samples = Samples(first, today, timeout)
 
@@ -98,6 +101,7 @@ class Probe:
             limit=quota.limit,
             period=quota.period,
         )
+        self._note(f"examining the quota takes {2.5 * quota.period:.0f} s…")
         try:
             await experiment.run()
         finally:

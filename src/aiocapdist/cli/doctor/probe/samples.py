@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
+import anyio
+
 from ...._client.client import Client
 from ....models import Market, Security
 from .exchange import Exchange, exchange
@@ -78,6 +80,14 @@ class Samples:
         self.by_kind.setdefault(kind, []).append(answer)
 
     async def _ask(self, code: str, firm: int | None = None) -> Exchange:
+        """Ask once; once more, a period later, if another program has spent the quota."""
+        answer = await self._ask_once(code, firm)
+        if answer.refused:
+            await anyio.sleep(self._client.quota.period)
+            answer = await self._ask_once(code, firm)
+        return answer
+
+    async def _ask_once(self, code: str, firm: int | None) -> Exchange:
         return await exchange(self._client, code, counted=True, timeout=self._timeout, firm=firm)
 
 
