@@ -107,13 +107,15 @@ def test_a_second_opend_needs_the_probe() -> None:
     assert (code, err) == (2, "aiocapdist: --second is for --probe: add it\n")
 
 
-def test_what_is_known_is_printed_when_it_is_interrupted(opend: Simulator) -> None:
-    arguments = ("doctor", "--port", str(opend.port), "--probe", "--yes", "--quota", "none")
-    with start_command(*arguments) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline().startswith("aiocapdist: examining the quota takes 75 s")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+def test_what_is_known_is_printed_when_it_is_interrupted() -> None:
+    with simulator() as opend:
+        arguments = ("doctor", "--port", str(opend.port), "--probe", "--yes", "--quota", "none")
+        with start_command(*arguments) as process:
+            assert process.stderr is not None
+            note = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+    assert note.startswith("aiocapdist: examining the quota takes 75 s")
     assert process.returncode == 130
     assert "ok       stock codes    HK.00700 has figures" in out
     assert "skipped  refusals       not found out: it ended early" in out
