@@ -23,7 +23,9 @@ class _Connection:
     flights: tuple[Any, ...] = ()
 
     def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
-        return Flight(3212, 0, request, now, route)
+        flight: Flight[Any] = Flight((3212, 0), request, now, b"")
+        flight.route = route
+        return flight
 
 
 class _Gateway:

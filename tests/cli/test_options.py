@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from aiocapdist.cli.app import app, run
+from aiocapdist.cli.help import HELP
 from aiocapdist.cli.options import ConnectionOptions
 
 from .processes import run_command, simulator
 
-COMMANDS = ["get", "quota", "simulate", "completion"]
+COMMANDS = sorted(HELP)
 
 
 # ---- Where OpenD is

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from aiocapdist import CapitalDistribution, Market, Outcome, UnknownSecurity
-from aiocapdist.cli.output import FIELDS, outcome_record
+from aiocapdist.cli.output import FIELDS
+from aiocapdist.models._records import outcome_record
 
 from .test_table import FIGURES
 

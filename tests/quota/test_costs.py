@@ -46,7 +46,9 @@ class Ready(FakeConnection):
     """A connection that keeps nothing of what is sent."""
 
     def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
-        return Flight(3212, 0, request, now, route)
+        flight: Flight[Any] = Flight((3212, 0), request, now, b"")
+        flight.route = route
+        return flight
 
 
 def line_of(n: int, limit: int = 30) -> tuple[Scheduler, RequestQueue, Requests]:

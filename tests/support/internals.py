@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from aiocapdist import Client, ClientGroup, Quota
 from aiocapdist._connection import endpoint
-from aiocapdist._protocol.session import serials_after
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.quota._core.scheduler import Scheduler
@@ -142,7 +141,7 @@ def is_written(client: Client | ClientGroup, code: str) -> bool:
 def callers(client: Client | ClientGroup, code: str) -> int:
     """Number of calls that wait for the request for this code."""
     request = client._single_flight.pending.get(code)
-    return 0 if request is None else len(request.waiters or ())
+    return 0 if request is None else len(request.waiters)
 
 
 def deadlines(client: Client | ClientGroup, code: str) -> int:
@@ -190,13 +189,18 @@ def tombstones(client: Client) -> list[Any]:
     return [] if found is None else list(found._tombstones.values())
 
 
+def last_serial(session: Any) -> int:
+    """The serial that a session used last."""
+    return int(session._serial)
+
+
 def set_last_serial(session: Any, serial: int) -> None:
     """Let the session's next request use the serial after this one."""
-    session._serials = serials_after(serial)
+    session._serial = serial
 
 
 def tombstones_in(session: Any) -> dict[Any, Any]:
-    """A session's tombstones, by serial."""
+    """A session's tombstones, by proto id and serial."""
     return dict(session._tombstones)
 
 
@@ -312,7 +316,7 @@ def leftovers_in_client(client: Client) -> dict[str, Any]:
             **_in_hub(client),
             "in flight": in_flight(client),
             "tombstones": tombstones(client),
-            "to be written": [] if found is None else found._unsent,
+            "to be written": [] if found is None else found._outgoing,
         }
     )
     quotas = leftovers_in_quota(client.quota) | leftovers_in_quota(client.flow_quota)

@@ -181,6 +181,32 @@ async def test_a_timeout_names_the_connection_if_that_is_what_was_waited_for() -
         assert trio.current_time() - began == pytest.approx(6.0)
 
 
+async def test_a_sweeps_timeout_ends_codes_that_wait_for_the_connection() -> None:
+    async with lost() as (_, client):
+        began = trio.current_time()
+        codes = [f"HK.{n:05d}" for n in range(1, 200)]
+        result = await client.capital_distributions(codes, timeout=3.0)
+        assert trio.current_time() - began == pytest.approx(3.0)
+    assert {getattr(error, "waited_for", None) for error in result.errors.values()} == {
+        "connection"
+    }
+    assert list(result.errors) == codes
+
+
+async def test_a_sweeps_timeout_ends_codes_that_wait_for_the_quota() -> None:
+    """The next token comes long after it, and the sweep no longer waits for that."""
+    async with (
+        Simulator() as opend,
+        aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
+    ):
+        began = trio.current_time()
+        result = await client.capital_distributions(["HK.00001", "HK.00005"], timeout=3.0)
+        assert trio.current_time() - began == pytest.approx(3.0)
+        assert list(result.values) == ["HK.00001"]
+        assert isinstance(result.errors["HK.00005"], RequestTimeout)
+        assert client.quota.waiting == 0
+
+
 async def test_a_timeout_names_the_quota_and_when_it_would_have_allowed_the_call() -> None:
     async with (
         Simulator() as opend,

@@ -38,6 +38,10 @@ class Lifecycle(ABC, Generic[ClientT]):
         If it raises, it has released what it made.
         """
 
+    @abstractmethod
+    def unused(self) -> Lifecycle[ClientT]:
+        """Return another one with the same arguments, to connect once more."""
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:

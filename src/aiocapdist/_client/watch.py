@@ -60,6 +60,11 @@ class Watch:
         """
         return self._source.rounds.round_time
 
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """The codes that are not asked for until their market opens."""
+        return tuple(self._source.rounds.resting)
+
     def add(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes too; each is asked for as soon as the quota allows.
 

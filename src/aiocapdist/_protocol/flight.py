@@ -10,20 +10,18 @@ RefT = TypeVar("RefT")
 class Flight(Generic[RefT]):
     """One request that was given to a session and is not settled yet.
 
-    ``ref`` is the caller's own object; None marks the session's own messages (handshake,
-    keep-alive). ``sent_at`` is in the clock's seconds. ``written`` is True once the bytes were
-    handed to the transport: OpenD may have received them. ``route`` is for the sender: the
-    session does not use it.
+    ``key`` is (proto id, serial). ``ref`` is the caller's own object; None marks the session's
+    own messages (handshake, keep-alive). ``sent_at`` is in the clock's seconds. ``written`` is
+    True once the bytes were handed to the transport: OpenD may have received them. ``route``
+    is for the sender: the session does not use it.
     """
 
-    __slots__ = ("proto_id", "ref", "route", "sent_at", "serial", "written")
+    __slots__ = ("data", "key", "ref", "route", "sent_at", "written")
 
-    def __init__(
-        self, proto_id: int, serial: int, ref: RefT | None, sent_at: float, route: Any = None
-    ) -> None:
-        self.proto_id: int = proto_id
-        self.serial: int = serial
+    def __init__(self, key: tuple[int, int], ref: RefT | None, sent_at: float, data: bytes) -> None:
+        self.key: tuple[int, int] = key
         self.ref: RefT | None = ref
         self.sent_at: float = sent_at
-        self.route: Any = route
+        self.data: bytes = data
         self.written: bool = False
+        self.route: Any = None

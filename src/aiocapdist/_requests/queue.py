@@ -231,13 +231,13 @@ class RequestQueue:
             place.quota.leave(place)
             return 0
         self._granting = True
-        source, only, left = self._source, self._only, count
+        source, left = self._source, count
         fewest = count - 1 if source is not None and source.one_at_a_time else 0
         try:
             if source is not None:
                 source.look_ahead()  # somebody may have asked for its next code meanwhile
             while left > fewest and (request := self._take(place)) is not None:
-                route = only or place.route_for(request)
+                route = place.route_for(request) if self._only is None else self._only
                 assert route is not None
                 self._send(request, route, now)
                 left -= 1

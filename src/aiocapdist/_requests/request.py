@@ -113,13 +113,12 @@ class Request(ABC, Generic[T]):
         self.route: Route | None = None
         """The route it was sent on last; None if it may be sent on any."""
         self.flight: Flight[Any] | None = None
-        self.waiters: dict[Waiter, None] | None = None
-        """An ordered set: many callers may leave in any order. None until one waits."""
+        # A dict as an ordered set: many callers may leave in any order.
+        self.waiters: dict[Waiter, None] = {}
         self.listeners: tuple[RequestListener, ...] = ()
         self.scopes: dict[anyio.CancelScope, None] | None = None
         self.done: bool = False
-        self.answered_at: float
-        """When the reply came; set together with ``value``."""
+        self.answered_at: float = 0.0
         self.value: T | None = None
         self.error: AiocapdistError | None = None
 
@@ -158,10 +157,7 @@ class Request(ABC, Generic[T]):
         if while_queued is not None:
             self._add_scope(while_queued)
         waiter = self.queue.hub.new_waiter()
-        waiters = self.waiters
-        if waiters is None:
-            waiters = self.waiters = {}
-        waiters[waiter] = None
+        self.waiters[waiter] = None
         try:
             await waiter
         except BaseException:
@@ -170,7 +166,7 @@ class Request(ABC, Generic[T]):
             if interruption is not None:
                 interruption.note(self)
             if not self.done:
-                del waiters[waiter]
+                del self.waiters[waiter]
                 self.cancel_if_unwanted()
             raise
         return self.result()
@@ -291,10 +287,9 @@ class Request(ABC, Generic[T]):
         self.done = True
         if self.registry is not None:
             self.registry.on_done(self)
-        if self.waiters is not None:
-            for waiter in self.waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         for listener in self.listeners:
             listener.on_done(self)
 

@@ -15,13 +15,9 @@ from .queue import RequestQueue
 from .request import Interruption
 from .single_flight import CACHED, Distributions
 
-WINDOW = 128
-"""Number of codes for each gateway that are in flight or unread at most. So few objects live at
-once that Python's garbage collector seldom runs."""
-MAX_WINDOW = 1024
-"""The same for all gateways together."""
-
-_new = tuple.__new__  # makes a named tuple at half the cost of calling its class
+WINDOW = 256
+"""Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
+reader."""
 
 SweepRequest: TypeAlias = SharedRequest[str, CapitalDistribution]
 
@@ -70,11 +66,9 @@ class SweepSource:
         self._pending: dict[SweepRequest, None] = {}  # as an ordered set
         self._final: AiocapdistError | None = None
         self._overdue: Interruption | None = None
-        self._in_cache = self._latest is not None or max_age > 0
         # True if every code that nobody else asks for needs a token.
-        self._simple = not self._in_cache
-        self._window = min(WINDOW * len(singles.all_routes), MAX_WINDOW)
-        self._room = self._window
+        self._simple = self._latest is None and max_age <= 0
+        self._room = WINDOW
 
     # ---- called by the reader
 
@@ -93,10 +87,10 @@ class SweepSource:
 
     def outcomes_read(self) -> None:
         """Draw further codes if there is room for many: not for each outcome that was read."""
-        if self.deadline is not None:
-            self._expire_if_due()
-        self._room = self._window - len(self.unread) - len(self._pending)
-        if self._next is None and self._codes is not None and self._room >= self._window // 2:
+        if self.deadline is not None and self._expire_if_due() and self._next is not None:
+            self._resume()  # no token need come any more for the next code
+        self._room = WINDOW - len(self.unread) - len(self._pending)
+        if self._next is None and self._codes is not None and self._room >= WINDOW // 2:
             self._resume()
 
     def leave(self) -> None:
@@ -123,8 +117,8 @@ class SweepSource:
         self._pending.pop(request, None)
         code, error, route = request.key, request.error, request.route
         own = None if error is None else own_copy(error)
-        gateway = None if route is None else route.name
-        outcome: Outcome = _new(Outcome, (code, request.value, own, gateway))
+        fields = (code, request.value, own, None if route is None else route.name)
+        outcome: Outcome = tuple.__new__(Outcome, fields)  # half the cost of Outcome(…)
         if self._latest is not None:
             self._latest[code] = outcome
             if len(self._latest) > CACHED:
@@ -132,9 +126,8 @@ class SweepSource:
         if self._repeats:
             self.unread.extend([outcome] * (self._repeats.pop(code, 1) - 1))
         self.unread.append(outcome)
-        reader = self.reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
+        if self.reader is not None:
+            wake(self.reader)
 
     # ---- called by the queue (see queue.Source)
 
@@ -163,23 +156,26 @@ class SweepSource:
 
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
-        self._simple = False
         self.look_ahead()
 
     # ---- the deadline
 
-    def _expire_if_due(self) -> None:
-        """Once the time is over, give each code that has no answer yet a RequestTimeout."""
+    def _expire_if_due(self) -> bool:
+        """Once the time is over, give each code that has no answer yet a RequestTimeout.
+
+        True if it is over since now.
+        """
         if self._overdue is not None or self.queue.hub.clock() < (self.deadline or 0.0):
-            return
+            return False
         pending = list(self._pending)
         reasons = [Interruption(request) for request in pending]
-        self._overdue, self._simple = Interruption(), False
+        self._overdue = Interruption()
         self._overdue.note_queued(self.queue, self.queue.eta_at(1))
         self._overdue.eta = None  # right for the next code alone
         self._drop_pending()
         for request, reason in zip(pending, reasons, strict=True):
             self._put_each(request.key, self._timed_out(request.key, reason))
+        return True
 
     def _timed_out(self, code: str, reason: Interruption) -> RequestTimeout:
         assert self._timeout is not None
@@ -189,7 +185,6 @@ class SweepSource:
 
     def _resume(self) -> None:
         self._final = self.queue.hub.final_error(sent=False)
-        self._simple = not self._in_cache and self._final is None and self._overdue is None
         self.look_ahead()
         self.queue.update_places()
         self.queue.pump()
@@ -211,8 +206,13 @@ class SweepSource:
                 self._put_invalid(given, error)
                 continue
             code = given if isinstance(given, str) else str(given)
-            asked = code in self._single_flight.pending
-            if (self._simple and not asked) or not self._answer_without_token(code):
+            simple = (
+                self._simple
+                and self._final is None
+                and self._overdue is None
+                and code not in self._single_flight.pending
+            )
+            if simple or not self._answer_without_token(code):
                 self._next = (code, security)
                 return None
         return None

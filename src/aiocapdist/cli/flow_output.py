@@ -7,10 +7,11 @@ from datetime import date, datetime
 from typing import Any
 
 from ..models import CapitalFlow, FlowPoint
+from ..models._records import error_record
 from .answers import FlowOutcome
 from .canvas import canvas, write_lines
 from .formats import Colors, Format
-from .output import Output, error_record, print_csv, print_json, report_failure
+from .output import Output, print_csv, print_json, report_failure
 
 FLOW_FIELDS = ["code", "market", "period", *FlowPoint.model_fields]
 
@@ -104,7 +105,7 @@ def _records(outcome: FlowOutcome, last: int | None) -> list[dict[str, Any]]:
     if outcome.value is not None:
         return flow_records(outcome.value, last)
     report_failure(outcome)
-    return [error_record(outcome)]
+    return [error_record(outcome.code, outcome.error)]
 
 
 def _plain(value: object) -> object:

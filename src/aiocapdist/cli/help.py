@@ -55,6 +55,19 @@ HELP = {
         "It only reads: it takes no token and changes nothing.",
         "Exit codes: 0 shown, 2 wrong usage, 3 there is no such quota or it cannot be read.",
     ),
+    "serve": (
+        "Serve figures to browsers and programs: a live page, JSON, events and metrics.",
+        "For example: aiocapdist serve HK.00700 US.AAPL --simulate",
+        (
+            "It listens on this machine alone. With --host it listens elsewhere, which needs a "
+            "token of at least 16 characters in the environment variable AIOCAPDIST_TOKEN, and "
+            "the names by which it is reached as --allow-host."
+        ),
+        (
+            "Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 the address cannot be listened on, "
+            "4 the recording cannot be opened."
+        ),
+    ),
     "simulate": (
         "Run a simulated OpenD until Ctrl-C. The vendor's own clients work against it too.",
         "For example: aiocapdist simulate --port 11111",
@@ -89,5 +102,6 @@ ARGUMENTS = {
     "flow": "CODE... [OPTIONS]",
     "record": "CODE... [OPTIONS]",
     "plot": "CODE... [OPTIONS]",
+    "serve": "CODE... [OPTIONS]",
     "completion": "bash|zsh|fish",
 }

@@ -71,8 +71,8 @@ class AddressOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ConnectionOptions(AddressOptions):
-    """How to connect to OpenD.
+class KeyOptions:
+    """Keys of OpenD.
 
     Parameters
     ----------
@@ -86,6 +86,12 @@ class ConnectionOptions(AddressOptions):
     websocket_key: Annotated[
         str | None, Parameter(env_var="AIOCAPDIST_WEBSOCKET_KEY", show_env_var=True)
     ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ConnectionOptions(KeyOptions, AddressOptions):
+    """How to connect to OpenD."""
 
     def connect(self, quota: Quota | None, **more: Any) -> Connecting:
         """Return the client to enter; ``more`` are arguments of :func:`aiocapdist.connect`.

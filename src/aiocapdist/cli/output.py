@@ -6,9 +6,10 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from ..models import CapitalDistribution, Change, Outcome
+from ..models import CapitalDistribution, Outcome
+from ..models._records import figures_record, outcome_record
 from .answers import Answer
 from .canvas import canvas, write_lines
 from .escape import csv_cell, to_json
@@ -136,22 +137,6 @@ class CsvOutput:
 
     def finish(self) -> None:
         """Nothing is held back."""
-
-
-def figures_record(figures: CapitalDistribution) -> dict[str, Any]:
-    """Return the figures by name: exact numbers, times in ISO 8601, the market by name."""
-    return {**figures.model_dump(mode="json"), "market": figures.market.name}
-
-
-def outcome_record(outcome: Outcome | Change) -> dict[str, Any]:
-    """Return the figures by name, or the code and its error."""
-    return error_record(outcome) if outcome.value is None else figures_record(outcome.value)
-
-
-def error_record(outcome: Answer) -> dict[str, Any]:
-    """Return a code and its error."""
-    kind = type(outcome.error).__name__
-    return {"code": outcome.code, "error": {"type": kind, "message": str(outcome.error)}}
 
 
 def print_json(data: object, *, indent: int | None = None) -> None:

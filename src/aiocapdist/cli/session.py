@@ -58,7 +58,7 @@ async def _connect_and_work(
     is_connected = False
     async with AsyncExitStack() as stack:
         if opend is None:
-            opend = await _start_simulator(stack)
+            opend = await start_simulator(stack)
         with cancel_on_signal() as interrupted, anyio.move_on_after(timeout) as overdue:
             async with opend as client:
                 is_connected = True
@@ -72,7 +72,8 @@ async def _connect_and_work(
     return "overdue"
 
 
-async def _start_simulator(stack: AsyncExitStack) -> Connecting:
+async def start_simulator(stack: AsyncExitStack) -> Connecting:
+    """Start a simulator until the stack is left; return what connects to it."""
     from .. import connect
     from ..simulator import Simulator
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from .. import Client
 from ..models import Change
+from ..models._records import outcome_record, time_text
 from .exit_codes import INTERRUPTED, OK
 from .formats import WatchFormat
 from .options import RankingOptions
-from .output import FIELDS, outcome_record, print_csv, print_json, report_failure
+from .output import FIELDS, print_csv, print_json, report_failure
 from .session import Stop
 from .streams import output_to, report
 
@@ -71,7 +72,7 @@ class Watching:
 
 def change_record(change: Change) -> dict[str, Any]:
     """Return a change by name: its figures or error, when it was seen, what was skipped."""
-    seen_at = change.seen_at.isoformat().replace("+00:00", "Z")
+    seen_at = time_text(change.seen_at)
     return {**outcome_record(change), "seen_at": seen_at, "skipped": change.skipped}
 
 

@@ -83,17 +83,15 @@ class Granter:
             return False
         self._advance(now)
         store, ceiling = self.store, self.ceiling
-        if now < ceiling.paused_until:
+        if now < ceiling.paused_until or not store.usable(ceiling.value):
             return False
-        if self._shared and not store.usable(ceiling.value):
-            return False  # as far as is known: to acquire, others would have to be asked
         return store.acquire(1, ceiling.value) == 1
 
     def pump(self) -> None:
         """Grant what can be granted now. Never waits."""
         shared = self._shared
         waiting = self.queue.places or self.reports.throttled
-        if not (waiting or shared) or self._pumping:
+        if self._pumping or not (waiting or shared):
             return
         self._pumping = True
         try:
@@ -194,11 +192,9 @@ class Granter:
 
     def _settle(self) -> None:
         """Let the tokens of the replies seen begin to cool."""
-        count, self.unsettled = self.unsettled, 0
-        if self._has_orphans:
-            count = self._owned(count)
-        if count:
-            self.store.settle(count, self._seen_at)
+        if self.unsettled:
+            self.store.settle(self._owned(self.unsettled), self._seen_at)
+            self.unsettled = 0
 
     def _advance(self, now: float) -> None:
         """Settle what was seen, free what has cooled, and learn of others' rejections."""

@@ -44,12 +44,8 @@ class Ledger(BaseStore):
         return free if free <= room else max(0, room)
 
     def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
-        """Hold up to ``count`` usable tokens while ``leave`` stay free. Return how many."""
-        spare = self.free - leave
-        if ceiling is not None and ceiling != self.limit:
-            spare = min(spare, self.usable(ceiling))
-        if count > spare:
-            count = max(0, spare)
+        """Hold ``count`` tokens. All that were usable still are: no other process uses them."""
+        assert self.free >= count + leave
         self.free -= count
         self.held += count
         return count
@@ -69,13 +65,11 @@ class Ledger(BaseStore):
             self.cooling_rejected += count
         back_at = now + grace + self.period + self.margin
         rows = self._rows
-        if not rows:
-            self.next_back = back_at
-        elif back_at < rows[-1][0]:  # rare: the last one has a grace
+        if rows and back_at < rows[-1][0]:  # rare: the last one has a grace
             insort(rows, (back_at, count, rejected))
-            self.next_back = rows[0][0]
-            return
-        rows.append((back_at, count, rejected))
+        else:
+            rows.append((back_at, count, rejected))
+        self.next_back = rows[0][0]
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""

@@ -1,0 +1,165 @@
+"""``aiocapdist serve``: figures for browsers and programs, from one connection and one quota."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ...errors import InvalidCode, QuotaUnavailable, RecordingError
+from ..client_options import ClientOptions, Source
+from ..codes import CodesUnreadable, read_codes
+from ..exit_codes import NOT_REACHED, NOT_WRITTEN, OK, USAGE
+from ..options import ConnectionOptions, KeyOptions, QuotaOptions
+from ..streams import report, report_log_records, write
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+TOKEN = "AIOCAPDIST_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What is served, and where."""
+
+    codes: list[str]
+    every: float
+    host: str
+    port: int
+    allow_hosts: tuple[str, ...]
+    record: Path | None
+    token: str | None
+
+
+def serve(
+    *codes: str,
+    every: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8321,
+    allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    record: Path | None = None,
+    address: str | None = None,
+    keys: KeyOptions | None = None,
+    quota: QuotaOptions | None = None,
+    simulate: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Serve figures to browsers and programs: a live page, JSON, events and metrics.
+
+    Parameters
+    ----------
+    codes
+        Codes to watch, such as HK.00700; @FILE reads them from a file, - from standard input.
+    every
+        Seconds in which each code is asked for once; longer if the quota does not allow it.
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    allow_host
+        Name by which others reach this server, such as opend.example or opend.example:8321.
+    record
+        Keep each change in this file too: a recording.
+    address
+        Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port.
+    simulate
+        Ask a simulator inside this program instead of OpenD: the figures are made up.
+    """
+    keys = keys or KeyOptions()
+    connection = ConnectionOptions(address, rsa_key=keys.rsa_key, websocket_key=keys.websocket_key)
+    options = ClientOptions(connection, quota or QuotaOptions(), simulate)
+    token = os.environ.get(TOKEN) or None
+    try:
+        _check_token(host, token)
+        serving = Serving(read_codes(codes), every, host, port, allow_host, record, token)
+        source = options.source()
+    except (CodesUnreadable, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
+        report(str(error))
+        return USAGE
+    if not serving.codes:
+        report("no codes given; try: aiocapdist serve HK.00700 --simulate")
+        return USAGE
+    return _run(serving, source)
+
+
+def _check_token(host: str, token: str | None) -> None:
+    """Raise ValueError for an address that others reach, without a token."""
+    from ...web._hosts import is_loopback
+
+    if token is None and not is_loopback(host):
+        raise ValueError(
+            f"others can reach this server at {host}: it needs a token in the environment "
+            f"variable {TOKEN}; leave out --host to serve this machine alone"
+        )
+
+
+def _run(serving: Serving, source: Source) -> int:
+    import anyio
+
+    report_log_records()
+    try:
+        return anyio.run(_serve, serving, source)
+    except (InvalidCode, ValueError, ModuleNotFoundError) as error:
+        report(str(error))
+        return USAGE
+    except RecordingError as error:
+        report(str(error))
+        return NOT_WRITTEN
+
+
+async def _serve(serving: Serving, source: Source) -> int:
+    from ...web import create_app
+    from ..session import SIMULATED, start_simulator
+
+    async with AsyncExitStack() as stack:
+        recording = None
+        if serving.record is not None:
+            from ...recording import Recording
+
+            recording = await stack.enter_async_context(Recording(serving.record))
+        opend = source.opend or await start_simulator(stack)
+        app = create_app(
+            opend,
+            serving.codes,
+            serving.token,
+            every=serving.every,
+            allow_hosts=serving.allow_hosts,
+            recording=recording,
+        )
+        from ...web._server import listen
+
+        try:
+            listener = listen(serving.host, serving.port)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not the name of a host"
+            report(f"cannot listen on {serving.host}:{serving.port}: {reason}; try --port 0")
+            return NOT_REACHED
+        if source.opend is None:
+            report(SIMULATED)
+        await _serve_until_signal(app, listener, len(serving.codes))
+    return OK
+
+
+async def _serve_until_signal(app: Starlette, listener: socket.socket, count: int) -> None:
+    import anyio
+
+    from ...web._server import Server
+    from ..interrupt import cancel_on_signal
+
+    server = Server(app)
+    async with anyio.create_task_group() as group:
+        with cancel_on_signal():
+            group.start_soon(partial(server.serve, sockets=[listener]))
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            codes = "1 code" if count == 1 else f"{count} codes"
+            write(f"{codes} at http://{shown}:{port}/ ; Ctrl-C ends it\n")
+            await anyio.sleep_forever()
+        server.should_exit = True

@@ -1,0 +1,31 @@
+// The page's words in each language. {…} is filled in.
+export const words = {
+  en: {
+    title: "Capital distribution", skip: "To the figures", quota: "Quota", token: "Token of this server",
+    sign_in: "Sign in", refused: "That is not this server's token.", caption: "Money in and out of each security today",
+    code: "Security", main_net: "Main net", main_ratio: "Ratio", main_net_change: "Change", bars: "Out ◂ ▸ in, by size of order",
+    curve: "Main net today", age: "Age", ready: "Connected to OpenD", connecting: "Connecting to OpenD",
+    reconnecting: "OpenD is away; reconnecting", closed: "The connection to OpenD is closed", opening: "Loading",
+    lost: "The server does not answer. These figures are of {time}, and not updated.",
+    away: "OpenD is away. These figures are not updated.", left: "{available} of {limit} calls free",
+    queued: "{waiting} waiting", language: "中文", theme: { auto: "Theme: auto", dark: "Theme: dark", light: "Theme: light" },
+    colors: { green: "Green up", red: "Red up" }, waiting: "waiting", resting: "closed", old: "old", failing: "error",
+    sizes: ["Super", "Big", "Mid", "Small"], size: "Size of order", inflow: "In", outflow: "Out", net: "Net",
+    updated: "Figures of {time}", bars_said: "In {inflow}, out {outflow}", curve_said: "Main net from {first} to {last}",
+    units: [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]], not_recording: "Figures cannot be recorded now.",
+  },
+  zh: {
+    title: "资金分布", skip: "跳到数据", quota: "额度", token: "本服务器的令牌",
+    sign_in: "登录", refused: "令牌不正确。", caption: "各证券今日资金流入与流出",
+    code: "证券", main_net: "主力净额", main_ratio: "占比", main_net_change: "变化", bars: "流出 ◂ ▸ 流入,按单量",
+    curve: "今日主力净额", age: "距今", ready: "已连接 OpenD", connecting: "正在连接 OpenD",
+    reconnecting: "OpenD 已断开,正在重连", closed: "与 OpenD 的连接已关闭", opening: "加载中",
+    lost: "服务器无响应。以下为 {time} 的数据,未更新。",
+    away: "OpenD 已断开,数据未更新。", left: "剩余 {available}/{limit} 次",
+    queued: "{waiting} 个排队", language: "English", theme: { auto: "主题:自动", dark: "主题:深色", light: "主题:浅色" },
+    colors: { green: "绿涨红跌", red: "红涨绿跌" }, waiting: "等待", resting: "休市", old: "过时", failing: "错误",
+    sizes: ["特大单", "大单", "中单", "小单"], size: "单量", inflow: "流入", outflow: "流出", net: "净额",
+    updated: "数据时间 {time}", bars_said: "流入 {inflow},流出 {outflow}", curve_said: "主力净额由 {first} 到 {last}",
+    units: [["天", 86400], ["小时", 3600], ["分钟", 60], ["秒", 1]], not_recording: "目前无法记录数据。",
+  },
+};
