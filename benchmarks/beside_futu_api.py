@@ -1,4 +1,4 @@
-"""``python -m benchmarks.beside_futu_api [--json FILE]``: what goes wrong, for both clients.
+"""``python -m benchmarks.beside_futu_api [--json FILE] [--only TEXT]``: both clients in trouble.
 
 Each client runs in a process of its own and asks again and again, the vendor's as its documents
 have it, ours with its defaults. The gateway is the simulator, the way there is the tests' proxy,
@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ LIMIT = 40.0  # seconds for each case
 MIB = 2**20
 CALLS = 100
 RESTARTS = 7
+BAD_LINK = 120.0  # seconds
 
 _TELL = """
 import json, os, sys, time
@@ -53,7 +55,7 @@ if case == "hundred":
         threading.Thread(target=ask, args=(f"US.{n}",), daemon=True).start()
     time.sleep(3600)
 while True:
-    time.sleep(0.1)
+    time.sleep(1.0 if case == "paced" else 0.1)
     ask("HK.00700")
 """
 )
@@ -78,7 +80,7 @@ async def main():
                     group.start_soon(ask, f"US.{n}")
             await anyio.sleep(3600)
         while True:
-            await anyio.sleep(0.1)
+            await anyio.sleep(1.0 if case == "paced" else 0.1)
             await ask("HK.00700")
 anyio.run(main)
 """
@@ -262,18 +264,58 @@ def _is_good_after(worker: Worker, moment: float) -> bool:
     return worker.good_after(moment) is not None
 
 
+async def bad_link(script: str, *, lives: float) -> str:
+    """Each connection is cut after so many seconds; a call each second."""
+    async with (
+        Simulator(quota=None) as opend,
+        Proxy(opend.port) as proxy,
+        anyio.create_task_group() as group,
+        working(script, proxy.port, "paced") as worker,
+    ):
+        group.start_soon(_cut_each, proxy, lives)
+        began = time.time()
+        await anyio.sleep(BAD_LINK)
+        good = [row["at"] for row in worker.told if row["ok"] and row["at"] > began]
+        failed = sum(not row["ok"] for row in worker.told)
+        moments = [began, *good, began + BAD_LINK]
+        silence = max(later - earlier for earlier, later in pairwise(moments))
+        group.cancel_scope.cancel()
+    a_minute = 60.0 * len(good) / BAD_LINK
+    return f"{a_minute:.0f} answers a minute, silent for {silence:.1f} s; {failed} calls failed"
+
+
+async def _cut_each(proxy: Proxy, lives: float) -> None:
+    """Cut each connection of the proxy this long after it began."""
+
+    async def cut(number: int) -> None:
+        await anyio.sleep(lives)
+        proxy.links[number].cut()
+
+    async with anyio.create_task_group() as group:
+        seen = 0
+        while True:
+            while seen < len(proxy.links):
+                group.start_soon(cut, seen)
+                seen += 1
+            await anyio.sleep(0.01)
+
+
 CASES: dict[str, Callable[[str], Awaitable[str]]] = {
     "half a frame, then the connection cut: to the next good answer": half_a_frame,
     "300 MiB after a bad head": bad_head,
     "silence with the socket open: to the next good answer": silence,
     "loss with 100 calls in flight": hundred_in_flight,
     "gateway away for 2 s: from its return to the next good answer": restart,
+    "each connection cut after 3 s, a call each second": partial(bad_link, lives=3.0),
+    "each connection cut after 9 s, a call each second": partial(bad_link, lives=9.0),
 }
 
 
-async def measure() -> dict[str, dict[str, str]]:
+async def measure(only: str) -> dict[str, dict[str, str]]:
     results: dict[str, dict[str, str]] = {}
     for name, case in CASES.items():
+        if only not in name:
+            continue
         results[name] = {}
         for client, script in CLIENTS.items():
             with anyio.fail_after(8 * LIMIT):
@@ -292,8 +334,9 @@ def table(results: dict[str, dict[str, str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beside_futu_api")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="", help="cases whose name has this text")
     options = parser.parse_args()
-    results = anyio.run(measure)
+    results = anyio.run(measure, options.only)
     print(table(results))
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=2), "utf-8")

@@ -200,6 +200,66 @@ OWN_BUGS = {
         ),
         ("tests/_requests/test_queue.py",),
     ),
+    "backoff-deaf": Bug(
+        "The backoff ignores that a connection answered requests: only one that lived for ten "
+        "seconds was a good one, so a link that breaks every nine is punished.",
+        (
+            Edit(
+                "src/aiocapdist/_protocol/backoff.py",
+                "        good = answered or seconds >= STABLE\n",
+                "        good = seconds >= STABLE\n",
+            ),
+        ),
+        ("tests/_protocol/test_backoff.py", "tests/promises/test_bad_link.py"),
+    ),
+    "fork-inherits-lock": Bug(
+        "A forked child inherits the ledger's open file, and with it a lock that its parent holds.",
+        (
+            Edit(
+                "src/aiocapdist/quota/_file/ledger_file.py",
+                'the child\'s as well."""\n        self.close()\n',
+                'the child\'s as well."""\n',
+            ),
+        ),
+        ("tests/quota/file/test_ledger_file.py",),
+    ),
+    "fork-inherits-keeper": Bug(
+        "A forked child inherits the quota's clients, its keeper task among them, which nobody "
+        "runs there: the child's own client waits for ever.",
+        (
+            Edit(
+                "src/aiocapdist/quota/_core/scheduler.py",
+                "        self.store.after_fork(self._clock())\n        self._drop_clients()\n",
+                "        self.store.after_fork(self._clock())\n",
+            ),
+        ),
+        ("tests/quota/test_loops.py",),
+    ),
+    "ledger-starts-free": Bug(
+        "A ledger that was deleted while it was used is made anew with all its tokens free.",
+        (
+            Edit(
+                "src/aiocapdist/quota/_file/ledger_file.py",
+                "            contents.cold_until = boot_clock() + self._cold\n"
+                "        if self._contents is not None:\n"
+                "            contents.merge(self._contents)\n",
+                "            pass\n",
+            ),
+        ),
+        ("tests/promises/test_ledger_swapped.py", "tests/quota/file/test_ledger_file.py"),
+    ),
+    "last-attempts-together": Bug(
+        "Last attempts are made together: a request at which OpenD hangs up each time takes those "
+        "in flight beside it along.",
+        (
+            Edit(
+                "src/aiocapdist/_requests/request.py",
+                "            self.queue.hub.last_attempts.put_back(self)\n",
+                "            self.queue.put_back(self)\n",
+            ),
+        ),
+        ("tests/_requests/test_last_attempts.py",),
+    ),
     "closing-stops": Bug(
         "Closing stops at its first exception, so that a Ctrl-C leaves the rest undone.",
         (
