@@ -37,13 +37,19 @@ class World:
         self.outcomes: Counter[str] = Counter()
 
     async def probe(
-        self, *, second: bool = False, beside: Any = None, seed: int | None = None, **quota: Any
+        self,
+        *,
+        second: bool = False,
+        beside: Any = None,
+        seed: int | None = None,
+        of: Quota | None = None,
+        **quota: Any,
     ) -> World:
         async with AsyncExitStack() as stack:
             opend = await stack.enter_async_context(
                 Simulator(assumptions=self.assumptions, **self.options)
             )
-            of = Quota(**quota)
+            of = of or Quota(**quota)
             first, beside_it = [
                 await stack.enter_async_context(self.connect(opend, of)) for _ in range(2)
             ]
@@ -177,6 +183,19 @@ async def test_samples_are_asked_for_again_if_others_have_spent_the_quota() -> N
     assert world.answer("refusals") is False
 
 
+async def test_a_program_that_spends_from_the_same_quota_is_noticed() -> None:
+    quota = Quota()
+
+    async def spend(opend: Simulator) -> None:
+        async with aiocapdist.connect(opend.memory, quota=quota) as client:
+            while True:
+                await client.capital_distributions([f"HK.{n:05}" for n in range(1, 20)]).collect()
+
+    world = await World(latency=0.02).probe(beside=spend, of=quota)
+    assert "other programs spend from the same quota" in world.found["refusals"].text
+    assert world.outcomes["refused"] == 0
+
+
 async def test_a_quota_that_is_too_small_is_left_alone() -> None:
     world = await World(quota=(2, 10.0)).probe(limit=2, period=10.0)
     assert "fewer than three calls" in world.found["refusals"].text
@@ -247,6 +266,8 @@ async def test_the_zone_of_the_update_time() -> None:
 
 async def test_figures_without_a_timestamp() -> None:
     world = await World(assumptions={"update_timestamp": False}).probe()
+    assert world.found["update time"].data is not None
+    assert world.found["update time"].data["HK"] is None
     assert "HK not told (no time, or no timestamp beside it)" in world.found["update time"].text
 
 

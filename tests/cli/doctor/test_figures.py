@@ -33,7 +33,12 @@ def figures(code: str, updated: float | None) -> CapitalDistribution:
 
 
 async def found_with(
-    state: Any = None, *, age: float | None = 3.0, code: str | None = None, **simulator: Any
+    state: Any = None,
+    *,
+    age: float | None = 3.0,
+    code: str | None = None,
+    timeout: float = 10.0,
+    **simulator: Any,
 ) -> dict[str, Finding]:
     updated = None if age is None else MORNING - age
     given: dict[str, Any] = {
@@ -43,7 +48,7 @@ async def found_with(
     }
     async with Simulator(**given) as opend:
         now = datetime.fromtimestamp(MORNING, UTC)
-        return await check(opend.port, utc_now=lambda: now, code=code)
+        return await check(opend.port, utc_now=lambda: now, code=code, timeout=timeout)
 
 
 async def test_fresh_figures() -> None:
@@ -110,6 +115,16 @@ async def test_servers_that_fail() -> None:
     assert "ask again later" in (found["figure"].advice or "")
 
 
+@pytest.mark.parametrize(
+    ("refusals", "timeout", "state"), [(1, 20.0, "warning"), (100, 0.5, "failed")]
+)
+async def test_a_quota_that_other_programs_spend(refusals: int, timeout: float, state: str) -> None:
+    faults = Faults(script=[None, None, *[Fault.REFUSE] * refusals])
+    found = await found_with(figures=None, faults=faults, timeout=timeout)
+    assert found["figure"].state == state
+    assert "let all share one quota" in (found["figure"].advice or "")
+
+
 async def test_a_connection_lost_on_the_way() -> None:
     # The replies to 1002 and 1005 come; that to 3212 does not.
     faults = Faults(script=[None, None, Fault.CLOSE])
@@ -117,6 +132,14 @@ async def test_a_connection_lost_on_the_way() -> None:
     assert found["figure"].state == "failed"
     assert "connection to OpenD lost" in found["figure"].text
     assert found["quota"].state == "skipped"
+
+
+async def test_a_connection_lost_before() -> None:
+    faults = Faults(script=[None, Fault.CLOSE])
+    found = await found_with(figures=None, faults=faults)
+    assert found["version"].state == "failed"
+    assert "connection to OpenD lost" in found["version"].text
+    assert found["figure"].state == "skipped"
 
 
 def state(hk: int, us: int, sh: int) -> GlobalState:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,18 @@ def test_a_second_opend_of_the_account() -> None:
     assert code == 0
     assert "second OpenD   it is logged in to the same account" in out
     assert "the account has one quota, which all its OpenDs share" in out
+
+
+def test_a_second_opend_that_does_not_tell_its_account_is_believed() -> None:
+    options: Any = {"quota": SMALL, "websocket": True}
+    with simulator(**options) as opend, simulator(**options, account=opend) as second:
+        code, out, _ = run_command(
+            *("doctor", "--address", f"ws://127.0.0.1:{opend.websocket_port}", "--probe", "--yes"),
+            *("--rate", "16/1", "--second", f"ws://127.0.0.1:{second.websocket_port}"),
+        )
+    assert code == 0
+    assert "warning  second OpenD   it does not say whose account it has" in out
+    assert "the account has one quota" in out
 
 
 def test_a_second_opend_that_is_not_there(opend: Simulator) -> None:

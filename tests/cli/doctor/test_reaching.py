@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 
+import aiocapdist
+from aiocapdist._connection.address import Address
+from aiocapdist.cli.doctor.reaching import check_handshake, check_port
 from aiocapdist.simulator import Simulator
 
 from ...support.tcp_server import hang_up, replying, tcp_server
@@ -54,8 +58,9 @@ async def test_an_unknown_name() -> None:
     assert found["name"].advice == "check its spelling"
 
 
-async def test_what_is_no_name() -> None:
-    found = await check(11111, host="a" * 64)
+@pytest.mark.parametrize("host", ["a" * 64, "\u00f6pend..invalid"])
+async def test_what_is_no_name(host: str) -> None:
+    found = await check(11111, host=host)
     assert found["name"].state == "failed"
     assert found["name"].advice == "check its spelling"
 
@@ -75,6 +80,29 @@ async def test_a_closed_port(closed_port: int) -> None:
     assert found["port"].text == f"port {closed_port}: the connection was refused"
     assert found["port"].advice == (
         f"start OpenD and log in, and check that its API port is {closed_port}"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second address of loopback")
+async def test_a_port_that_is_open_at_some_addresses_only() -> None:
+    async with Simulator() as opend:
+        address = Address("tcp", "opend.lan", opend.port)
+        found = await check_port(address, ["127.0.0.2", "127.0.0.1"], 5.0)
+        assert found.state == "ok"
+        assert found.text == f"port {opend.port} is open at 127.0.0.1, not at 127.0.0.2"
+    found = await check_port(address, ["127.0.0.2", "127.0.0.1"], 5.0)
+    assert found.state == "failed"
+    assert found.text.endswith(": the connection was refused (127.0.0.2, 127.0.0.1)")
+
+
+async def test_an_unencrypted_connection_to_another_machine() -> None:
+    async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
+        warning = "the connection to opend.lan is not encrypted: anybody can read it; use wss://"
+        found = check_handshake(client, 0.003, [warning])
+    assert (found.state, found.advice) == ("warning", "use wss://")
+    assert found.text == (
+        "answered in 3 ms over tcp, not encrypted; the connection to opend.lan is not encrypted: "
+        "anybody can read it"
     )
 
 

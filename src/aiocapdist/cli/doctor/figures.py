@@ -9,7 +9,6 @@ from ..._client.client import Client
 from ...errors import (
     AiocapdistError,
     ConnectionLost,
-    QuotaExceeded,
     QuotaWaitTooLong,
     RequestTimeout,
     UnknownSecurity,
@@ -25,6 +24,8 @@ CODES = ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001")
 FRESH = 60.0
 """Seconds that figures of such a security may be old while its market is open."""
 
+_SHARE = "another program of this account spends too: let all share one quota"
+
 
 def choose_code(state: GlobalState, rights: Mapping[str, str]) -> str:
     """Return a code of a market that is open and may be seen, if there is one."""
@@ -37,6 +38,7 @@ async def check_figure(
     client: Client, code: str, timeout: float
 ) -> tuple[Finding, CapitalDistribution | None]:
     """Get the figures of a security. Costs a token. Raises ConnectionLost."""
+    rejections = client.quota.rejections
     try:
         # Not a second's wait for the quota: the check of the quota says how it stands.
         figures = await client.capital_distribution(code, timeout=timeout, max_wait=1.0)
@@ -49,6 +51,9 @@ async def check_figure(
         return Finding(check.FIGURE, "failed", str(error), _advice(error)), None
     ratio = "none moved" if figures.main_ratio is None else f"main ratio {figures.main_ratio:+.1%}"
     text = f"{code} has figures: {ratio}"
+    if client.quota.rejections > rejections:
+        text += "; OpenD refused the call at first, as one too many"
+        return Finding(check.FIGURE, "warning", text, _SHARE, {"code": code}), figures
     if figures.net_super is None:
         text += "; super orders are missing"
         advice = "install a newer OpenD: this one does not report super orders"
@@ -61,13 +66,9 @@ def _advice(error: AiocapdistError) -> str:
         return "give a code that exists, with --code"
     if isinstance(error, UnsupportedSecurity):
         return "give a stock, a fund or a warrant, with --code"
-    if isinstance(error, QuotaExceeded | RequestTimeout) and _is_for_quota(error):
-        return "another program of this account spends too: let all share one quota"
+    if isinstance(error, RequestTimeout) and error.waited_for == "quota":
+        return _SHARE
     return "ask again later; if it stays, look at OpenD's own log"
-
-
-def _is_for_quota(error: AiocapdistError) -> bool:
-    return not isinstance(error, RequestTimeout) or error.waited_for == "quota"
 
 
 def check_freshness(
