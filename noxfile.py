@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import re
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,9 @@ nox.options.sessions = [
     "lowest",
     "instructions",
 ]
+
+# Pages that are there in Chinese too.
+TRANSLATED = r"index|coming_from_futu_api|concepts/figures|(start|guides)/.*"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
@@ -97,8 +101,32 @@ def coverage(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the pages with warnings as errors. The tests run every snippet in them."""
     group(session, "docs", "-e", ".[test]")
-    session.run("sphinx-build", "-W", "--keep-going", "-E", "-q", "docs", "docs/_build/html")
-    session.run("python", "-m", "pytest", "-q", "-n", "0", "tests/docs/test_site.py")
+    build = ["sphinx-build", "-W", "--keep-going", "-E", "-q", "docs"]
+    session.run(*build, "docs/_build/html")
+    session.run(*build, "-D", "language=zh_CN", "docs/_build/html/zh")
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "tests/docs/test_site.py",
+        "tests/docs/test_chinese.py",
+    )
+
+
+@nox.session(default=False)
+def translations(session: nox.Session) -> None:
+    """Write the texts of changed pages into the catalogues in docs/locale, to be translated."""
+    group(session, "docs", "-e", ".[test]", "sphinx-intl>=2.3")
+    catalogues = Path(session.create_tmp()) / "gettext"
+    session.run("sphinx-build", "-E", "-q", "-b", "gettext", "docs", str(catalogues))
+    for catalogue in catalogues.rglob("*.pot"):
+        page = catalogue.relative_to(catalogues).with_suffix("").as_posix()
+        if not re.fullmatch(TRANSLATED, page):
+            catalogue.unlink()
+    session.run("sphinx-intl", "update", "-p", str(catalogues), "-d", "docs/locale", "-l", "zh_CN")
 
 
 @nox.session

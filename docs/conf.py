@@ -22,17 +22,27 @@ extensions = [
     "sphinxext.opengraph",
 ]
 python_maximum_signature_line_length = 88
-exclude_patterns = ["_build", "snippets"]
+exclude_patterns = ["_build", "_templates", "locale", "snippets"]
 
 html_theme = "furo"
 html_title = f"aiocapdist {release}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/language.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 
 # Pages are translated whole: one catalogue for each.
 locale_dirs = ["locale"]
 gettext_compact = False
-gettext_uuid = False
 
 # Pages say what they are to search engines and in shared links; no picture is drawn for them.
 ogp_site_url = "https://aiocapdist.readthedocs.io/"

@@ -66,10 +66,12 @@ FAINT = """() => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as HTML."""
+    """The pages as HTML, those in Chinese in a folder of theirs."""
     out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", str(DOCS), str(out)]
-    subprocess.run(command, check=True, timeout=300)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", str(DOCS)]
+    subprocess.run([*command, str(out)], check=True, timeout=300)
+    chinese = ["-D", "language=zh_CN", str(out / "zh")]
+    subprocess.run([*command, *chinese], check=True, timeout=300)
     return out
 
 

@@ -1,0 +1,66 @@
+"""Start, the guides and what the figures mean are translated whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .pages import DOCS
+
+pofile = pytest.importorskip("babel.messages.pofile", reason="Babel is not installed: nox -s docs")
+pytest.importorskip("sphinx", reason="Sphinx is not installed: nox -s docs")
+
+CATALOGUES = DOCS / "locale" / "zh_CN" / "LC_MESSAGES"
+PAGES = sorted(
+    page.relative_to(DOCS).with_suffix("").as_posix()
+    for page in [
+        DOCS / "index.md",
+        DOCS / "coming_from_futu_api.md",
+        DOCS / "concepts" / "figures.md",
+        *DOCS.glob("start/*.md"),
+        *DOCS.glob("guides/**/*.md"),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages' texts, as Sphinx extracts them."""
+    out = tmp_path_factory.mktemp("gettext")
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "gettext", str(DOCS), str(out)]
+    subprocess.run(command, check=True, timeout=300)
+    return out
+
+
+def messages(path: Path) -> dict[str, str]:
+    """Return the texts of a catalogue and their translations; fuzzy ones count as none."""
+    with path.open("rb") as file:
+        catalogue = pofile.read_po(file)
+    return {
+        str(message.id): "" if message.fuzzy else str(message.string)
+        for message in catalogue
+        if message.id
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_text_is_translated(texts: Path, page: str) -> None:
+    translated = messages(CATALOGUES / f"{page}.po")
+    wanted = messages(texts / f"{page}.pot")
+    assert [text for text in wanted if not translated.get(text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_and_links_stay_as_they_are(texts: Path, page: str) -> None:
+    marks = re.compile(r"`[^`]+`|\]\([^)]+\)|\{\w+\}")
+    translated = messages(CATALOGUES / f"{page}.po")
+    differing = [
+        text
+        for text in messages(texts / f"{page}.pot")
+        if sorted(marks.findall(text)) != sorted(marks.findall(translated.get(text, "")))
+    ]
+    assert differing == []
