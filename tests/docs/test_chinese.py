@@ -16,14 +16,7 @@ pytest.importorskip("sphinx", reason="Sphinx is not installed: nox -s docs")
 
 CATALOGUES = DOCS / "locale" / "zh_CN" / "LC_MESSAGES"
 PAGES = sorted(
-    page.relative_to(DOCS).with_suffix("").as_posix()
-    for page in [
-        DOCS / "index.md",
-        DOCS / "coming_from_futu_api.md",
-        DOCS / "concepts" / "figures.md",
-        *DOCS.glob("start/*.md"),
-        *DOCS.glob("guides/**/*.md"),
-    ]
+    path.relative_to(CATALOGUES).with_suffix("").as_posix() for path in CATALOGUES.rglob("*.po")
 )
 
 
