@@ -38,6 +38,7 @@ from aiocapdist import (
     Throttled,
     Watch,
     sync,
+    telemetry,
 )
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.recording import Recording
@@ -298,6 +299,14 @@ async def simulating() -> None:
         assert_type(opend.largest_window, int)
         async with aiocapdist.connect(opend.memory) as client:
             assert_type(client, Client)
+
+
+def measured(client: Client, clients: ClientGroup, blocking: sync.Client) -> None:
+    with telemetry.instrument(client, attributes={"who": "me"}) as one:
+        assert_type(one, telemetry.Instrumentation)
+    telemetry.instrument(clients).end()
+    telemetry.instrument(blocking).end()
+    telemetry.instrument(aiocapdist.connect())  # type: ignore[arg-type]
 
 
 def blocking() -> None:

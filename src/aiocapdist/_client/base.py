@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from google.protobuf.message import Message
 
@@ -30,6 +31,7 @@ from ..quota import Quota
 from . import guesses
 from .arguments import check_askable, check_codes, check_every, check_seconds
 from .deadlines import wait_for
+from .observers import Observers
 from .queues import Queues
 from .sweep import Sweep
 from .watch import Watch
@@ -55,6 +57,11 @@ class BaseClient:
         self._queues = Queues(hub, gateways)
         self._singles = self._queues.singles
         self._free = self._queues.free
+        self._observers = Observers(
+            [self._single_flight, self._flows],
+            {name: gateway.supervisor.stats for name, gateway in gateways.items()},
+        )
+        self._watches: WeakSet[WatchSource] = WeakSet()
         self._phases = MarketPhases(self._free, self._attempts)
 
     async def capital_distribution(
@@ -189,6 +196,7 @@ class BaseClient:
             every=every,
             rate=sum((one.limit - one.reserve) / (one.period + one.margin) for one in quotas),
         )
+        self._watches.add(source)
         watch = Watch(source, self)
         watch.add(codes)
         return watch
@@ -203,7 +211,8 @@ class BaseClient:
         """
         self._hub.check_loop()
         check_seconds("timeout", timeout)
-        return await ask(GlobalStateRequest(self._free, self._attempts), self._free, timeout)
+        request = GlobalStateRequest(self._free, self._attempts)
+        return await ask(request, self._free, timeout, self._observers)
 
     async def request(
         self,
@@ -245,7 +254,7 @@ class BaseClient:
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
         )
-        return await ask(request, queue, timeout)
+        return await ask(request, queue, timeout, self._observers)
 
     def events(self) -> EventStream:
         """Return what happens from now on: ``async for event in client.events()``.
@@ -288,10 +297,19 @@ def hub_of(client: BaseClient) -> Hub:
     return client._hub
 
 
-async def ask(request: Request[T], queue: RequestQueue, timeout: float | None) -> T:
+async def ask(
+    request: Request[T],
+    queue: RequestQueue,
+    timeout: float | None,
+    observers: Observers | None = None,
+) -> T:
     try:
-        queue.submit(request)
-    except BaseException:
-        request.cancel_if_unwanted()
-        raise
-    return request.result() if request.done else await wait_for(request, timeout)
+        try:
+            queue.submit(request)
+        except BaseException:
+            request.cancel_if_unwanted()
+            raise
+        return request.result() if request.done else await wait_for(request, timeout)
+    finally:
+        if observers:
+            observers.done(request)

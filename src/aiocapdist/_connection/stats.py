@@ -18,8 +18,13 @@ class ConnectionStats:
         self.calls = 0
         self.late_replies = 0
         self._seconds: deque[float] = deque(maxlen=KEPT)
-        # Bound directly: called with its duration for every reply.
-        self.replied: Callable[[float], None] = self._seconds.append
+        self.replied: Callable[[float], None]
+        """Called with its duration for every reply; observers may put a function in its place."""
+        self.reset_replied()
+
+    def reset_replied(self) -> None:
+        """Keep durations, and nothing else."""
+        self.replied = self._seconds.append  # bound directly, since it is called so often
 
     def round_trip(self) -> RoundTrip | None:
         """Return quantiles of the last round trips, or None before the first."""

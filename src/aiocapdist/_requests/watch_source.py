@@ -178,7 +178,7 @@ class WatchSource:
             return
         rounds, now = self.rounds, self._hub.clock()
         while (item := rounds.next or rounds.pick(now)) is not None:
-            if self._rests(item):
+            if self.rests(item):
                 rounds.rest()
             elif self._answer_without_token(item, now):
                 self._served(item)
@@ -199,7 +199,7 @@ class WatchSource:
         item.asked_at = now
         self.rounds.served(now)
 
-    def _rests(self, item: WatchedCode) -> bool:
+    def rests(self, item: WatchedCode) -> bool:
         """True if this code was asked since its market was seen to close."""
         if self._phases is None or item.settled_at is None:
             return False
