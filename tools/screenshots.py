@@ -23,7 +23,7 @@ from aiocapdist import CapitalDistribution, CapitalFlow, Change
 from aiocapdist.cli.drawing import make_style
 from aiocapdist.cli.figure import draw
 from aiocapdist.cli.flow_table import flow_lines
-from aiocapdist.cli.live_table import Row, live_lines
+from aiocapdist.cli.live_table import Row, caption, live_lines
 from aiocapdist.cli.options import RankingOptions
 from aiocapdist.cli.progress_bar import progress_columns
 from aiocapdist.cli.ranking import rank, ranking_lines
@@ -80,8 +80,8 @@ def _screens(
         Row(code).changed(Change(code, new, old, None, 0, None, NOW - timedelta(seconds=9 * n)))
         for n, (code, new, old) in enumerate(zip(CODES, now, before, strict=True))
     ]
-    caption = [Text(f"{len(CODES)} securities every 60 s, {NOW:%H:%M:%S} UTC")]
-    table = live_lines(rows, caption, RankingOptions(), NOW, (WIDTH, 24), STYLE)
+    head = [Text(caption(len(CODES), 60.0, 60.0, NOW))]
+    table = live_lines(rows, head, RankingOptions(), NOW, (WIDTH, 24), STYLE)
     yield "watch", f"aiocapdist watch {' '.join(CODES)}", table
     yield "progress", "aiocapdist get @watchlist.txt --output today.csv --format csv", [_bar()]
 

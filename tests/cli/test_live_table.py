@@ -9,7 +9,7 @@ from rich.text import Text
 
 from aiocapdist import CapitalDistribution, Change, UnknownSecurity
 from aiocapdist.cli.drawing import make_style
-from aiocapdist.cli.live_table import FRESH, Row, format_age, live_lines
+from aiocapdist.cli.live_table import FRESH, Row, caption, format_age, live_lines
 from aiocapdist.cli.options import RankingOptions
 
 from ..recording.making import at, figures
@@ -132,6 +132,13 @@ def test_the_table_fits_its_width(width: int) -> None:
     assert max(map(len, lines)) <= width
     assert "main net" in lines[2]
     assert ("age" in lines[2]) is (width >= 35)
+
+
+def test_a_round_that_the_quota_slows_down_is_told() -> None:
+    assert caption(1, 60.0, None, NOW) == "1 security every 60 s, 01:31:00 UTC"
+    assert caption(300, 60.0, 60.2, NOW) == "300 securities every 60 s, 01:31:00 UTC"
+    slow = "300 securities every 60 s (by the quota 300 s), 01:31:00 UTC"
+    assert caption(300, 60.0, 300.4, NOW) == slow
 
 
 def test_the_table_is_ascii_where_the_terminal_has_no_more() -> None:

@@ -184,6 +184,12 @@ def test_completion_is_a_script_of_the_shell(
             ["--quota", "--quota-file", "--quota-key", "--quota-redis"],
         ),
         (["aiocapdist", "get", "--format", "js"], ["json", "jsonl"]),
+        (["aiocapdist", "w"], ["watch"]),
+        (["aiocapdist", "record", "--ex"], ["--export"]),
+        (["aiocapdist", "record", "--format", "p"], ["parquet"]),
+        (["aiocapdist", "flow", "--period", "m"], ["month"]),
+        (["aiocapdist", "plot", "--colors", "c"], ["cn"]),
+        (["aiocapdist", "simulate", "--re"], ["--replay"]),
     ],
 )
 def test_bash_completes_commands_options_and_choices(

@@ -100,7 +100,7 @@ def test_a_terminal_shows_a_table_that_changes(columns: int) -> None:
         arguments = ("watch", *CODES, "--every", "0.2", *to(opend))
         with terminal(*arguments, columns=columns) as shown:
             shown.wait_for(lambda text: "▲" in text or "▼" in text)
-            assert "2 securities every 0.2 s, " in shown.text
+            assert "2 securities every 0.2 s" in shown.text
             (row,) = [line for line in shown.lines if "HK.00700" in line]
             before = row
             shown.wait_for(lambda text: "HK.00700" in text and before not in text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -13,11 +13,12 @@ from rich.live import Live
 from rich.text import Text
 
 from .. import Client
+from .._client.watch import Watch
 from ..models import Change
 from .background import background
 from .canvas import canvas
 from .interrupt import written_on_exit
-from .live_table import WARNING, Row, live_lines
+from .live_table import WARNING, Row, caption, live_lines
 from .options import RankingOptions
 from .progress_bar import SHOW_CURSOR
 
@@ -31,10 +32,10 @@ LEAST_PAUSE = 0.1
 
 @asynccontextmanager
 async def live_display(
-    client: Client, codes: Sequence[str], every: float, view: RankingOptions
+    client: Client, watch: Watch, every: float, view: RankingOptions
 ) -> AsyncIterator[Callable[[Change], None]]:
     """Show a table until the body ends. Call the result with each change."""
-    table = _LiveTable(client, codes, every, view)
+    table = _LiveTable(client, watch, every, view)
     # Messages go above the table if both are on a terminal, otherwise where they belong.
     with written_on_exit(SHOW_CURSOR), table.live:
         async with background(table.keep_drawn):
@@ -43,13 +44,12 @@ async def live_display(
 
 
 class _LiveTable:
-    def __init__(
-        self, client: Client, codes: Sequence[str], every: float, view: RankingOptions
-    ) -> None:
+    def __init__(self, client: Client, watch: Watch, every: float, view: RankingOptions) -> None:
         self._client = client
+        self._watch = watch
         self._every = every
         self._view = view
-        self._rows = {code: Row(code) for code in codes}
+        self._rows = {code: Row(code) for code in watch.codes}
         self._changed = anyio.Event()
         self._console, self._style = canvas(view.colors)
         self.live = Live(
@@ -83,9 +83,8 @@ class _LiveTable:
         self.live.update(Group(*lines), refresh=True)
 
     def _caption(self, now: datetime) -> list[Text]:
-        count = len(self._rows)
-        what = f"{count} securit{'y' if count == 1 else 'ies'} every {self._every:g} s"
-        lines = [Text(f"{what}, {now:%H:%M:%S} UTC", no_wrap=True, overflow="ellipsis")]
+        text = caption(len(self._rows), self._every, self._watch.round_time, now)
+        lines = [Text(text, no_wrap=True, overflow="ellipsis")]
         if self._client.status.state != "ready":
             lines.append(Text("no connection to OpenD, trying again", WARNING, no_wrap=True))
         failed = [row.error for row in self._rows.values() if row.error is not None]

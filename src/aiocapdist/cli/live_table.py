@@ -52,6 +52,14 @@ class Row(NamedTuple):
         return (now - self.value.updated_at).total_seconds()
 
 
+def caption(count: int, every: float, round_time: float | None, now: datetime) -> str:
+    """Return how many securities are asked for how often, and the time of the table."""
+    text = f"{count} securit{'y' if count == 1 else 'ies'} every {every:g} s"
+    if round_time is not None and round_time > 1.1 * every + 1.0:
+        text += f" (by the quota {round_time:.0f} s)"
+    return f"{text}, {now:%H:%M:%S} UTC"
+
+
 def live_lines(
     rows: Sequence[Row],
     caption: Sequence[Text],

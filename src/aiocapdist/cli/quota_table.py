@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
+from rich.text import Text
 
 from ..quota._core.snapshot import OwnerTokens, QuotaSnapshot
+from .columns import Column, column_lines
+from .drawing import make_style
 from .escape import one_line
 
 
@@ -16,17 +18,24 @@ def render_snapshot(snapshot: QuotaSnapshot) -> str:
     """Return the table as text for standard output."""
     # Paths, keys and program names are shown unwrapped and without markup.
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    style = make_style("none", ascii_only=console.options.ascii_only)
     with console.capture() as captured:
-        console.print(_table(snapshot))
+        for line in _summary(snapshot):
+            console.print(line)
+        if snapshot.owners:
+            console.print()
+            for row in column_lines(_OWNERS, snapshot.owners, console.width, style.rule):
+                console.print(row)
     return captured.get()
 
 
-def _table(snapshot: QuotaSnapshot) -> Group:
-    title = f"{one_line(snapshot.where)}: {snapshot.limit} calls in {snapshot.period:g} s"
+def _summary(snapshot: QuotaSnapshot) -> list[str]:
     tokens = f"{snapshot.free} free, {snapshot.held} held, {snapshot.cooling} cooling"
-    others = f"{snapshot.waiting} waiting; {snapshot.rejections} rejected so far"
-    summary = Group(title, f"{tokens}; {others}", _next_token(snapshot))
-    return Group(summary, "", _owners(snapshot.owners)) if snapshot.owners else summary
+    return [
+        f"{one_line(snapshot.where)}: {snapshot.limit} calls in {snapshot.period:g} s",
+        f"{tokens}; {snapshot.waiting} waiting; {snapshot.rejections} rejected so far",
+        _next_token(snapshot),
+    ]
 
 
 def _next_token(snapshot: QuotaSnapshot) -> str:
@@ -38,19 +47,16 @@ def _next_token(snapshot: QuotaSnapshot) -> str:
     return f"{token}, all free in {snapshot.all_back_in:.1f} s"
 
 
-def _owners(owners: list[OwnerTokens]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-    for name in ("owner", "program", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("held", "cooling", "all back in"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in owners:
-        table.add_row(
-            one_line(each.owner or "not known"),
-            one_line(each.program or "-"),
-            each.presence or "-",
-            str(each.held),
-            str(each.cooling),
-            f"{each.all_back_in:.1f} s",
-        )
-    return table
+def _text(cell: Callable[[OwnerTokens], object]) -> Callable[[OwnerTokens], Text]:
+    return lambda owner: Text(one_line(str(cell(owner))))
+
+
+# The most important first: narrow terminals leave out the last.
+_OWNERS = [
+    Column("owner", _text(lambda owner: owner.owner or "not known"), is_left=True),
+    Column("held", _text(lambda owner: owner.held)),
+    Column("cooling", _text(lambda owner: owner.cooling)),
+    Column("all back in", _text(lambda owner: f"{owner.all_back_in:.1f} s")),
+    Column("state", _text(lambda owner: owner.presence or "-"), is_left=True),
+    Column("program", _text(lambda owner: owner.program or "-"), is_left=True),
+]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import Client
+from .._client.watch import Watch
 from ..models import Change
 from ..models._records import outcome_record, time_text
 from .exit_codes import INTERRUPTED, OK
@@ -17,6 +18,7 @@ from .output import FIELDS, print_csv, print_json, report_failure
 from .session import Stop
 from .streams import output_to, report
 
+Show: TypeAlias = Callable[[Change], None]
 CSV_FIELDS = [*FIELDS, "seen_at", "skipped"]
 
 
@@ -44,7 +46,7 @@ class Watching:
         """Show changes until cancelled. Raises OutputError."""
         watch = client.watch(self._codes, self._every, while_closed=self._while_closed)
         with output_to(self._file):
-            async with self._display(client) as show:
+            async with self._display(client, watch) as show:
                 async for change in watch:
                     show(change)
         return OK
@@ -57,11 +59,13 @@ class Watching:
         return INTERRUPTED
 
     @asynccontextmanager
-    async def _display(self, client: Client) -> AsyncIterator[Callable[[Change], None]]:
+    async def _display(
+        self, client: Client, watch: Watch
+    ) -> AsyncIterator[Callable[[Change], None]]:
         if self._format == "table":
             from .live_display import live_display
 
-            async with live_display(client, self._codes, self._every, self._view) as show:
+            async with live_display(client, watch, self._every, self._view) as show:
                 yield show
         elif self._format == "csv":
             print_csv(CSV_FIELDS)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from ...errors import QuotaUnavailable
 from ..exit_codes import NOT_REACHED, OK, USAGE
-from ..formats import Format
+from ..formats import Format, chosen_format
 from ..options import AddressOptions, RedisUrl, default_quota_file, redis_url
-from ..streams import report, report_log_records, write
+from ..streams import output_to, report, report_log_records, write
 
 if TYPE_CHECKING:
     from ...quota._core.snapshot import QuotaSnapshot
@@ -22,7 +24,9 @@ def quota(
     file: Path | None = None,
     redis: RedisUrl = None,
     key: str | None = None,
-    format: Format = "table",
+    format: Format | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    output: Path | None = None,
 ) -> int:
     """Show a shared quota: who holds which tokens, and when the next is free.
 
@@ -35,15 +39,22 @@ def quota(
     key
         Redis key of the quota; needed only if the server has several.
     format
-        table for people; json, jsonl (on one line), csv (a header and a row, without owners).
+        table (the default), json, jsonl (on one line), csv (a header and a row, without owners).
+    json
+        The same as --format json.
+    output
+        Write to this file instead of standard output.
     """
     report_log_records()
     try:
+        chosen = chosen_format(format, json)
         redis = redis_url(file, redis, key)
         if redis is None and (file := file or _own_file(opend)) is None:
             report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
             return USAGE
-        _show(_snapshot(file, redis, key), format)
+        snapshot = _snapshot(file, redis, key)
+        with output_to(output):
+            _show(snapshot, chosen)
     except (ValueError, ModuleNotFoundError) as error:
         report(str(error))
         return USAGE
