@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiocapdist.cli.app import run
+from aiocapdist.cli.help import HELP
 
 from .processes import COMMAND, DEADLINE, run_command, simulator
 
@@ -96,7 +97,7 @@ def test_a_reader_that_leaves_ends_the_command(arguments: str) -> None:
 
 
 @pytest.mark.parametrize("width", [30, 40, 80, 200])
-@pytest.mark.parametrize("command", [*COMMANDS, "simulate", "quota", "doctor", "completion"])
+@pytest.mark.parametrize("command", sorted(HELP))
 def test_help_fits_every_width(
     command: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
