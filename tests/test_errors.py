@@ -113,6 +113,22 @@ SAMPLES: list[tuple[AiocapdistError, dict[str, object], str]] = [
         ),
     ),
     (
+        QuotaWaitTooLong(float("inf"), 5.0, "it is away"),
+        {"eta": float("inf"), "reason": "it is away"},
+        (
+            "this call waits for the quota, which cannot be used (it is away), "
+            "but max_wait is 5 s; allow more, or call later"
+        ),
+    ),
+    (
+        RequestTimeout(3212, 3.0, "HK.1", waited_for="quota", reason="it is away"),
+        {"waited_for": "quota", "eta": None, "reason": "it is away"},
+        (
+            "request 3212 about HK.1 was not sent within 3 s: it waited for the quota, "
+            "which cannot be used: it is away"
+        ),
+    ),
+    (
         RecordingError("day.sqlite", "the disk is full", "free some space"),
         {"where": "day.sqlite", "reason": "the disk is full", "hint": "free some space"},
         "the recording at day.sqlite cannot be used: the disk is full; free some space",

@@ -134,7 +134,8 @@ class RequestTimeout(AiocapdistError, TimeoutError):
     ``timeout`` is in seconds: of the whole call if it had a ``timeout`` of its own, else
     ``request_timeout`` from the last sending, after ``attempts`` times. ``waited_for`` says what
     did not come: ``connection``, ``quota`` or ``reply``; ``eta`` is the estimate in seconds
-    until the quota would have allowed it, else None. ``proto_id`` is OpenD's number of the
+    until the quota would have allowed it, else None; ``reason`` says why a quota that is kept
+    elsewhere could not be used, else None. ``proto_id`` is OpenD's number of the
     call, ``code`` the security, or None.
     """
 
@@ -146,6 +147,7 @@ class RequestTimeout(AiocapdistError, TimeoutError):
         *,
         waited_for: Literal["connection", "quota", "reply"] = "reply",
         eta: float | None = None,
+        reason: str | None = None,
     ) -> None:
         about = f"{proto_id} about {code}" if code else str(proto_id)
         if waited_for == "reply":
@@ -154,12 +156,14 @@ class RequestTimeout(AiocapdistError, TimeoutError):
             text = f"request {about} was not sent within {timeout:g} s: it waited for the "
             text += "connection to OpenD" if waited_for == "connection" else "quota"
             text += "" if eta is None else f", which allows it in about {eta:.1f} s"
+            text += "" if reason is None else f", which cannot be used: {reason}"
         super().__init__(text)
         self.proto_id = proto_id
         self.timeout = timeout
         self.code = code
         self.waited_for = waited_for
         self.eta = eta
+        self.reason = reason
 
 
 class ClientClosed(AiocapdistError):
@@ -232,18 +236,21 @@ class QuotaUnavailable(AiocapdistError):
 class QuotaWaitTooLong(AiocapdistError):
     """Raised when waiting for the quota would take longer than ``max_wait``. Nothing was sent.
 
-    ``eta`` is the estimated wait in seconds, ``inf`` while OpenD is not connected.
+    ``eta`` is the estimated wait in seconds, ``inf`` while OpenD is not connected or the quota
+    cannot be used; ``reason`` says why it cannot, else it is None.
     """
 
-    def __init__(self, eta: float, max_wait: float) -> None:
-        when = (
-            "this call waits for the connection to OpenD"
-            if isinf(eta)
-            else f"the quota allows this call in about {eta:.1f} s"
-        )
+    def __init__(self, eta: float, max_wait: float, reason: str | None = None) -> None:
+        if reason is not None:
+            when = f"this call waits for the quota, which cannot be used ({reason})"
+        elif isinf(eta):
+            when = "this call waits for the connection to OpenD"
+        else:
+            when = f"the quota allows this call in about {eta:.1f} s"
         super().__init__(f"{when}, but max_wait is {max_wait:g} s; allow more, or call later")
         self.eta = eta
         self.max_wait = max_wait
+        self.reason = reason
 
 
 class RecordingError(AiocapdistError):

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import Quota
+from aiocapdist import Quota, QuotaUnavailable
 from aiocapdist._requests.kinds import GlobalStateRequest
 from aiocapdist.simulator import Simulator
 
@@ -188,3 +188,18 @@ async def test_a_fault_in_sending_ends_the_calls_that_wait_and_leaves_none_hangi
             monkeypatch.setattr(client._supervisor.connection, "send", broken)
             assert "a fault of our own" in str(await call.error())
             assert client.status.state == "closed"
+
+
+def test_what_comes_back_while_no_quota_can_be_used_ends_with_the_reason() -> None:
+    setup = Setup(1, 1)
+    (first, second) = setup.submit(2)
+    error = QuotaUnavailable("there", "it is away", "wait")
+    setup.gateways[0].lost_quota = error
+    setup.queue.put_back(first)
+    assert not first.done, "the other gateway's quota can be used"
+    setup.gateways[1].lost_quota = error
+    setup.queue.put_back(second)
+    assert second.error is error
+    setup.queue.expire()
+    assert first.error is error
+    assert setup.queue.length == 0

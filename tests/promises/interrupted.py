@@ -29,9 +29,10 @@ CLOSING: Functions = {
     "aiocapdist/_connection/hub.py": ["run", "aclose", "finish", "run_all", "fail_all"],
     "aiocapdist/_connection/supervisor.py": [
         *("stop", "stay_connected", "release", "_end", "_end_calls", "_fail_calls"),
-        *("_settle_flights", "_detach_all", "_detach", "_reconnect_until_closed"),
+        *("_settle_flights", "_reconnect_until_closed"),
         *("_one_connection", "_lost", "_refresh", "final_error", "loss"),
     ],
+    "aiocapdist/_connection/used_quotas.py": ["detach_all", "detach"],
     "aiocapdist/_connection/supervisors.py": ["stop", "stay_connected", "release", "fail"],
     "aiocapdist/_connection/connection.py": ["run", "_tell_all", "abandon"],
     "aiocapdist/_connection/event_stream.py": ["close", "end", "_wake"],

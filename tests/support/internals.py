@@ -333,7 +333,7 @@ def leftovers_in_group(clients: ClientGroup) -> dict[str, Any]:
             **_in_hub(clients),
         }
     )
-    schedulers = {one for supervisor in hub._all.values() for one in supervisor._schedulers}
+    schedulers = {one for supervisor in hub._all.values() for one in supervisor._quotas}
     for scheduler in schedulers:
         left |= leftovers_in_quota(scheduler)
     left |= _in_unlimited(hub.unlimited)

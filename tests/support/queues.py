@@ -51,12 +51,16 @@ class FakeGateway:
     def __init__(self) -> None:
         self.connection: FakeConnection | None = FakeConnection()
         self.stats = FakeStats()
+        self.lost_quota: AiocapdistError | None = None
 
     def cancel(self, flight: Flight[Any]) -> bool:
         return True
 
     def loss(self, cause: BaseException, *, sent: bool) -> AiocapdistError:
         return ConnectionLost(str(cause), sent=sent)
+
+    def error_for(self, quota: object) -> AiocapdistError | None:
+        return self.lost_quota
 
 
 class FakeHub:

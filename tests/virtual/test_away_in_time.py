@@ -226,6 +226,20 @@ async def test_a_timeout_names_the_quota_and_when_it_would_have_allowed_the_call
         assert client.quota.waiting == 0
 
 
+async def test_a_sweep_whose_last_code_waits_for_the_quota_ends_in_time() -> None:
+    async with (
+        Simulator() as opend,
+        aiocapdist.connect(opend.memory, quota=Quota(1, 30.0)) as client,
+    ):
+        await client.capital_distribution("HK.00001")
+        began = trio.current_time()
+        with anyio.fail_after(10.0):
+            result = await client.capital_distributions(["HK.00700"], timeout=3.0)
+        assert trio.current_time() - began == pytest.approx(3.0)
+        assert isinstance(result.errors["HK.00700"], RequestTimeout)
+        assert client.quota.waiting == 0
+
+
 async def test_a_timeout_names_the_reply() -> None:
     async with Simulator(latency=8.0) as opend, aiocapdist.connect(opend.memory) as client:
         with pytest.raises(

@@ -72,7 +72,8 @@ def connect(
     its reply is damaged or does not come, or the vendor's servers fail. With
     ``reconnect=False`` the first loss ends the client.
     While OpenD is away, calls wait for ``reconnect_timeout`` seconds from the loss, then end
-    with ConnectionLost, and new ones at once, until it is back; None waits for ever.
+    with ConnectionLost, and new ones at once, until it is back; None waits for ever. The same
+    holds for the file or server of a shared quota, with QuotaUnavailable.
     Replies longer than ``max_frame`` bytes end the connection.
 
     Connecting raises ConnectError within ``connect_timeout`` seconds if OpenD cannot be

@@ -27,8 +27,12 @@ async def _wait_queued(request: Request[T], timeout: float | None, max_wait: flo
     if math.isfinite(eta) and eta > max_wait:
         request.cancel_if_unwanted()
         raise QuotaWaitTooLong(eta, max_wait)
-    with anyio.CancelScope(deadline=request.queue.hub.clock() + max_wait) as scope:
+    queue = request.queue
+    with anyio.CancelScope(deadline=queue.hub.clock() + max_wait) as scope:
         return await _wait(request, timeout, scope)
+    trouble = None if queue.is_offline else queue.trouble
+    if trouble is not None:
+        raise QuotaWaitTooLong(math.inf, max_wait, trouble.reason)
     raise QuotaWaitTooLong(eta, max_wait)
 
 

@@ -69,6 +69,10 @@ class Hub(ABC):
         """End every call that waits."""
         run_all([partial(listener.fail, error) for listener in list(self.listeners)])
 
+    def expire_all(self) -> None:
+        """End every call that waits for a quota which was out of reach for too long."""
+        run_all([listener.expire for listener in list(self.listeners)])
+
     # ---- the end
 
     async def run(self) -> None:

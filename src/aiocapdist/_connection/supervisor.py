@@ -36,6 +36,7 @@ from .hub import Hub, run_all
 from .link_state import LinkState, connected
 from .probe import Probe
 from .stats import ConnectionStats
+from .used_quotas import UsedQuotas
 
 log = logging.getLogger("aiocapdist")
 
@@ -72,7 +73,9 @@ class Supervisor(Hub):
         self._reconnect = reconnect
         self._absence = Absence(clock, reconnect_timeout, self._overdue)
         self._first_failure: AiocapdistError | None = None
-        self._schedulers: list[Scheduler] = []
+        self._quotas = UsedQuotas(
+            clock, reconnect_timeout, self.publisher.publish, self.expire_all, self._refresh
+        )
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._running: Connection | None = None  # from dialling to its end
@@ -95,12 +98,11 @@ class Supervisor(Hub):
         run_all([partial(self._end, ClientClosed()), self._scope.cancel])
 
     def use(self, scheduler: Scheduler) -> None:
-        if scheduler in self._schedulers or self.finished.is_set():
+        if scheduler in self._quotas or self.finished.is_set():
             return
         if self.handshake is not None:
             scheduler.bind_account(self.handshake.login_user_id)
-        scheduler.attach(self.clock, self.publisher.publish)
-        self._schedulers.append(scheduler)
+        self._quotas.add(scheduler)
         if self._group is not None:
             self._group.start_soon(run_child, scheduler.run)
 
@@ -135,6 +137,9 @@ class Supervisor(Hub):
         error.__cause__ = cause
         return error
 
+    def error_for(self, quota: object) -> AiocapdistError | None:
+        return self.final_error(sent=False) or self._quotas.error_for(quota)
+
     def pump_later(self) -> None:
         """Nothing to do: this gateway's quotas are pumped after each read and each loss."""
 
@@ -146,9 +151,10 @@ class Supervisor(Hub):
             with self._scope:
                 async with anyio.create_task_group() as group:
                     self._group = group
-                    for scheduler in self._schedulers:
+                    for scheduler in self._quotas:
                         group.start_soon(run_child, scheduler.run)
                     group.start_soon(run_child, self._absence.run)
+                    group.start_soon(run_child, self._quotas.run)
                     await self._reconnect_until_closed()
                     group.cancel_scope.cancel()
         except Exception as error:
@@ -158,7 +164,7 @@ class Supervisor(Hub):
     def release(self) -> None:
         """End every call and release the quotas. Repeatable."""
         self._group = None
-        run_all([self._end_calls, self._settle_flights, self._detach_all])
+        run_all([self._end_calls, self._settle_flights, self._quotas.detach_all])
 
     def _end_calls(self) -> None:
         if self._final is None:
@@ -171,13 +177,6 @@ class Supervisor(Hub):
         connection, self._running = self._running, None
         if connection is not None:
             connection.abandon()
-
-    def _detach_all(self) -> None:
-        run_all([partial(self._detach, scheduler) for scheduler in self._schedulers])
-
-    def _detach(self, scheduler: Scheduler) -> None:
-        if self.publisher.publish in scheduler.listeners:
-            scheduler.detach(self.publisher.publish)
 
     async def _reconnect_until_closed(self) -> None:
         while True:
@@ -255,7 +254,7 @@ class Supervisor(Hub):
     def _introduce(self, handshake: HandshakeResult) -> bool:
         """Tell the quotas whose account this is. One that cannot count for it is the end."""
         try:
-            for scheduler in self._schedulers:
+            for scheduler in self._quotas:
                 scheduler.bind_account(handshake.login_user_id)
         except QuotaUnavailable as error:
             self._end(error)
@@ -285,7 +284,7 @@ class Supervisor(Hub):
 
     def pump_own(self) -> None:
         """Let this gateway's quotas grant what they can."""
-        for scheduler in self._schedulers:
+        for scheduler in self._quotas:
             scheduler.pump()
         self.unlimited.pump()
 

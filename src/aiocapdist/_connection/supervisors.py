@@ -122,8 +122,13 @@ class Supervisors(Hub):
         final = self.final_error(sent=False)
         if final is None:
             self.refresh_all()
+            self.expire_all()  # perhaps the others' quotas are out of reach
         else:
             self.fail_all(final)
+
+    def expire(self) -> None:
+        """A quota of one of the supervisors has been out of reach for too long."""
+        self.expire_all()
 
     # ---- events
 

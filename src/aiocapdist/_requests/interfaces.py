@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from .._loop import Clock, Waiter
 from .._protocol.flight import Flight
-from ..errors import AiocapdistError
+from ..errors import AiocapdistError, QuotaUnavailable
 from ..quota._core.fair_queue import Place
 
 
@@ -52,6 +52,10 @@ class Link(Protocol):
         """Build the error for a call that a lost connection ended."""
         ...
 
+    def error_for(self, quota: Any) -> AiocapdistError | None:
+        """Return what calls under this quota end with at once; None while they may wait."""
+        ...
+
 
 class ConnectionListener(Protocol):
     """Called when a connection becomes ready, when it is lost, and when none will come."""
@@ -61,6 +65,9 @@ class ConnectionListener(Protocol):
 
     def fail(self, error: AiocapdistError) -> None:
         """No connection will become ready any more."""
+
+    def expire(self) -> None:
+        """A quota has been out of reach for too long: end what waits for it."""
 
 
 class LastAttempts(Protocol):
@@ -108,6 +115,8 @@ class TokenSource(Protocol):
     limit: int
     period: float
 
+    @property
+    def trouble(self) -> QuotaUnavailable | None: ...
     def join(self, place: Place) -> None: ...
     def leave(self, place: Place) -> None: ...
     def try_acquire(self, now: float) -> bool: ...

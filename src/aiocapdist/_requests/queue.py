@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
-from ..errors import AiocapdistError
+from ..errors import AiocapdistError, QuotaUnavailable
 from .interfaces import Hub, TokenSource
 from .places import QueuePlace
 from .positions import Positions
@@ -90,6 +90,20 @@ class RequestQueue:
         return not self.routes.open
 
     @property
+    def trouble(self) -> QuotaUnavailable | None:
+        """Why no quota here can be used; None while one can."""
+        troubles = [place.quota.trouble for place in self._places]
+        return troubles[0] if all(troubles) else None
+
+    def final_error(self) -> AiocapdistError | None:
+        """Build the error that calls here end with at once; None while they may wait."""
+        final = self.hub.final_error(sent=False)
+        if final is not None:
+            return final
+        errors = [route.link.error_for(route.quota) for route in self.all_routes]
+        return None if None in errors else errors[0]
+
+    @property
     def queued(self) -> bool:
         """True if it waits for tokens of any quota."""
         return any(place.queued for place in self._places)
@@ -115,7 +129,7 @@ class RequestQueue:
                     route.quota.release()
                     raise
                 return
-            final = self.hub.final_error(sent=False)
+            final = self.final_error()
             if final is not None:
                 request.fail(final)
                 return
@@ -137,6 +151,10 @@ class RequestQueue:
 
         ``anywhere``: also on the route that it was sent on.
         """
+        final = self.final_error()
+        if final is not None:
+            request.fail(final)
+            return
         route = request.route
         if anywhere or (route is not None and route.link.connection is None):
             request.route = None  # a gateway that comes back is as good as any
@@ -218,6 +236,12 @@ class RequestQueue:
         self._positions = None
         if self._source is not None:
             self._source.fail(error)
+
+    def expire(self) -> None:
+        """End everything that waits if no quota here can be used, for too long."""
+        final = self.final_error()
+        if final is not None:
+            self.fail(final)
 
     # ---- tokens
 

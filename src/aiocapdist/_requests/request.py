@@ -25,6 +25,7 @@ from ..errors import (
     OpenDError,
     ProtocolError,
     QuotaExceeded,
+    QuotaUnavailable,
     RequestTimeout,
     own_copy,
 )
@@ -58,6 +59,8 @@ class Queue(Protocol):
 
     @property
     def is_offline(self) -> bool: ...
+    @property
+    def trouble(self) -> QuotaUnavailable | None: ...
 
 
 class Interruption:
@@ -66,6 +69,7 @@ class Interruption:
     def __init__(self, request: Request[Any] | None = None) -> None:
         self.waited_for: Literal["connection", "quota", "reply"] = "reply"
         self.eta: float | None = None
+        self.reason: str | None = None
         if request is not None:
             self.note(request)
 
@@ -76,14 +80,21 @@ class Interruption:
 
     def note_queued(self, queue: Queue, eta: float) -> None:
         """Note that a token, or the connection, is waited for; ``eta`` is in seconds."""
-        if math.isfinite(eta):
-            self.waited_for, self.eta = "quota", eta
-        else:
-            self.waited_for = "connection" if queue.is_offline else "quota"
+        if queue.is_offline:
+            self.waited_for = "connection"
+            return
+        self.waited_for = "quota"
+        trouble = queue.trouble
+        if trouble is not None:
+            self.reason = trouble.reason
+        elif math.isfinite(eta):
+            self.eta = eta
 
     def error(self, proto_id: int, timeout: float, code: str | None) -> RequestTimeout:
         """Build the error for the caller that stopped waiting after ``timeout`` seconds."""
-        return RequestTimeout(proto_id, timeout, code, waited_for=self.waited_for, eta=self.eta)
+        return RequestTimeout(
+            proto_id, timeout, code, waited_for=self.waited_for, eta=self.eta, reason=self.reason
+        )
 
 
 class Request(ABC, Generic[T]):

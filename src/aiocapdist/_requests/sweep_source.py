@@ -90,7 +90,9 @@ class SweepSource:
         if self.deadline is not None and self._expire_if_due() and self._next is not None:
             self._resume()  # no token need come any more for the next code
         self._room = WINDOW - len(self.unread) - len(self._pending)
-        if self._next is None and self._codes is not None and self._room >= WINDOW // 2:
+        if self._overdue is not None:
+            self.look_ahead()  # no token will come for the next code: it is in no line any more
+        elif self._next is None and self._codes is not None and self._room >= WINDOW // 2:
             self._resume()
 
     def leave(self) -> None:
@@ -184,7 +186,7 @@ class SweepSource:
     # ---- codes
 
     def _resume(self) -> None:
-        self._final = self.queue.hub.final_error(sent=False)
+        self._final = self.queue.final_error()
         self.look_ahead()
         self.queue.update_places()
         self.queue.pump()

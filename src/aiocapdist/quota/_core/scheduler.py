@@ -45,6 +45,11 @@ class Scheduler(Granter):
         """One for each client that is attached."""
         return self.reports.listeners
 
+    @property
+    def trouble(self) -> QuotaUnavailable | None:
+        """Why no token can be had, for how long is not known; None while tokens come."""
+        return self.store.trouble
+
     # ---- a client's life
 
     async def prepare(self) -> None:

@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from ..._loop import Clock
+from ...errors import QuotaUnavailable
 from ...events import QuotaDegraded
 
 GRACE = 1.0
@@ -53,6 +54,11 @@ class Store(Protocol):
     @property
     def degraded(self) -> QuotaDegraded | None:
         """What keeps the tokens out of reach; None while they can be reached."""
+        ...
+
+    @property
+    def trouble(self) -> QuotaUnavailable | None:
+        """Why no token can be had, for how long is not known; None while tokens come."""
         ...
 
     @property
@@ -169,6 +175,10 @@ class BaseStore:
 
     @property
     def degraded(self) -> QuotaDegraded | None:
+        return None
+
+    @property
+    def trouble(self) -> QuotaUnavailable | None:
         return None
 
     @property

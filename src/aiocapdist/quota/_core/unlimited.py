@@ -25,6 +25,11 @@ class Unlimited:
     def bind_account(self, login_user_id: int | None) -> None:
         """Any account will do."""
 
+    @property
+    def trouble(self) -> None:
+        """None: there is nothing to reach."""
+        return None
+
     def attach(self, clock: Clock, listener: Listener) -> None:
         """There are no events."""
 

@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 
 from ..._loop import Clock
+from ...errors import QuotaUnavailable
 from ...events import QuotaDegraded
 from .._core.store import GRACE, BaseStore, Demand, estimate
 from .ledger_file import LedgerFile
@@ -103,8 +104,14 @@ class FileStore(BaseStore):
         cold_until = self.updater.file.cold_until
         if cold_until > boot_clock():
             renew_at = min(renew_at, cold_until)
-        due = -inf if self.updater.has_pending else renew_at - self._ahead
+        # In trouble too: calls may end at once until it is seen to be over.
+        urgent = self.updater.has_pending or self.updater.trouble is not None
+        due = -inf if urgent else renew_at - self._ahead
         return max(due, self.updater.retry_at) if self.updater.paused else due
+
+    @property
+    def trouble(self) -> QuotaUnavailable | None:
+        return self.updater.trouble
 
     @property
     def degraded(self) -> QuotaDegraded | None:

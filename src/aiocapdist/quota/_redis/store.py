@@ -70,9 +70,14 @@ class RedisStore(Leases):
         self._ask_at = -inf
         self._cold_until = inf
         self._backoff: Backoff | None = None  # while the server is away
+        self._loss: QuotaUnavailable | None = None
         self._retry_at = -inf
 
     # ---- what the scheduler calls
+
+    @property
+    def trouble(self) -> QuotaUnavailable | None:
+        return None if self._backoff is None or self._fallback else self._loss
 
     @property
     def degraded(self) -> QuotaDegraded | None:
@@ -238,6 +243,7 @@ class RedisStore(Leases):
         return max(0, grant.rejections - known - mine)
 
     def _server_lost(self, error: QuotaUnavailable, now: float) -> None:
+        self._loss = error
         if self._backoff is None:
             self._backoff = Backoff(random.uniform)
             self.lose_server(now)
