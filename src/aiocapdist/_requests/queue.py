@@ -97,11 +97,8 @@ class RequestQueue:
 
     def final_error(self) -> AiocapdistError | None:
         """Build the error that calls here end with at once; None while they may wait."""
-        final = self.hub.final_error(sent=False)
-        if final is not None:
-            return final
         errors = [route.link.error_for(route.quota) for route in self.all_routes]
-        return None if None in errors else errors[0]
+        return self.hub.final_error(sent=False) or (None if None in errors else errors[0])
 
     @property
     def queued(self) -> bool:
@@ -129,8 +126,7 @@ class RequestQueue:
                     route.quota.release()
                     raise
                 return
-            final = self.final_error()
-            if final is not None:
+            if (final := self.final_error()) is not None:
                 request.fail(final)
                 return
         self._waiting[request] = None
@@ -151,8 +147,7 @@ class RequestQueue:
 
         ``anywhere``: also on the route that it was sent on.
         """
-        final = self.final_error()
-        if final is not None:
+        if (final := self.final_error()) is not None:
             request.fail(final)
             return
         route = request.route
@@ -239,8 +234,7 @@ class RequestQueue:
 
     def expire(self) -> None:
         """End everything that waits if no quota here can be used, for too long."""
-        final = self.final_error()
-        if final is not None:
+        if (final := self.final_error()) is not None:
             self.fail(final)
 
     # ---- tokens
