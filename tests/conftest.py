@@ -23,6 +23,7 @@ TESTS = Path(__file__).parent
 
 SLOWEST_FIRST = (
     "quota/file/test_crashing.py",
+    "promises/test_running_again.py",
     "promises/test_siblings.py",
     "promises/test_never_over.py",
     "quota/redis/test_kills.py",
@@ -32,7 +33,9 @@ SLOWEST_FIRST = (
     "quota/test_contract.py",
     "quota/redis/test_losing.py",
     "_protocol/test_mutated.py",
+    "promises/test_interrupted_closing.py",
     "promises/test_stampede.py",
+    "promises/test_many_waiters.py",
     "promises/test_serials.py",
     "test_extras.py",
     "interop/test_sealed.py",

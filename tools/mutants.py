@@ -15,16 +15,14 @@ from collections import Counter
 from pathlib import Path
 
 MODULES = (
-    *("_protocol.session", "_protocol.frames", "_protocol.decoders", "_protocol.encoders"),
-    *("_protocol.tcp_codec", "_protocol.websocket_codec", "_protocol.ciphers", "_protocol.rsa_key"),
-    *("_protocol.notices", "_protocol.state", "_protocol.backoff", "_protocol.capital_flow"),
-    *("_protocol.foreign", "_protocol.response"),
-    *("quota._core.granter", "quota._core.scheduler", "quota._core.ledger", "quota._core.store"),
-    *("quota._core.fair_queue", "quota._core.adaptive_limit", "quota._core.reports"),
-    *("quota._core.loops", "quota._core.quota", "quota._core.unlimited"),
-    *("quota._file.format", "quota._file.section", "quota._file.tokens", "quota._file.updater"),
-    *("quota._file.ledger_file", "quota._file.opening", "quota._file.owner", "quota._file.store"),
-    *("quota._redis.exchange", "quota._redis.leases", "quota._redis.errors"),
+    *("_protocol.session", "_protocol.frames", "_protocol.decoders", "_protocol.response"),
+    *("_protocol.tcp_codec", "_protocol.websocket_codec", "_protocol.codec", "_protocol.ciphers"),
+    *("_protocol.notices", "_protocol.rsa_key", "_protocol.backoff", "_protocol.encoders"),
+    *("_protocol.capital_flow", "_protocol.foreign", "_protocol.state"),
+    *("quota._core.ledger", "quota._core.fair_queue", "quota._core.granter"),
+    *("quota._core.scheduler", "quota._core.adaptive_limit", "quota._core.unlimited"),
+    *("_requests.request", "_requests.queue", "_requests.routes", "_requests.places"),
+    *("_requests.positions", "_requests.last_attempts", "_requests.single_flight"),
 )
 ENOUGH = 0.9
 
