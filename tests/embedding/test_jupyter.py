@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+from functools import partial
+from html import unescape
 from pathlib import Path
 
+import anyio
 import pytest
 
+from ..support import browser as browsers
 from .opend_thread import OpendThread
 from .programs import run
 
@@ -104,3 +109,80 @@ def test_figures_are_shown_as_tables(opend_thread: OpendThread, tmp_path: Path) 
     assert "HK.00700" in figures
     assert "&lt;b&gt;" in result
     assert "client: ready" in status
+
+
+READ = """() => {
+  const table = document.querySelector("table");
+  const box = (element) => element.getBoundingClientRect();
+  const colours = [...table.querySelectorAll("caption, th, td")]
+    .filter((cell) => cell.textContent.trim())
+    .map((cell) => getComputedStyle(cell).color);
+  const bars = [...table.querySelectorAll("td div div div")].map((bar) => ({
+    width: box(bar).width,
+    height: box(bar).height,
+    colour: getComputedStyle(bar).backgroundColor,
+  }));
+  return {
+    colours: [...new Set(colours)],
+    bars,
+    width: box(table).width,
+    others: document.querySelectorAll("script, img, b, iframe, link, style").length,
+    text: table.innerText,
+  };
+}"""
+SCHEMES = {"light": ((255, 255, 255), (0, 0, 0)), "dark": ((17, 17, 17), (224, 224, 224))}
+
+
+def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """The contrast of two colours, from 1 to 21, as WCAG defines it."""
+
+    def luminance(colour: tuple[int, ...]) -> float:
+        parts = [value / 255 for value in colour[:3]]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def rgb(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
+async def test_tables_of_a_kernel_can_be_read_in_a_browser(
+    opend_thread: OpendThread, tmp_path: Path
+) -> None:
+    cells = [
+        "import aiocapdist",
+        f"client = await aiocapdist.connect(port={opend_thread.port})",
+        "await client.capital_distribution('HK.00700')",
+        "await client.capital_distributions(['HK.00700', 'US.AAPL', '<b>x</b><img src=x>'])",
+        "await client.capital_flow('HK.00700', aiocapdist.Period.DAY)",
+        "client.status",
+        "await client.aclose()",
+    ]
+    shown = await anyio.to_thread.run_sync(partial(shown_by, cells, tmp_path, html=True))
+    async with browsers.browser() as running:
+        for (html,) in shown[2:6]:
+            for background, colour in SCHEMES.values():
+                body = f"background:rgb{background};color:rgb{colour};font:13px sans-serif"
+                page_text = f'<!doctype html><body style="{body}"><div>{html}</div>'
+                (tmp_path / "cell.html").write_text(page_text, "utf-8")
+                async with browsers.visit(running, (tmp_path / "cell.html").as_uri()) as page:
+                    seen = await page.evaluate(READ)
+                assert seen["others"] == 0, "a text from elsewhere became an element"
+                assert 0 < seen["width"] < 1000
+                assert all(contrast(rgb(each), background) >= 4.5 for each in seen["colours"])
+                assert all(contrast(rgb(bar["colour"]), background) >= 3 for bar in seen["bars"])
+                if seen["bars"]:
+                    assert max(bar["width"] for bar in seen["bars"]) > 20
+                    assert all(bar["height"] > 3 for bar in seen["bars"])
+    assert "<b>x</b>" in html_text(shown[3][0])
+
+
+def html_text(html: str) -> str:
+    """The text of a piece of HTML."""
+    return unescape(re.sub(r"<[^>]*>", " ", html))

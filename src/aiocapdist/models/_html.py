@@ -18,7 +18,7 @@ MOST_POINTS = 10
 LONGEST_TEXT = 200
 """Number of characters of a text that are shown."""
 
-_IN, _OUT = "#3b8bd0", "#d9822b"  # distinct for the colour-blind, visible on black and white
+_IN, _OUT = "#3b8bd0", "#c8721d"  # distinct for the colour-blind; contrast 3.5 on white and black
 _CELL = "padding:0 0.6em;white-space:nowrap;text-align:"
 _TIERS = ("super", "big", "mid", "small")
 
@@ -119,8 +119,10 @@ def _table(title: str, head: Sequence[str], body: Iterable[Sequence[str]]) -> st
 def _text(value: object, *, span: int = 1, decimals: bool = False) -> str:
     """Return a cell of text; ``decimals`` cuts a float to six digits."""
     shown = f"{value:.6g}" if decimals and isinstance(value, float) else str(value)
-    columns = f' colspan="{span}"' if span > 1 else ""
-    return f'<td{columns} style="{_CELL}left">{_escape(shown)}</td>'
+    if span > 1:  # an error's text may be long
+        wrapped = f"{_CELL}left;white-space:normal;max-width:50em"
+        return f'<td colspan="{span}" style="{wrapped}">{_escape(shown)}</td>'
+    return f'<td style="{_CELL}left">{_escape(shown)}</td>'
 
 
 def _number(text: str) -> str:
