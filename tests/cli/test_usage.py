@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aiocapdist.cli.app import run
+from aiocapdist.cli.help import HELP
 
 from .processes import run_command
 
@@ -151,7 +152,9 @@ def test_another_missing_package_is_an_internal_error() -> None:
     assert "aiocapdist[cli]" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["--version", "--help", "get --help", "simulate --help"])
+@pytest.mark.parametrize(
+    "arguments", ["--version", "--help", *(f"{command} --help" for command in sorted(HELP))]
+)
 def test_help_and_version_do_not_load_the_client(arguments: str) -> None:
     program = """
 import sys
