@@ -23,9 +23,7 @@ class _Connection:
     flights: tuple[Any, ...] = ()
 
     def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
-        flight: Flight[Any] = Flight((3212, 0), request, now, b"")
-        flight.route = route
-        return flight
+        return Flight(3212, 0, request, now, route)
 
 
 class _Gateway:

@@ -53,7 +53,7 @@ def encode():
 def ask_and_match():
     flight = session.request(3212, body, session, 0.0)
     session.data_to_send()
-    session.receive_data(encode_frame(3212, flight.key[1], reply), 0.0)
+    session.receive_data(encode_frame(3212, flight.serial, reply), 0.0)
 
 def read():
     decode_capital_distribution(reply, "HK.00700", security)

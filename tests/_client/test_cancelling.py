@@ -80,7 +80,7 @@ async def test_one_of_several_callers_leaving_takes_nothing_from_the_others() ->
             peer = await server.accept()
             leaves, stays = (Call(group, client.capital_distribution, "HK.00700") for _ in range(2))
             frame = await peer.next()
-            await until(lambda: len(client._single_flight.pending["HK.00700"].waiters) == 2)
+            await until(lambda: len(client._single_flight.pending["HK.00700"].waiters or ()) == 2)
             leaves.cancel()
             await leaves.end()
             await peer.reply(frame, figures_reply(5.0))

@@ -120,7 +120,9 @@ def test_100_000_altered_replies_close_with_the_same_error(
         made = ready(algorithm, key=False)
         flight = made.session.request(3212, b"", "mine", 0.0)
         made.session.data_to_send()
-        events = made.session.receive_data(encode_frame(*flight.key, sealed, digest), 1.0)
+        events = made.session.receive_data(
+            encode_frame(flight.proto_id, flight.serial, sealed, digest), 1.0
+        )
         if events:
             assert events == [ReplyReceived(flight, body)]
             assert made.session.state is State.READY

@@ -24,7 +24,7 @@ def test_a_request_cancelled_before_it_was_written_leaves_no_trace() -> None:
     keep, gone = ask(session, "keep", "gone")
     assert session.cancel(gone) is False
     assert [frame.body for frame in sent(session)] == [b"keep"]
-    assert session.receive_data(encode_frame(*gone.key, b""), 1.0) == []
+    assert session.receive_data(encode_frame(gone.proto_id, gone.serial, b""), 1.0) == []
     assert session.drain() == ([keep], [])
 
 

@@ -23,6 +23,13 @@ from aiocapdist._protocol.state import State
 from .peer import as_json, notice, ready, sent, with_bad_digest
 
 Key = tuple[int, int]
+"""Proto id and serial of a request."""
+
+
+def key_of(flight: Flight[str]) -> Key:
+    return flight.proto_id, flight.serial
+
+
 LAST = 2**32 - 1
 TIMEOUT = 4.0
 EXPECTED = 60.0  # seconds after its sending that a forgotten request's reply may come
@@ -55,11 +62,11 @@ class Conversation(RuleBasedStateMachine):
     def ask(self, proto_id: int) -> None:
         ref = str(len(self.flights))
         flight = self.session.request(proto_id, ref.encode(), ref, self.now)
-        assert flight.key[0] == proto_id
-        assert 1 <= (flight.key[1] - self.serial) % LAST <= 50  # keep-alives take some too
-        self.serial = flight.key[1]
+        assert flight.proto_id == proto_id
+        assert 1 <= (flight.serial - self.serial) % LAST <= 50  # keep-alives take some too
+        self.serial = flight.serial
         self.flights[ref] = flight
-        self.unsent[ref] = flight.key
+        self.unsent[ref] = key_of(flight)
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data())
@@ -151,7 +158,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(data=st.data())
     def push_with_a_requests_serial(self, data: st.DataObject) -> None:
         flight = self.flights[data.draw(st.sampled_from(sorted(self.flights)))]
-        assert self.hear(encode_frame(2208, flight.key[1], b"")) == [PushReceived(2208, b"")]
+        assert self.hear(encode_frame(2208, flight.serial, b"")) == [PushReceived(2208, b"")]
 
     # Time
 
@@ -177,7 +184,7 @@ class Conversation(RuleBasedStateMachine):
 
     def expiries(self) -> list[object]:
         over = [ref for ref in self.buried if self.flights[ref].sent_at + EXPECTED <= self.now]
-        over.sort(key=lambda ref: (self.flights[ref].sent_at, self.flights[ref].key))
+        over.sort(key=lambda ref: (self.flights[ref].sent_at, self.flights[ref].serial))
         for ref in over:
             del self.buried[ref]
             self.end(ref)
@@ -192,8 +199,8 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def the_tables_agree_with_the_model(self) -> None:
         waiting, buried = copy.deepcopy(self.session).drain()
-        assert {flight.ref: flight.key for flight in waiting} == self.waiting | self.unsent
-        assert {flight.ref: flight.key for flight in buried} == self.buried
+        assert {flight.ref: key_of(flight) for flight in waiting} == self.waiting | self.unsent
+        assert {flight.ref: key_of(flight) for flight in buried} == self.buried
 
     @invariant()
     def no_two_in_flight_share_an_id_and_a_serial(self) -> None:

@@ -71,7 +71,7 @@ def test_a_reply_of_any_length_is_decrypted(algorithm: Algorithm) -> None:
         body = bytes(range(length))
         flight = made.session.request(3211, b"request", "mine", 0.0)
         made.session.data_to_send()
-        data = sealed_frame(made.session_cipher, *flight.key, body)
+        data = sealed_frame(made.session_cipher, flight.proto_id, flight.serial, body)
         assert made.session.receive_data(data, 1.0) == [ReplyReceived(flight, body)]
 
 
@@ -101,8 +101,8 @@ def test_an_encrypted_json_body_fails_its_own_reply_only(algorithm: Algorithm) -
     made = ready(algorithm)
     one, two = (made.session.request(3212, b"", name, 0.0) for name in ("one", "two"))
     made.session.data_to_send()
-    data = as_json(sealed_frame(made.session_cipher, *one.key, b"{}"))
-    data += sealed_frame(made.session_cipher, *two.key, b"good")
+    data = as_json(sealed_frame(made.session_cipher, one.proto_id, one.serial, b"{}"))
+    data += sealed_frame(made.session_cipher, two.proto_id, two.serial, b"good")
     invalid, good = made.session.receive_data(data, 1.0)
     assert isinstance(invalid, ReplyInvalid)
     assert "body format 1" in str(invalid.error)
@@ -116,9 +116,9 @@ def assert_closes(algorithm: Algorithm, reply: bytes) -> None:
     """The reply to the first of two requests cannot be decrypted: the connection ends."""
     made = ready(algorithm)
     first, second = (made.session.request(3212, b"", name, 0.0) for name in ("first", "second"))
-    assert first.key == (3212, 2)
+    assert (first.proto_id, first.serial) == (3212, 2)
     made.session.data_to_send()
-    good = sealed_frame(made.session_cipher, *second.key, b"good")
+    good = sealed_frame(made.session_cipher, second.proto_id, second.serial, b"good")
     assert made.session.receive_data(reply + good, 1.0) == []
     assert made.session.state is State.CLOSED
     assert type(made.session.cause) is ProtocolError
@@ -154,8 +154,8 @@ def test_a_reply_over_its_limit_fails_its_own_call_only(algorithm: Algorithm) ->
     made = ready(algorithm)
     first, second = (made.session.request(3212, b"", name, 0.0) for name in ("first", "second"))
     made.session.data_to_send()
-    data = sealed_frame(made.session_cipher, *first.key, bytes(18_000))
-    data += sealed_frame(made.session_cipher, *second.key, b"good")
+    data = sealed_frame(made.session_cipher, first.proto_id, first.serial, bytes(18_000))
+    data += sealed_frame(made.session_cipher, second.proto_id, second.serial, b"good")
     invalid, received = made.session.receive_data(data, 1.0)
     assert isinstance(invalid, ReplyInvalid)
     assert str(invalid.error).endswith("more than the 16384 allowed")
@@ -168,7 +168,9 @@ def test_a_late_reply_is_dropped_without_decrypting_it(algorithm: Algorithm) -> 
     flight = made.session.request(3212, b"request", "mine", 0.0)
     made.session.data_to_send()
     assert made.session.cancel(flight)
-    (settled,) = made.session.receive_data(encode_frame(*flight.key, b"in the clear"), 1.0)
+    (settled,) = made.session.receive_data(
+        encode_frame(flight.proto_id, flight.serial, b"in the clear"), 1.0
+    )
     assert settled == RequestSettled(flight, late=True)
     assert made.session.state is State.READY
 

@@ -140,14 +140,18 @@ def test_an_error_number_fails_its_own_call_only(
     session = ready()
     spoilt, good = (session.request(3212, b"", name, 0.0) for name in ("spoilt", "good"))
     session.data_to_send()
-    (event,) = session.receive_data(envelope(*spoilt.key, b"body", number, text), 1.0)
+    (event,) = session.receive_data(
+        envelope(spoilt.proto_id, spoilt.serial, b"body", number, text), 1.0
+    )
     assert isinstance(event, ReplyInvalid)
     assert event.flight is spoilt
     error = event.error
     assert type(error) is kind
     assert isinstance(error, OpenDError)
     assert (error.ret_type, error.ret_msg, error.err_code) == (ret_type, told, number)
-    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [ReplyReceived(good, b"fine")]
+    assert session.receive_data(envelope(good.proto_id, good.serial, b"fine"), 1.0) == [
+        ReplyReceived(good, b"fine")
+    ]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, -1])
@@ -216,7 +220,7 @@ def test_a_body_over_max_frame_ends_the_connection(
     session = ready(max_frame=max_frame)
     flight = session.request(proto_id, b"", "mine", 0.0)
     session.data_to_send()
-    (event,) = session.receive_data(envelope(*flight.key, bytes(limit)), 1.0)
+    (event,) = session.receive_data(envelope(flight.proto_id, flight.serial, bytes(limit)), 1.0)
     assert event == ReplyReceived(flight, bytes(limit))
     session.receive_data(envelope(proto_id, 3, bytes(limit + 1)), 1.0)
     assert session.state is State.CLOSED
@@ -230,11 +234,15 @@ def test_a_body_over_its_limit_but_within_max_frame_fails_its_own_call_only(numb
     session = ready(max_frame=50_000)
     long, good = (session.request(3212, b"", name, 0.0) for name in ("long", "good"))
     session.data_to_send()
-    (event,) = session.receive_data(envelope(*long.key, bytes(18_000), number), 1.0)
+    (event,) = session.receive_data(
+        envelope(long.proto_id, long.serial, bytes(18_000), number), 1.0
+    )
     assert isinstance(event, ReplyInvalid)
     assert event.flight is long
     assert ("it has 18000 bytes, more than the 16384" in str(event.error)) == (number == 0)
-    assert session.receive_data(envelope(*good.key, b"fine"), 1.0) == [ReplyReceived(good, b"fine")]
+    assert session.receive_data(envelope(good.proto_id, good.serial, b"fine"), 1.0) == [
+        ReplyReceived(good, b"fine")
+    ]
 
 
 # Time

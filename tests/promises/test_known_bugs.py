@@ -88,8 +88,10 @@ async def test_replies_are_read_while_a_write_waits_for_a_peer_that_does_not_rea
                 client, group, "HK.00001", "HK.00002", "HK.00003"
             )
             # OpenD need not have read a request for its reply to be read here.
-            proto_id, serial = flight_of(client, "HK.00001").key
-            reply = encode_frame(proto_id, serial, figures_reply(7.0).SerializeToString())
+            flight = flight_of(client, "HK.00001")
+            reply = encode_frame(
+                flight.proto_id, flight.serial, figures_reply(7.0).SerializeToString()
+            )
             await peer.send(reply)
             assert (await first.value()).capital_in_big == 7.0
             group.cancel_scope.cancel()

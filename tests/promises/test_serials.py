@@ -23,7 +23,7 @@ from aiocapdist._protocol.session_events import (
 from aiocapdist._protocol.state import State
 
 from .._protocol.peer import notice, ready, sent, with_bad_digest
-from ..support.internals import last_serial, set_last_serial, tombstones_in
+from ..support.internals import set_last_serial, tombstones_in
 from .scale import figure, scaled
 
 WRAPS = scaled(7_500)
@@ -44,6 +44,7 @@ class Wrapping:
         self.now = 0.0
         self.session: Session[str] = ready(first_serial=LAST - 5, request_timeout=TIMEOUT)
         self.names = 0
+        self.last_serial = 0
         self.flights: dict[str, Flight[str]] = {}  # whose end was not told yet
         self.unanswered: list[Frame] = []  # what the server may still reply to
         self.answered: list[Frame] = []  # and what it already did, lately
@@ -60,7 +61,7 @@ class Wrapping:
                 self.fetch()
             for _ in range(self.drawn.choice([0, 0, 1, 2])):
                 self.reply()
-        assert last_serial(self.session) < before, "it did not wrap"
+        assert self.last_serial < before, "it did not wrap"
         if self.drawn.random() < 0.3:
             self.time_passes()
 
@@ -71,15 +72,16 @@ class Wrapping:
         name = str(self.names)
         taken = {*self.session.in_flight, *tombstones_in(self.session)}
         flight = self.session.request(self.drawn.choice(PROTOS), name.encode(), name, self.now)
-        assert flight.key not in taken, "a serial that is still in use"
-        assert 1 <= flight.key[1] <= LAST
+        assert flight.serial not in taken, "a serial that is still in use"
+        assert 1 <= flight.serial <= LAST
         self.flights[name] = flight
+        self.last_serial = flight.serial
 
     def forget(self) -> None:
         """Cancel a request."""
         name = self.drawn.choice(list(self.flights))
         flight = self.flights[name]
-        if flight.key in self.session.in_flight and not self.session.cancel(flight):
+        if flight.serial in self.session.in_flight and not self.session.cancel(flight):
             del self.flights[name]
 
     def fetch(self) -> None:
@@ -108,7 +110,7 @@ class Wrapping:
                 self.hear(encode_frame(proto_id, serial, b"to nobody"), none=True)
         elif self.flights:  # a push, with a live request's serial
             flight = self.flights[self.drawn.choice(list(self.flights))]
-            events = self.session.receive_data(encode_frame(2208, flight.key[1], b""), self.now)
+            events = self.session.receive_data(encode_frame(2208, flight.serial, b""), self.now)
             assert events == [PushReceived(2208, b"")]
 
     def is_free(self, proto_id: int, serial: int) -> bool:
@@ -137,7 +139,7 @@ class Wrapping:
             if isinstance(event, RequestSettled) or not event.flight.written:
                 self.tell(name)
                 # Expired after 60 s: this server does not reply to it any more.
-                key = event.flight.key
+                key = (event.flight.proto_id, event.flight.serial)
                 self.unanswered = [f for f in self.unanswered if (f.proto_id, f.serial) != key]
 
     def tell(self, name: str) -> None:

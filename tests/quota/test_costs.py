@@ -46,9 +46,7 @@ class Ready(FakeConnection):
     """A connection that keeps nothing of what is sent."""
 
     def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
-        flight: Flight[Any] = Flight((3212, 0), request, now, b"")
-        flight.route = route
-        return flight
+        return Flight(3212, 0, request, now, route)
 
 
 def line_of(n: int, limit: int = 30) -> tuple[Scheduler, RequestQueue, Requests]:

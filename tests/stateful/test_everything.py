@@ -243,7 +243,8 @@ class Everything(RuleBasedStateMachine):
         self.read = len(self.world.opend.requests)
         now, slowest = self.world.loop.time(), self.world.latency[1]
         for flight in self.world.flights:
-            logged = self.log.get((self.world.client.status.conn_id, *flight.key))
+            conn_id = self.world.client.status.conn_id
+            logged = self.log.get((conn_id or 0, flight.proto_id, flight.serial))
             if logged is not None:
                 assert flight.written
                 assert logged.outcome == "refused" or logged.code == getattr(

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from aiocapdist import Client, ClientGroup, Quota
 from aiocapdist._connection import endpoint
+from aiocapdist._protocol.session import serials_after
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.quota._core.scheduler import Scheduler
@@ -141,7 +142,7 @@ def is_written(client: Client | ClientGroup, code: str) -> bool:
 def callers(client: Client | ClientGroup, code: str) -> int:
     """Number of calls that wait for the request for this code."""
     request = client._single_flight.pending.get(code)
-    return 0 if request is None else len(request.waiters)
+    return 0 if request is None else len(request.waiters or ())
 
 
 def deadlines(client: Client | ClientGroup, code: str) -> int:
@@ -189,18 +190,13 @@ def tombstones(client: Client) -> list[Any]:
     return [] if found is None else list(found._tombstones.values())
 
 
-def last_serial(session: Any) -> int:
-    """The serial that a session used last."""
-    return int(session._serial)
-
-
 def set_last_serial(session: Any, serial: int) -> None:
     """Let the session's next request use the serial after this one."""
-    session._serial = serial
+    session._serials = serials_after(serial)
 
 
 def tombstones_in(session: Any) -> dict[Any, Any]:
-    """A session's tombstones, by proto id and serial."""
+    """A session's tombstones, by serial."""
     return dict(session._tombstones)
 
 

@@ -28,8 +28,8 @@ class FakeConnection:
     def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
         if request in self.broken:
             raise LookupError("a fault of ours")
-        flight: Flight[Any] = Flight((1002, len(self.flights)), request, now, b"")
-        flight.route = route
+        serial = len(self.flights)
+        flight: Flight[Any] = Flight(1002, serial, request, now, route)
         flight.written = True
         self.flights.append(flight)
         return flight

@@ -29,7 +29,7 @@ from .tape import Tape
 Say = Callable[[int, int, bytes, bool], bytes]
 """Returns what OpenD sends for (proto id, serial, clear body, whether it is valid)."""
 
-ASKED = (3212, 1002, 3211, 1003, 2208)
+ASKED = (3212, 1002, 3211)
 PUSHED = (1003, 2208)
 LIVE, FORGOTTEN = "waited for", "forgotten"
 MOST_STEPS = 60
@@ -123,14 +123,15 @@ class Conversation:
 
     def _answer(self, tape: Tape, *, sound: bool) -> None:
         if self._flights:
-            proto_id, serial = tape.pick(self._flights).key
+            flight = tape.pick(self._flights)
+            proto_id, serial = flight.proto_id, flight.serial
             serial = (serial + tape.pick((0, 0, 0, 1, 2))) % 2**32
             body = b"%d %d " % (proto_id, serial) + tape.take(40)
             self._owners[body] = (proto_id, serial)
             self._hear(self._say(proto_id, serial, body, sound), tape)
 
     def push(self, tape: Tape) -> None:
-        serial = tape.pick(self._flights).key[1] if self._flights else 1
+        serial = tape.pick(self._flights).serial if self._flights else 1
         self._hear(self._say(tape.pick(PUSHED), serial, tape.take(40), True), tape)
 
     def babble(self, tape: Tape) -> None:
@@ -165,7 +166,7 @@ class Conversation:
             match event:
                 case ReplyReceived(flight, body):
                     self._ended(flight, LIVE)
-                    assert self._raw or self._owners[body] == flight.key
+                    assert self._raw or self._owners[body] == (flight.proto_id, flight.serial)
                 case ReplyInvalid(flight, error):
                     self._ended(flight, LIVE)
                     assert isinstance(error, AiocapdistError)

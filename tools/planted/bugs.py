@@ -43,7 +43,7 @@ BUGS = {
             Edit(
                 "src/aiocapdist/_connection/connection.py",
                 "            _request_of(flight).lost(flight, cause)\n",
-                "            assert flight.key\n",
+                "            assert flight.serial\n",
             ),
         ),
         ("tests/_connection/test_losing.py",),
@@ -80,7 +80,7 @@ BUGS = {
             Edit(
                 "src/aiocapdist/_protocol/session.py",
                 "        self._add_tombstone(flight)\n        return True\n",
-                "        self._serial = flight.key[1] - 1\n        return True\n",
+                "        self._serials = serials_after(flight.serial - 1)\n        return True\n",
             ),
         ),
         (KNOWN, "tests/_protocol/test_session_cancel.py"),
@@ -90,10 +90,11 @@ BUGS = {
         (
             Edit(
                 "src/aiocapdist/_protocol/session.py",
-                "            flight = None if key is None else in_flight.get(key)\n",
-                "            flight = None if key is None else in_flight.get(key)\n"
-                "            if flight is None and key is not None and len(in_flight) == 1:\n"
-                "                flight = next(iter(in_flight.values()))\n",
+                "            flight = in_flight.get(serial)\n",
+                "            flight = in_flight.get(serial)\n"
+                "            if flight is None and len(in_flight) == 1:\n"
+                "                flight = next(iter(in_flight.values()))\n"
+                "                serial = flight.serial\n",
             ),
         ),
         ("tests/_protocol/test_session_replies.py",),

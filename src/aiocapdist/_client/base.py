@@ -85,22 +85,21 @@ class BaseClient:
         Cancelling is safe at any time. Source: proto 3212.
         """
         self._hub.check_loop()
-        if timeout is not None or max_wait is not None or max_age != 0.0:
-            check_seconds("timeout", timeout)
-            check_seconds("max_wait", max_wait)
-            check_seconds("max_age", max_age)
         security = Security.parse(code)
         if not isinstance(code, str):
             code = str(code)
-        single_flight = self._single_flight
-        if max_age > 0 and (answer := single_flight.cached(code, max_age)) is not None:
-            return answer.value
-        request = single_flight.join(code, security, self._singles)
+        plain = timeout is None and max_wait is None and max_age == 0.0
+        if not plain:
+            check_seconds("timeout", timeout)
+            check_seconds("max_wait", max_wait)
+            check_seconds("max_age", max_age)
+            answer = self._single_flight.cached(code, max_age) if max_age > 0 else None
+            if answer is not None:
+                return answer.value
+        request = self._single_flight.join(code, security, self._singles)
         if request.done:
             return request.result()
-        if timeout is not None or max_wait is not None:
-            return await wait_for(request, timeout, max_wait)
-        return await request.wait()
+        return await (request.wait() if plain else wait_for(request, timeout, max_wait))
 
     async def capital_flow(
         self,

@@ -119,8 +119,7 @@ class Connection:
     def send(self, request: Pending, route: Any, now: float) -> Flight[Pending]:
         """Send a request. Only between ``on_ready`` and ``on_lost``."""
         session = self._session
-        flight = session.request(request.proto_id, request.body(route), request, now)
-        flight.route = route
+        flight = session.request(request.proto_id, request.body(route), request, now, route)
         self._stats.calls += 1
         alone = len(session.in_flight) == 1
         # Else the ticker knows of an earlier deadline, as it nearly always does.

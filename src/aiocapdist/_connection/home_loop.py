@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
 from .._loop import on_asyncio
-
-
-class _Forks:
-    """Counts the forks between the first process and this one."""
-
-    count: int = 0
-
-    def add(self) -> None:
-        self.count += 1
-
-
-_forks = _Forks()
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_forks.add)
+from ..quota._core.loops import call_after_fork
 
 
 class HomeLoop:
     """The running loop, its thread and its process, as they were when this was made."""
 
-    __slots__ = ("_forks", "_is_running", "_loop", "_thread")
+    __slots__ = ("__weakref__", "_is_running", "_loop", "_thread", "was_forked")
 
     def __init__(self) -> None:
-        self._forks = _forks.count
+        self.was_forked: bool = False
+        """True in a child process that was forked after this was made."""
         self._thread = get_ident()
         self._loop: Any
         self._is_running: Callable[[], bool]
@@ -45,18 +32,19 @@ class HomeLoop:
 
             self._loop = trio.lowlevel.current_trio_token()
             self._is_running = self._is_running_on_trio
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """This is the child: the loop, even if it is a copy of the running one, is the parent's."""
+        self.was_forked = True
+        self._thread = 0  # no thread has this number
 
     def check(self) -> None:
         """Raise RuntimeError unless called on this loop, in its own process."""
-        if self._thread == get_ident() and self._forks == _forks.count and self._is_running():
+        if self._thread == get_ident() and self._is_running():
             return
         if not self._has_moved():
             raise RuntimeError(self._explain())
-
-    @property
-    def was_forked(self) -> bool:
-        """True in a child process that was forked after this was made."""
-        return self._forks != _forks.count
 
     @property
     def is_closed(self) -> bool:

@@ -7,8 +7,9 @@ Bytes and times come in as arguments; events and bytes to send come out. The sta
 from __future__ import annotations
 
 import heapq
-from itertools import takewhile
-from typing import Generic
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat, takewhile
+from typing import Any, Generic
 
 from ..errors import AiocapdistError, ProtocolError
 from . import catalog
@@ -30,9 +31,14 @@ KEEP_ALIVE_AT = 0.8  # of OpenD's interval, as its own clients do
 SILENCE_LIMIT = 3.0  # keep-alive intervals without a byte: then the connection is dead
 MIN_SILENCE = 0.9  # of the time a reply may take: a shorter silence never ends a connection
 TOMBSTONE_LIFETIME = 60.0  # seconds from sending until a late reply is no longer expected
-_LAST_SERIAL = 2**32 - 1
+_SERIALS = range(1, 2**32)  # it is not known whether OpenD treats 0 as "no serial"
 
 _new = tuple.__new__  # makes a named tuple at half the cost of calling its class
+
+
+def serials_after(first: int) -> Iterator[int]:
+    """Yield one serial after the other from the one after ``first``, over and over."""
+    return chain(_SERIALS[first:], chain.from_iterable(repeat(_SERIALS)))
 
 
 class Session(Generic[RefT]):
@@ -47,13 +53,14 @@ class Session(Generic[RefT]):
         self.cause: Exception | None = None
         self.handshake_result: HandshakeResult | None = None
         self._codec = codec
-        self._serial = first_serial
+        self._serials = serials_after(first_serial)
         self._request_timeout = request_timeout
         # In order of sending: with one timeout for all, the oldest is due first.
-        self.in_flight: dict[tuple[int, int], Flight[RefT]] = {}
-        self._tombstones: dict[tuple[int, int], Flight[RefT]] = {}
-        self._expiries: list[tuple[float, tuple[int, int]]] = []
-        self._outgoing: list[Flight[RefT]] = []
+        self.in_flight: dict[int, Flight[RefT]] = {}
+        self._tombstones: dict[int, Flight[RefT]] = {}
+        self._expiries: list[tuple[float, int]] = []
+        self._unsent: list[Flight[RefT]] = []
+        self._unsent_data: list[bytes] = []
         self._handshake: Flight[RefT] | None = None
         self._handshake_deadline = 0.0
         self._heard_at = 0.0
@@ -73,21 +80,23 @@ class Session(Generic[RefT]):
         proto_id, body = self._codec.encode_handshake()
         self._handshake = self.request(proto_id, body, None, now)
 
-    def request(self, proto_id: int, body: bytes, ref: RefT | None, now: float) -> Flight[RefT]:
+    def request(
+        self, proto_id: int, body: bytes, ref: RefT | None, now: float, route: Any = None
+    ) -> Flight[RefT]:
         """Queue a request for :meth:`data_to_send` and return its flight.
 
-        ``ref`` is the caller's own object; None is for the session's own messages.
+        ``ref`` is the caller's own object; None is for the session's own messages. ``route``
+        is kept with the flight.
         """
         assert ref is None or self.state is State.READY
-        while True:
-            # 1 to 2**32 - 1: it is not known whether OpenD treats 0 as "no serial".
-            self._serial = serial = self._serial + 1 if self._serial < _LAST_SERIAL else 1
-            key = (proto_id, serial)
-            if key not in self.in_flight and key not in self._tombstones:
-                break
-        flight = Flight(key, ref, now, self._codec.encode(proto_id, serial, body))
-        self.in_flight[key] = flight
-        self._outgoing.append(flight)
+        in_flight = self.in_flight
+        serial = next(self._serials)
+        while serial in in_flight or serial in self._tombstones:
+            serial = next(self._serials)
+        data = self._codec.encode(proto_id, serial, body)
+        in_flight[serial] = flight = Flight(proto_id, serial, ref, now, route)
+        self._unsent.append(flight)
+        self._unsent_data.append(data)
         return flight
 
     def cancel(self, flight: Flight[RefT]) -> bool:
@@ -95,30 +104,29 @@ class Session(Generic[RefT]):
 
         If so, a tombstone keeps its serial reserved and recognises the late reply.
         """
-        if self.in_flight.pop(flight.key, None) is None:
+        if self.in_flight.pop(flight.serial, None) is None:
             return flight.written
         if not flight.written:
-            self._outgoing.remove(flight)
+            self._remove_unsent(flight)
             return False
         self._add_tombstone(flight)
         return True
 
     def data_to_send(self) -> list[bytes]:
         """Return the queued messages, each once, and mark them as written."""
-        outgoing = self._outgoing
-        if not outgoing:
-            return []
-        data = []
-        for flight in outgoing:
+        for flight in self._unsent:
             flight.written = True
-            data.append(flight.data)
-            flight.data = b""
-        outgoing.clear()
+        self._unsent.clear()
+        data, self._unsent_data = self._unsent_data, []
         return data
 
+    def _remove_unsent(self, flight: Flight[RefT]) -> None:
+        index = self._unsent.index(flight)
+        del self._unsent[index], self._unsent_data[index]
+
     def _add_tombstone(self, flight: Flight[RefT]) -> None:
-        self._tombstones[flight.key] = flight
-        heapq.heappush(self._expiries, (flight.sent_at + TOMBSTONE_LIFETIME, flight.key))
+        self._tombstones[flight.serial] = flight
+        heapq.heappush(self._expiries, (flight.sent_at + TOMBSTONE_LIFETIME, flight.serial))
 
     # Receiving
 
@@ -126,45 +134,50 @@ class Session(Generic[RefT]):
         """Accept received bytes and return what they mean. Check ``state`` after."""
         self._heard_at = now
         events: list[SessionEvent[RefT]] = []
-        in_flight, decode = self.in_flight, self._codec.decode
-        for message in self._codec.feed(data):
-            if self.state is State.CLOSED:
-                break
-            proto_id = message.proto_id
-            # Pushes first: their serials are OpenD's own and may equal one of ours.
-            key = None if proto_id in catalog.PUSHES else (proto_id, message.serial)
-            flight = None if key is None else in_flight.get(key)
+        messages = self._codec.feed(data)
+        if self.state is not State.CLOSED:
             try:
-                if flight is None or not flight.written:
-                    # An unsent request has no reply yet: OpenD invented the serial.
-                    self._receive_unmatched(message, key, events)
+                self._receive(messages, now, events)
+            except AiocapdistError as error:  # it ends the connection: what follows is dropped
+                self.close(error)
+        if self._codec.error is not None:
+            self.close(self._codec.error)
+        return events
+
+    def _receive(
+        self, messages: Sequence[IncomingMessage], now: float, events: list[SessionEvent[RefT]]
+    ) -> None:
+        in_flight, decode = self.in_flight, self._codec.decode
+        for message in messages:
+            serial = message.serial
+            flight = in_flight.get(serial)
+            try:
+                # An unsent request has no reply yet: OpenD invented the serial.
+                if flight is None or not flight.written or flight.proto_id != message.proto_id:
+                    self._receive_unmatched(message, events)
                     continue
                 body = decode(message)
             except InvalidMessage as invalid:
                 self._receive_invalid(flight, invalid.error, events)
                 continue
-            except ProtocolError as error:
-                self.close(error)
-                continue
-            del in_flight[flight.key]
+            del in_flight[serial]
             if flight.ref is not None:
                 events.append(_new(ReplyReceived, (flight, body)))
             elif flight is self._handshake:
                 self._receive_handshake(body, now, events)
-        if self._codec.error is not None:
-            self.close(self._codec.error)
-        return events
 
     def _receive_unmatched(
-        self,
-        message: IncomingMessage,
-        key: tuple[int, int] | None,
-        events: list[SessionEvent[RefT]],
+        self, message: IncomingMessage, events: list[SessionEvent[RefT]]
     ) -> None:
         """Handle a push or a late reply; drop anything else."""
-        if key is None:
-            events.append(PushReceived(message.proto_id, self._codec.decode(message)))
-        elif (tombstone := self._tombstones.pop(key, None)) is not None:
+        proto_id = message.proto_id
+        if proto_id in catalog.PUSHES:
+            # First: its serial is OpenD's own and may equal one of ours.
+            events.append(PushReceived(proto_id, self._codec.decode(message)))
+            return
+        tombstone = self._tombstones.get(message.serial)
+        if tombstone is not None and tombstone.proto_id == proto_id:
+            del self._tombstones[tombstone.serial]
             events.append(RequestSettled(tombstone, late=True))
 
     def _receive_invalid(
@@ -175,18 +188,14 @@ class Session(Generic[RefT]):
     ) -> None:
         if flight is None:
             return  # a damaged push: no call depends on it
-        del self.in_flight[flight.key]
+        del self.in_flight[flight.serial]
         if flight.ref is not None:
             events.append(ReplyInvalid(flight, error))
         elif flight is self._handshake:
-            self.close(error)
+            raise error
 
     def _receive_handshake(self, body: bytes, now: float, events: list[SessionEvent[RefT]]) -> None:
-        try:
-            self.handshake_result = self._codec.decode_handshake(body)
-        except AiocapdistError as error:
-            self.close(error)
-            return
+        self.handshake_result = self._codec.decode_handshake(body)
         self._move(Trigger.HANDSHAKE_COMPLETED)
         self._keep_alive_at = now + KEEP_ALIVE_AT * self._interval
         events.append(HandshakeCompleted(self.handshake_result))
@@ -255,9 +264,9 @@ class Session(Generic[RefT]):
         if overdue:
             self._overdue_since = self._asked_at()
         for flight in overdue:
-            del self.in_flight[flight.key]
+            del self.in_flight[flight.serial]
             if not flight.written:
-                self._outgoing.remove(flight)
+                self._remove_unsent(flight)
             if flight.ref is not None:
                 if flight.written:
                     self._add_tombstone(flight)
@@ -265,8 +274,8 @@ class Session(Generic[RefT]):
 
     def _expire_tombstones(self, now: float, events: list[SessionEvent[RefT]]) -> None:
         while self._expiries and now >= self._expiries[0][0]:
-            _, key = heapq.heappop(self._expiries)
-            flight = self._tombstones.pop(key, None)
+            _, serial = heapq.heappop(self._expiries)
+            flight = self._tombstones.pop(serial, None)
             if flight is not None:
                 events.append(RequestSettled(flight, late=False))
 
@@ -285,7 +294,8 @@ class Session(Generic[RefT]):
         self.in_flight.clear()
         self._tombstones.clear()
         self._expiries.clear()
-        self._outgoing.clear()
+        self._unsent.clear()
+        self._unsent_data.clear()
         return waiting, tombstones
 
     def _move(self, trigger: Trigger) -> None:

@@ -249,13 +249,13 @@ class RequestQueue:
             place.quota.leave(place)
             return 0
         self._granting = True
-        source, left = self._source, count
+        source, only, left = self._source, self._only, count
         fewest = count - 1 if source is not None and source.one_at_a_time else 0
         try:
             if source is not None:
                 source.look_ahead()  # somebody may have asked for its next code meanwhile
             while left > fewest and (request := self._take(place)) is not None:
-                route = place.route_for(request) if self._only is None else self._only
+                route = only or place.route_for(request)
                 assert route is not None
                 self._send(request, route, now)
                 left -= 1

@@ -124,12 +124,13 @@ class Request(ABC, Generic[T]):
         self.route: Route | None = None
         """The route it was sent on last; None if it may be sent on any."""
         self.flight: Flight[Any] | None = None
-        # A dict as an ordered set: many callers may leave in any order.
-        self.waiters: dict[Waiter, None] = {}
+        self.waiters: dict[Waiter, None] | None = None
+        """An ordered set: many callers may leave in any order. None until one waits."""
         self.listeners: tuple[RequestListener, ...] = ()
         self.scopes: dict[anyio.CancelScope, None] | None = None
         self.done: bool = False
-        self.answered_at: float = 0.0
+        self.answered_at: float
+        """When the reply came; set together with ``value``."""
         self.value: T | None = None
         self.error: AiocapdistError | None = None
 
@@ -168,7 +169,10 @@ class Request(ABC, Generic[T]):
         if while_queued is not None:
             self._add_scope(while_queued)
         waiter = self.queue.hub.new_waiter()
-        self.waiters[waiter] = None
+        waiters = self.waiters
+        if waiters is None:
+            waiters = self.waiters = {}
+        waiters[waiter] = None
         try:
             await waiter
         except BaseException:
@@ -177,7 +181,7 @@ class Request(ABC, Generic[T]):
             if interruption is not None:
                 interruption.note(self)
             if not self.done:
-                del self.waiters[waiter]
+                del waiters[waiter]
                 self.cancel_if_unwanted()
             raise
         return self.result()
@@ -298,9 +302,10 @@ class Request(ABC, Generic[T]):
         self.done = True
         if self.registry is not None:
             self.registry.on_done(self)
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self.waiters is not None:
+            for waiter in self.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
         for listener in self.listeners:
             listener.on_done(self)
 

@@ -11,9 +11,12 @@ from ..models import CapitalDistribution, CapitalFlow, Security
 from .kinds import FlowKey, SharedRequest
 from .queue import RequestQueue
 from .request import Queue, RequestListener
+from .routes import Route
 
 CACHED = 4096
 """Number of answers kept: more than a user's list of securities, and little memory."""
+
+_new = tuple.__new__  # makes a named tuple at half the cost of calling its class
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -24,8 +27,12 @@ class CachedAnswer(NamedTuple, Generic[V]):
 
     at: float
     value: V
-    gateway: str | None
-    """The gateway that gave it; None for a single client."""
+    route: Route
+
+    @property
+    def gateway(self) -> str | None:
+        """The gateway that gave it; None for a single client."""
+        return self.route.name
 
 
 class SingleFlight(Generic[K, V]):
@@ -83,14 +90,12 @@ class SingleFlight(Generic[K, V]):
 
     def on_done(self, request: SharedRequest[K, V]) -> None:
         """No call can join this request any more."""
-        key, value, cache = request.key, request.value, self._cache
+        key, value = request.key, request.value
         self.pending.pop(key, None)  # None: after an interrupt a request may end twice
-        if value is None or not self._kept:
+        if value is None:
             return
-        route = request.route
-        gateway = None if route is None else route.name
-        fields = (request.answered_at, value, gateway)
-        cache[key] = tuple.__new__(CachedAnswer, fields)  # half the cost of CachedAnswer(…)
+        cache = self._cache
+        cache[key] = _new(CachedAnswer, (request.answered_at, value, request.route))
         cache.move_to_end(key)
         if len(cache) > self._kept:
             cache.popitem(last=False)

@@ -19,6 +19,8 @@ WINDOW = 256
 """Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
 reader."""
 
+_new = tuple.__new__  # makes a named tuple at half the cost of calling its class
+
 SweepRequest: TypeAlias = SharedRequest[str, CapitalDistribution]
 
 
@@ -66,8 +68,9 @@ class SweepSource:
         self._pending: dict[SweepRequest, None] = {}  # as an ordered set
         self._final: AiocapdistError | None = None
         self._overdue: Interruption | None = None
+        self._in_cache = self._latest is not None or max_age > 0
         # True if every code that nobody else asks for needs a token.
-        self._simple = self._latest is None and max_age <= 0
+        self._simple = not self._in_cache
         self._room = WINDOW
 
     # ---- called by the reader
@@ -119,8 +122,8 @@ class SweepSource:
         self._pending.pop(request, None)
         code, error, route = request.key, request.error, request.route
         own = None if error is None else own_copy(error)
-        fields = (code, request.value, own, None if route is None else route.name)
-        outcome: Outcome = tuple.__new__(Outcome, fields)  # half the cost of Outcome(…)
+        gateway = None if route is None else route.name
+        outcome: Outcome = _new(Outcome, (code, request.value, own, gateway))
         if self._latest is not None:
             self._latest[code] = outcome
             if len(self._latest) > CACHED:
@@ -128,8 +131,9 @@ class SweepSource:
         if self._repeats:
             self.unread.extend([outcome] * (self._repeats.pop(code, 1) - 1))
         self.unread.append(outcome)
-        if self.reader is not None:
-            wake(self.reader)
+        reader = self.reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     # ---- called by the queue (see queue.Source)
 
@@ -158,6 +162,7 @@ class SweepSource:
 
     def fail(self, error: AiocapdistError) -> None:
         self._final = error
+        self._simple = False
         self.look_ahead()
 
     # ---- the deadline
@@ -171,7 +176,7 @@ class SweepSource:
             return False
         pending = list(self._pending)
         reasons = [Interruption(request) for request in pending]
-        self._overdue = Interruption()
+        self._overdue, self._simple = Interruption(), False
         self._overdue.note_queued(self.queue, self.queue.eta_at(1))
         self._overdue.eta = None  # right for the next code alone
         self._drop_pending()
@@ -187,6 +192,7 @@ class SweepSource:
 
     def _resume(self) -> None:
         self._final = self.queue.final_error()
+        self._simple = not self._in_cache and self._final is None and self._overdue is None
         self.look_ahead()
         self.queue.update_places()
         self.queue.pump()
@@ -208,13 +214,8 @@ class SweepSource:
                 self._put_invalid(given, error)
                 continue
             code = given if isinstance(given, str) else str(given)
-            simple = (
-                self._simple
-                and self._final is None
-                and self._overdue is None
-                and code not in self._single_flight.pending
-            )
-            if simple or not self._answer_without_token(code):
+            asked = code in self._single_flight.pending
+            if (self._simple and not asked) or not self._answer_without_token(code):
                 self._next = (code, security)
                 return None
         return None

@@ -39,9 +39,9 @@ class SecurityFirm(IntEnum):
 
 
 _SYMBOL = re.compile(r"[!-`{-~]{1,64}", re.ASCII)
-# Not one to four digits, and no letters O, I or L among up to six digits.
+# Five digits as nearly always; else not one to four, and no letters O, I or L among up to six.
 _HK_SYMBOL = re.compile(
-    r"(?!(?:[0-9]{1,4}|(?=.*[0-9])(?=.*[OIL])[0-9OIL]{1,6})\Z)[!-`{-~]{1,64}", re.ASCII
+    r"[0-9]{5}|(?!(?:[0-9]{1,4}|(?=.*[0-9])(?=.*[OIL])[0-9OIL]{1,6})\Z)[!-`{-~]{1,64}", re.ASCII
 )
 _MARKETS = {
     name: (market, (_HK_SYMBOL if market is Market.HK else _SYMBOL).fullmatch)

@@ -83,8 +83,10 @@ class Granter:
             return False
         self._advance(now)
         store, ceiling = self.store, self.ceiling
-        if now < ceiling.paused_until or not store.usable(ceiling.value):
+        if now < ceiling.paused_until:
             return False
+        if self._shared and not store.usable(ceiling.value):
+            return False  # as far as is known: to acquire, others would have to be asked
         return store.acquire(1, ceiling.value) == 1
 
     def pump(self) -> None:
@@ -192,9 +194,9 @@ class Granter:
 
     def _settle(self) -> None:
         """Let the tokens of the replies seen begin to cool."""
-        if self.unsettled:
-            self.store.settle(self._owned(self.unsettled), self._seen_at)
-            self.unsettled = 0
+        count, self.unsettled = self.unsettled, 0
+        if count:
+            self.store.settle(self._owned(count), self._seen_at)
 
     def _advance(self, now: float) -> None:
         """Settle what was seen, free what has cooled, and learn of others' rejections."""

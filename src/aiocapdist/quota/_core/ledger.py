@@ -44,9 +44,12 @@ class Ledger(BaseStore):
         return free if free <= room else max(0, room)
 
     def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
-        """Hold ``count`` tokens. All that were usable still are: no other process uses them."""
-        assert self.free >= count + leave
-        self.free -= count
+        """Hold up to ``count`` usable tokens while ``leave`` stay free. Return how many."""
+        free = self.free
+        usable = free if ceiling is None or ceiling == self.limit else self.usable(ceiling)
+        if count > usable or count + leave > free:
+            count = max(0, min(usable, free - leave))
+        self.free = free - count
         self.held += count
         return count
 
@@ -65,11 +68,11 @@ class Ledger(BaseStore):
             self.cooling_rejected += count
         back_at = now + grace + self.period + self.margin
         rows = self._rows
+        self.next_back = min(self.next_back, back_at)
         if rows and back_at < rows[-1][0]:  # rare: the last one has a grace
             insort(rows, (back_at, count, rejected))
         else:
             rows.append((back_at, count, rejected))
-        self.next_back = rows[0][0]
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""
