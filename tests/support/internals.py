@@ -312,7 +312,7 @@ def leftovers_in_client(client: Client) -> dict[str, Any]:
             **_in_hub(client),
             "in flight": in_flight(client),
             "tombstones": tombstones(client),
-            "to be written": [] if found is None else found._outgoing,
+            "to be written": [] if found is None else found._unsent,
         }
     )
     quotas = leftovers_in_quota(client.quota) | leftovers_in_quota(client.flow_quota)

@@ -7,7 +7,7 @@ Bytes and times come in as arguments; events and bytes to send come out. The sta
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, repeat, takewhile
 from typing import Any, Generic
 
@@ -134,37 +134,33 @@ class Session(Generic[RefT]):
         """Accept received bytes and return what they mean. Check ``state`` after."""
         self._heard_at = now
         events: list[SessionEvent[RefT]] = []
-        messages = self._codec.feed(data)
-        if self.state is not State.CLOSED:
-            try:
-                self._receive(messages, now, events)
-            except AiocapdistError as error:  # it ends the connection: what follows is dropped
-                self.close(error)
-        if self._codec.error is not None:
-            self.close(self._codec.error)
-        return events
-
-    def _receive(
-        self, messages: Sequence[IncomingMessage], now: float, events: list[SessionEvent[RefT]]
-    ) -> None:
-        in_flight, decode = self.in_flight, self._codec.decode
-        for message in messages:
-            serial = message.serial
-            flight = in_flight.get(serial)
-            try:
-                # An unsent request has no reply yet: OpenD invented the serial.
-                if flight is None or not flight.written or flight.proto_id != message.proto_id:
-                    self._receive_unmatched(message, events)
+        if self.state is State.CLOSED:
+            return events
+        codec, in_flight = self._codec, self.in_flight
+        decode = codec.decode
+        try:
+            for message in codec.feed(data):
+                serial = message.serial
+                flight = in_flight.get(serial)
+                try:
+                    # An unsent request has no reply yet: OpenD invented the serial.
+                    if flight is None or not flight.written or flight.proto_id != message.proto_id:
+                        self._receive_unmatched(message, events)
+                        continue
+                    body = decode(message)
+                except InvalidMessage as invalid:
+                    self._receive_invalid(flight, invalid.error, events)
                     continue
-                body = decode(message)
-            except InvalidMessage as invalid:
-                self._receive_invalid(flight, invalid.error, events)
-                continue
-            del in_flight[serial]
-            if flight.ref is not None:
-                events.append(_new(ReplyReceived, (flight, body)))
-            elif flight is self._handshake:
-                self._receive_handshake(body, now, events)
+                del in_flight[serial]
+                if flight.ref is not None:
+                    events.append(_new(ReplyReceived, (flight, body)))
+                elif flight is self._handshake:
+                    self._receive_handshake(body, now, events)
+        except AiocapdistError as error:  # it ends the connection: what follows is dropped
+            self.close(error)
+        if codec.error is not None:
+            self.close(codec.error)
+        return events
 
     def _receive_unmatched(
         self, message: IncomingMessage, events: list[SessionEvent[RefT]]

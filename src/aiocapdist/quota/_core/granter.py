@@ -93,7 +93,7 @@ class Granter:
         """Grant what can be granted now. Never waits."""
         shared = self._shared
         waiting = self.queue.places or self.reports.throttled
-        if self._pumping or not (waiting or shared):
+        if not (waiting or shared) or self._pumping:
             return
         self._pumping = True
         try:
@@ -195,8 +195,10 @@ class Granter:
     def _settle(self) -> None:
         """Let the tokens of the replies seen begin to cool."""
         count, self.unsettled = self.unsettled, 0
+        if self._has_orphans:
+            count = self._owned(count)
         if count:
-            self.store.settle(self._owned(count), self._seen_at)
+            self.store.settle(count, self._seen_at)
 
     def _advance(self, now: float) -> None:
         """Settle what was seen, free what has cooled, and learn of others' rejections."""

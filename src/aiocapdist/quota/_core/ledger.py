@@ -45,11 +45,12 @@ class Ledger(BaseStore):
 
     def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
         """Hold up to ``count`` usable tokens while ``leave`` stay free. Return how many."""
-        free = self.free
-        usable = free if ceiling is None or ceiling == self.limit else self.usable(ceiling)
-        if count > usable or count + leave > free:
-            count = max(0, min(usable, free - leave))
-        self.free = free - count
+        spare = self.free - leave
+        if ceiling is not None and ceiling != self.limit:
+            spare = min(spare, self.usable(ceiling))
+        if count > spare:
+            count = max(0, spare)
+        self.free -= count
         self.held += count
         return count
 
@@ -68,11 +69,13 @@ class Ledger(BaseStore):
             self.cooling_rejected += count
         back_at = now + grace + self.period + self.margin
         rows = self._rows
-        self.next_back = min(self.next_back, back_at)
-        if rows and back_at < rows[-1][0]:  # rare: the last one has a grace
+        if not rows:
+            self.next_back = back_at
+        elif back_at < rows[-1][0]:  # rare: the last one has a grace
             insort(rows, (back_at, count, rejected))
-        else:
-            rows.append((back_at, count, rejected))
+            self.next_back = rows[0][0]
+            return
+        rows.append((back_at, count, rejected))
 
     def advance(self, now: float) -> None:
         """Free what has cooled by ``now``."""
