@@ -90,11 +90,11 @@ BUGS = {
         (
             Edit(
                 "src/aiocapdist/_protocol/session.py",
-                "            flight = in_flight.get(serial)\n",
-                "            flight = in_flight.get(serial)\n"
-                "            if flight is None and len(in_flight) == 1:\n"
-                "                flight = next(iter(in_flight.values()))\n"
-                "                serial = flight.serial\n",
+                "                flight = in_flight.get(serial)\n",
+                "                flight = in_flight.get(serial)\n"
+                "                if flight is None and len(in_flight) == 1:\n"
+                "                    flight = next(iter(in_flight.values()))\n"
+                "                    serial = flight.serial\n",
             ),
         ),
         ("tests/_protocol/test_session_replies.py",),
