@@ -15,9 +15,11 @@ from .queue import RequestQueue
 from .request import Interruption
 from .single_flight import CACHED, Distributions
 
-WINDOW = 256
-"""Number of codes at most that are in flight or unread: a sweep never runs far ahead of its
-reader."""
+WINDOW = 128
+"""Number of codes for each gateway that are in flight or unread at most. So few objects live at
+once that Python's garbage collector seldom runs."""
+MAX_WINDOW = 1024
+"""The same for all gateways together."""
 
 _new = tuple.__new__  # makes a named tuple at half the cost of calling its class
 
@@ -71,7 +73,8 @@ class SweepSource:
         self._in_cache = self._latest is not None or max_age > 0
         # True if every code that nobody else asks for needs a token.
         self._simple = not self._in_cache
-        self._room = WINDOW
+        self._window = min(WINDOW * len(singles.all_routes), MAX_WINDOW)
+        self._room = self._window
 
     # ---- called by the reader
 
@@ -92,10 +95,10 @@ class SweepSource:
         """Draw further codes if there is room for many: not for each outcome that was read."""
         if self.deadline is not None and self._expire_if_due() and self._next is not None:
             self._resume()  # no token need come any more for the next code
-        self._room = WINDOW - len(self.unread) - len(self._pending)
+        self._room = self._window - len(self.unread) - len(self._pending)
         if self._overdue is not None:
             self.look_ahead()  # no token will come for the next code: it is in no line any more
-        elif self._next is None and self._codes is not None and self._room >= WINDOW // 2:
+        elif self._next is None and self._codes is not None and self._room >= self._window // 2:
             self._resume()
 
     def leave(self) -> None:
