@@ -81,7 +81,8 @@ def _rename_private_homes(package: str, homes: "dict[str, tuple[str, str]]") -> 
     Everything, not only what was asked for: else a repr would depend on what was used before.
     """
     for module, original in homes.values():
-        value = getattr(sys.modules.get(f"{package}.{module}"), original, None)
+        # Not getattr(): a module that loads its names lazily, too, would load them.
+        value = getattr(sys.modules.get(f"{package}.{module}"), "__dict__", {}).get(original)
         home = getattr(value, "__module__", "")
         if value is not None and "._" in home:
             value.__module__ = home.partition("._")[0]

@@ -94,7 +94,6 @@ def assert_same_everywhere(body: bytes, code: str) -> None:
     assert got.model_dump(exclude_unset=True) == wanted.model_dump(exclude_unset=True)
     assert got.model_dump(mode="json") == wanted.model_dump(mode="json")
     assert got.model_dump_json() == wanted.model_dump_json()
-    assert pickle.dumps(got) == pickle.dumps(wanted)
     for other in (
         pickle.loads(pickle.dumps(got)),
         copy.copy(got),

@@ -22,7 +22,7 @@ class LinkState(Enum):
 
 def connected(handshake: HandshakeResult) -> Connected:
     """Return the event that reports this handshake."""
-    return Connected(
+    return Connected.model_construct(  # valid as it is: validating would first build a schema
         conn_id=handshake.conn_id,
         server_version=server_version(handshake),
         login_user_id=handshake.login_user_id,

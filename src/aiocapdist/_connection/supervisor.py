@@ -267,7 +267,7 @@ class Supervisor(Hub):
             return  # it never was ready: nobody relied on it
         self.connection = None
         self.ready_since = None
-        self.publisher.publish(Disconnected(reason=reason_of(cause)))
+        self.publisher.publish(Disconnected.model_construct(reason=reason_of(cause)))
         if not self._reconnect:
             self._end(self.loss(cause, sent=True))
         elif self._final is None:

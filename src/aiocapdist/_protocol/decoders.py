@@ -20,7 +20,6 @@ from .response import SUCCESS, MessageT, error_from_response, parse_response, te
 
 # Looked up once: each lookup would cost as much per reply as decoding a field.
 _decode = capital_distribution_pb2.Response.FromString
-_validate = CapitalDistribution.__pydantic_validator__.validate_python
 _FIELDS_SET = set(CapitalDistribution.model_fields)
 _MAX_AMOUNT = 1e300  # see models.figures.Amount
 
@@ -74,7 +73,7 @@ def decode_capital_distribution(body: bytes, code: str, security: Security) -> C
     if length <= _MAX_AMOUNT and type(code) is str:
         return construct(CapitalDistribution, figures, _FIELDS_SET)
     try:
-        return _validate(figures)  # type: ignore[no-any-return]
+        return CapitalDistribution.model_validate(figures)
     except ValidationError:
         raise ProtocolError(
             f"the reply about {code} holds figures that are not finite numbers"

@@ -16,7 +16,7 @@ _M = TypeVar("_M", bound=BaseModel)
 class Frozen(BaseModel):
     """An immutable model, compared by value. Unknown fields are an error."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @property
     def model_fields_set(self) -> set[str]:
