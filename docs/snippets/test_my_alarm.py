@@ -1,16 +1,17 @@
-"""Its test: real sockets, made-up figures, no account. ``pip install pytest anyio``."""
+"""Its test: real sockets, made-up figures, no account."""
 
 import pytest
-from my_alarm import being_left
 
 import aiocapdist
 from aiocapdist.testing import OpenD
+from my_alarm import being_left
 
 CODES = ["HK.00700", "HK.00005", "US.AAPL", "US.999999"]
 
 
 @pytest.mark.anyio
-@pytest.mark.opend(seed=3, now=lambda: 1_700_000_000.0)  # the same figures each time
+# The same figures each time.
+@pytest.mark.opend(seed=3, now=lambda: 1_700_000_000.0)
 async def test_being_left(opend: OpenD) -> None:
     async with aiocapdist.connect() as client:
         assert await being_left(client, CODES) == ["HK.00005"]

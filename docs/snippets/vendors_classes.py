@@ -13,7 +13,9 @@ async def main() -> None:
     request.c2s.security.market = HK
     request.c2s.security.code = "00700"
     async with aiocapdist.connect() as client:
-        reply = await client.request(3211, request, capital_flow.Response, idempotent=True)
+        reply = await client.request(
+            3211, request, capital_flow.Response, idempotent=True
+        )
     for item in reply.s2c.flowItemList:
         print(item.time, f"{item.inFlow:+,.0f}")
 

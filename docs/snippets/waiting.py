@@ -10,7 +10,14 @@ async def main() -> None:
         await client.capital_distribution("HK.00700", max_wait=2.0)
         # An answer that came within the last minute will do: no request, no token.
         await client.capital_distribution("HK.00700", max_age=60.0)
-        print(quota.available, "of", quota.limit, "tokens left; five more in", quota.eta(5), "s")
+        print(
+            quota.available,
+            "of",
+            quota.limit,
+            "tokens left; five more in",
+            quota.eta(5),
+            "s",
+        )
 
 
 if __name__ == "__main__":

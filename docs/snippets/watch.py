@@ -11,7 +11,11 @@ async def main() -> None:
             if change.error is not None:
                 print(change.code, "failed:", change.error)
             elif change.value is not None:
-                print(change.code, f"{change.value.main_net:+,.0f}", change.value.updated_at)
+                print(
+                    change.code,
+                    f"{change.value.main_net:+,.0f}",
+                    change.value.updated_at,
+                )
 
 
 if __name__ == "__main__":

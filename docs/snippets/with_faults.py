@@ -5,8 +5,10 @@ from aiocapdist.simulator import Fault, Faults, Simulator
 
 
 async def main() -> None:
-    # The first reply never comes; of the others one in ten comes late and one in ten damaged.
-    faults = Faults({Fault.DELAY: 0.1, Fault.BAD_DIGEST: 0.1}, script=[Fault.DROP], seed=7)
+    # The first reply never comes; one in ten comes late, one in ten damaged.
+    faults = Faults(
+        {Fault.DELAY: 0.1, Fault.BAD_DIGEST: 0.1}, script=[Fault.DROP], seed=7
+    )
     async with (
         Simulator(quota=None, faults=faults) as opend,
         aiocapdist.connect(

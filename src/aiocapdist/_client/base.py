@@ -75,14 +75,20 @@ class BaseClient:
         """Return the figures of one security, in currency units of its market.
 
         An equal call that is queued or in flight is joined: it costs one request for all.
-        With ``max_age`` the latest answer is returned if it came within that many seconds.
-        ``timeout`` limits the whole call, in seconds: the wait for OpenD, for the quota and for
-        the reply. ``max_wait`` limits the wait for the quota alone. Without them there is no
-        limit but ``reconnect_timeout`` while OpenD is away.
+        Without ``timeout`` and ``max_wait`` there is no limit but ``reconnect_timeout`` while
+        OpenD is away. Cancelling is safe at any time. Source: proto 3212.
 
-        Raises InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError,
-        QuotaWaitTooLong, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
-        Cancelling is safe at any time. Source: proto 3212.
+        :param code: Such as ``HK.00700``, or a :class:`Security`.
+        :param timeout: Seconds for the whole call: the wait for OpenD, for the quota and for the
+            reply.
+        :param max_wait: Seconds for the wait for the quota alone.
+        :param max_age: Return the latest answer if it came within so many seconds.
+        :raises InvalidCode, UnknownSecurity, UnsupportedSecurity: The code is wrong, not known to
+            OpenD, or of a kind without such figures.
+        :raises QuotaWaitTooLong: The quota does not allow the call within ``max_wait``.
+        :raises RequestTimeout: ``timeout`` is over, or no reply came in ``attempts`` attempts.
+        :raises ConnectionLost, ClientClosed: There is no connection, or none any more.
+        :raises OpenDError, ProtocolError: OpenD reports an error, or replies nonsense.
         """
         self._hub.check_loop()
         security = Security.parse(code)
@@ -114,17 +120,20 @@ class BaseClient:
         """Return net amounts of one security over time, in currency units of its market.
 
         **Intraday rows are cumulative over the day: never add them up.** A row of a day, week
-        or month covers that period alone. What OpenD does not send is None.
+        or month covers that period alone. What OpenD does not send is None. Equal calls that
+        are queued or in flight share one request. These calls have a quota of their own,
+        ``flow_quota``. Cancelling is safe at any time. Source: proto 3211.
 
-        ``start`` and ``end`` limit days, weeks and months: dates of the market, or texts such as
-        ``2025-12-31``. Without them OpenD sends about a year. Equal calls that are queued or in
-        flight share one request. These calls have a quota of their own, ``flow_quota``.
-        ``timeout`` and ``max_wait`` are as for :meth:`capital_distribution`.
-
-        Raises ValueError or TypeError for wrong dates or a wrong period, before anything is
-        sent; InvalidCode, UnknownSecurity, UnsupportedSecurity, OpenDError, QuotaWaitTooLong,
-        QuotaUnavailable, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
-        Cancelling is safe at any time. Source: proto 3211.
+        :param code: Such as ``HK.00700``.
+        :param period: Rows by the minute of today, or by the day, week or month.
+        :param start: First date of the market, or a text such as ``2025-12-31``; for days, weeks
+            and months. Without dates OpenD sends about a year.
+        :param end: Last date.
+        :param timeout: Seconds for the whole call, as in :meth:`capital_distribution`.
+        :param max_wait: Seconds for the wait for the quota alone.
+        :raises ValueError, TypeError: Wrong dates or a wrong period. Nothing was sent.
+        :raises QuotaUnavailable: The place of a shared quota cannot be used.
+        :raises AiocapdistError: All other errors of :meth:`capital_distribution`.
         """
         self._hub.check_loop()
         check_seconds("timeout", timeout)
@@ -141,16 +150,18 @@ class BaseClient:
     ) -> Sweep:
         """Return the figures of many securities, as they come: ``async for outcome in …``.
 
-        One outcome for each code; a wrong code does not end it. A code given twice gets two
-        outcomes and costs one request; from an iterator rather than a collection this
-        holds within the latest 4096 codes. ``await client.capital_distributions(codes)``
-        returns all at once, as a SweepResult.
-        ``timeout`` limits the whole sweep, in seconds from its first step: codes without an
-        answer by then get a RequestTimeout, and are not sent any more. ``max_age`` is as for
-        one security.
+        One outcome for each code; what goes wrong with a code is its outcome's ``error``, and
+        does not end the others. ``await client.capital_distributions(codes)`` returns all at
+        once, as a SweepResult. Leaving the loop early spends no further token. Source: proto
+        3212.
 
-        Raises TypeError for a single string. What goes wrong with a code is its outcome's
-        ``error``. Leaving the loop early spends no further token. Source: proto 3212.
+        :param codes: Any iterable, read as the quota allows. A code given twice gets two
+            outcomes and costs one request; from an iterator rather than a collection this holds
+            within the latest 4096 codes.
+        :param timeout: Seconds for the whole sweep, from its first step. Codes without an answer
+            by then get a RequestTimeout, and are not sent any more.
+        :param max_age: Accept answers of the last so many seconds.
+        :raises TypeError: ``codes`` is a single string.
         """
         check_codes(codes)
         check_seconds("timeout", timeout)
@@ -173,18 +184,21 @@ class BaseClient:
         takes longer: see ``round_time``. Single calls are not held up. A reader gets the first
         figures of each code, then a :class:`Change` whenever they differ; of changes that were
         not read in time only the latest of each code. An error is reported when it begins, and
-        the figures when it is over.
+        the figures when it is over. Nothing is asked while nobody iterates. Watches and calls of
+        one client share requests.
 
         While a market is closed its codes are asked for once after the close, then not until it
-        opens; with ``while_closed`` always. OpenD is asked for the markets' states every 30
-        seconds, which costs no token; markets whose state it does not report count as open.
+        opens. OpenD is asked for the markets' states every 30 seconds, which costs no token;
+        markets whose state it does not report count as open. While OpenD is away, a watch waits
+        for it; see ``events``. Cancelling an iteration loses no change. An iteration ends with
+        ClientClosed when the client is closed. Sources: protos 3212, 1002.
 
-        Watches and calls of one client share requests. Nothing is asked while nobody iterates.
-        While OpenD is away, a watch waits for it; see ``events``.
-
-        Raises InvalidCode for a code that is not valid, TypeError for a single string,
-        ValueError if ``every`` is not above 0. An iteration ends with ClientClosed when the
-        client is closed. Cancelling it loses no change. Sources: protos 3212, 1002.
+        :param codes: Codes to begin with; :meth:`Watch.add` and :meth:`Watch.discard` change them.
+        :param every: Seconds in which each code is asked for once.
+        :param while_closed: Ask while a market is closed too.
+        :raises InvalidCode: A code is not valid.
+        :raises TypeError: ``codes`` is a single string.
+        :raises ValueError: ``every`` is not above 0.
         """
         check_every(every)
         quotas = {gateway.quota for gateway in self._gateways.values()}
@@ -203,10 +217,11 @@ class BaseClient:
     async def global_state(self, *, timeout: float | None = None) -> GlobalState:
         """Return market phases, log-ins and clocks. Costs no token.
 
-        ``timeout`` limits the whole call, in seconds.
-
-        Raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed or ProtocolError.
         Cancelling is safe. Source: proto 1002.
+
+        :param timeout: Seconds for the whole call.
+        :raises OpenDError, RequestTimeout, ConnectionLost, ClientClosed, ProtocolError: As by
+            :meth:`capital_distribution`.
         """
         self._hub.check_loop()
         check_seconds("timeout", timeout)
@@ -225,20 +240,22 @@ class BaseClient:
     ) -> M:
         """Send any other call of OpenD over the same connection, in any protobuf classes.
 
-        ``message`` is the whole request (with its ``c2s``), ``response_type`` the class of
-        its reply; the vendor's own classes work. With a ``quota`` it waits in the line of that
-        quota, and goes back there if OpenD rejects it for frequency. Without one it is sent at
-        once, except calls that the client's own quotas count (3212, 3211). If its fate is
-        unknown (the connection was lost, no reply came) it is sent again only if
-        ``idempotent``: safe for calls that only read. ``timeout`` limits the whole call, in
-        seconds.
+        Cancelling is safe. Pushes that such a call switches on are dropped.
 
-        Raises OpenDError or one of its kinds if the reply's ``retType`` is not 0 (the
-        reply's other fields are lost then), ProtocolError if it cannot be read as
-        ``response_type``, RequestTimeout, ConnectionLost or ClientClosed; QuotaUnavailable
-        if a shared ``quota`` cannot be reached; ValueError if ``message`` lacks required
-        fields or ``proto_id`` cannot be asked. Cancelling is safe. Pushes that such a call
-        switches on are dropped.
+        :param proto_id: Number of the call.
+        :param message: The whole request, with its ``c2s``; the vendor's own classes work.
+        :param response_type: Class of its reply.
+        :param quota: Quota that the call waits for, and goes back to if OpenD rejects it for its
+            frequency. Without one it is sent at once, except calls that the client's own quotas
+            count (3212, 3211).
+        :param idempotent: Send it again if its fate is unknown (the connection was lost, no reply
+            came): safe for calls that only read.
+        :param timeout: Seconds for the whole call.
+        :raises OpenDError: The reply's ``retType`` is not 0; its other fields are lost then.
+        :raises ProtocolError: The reply cannot be read as ``response_type``.
+        :raises RequestTimeout, ConnectionLost, ClientClosed, QuotaUnavailable: As by
+            :meth:`capital_distribution` and :func:`connect`.
+        :raises ValueError: ``message`` lacks required fields, or ``proto_id`` cannot be asked.
         """
         self._hub.check_loop()
         check_askable(proto_id)

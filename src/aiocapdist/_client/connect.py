@@ -48,41 +48,44 @@ def connect(
 ) -> Connecting:
     """Connect to OpenD: ``async with connect() as client``, or ``await connect()``.
 
-    ``address`` is a host or a URL: ``tcp://host:port`` (port 11111 unless given), or
-    ``ws://host:port`` or ``wss://host:port`` for OpenD's WebSocket port (33333). ``host`` may be
-    given in its place. Without any of the three, the environment says where OpenD is:
-    ``AIOCAPDIST_ADDRESS``, else ``FUTU_OPEND_HOST`` and ``FUTU_OPEND_PORT``, else
-    127.0.0.1:11111.
+    The awaited form needs ``await client.aclose()`` later, and asyncio; on trio use
+    ``async with``. Cancelling leaves nothing open. Wrong arguments raise ValueError or TypeError
+    at once, before anything is sent. Sources: protos 1001 (InitConnect) and, for WebSocket, 1
+    (InitWebSocket).
 
-    ``quota`` is by default 30 calls in 30 seconds, shared by all clients of the same address in
-    this process, later ones too, or on the Redis server that ``AIOCAPDIST_REDIS`` names; give
-    the clients of one account the same.
-    ``flow_quota`` is that of capital flow calls, by default one of the same kind and size as
-    ``quota``, shared by all clients that share ``quota``.
-
-    ``rsa_key`` (the path of a PEM file, or its bytes) encrypts TCP, with ``cipher``:
-    ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that requires it; nothing is accepted unencrypted
-    then. ``websocket_key`` is the key that is set in OpenD for its WebSocket port. Their
-    defaults are ``AIOCAPDIST_RSA_KEY``, a path, and ``AIOCAPDIST_WEBSOCKET_KEY``.
-    ``ssl_context`` is for wss, where certificates are verified unless it says otherwise.
-
-    ``security_firm`` is sent with each request, ``client_id`` is shown in OpenD's log.
-    ``request_timeout`` is the number of seconds from sending a request to its reply.
-    ``attempts`` is the number of times that a call is sent at most if its connection is lost,
-    its reply is damaged or does not come, or the vendor's servers fail. With
-    ``reconnect=False`` the first loss ends the client.
-    While OpenD is away, calls wait for ``reconnect_timeout`` seconds from the loss, then end
-    with ConnectionLost, and new ones at once, until it is back; None waits for ever. The same
-    holds for the file or server of a shared quota, with QuotaUnavailable.
-    Replies longer than ``max_frame`` bytes end the connection.
-
-    Connecting raises ConnectError within ``connect_timeout`` seconds if OpenD cannot be
-    reached, HandshakeError if it rejects the handshake, InvalidKey if ``rsa_key`` is not a key,
-    QuotaUnavailable if a shared ``quota`` cannot be reached, ModuleNotFoundError if an extra is
-    not installed. Wrong arguments raise ValueError or TypeError at once, before anything is
-    sent. Cancelling leaves nothing open. The awaited form needs ``await client.aclose()`` and
-    asyncio; on trio use ``async with``.
-    Sources: protos 1001 (InitConnect) and, for WebSocket, 1 (InitWebSocket).
+    :param address: Host, or ``tcp://host:port``, or ``ws://host:port`` or ``wss://host:port`` for
+        OpenD's WebSocket. Without ``address``, ``host`` and ``port``, the environment says where
+        OpenD is: ``AIOCAPDIST_ADDRESS``, else ``FUTU_OPEND_HOST`` and ``FUTU_OPEND_PORT``, else
+        127.0.0.1:11111.
+    :param port: 11111 by default, 33333 for WebSocket.
+    :param host: The same as ``address``.
+    :param quota: By default 30 calls in 30 seconds, shared by all clients of the same address in
+        this process, later ones too, or on the Redis server that ``AIOCAPDIST_REDIS`` names. Give
+        the clients of one account the same.
+    :param flow_quota: Quota of capital flow calls. By default one of the same kind and size as
+        ``quota``, shared by all clients that share ``quota``.
+    :param rsa_key: Path of a PEM file, or its bytes: encrypts TCP, and accepts nothing
+        unencrypted. By default the path in ``AIOCAPDIST_RSA_KEY``.
+    :param cipher: ``aes-cbc``, or ``ftaes-ecb`` for an OpenD that requires it.
+    :param websocket_key: The key that is set in OpenD for its WebSocket port. By default
+        ``AIOCAPDIST_WEBSOCKET_KEY``.
+    :param ssl_context: For wss. By default certificates are verified.
+    :param security_firm: Sent with each request; crypto needs it.
+    :param client_id: Shown in OpenD's log.
+    :param request_timeout: Seconds from sending a request to its reply.
+    :param connect_timeout: Seconds for connecting.
+    :param attempts: How often a call is sent at most if its connection is lost, its reply is
+        damaged or does not come, or the vendor's servers fail.
+    :param reconnect: If False, the first loss ends the client.
+    :param reconnect_timeout: Seconds from a loss for which calls wait while OpenD is away. Then
+        they end with ConnectionLost, and new ones at once, until it is back. None waits for ever.
+        The same holds for the file or server of a shared quota, with QuotaUnavailable.
+    :param max_frame: Replies longer than so many bytes end the connection.
+    :raises ConnectError: OpenD cannot be reached within ``connect_timeout``.
+    :raises HandshakeError: OpenD rejects the handshake.
+    :raises InvalidKey: ``rsa_key`` is not a key.
+    :raises QuotaUnavailable: A shared ``quota`` cannot be used.
+    :raises ModuleNotFoundError: An extra is not installed.
     """
     _check_positive("request_timeout", request_timeout)
     _check_positive("connect_timeout", connect_timeout)

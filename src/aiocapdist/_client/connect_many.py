@@ -16,18 +16,19 @@ from .lifecycle import Lifecycle
 def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
     """Connect to several OpenDs: ``async with connect_many([connect(…), …]) as clients``.
 
-    ``gateways`` are results of :func:`connect` that were not used yet, each with its own
-    address and quota; give those of one account the same quota. The group can be used as soon
-    as one gateway is connected. The others are tried again in the background, as after a loss,
-    unless they have ``reconnect=False``. ``attempts`` counts over all gateways: the largest
-    value given applies.
+    The group can be used as soon as one gateway is connected. The others are tried again in the
+    background, as after a loss, unless they have ``reconnect=False``. ``attempts`` counts over all
+    gateways: the largest value given applies. The awaited form needs ``await clients.aclose()``
+    and asyncio; on trio use ``async with``. Cancelling leaves nothing open. Source: protos 1001
+    and 1, for each.
 
-    Connecting raises ConnectError if no gateway can be reached, within the longest
-    ``connect_timeout``; its text names each gateway and its cause. InvalidKey, QuotaUnavailable
-    and ModuleNotFoundError are raised at once, as by ``connect()``. Raises ValueError for an
-    empty list or the same ``connect()`` twice, TypeError for anything else in the list.
-    Cancelling leaves nothing open. The awaited form needs ``await clients.aclose()`` and
-    asyncio; on trio use ``async with``. Source: protos 1001 and 1, for each.
+    :param gateways: Results of :func:`connect` that were not used yet, each with its own address
+        and quota. Give those of one account the same quota.
+    :raises ConnectError: No gateway can be reached within the longest ``connect_timeout``. The
+        text names each gateway and its cause.
+    :raises InvalidKey, QuotaUnavailable, ModuleNotFoundError: As by :func:`connect`, at once.
+    :raises ValueError: The list is empty, or has the same :func:`connect` twice.
+    :raises TypeError: The list holds anything else.
     """
     given = list(gateways)
     for one in given:

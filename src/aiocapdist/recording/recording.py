@@ -36,9 +36,6 @@ class Answer(Protocol):
 class Recording:
     """Figures kept in a database: ``async with Recording("day.sqlite") as recording``.
 
-    ``where`` is a path, or a SQLAlchemy URL of SQLite or PostgreSQL (extra ``postgres``). A
-    file or its tables are created if they are not there, unless it is ``read_only``.
-
     There is one row for each code and time of its figures; figures without a time have a row
     for each time they were seen. If figures for the same time differ, those seen last win.
     Rows are on the disk when :meth:`add` returns. Several programs may write and read the
@@ -46,11 +43,15 @@ class Recording:
 
     Runs on asyncio, uvloop and trio; the database is used in a worker thread, by one call
     at a time. Every call can be cancelled: a transaction that was running is then written
-    completely or not at all, and the recording stays usable.
+    completely or not at all, and the recording stays usable. Every method that uses the
+    database raises RecordingError if it cannot be opened, read or written; a locked database is
+    retried for 30 s.
 
-    Raises ValueError for an invalid path or URL, ModuleNotFoundError if psycopg is needed and
-    not installed. Every method that uses the database raises RecordingError if it cannot be
-    opened, read or written; a locked database is retried for 30 s.
+    :param where: Path, or SQLAlchemy URL of SQLite or PostgreSQL (extra ``postgres``). A file or
+        its tables are created if they are not there.
+    :param read_only: Create and change nothing.
+    :raises ValueError: An invalid path or URL.
+    :raises ModuleNotFoundError: psycopg is needed and not installed.
     """
 
     def __init__(self, where: str | os.PathLike[str] | URL, *, read_only: bool = False) -> None:

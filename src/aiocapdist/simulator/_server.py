@@ -42,44 +42,45 @@ _DEFAULTS = Assumptions()
 class Simulator:
     """OpenD without an account: ``async with Simulator() as opend``, then ``opend.port``.
 
-    ``quota`` is (limit, period in seconds) for proto 3212, counted in closed windows over
-    all connections, and again for proto 3211; None sets no limit. With
-    ``count_refused``, rejected requests count too. ``latency`` is the seconds from request
-    to reply, or a (low, high) pair to draw from, with which replies overtake each other; a
-    request is counted somewhere on the way. Figures depend on code, ``seed`` and ``now`` (a
-    Unix clock) alone; ``seed`` also decides what is drawn. ``language``, of error texts, is
-    ``zh`` or ``en``. ``super_fields=False`` simulates an OpenD too old to report super
-    orders. ``answers`` maps further proto ids to functions that take a request's body and
-    return the reply as a protobuf message, which may be one of the vendor's own.
+    Works on asyncio, uvloop and trio. ``requests`` is the log, which grows while the simulator
+    runs. :meth:`go_away` and :meth:`come_back` stop and restart OpenD. Figures depend on code,
+    ``seed`` and ``now`` alone. Securities whose code is all nines are unknown; indices
+    (``US..DJI``, ``HK.800000``), futures, options, FX and event contracts are unsupported,
+    unless assumed otherwise. Entering raises OSError if a port is in use, RecordingError if the
+    recording cannot be played.
 
-    ``figures`` says the figures instead: a mapping from codes, or a function from a code, to
-    CapitalDistribution. With a ``recording`` (a path, a URL or a Recording; extra
-    ``store``), its figures, flows and clock are played back, ``speed`` times as fast, from
-    ``start`` (an aware time) or from its first row; the clock starts with the first request.
-    Nights are cut to ten minutes unless ``nights`` is True. A security has no figures before
-    its first row; at the end the last ones stay. ``now``, if given, is the recorded clock.
-    Either way, every other security, and every other flow, is unknown.
-
-    With ``rsa_key`` (a PEM file's path, or its bytes), clients need the same key, and
-    connections are encrypted as the client asks. ``websocket=True`` listens for WebSockets
-    as well, at ``websocket_port``: a free port unless ``websocket`` is a number. Clients
-    need ``websocket_key`` there if it is given; with ``ssl_context``, it is ``wss``.
-
-    ``assumptions`` say how it decides what nobody knows of OpenD (see Assumptions); ``account``
-    is another simulator whose account this one is logged in with too, and whose quota it
-    shares if that is the account's.
-
-    ``faults`` is a schedule of what goes wrong (see Faults). :meth:`go_away` and
-    :meth:`come_back` stop and restart OpenD.
-
-    Securities whose code is all nines are unknown; indices (``US..DJI``, ``HK.800000``),
-    futures, options, FX and event contracts are unsupported, unless assumed otherwise.
-    ``requests`` is the log, which grows while the simulator runs. Works on asyncio, uvloop
-    and trio.
-
-    Raises ValueError for a wrong argument, InvalidKey for an unusable key,
-    ModuleNotFoundError if a needed extra is missing. Entering raises OSError if a port is
-    in use, RecordingError if the recording cannot be played.
+    :param port: Where it listens, at ``host``; 0 is a free port.
+    :param quota: (limit, period in seconds) of proto 3212, counted in closed windows over all
+        connections, and again of proto 3211; None sets no limit.
+    :param count_refused: Rejected requests count too.
+    :param latency: Seconds from request to reply, or a (low, high) pair to draw from, with which
+        replies overtake each other. A request is counted somewhere on the way.
+    :param rsa_key: PEM file's path, or its bytes: clients need the same key, and connections are
+        encrypted as the client asks.
+    :param websocket: Listen for WebSockets too, at a free port or this one.
+    :param websocket_key: Key that clients need there.
+    :param ssl_context: Makes it ``wss``.
+    :param seed: Decides figures, and what is drawn.
+    :param language: Of error texts: ``zh`` or ``en``.
+    :param super_fields: False simulates an OpenD too old to report super orders.
+    :param keep_alive_interval: Seconds that the handshake reports, with ``server_version``.
+    :param now: Unix clock of the figures; of a recording, the recorded clock.
+    :param figures: Mapping from codes, or function from a code, to CapitalDistribution. Every
+        other security, and every flow, is unknown.
+    :param recording: Path, URL or Recording to play back (extra ``store``): its figures, flows and
+        clock, which starts with the first request. A security has no figures before its first
+        row; at the end the last ones stay.
+    :param speed: How many times as fast it is played.
+    :param start: Aware time to begin at, in place of the first row.
+    :param nights: Play nights whole; otherwise they are cut to ten minutes.
+    :param answers: Functions by proto id that take a request's body and return the reply as a
+        protobuf message, which may be one of the vendor's own.
+    :param faults: Schedule of what goes wrong (see Faults).
+    :param assumptions: How it decides what nobody knows of OpenD (see Assumptions).
+    :param account: Another simulator whose account this one is logged in with too, and whose
+        quota it shares if that is the account's.
+    :raises ValueError, InvalidKey, ModuleNotFoundError: A wrong argument, an unusable key, a
+        missing extra.
     """
 
     def __init__(

@@ -18,12 +18,14 @@ class Quota:
     """At most ``limit`` requests in any ``period`` seconds, exactly, for all who share it.
 
     Give one quota to several clients of one account and event loop, and they share it.
-    ``reserve`` tokens are left alone by sweeps, for single calls; ``margin`` is added to
-    the period against clocks that run apart. Source: 30 calls of proto 3212 in 30 seconds
-    (the vendor's page on this call).
+    Source: 30 calls of proto 3212 in 30 seconds (the vendor's page on this call).
 
-    Raises ValueError for a limit below 1, a period or margin that is not a finite number
-    of seconds, or a reserve that leaves sweeps nothing.
+    :param limit: Number of requests.
+    :param period: Seconds.
+    :param reserve: Tokens that sweeps and watches leave alone, for single calls.
+    :param margin: Seconds added to the period, against clocks that run apart.
+    :raises ValueError: A limit below 1, a period or margin that is not a finite number of
+        seconds, or a reserve that leaves sweeps nothing.
     """
 
     def __init__(

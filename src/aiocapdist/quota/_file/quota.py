@@ -17,23 +17,29 @@ class FileQuota(Quota):
     """A :class:`Quota` for any number of processes of one machine, which outlives them.
 
     All that name the same ``path`` share the tokens, and a process that starts knows what
-    earlier ones spent. What was spent is written before it is sent. A process that dies at
-    any moment frees no token early; others notice within a second, and a period later the
-    last one is free. The processes do not queue in one line, but while others wait none takes
+    earlier ones spent. What is spent is written before it is sent. A process that dies at
+    any moment frees no token early; others notice within a second, and a period later its last
+    token is free. The processes do not share one queue, but while others wait none takes
     all, and a single free token is left to the one that waits longest. Needs Linux or macOS,
     and a local disk: for several machines there is ``RedisQuota``.
 
     The file is made when a client first uses it, a few KiB; looking at the quota makes none.
-    Where it is deleted or moved away, those that use it go on in a new one, with what they
+    If it is deleted or moved away, those that use it go on in a new one, with what they
     knew. To begin anew, stop all that use it, wait a period and delete it. Times are of the
     machine's own clock since its start; after a restart of the machine a period is waited out
     at most.
 
-    Raises ValueError as :class:`Quota` does. Connecting with it raises QuotaUnavailable where
-    the file cannot be used, is no ledger, or is one with other numbers: it is left as it is. A
-    ledger that is damaged is logged, and nothing is granted until all that may have been spent
-    has cooled. Where the file can no longer be used later, calls wait, and QuotaDegraded and
+    A damaged file is logged, and nothing is granted until all that may have been spent has
+    expired. If the file can no longer be used later, calls wait, and QuotaDegraded and
     QuotaRestored tell (:class:`aiocapdist.events.QuotaDegraded`).
+
+    :param path: The file.
+    :param limit: As in :class:`Quota`, and so are ``period``, ``reserve`` and ``margin``. All
+        that share a file give the same ``limit`` and ``period``.
+    :param mode: Permissions of a new file.
+    :raises ValueError: As by :class:`Quota`, or a ``mode`` that its owner could not use.
+    :raises QuotaUnavailable: When connecting: the file cannot be used, is something else, or has
+        other numbers. It is left as it is.
     """
 
     def __init__(

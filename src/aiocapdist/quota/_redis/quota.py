@@ -11,33 +11,36 @@ from .store import RedisStore
 
 
 class RedisQuota(Quota):
-    """At most ``limit`` requests in any ``period`` seconds, for all who share ``key`` there.
+    """A :class:`Quota` for any number of machines, kept on a Redis or Valkey server.
 
-    ``url`` is ``redis://host:6379/0``, with ``user:password@`` before the host where needed,
-    ``rediss://…`` or ``unix:///path``. ``key`` defaults to one that is made of the user id that
-    OpenD tells; its WebSocket transport does not. ``reserve`` and ``margin`` are as in Quota. All
-    who share a key give the same ``limit``, ``period``, ``margin`` and ``lease``.
-
-    Each token is lent: if nothing is heard of its owner for ``lease`` seconds, it is free again
+    Each token is lent: if its owner is not heard of for ``lease`` seconds, it is free again
     a second, a ``period`` and a ``margin`` later. Only the server's clock counts. Machines that
-    wait at the same time take turns; there is no queue over all of them. A server that is new,
-    was restarted or has lost the key cannot know what was spent before: it lends nothing for
-    ``lease + 1 + period + margin`` seconds. ``assume_idle`` states that nobody used the account
-    for so long before this program: a new key then lends at once, until the server was first
-    heard. While the server is away nothing is sent and calls wait, unless ``fallback`` says how
-    many tokens in a period this program may then use alone, once as much time has passed. No
-    window is exceeded as long as ``limit`` and all fallbacks together stay within what OpenD
-    allows.
+    wait at the same time take turns; there is no queue over all of them.
+
+    A server that is new, was restarted or has lost the key cannot know what was spent before:
+    it lends nothing for ``lease + 1 + period + margin`` seconds. While the server is away
+    nothing is sent and calls wait, unless there is a ``fallback``.
 
     ``available`` and ``eta`` say what was last heard of the others; the server is not asked.
-    Needs asyncio and the extra ``redis``. Connecting raises QuotaUnavailable within
-    ``lease / 2`` seconds where the server cannot be used; later on, QuotaDegraded and
-    QuotaRestored tell. Cancelling is as safe as with Quota: a token that was not used goes back
-    at once.
+    Needs asyncio and the extra ``redis``. Once connected, QuotaDegraded and QuotaRestored tell
+    of losses. Cancelling is as safe as with Quota: a token that was not used goes back at once.
+    Source: as Quota.
 
-    Raises ValueError as Quota does, for a lease that is not a positive number of seconds, a
-    fallback that is not between 1 and ``limit``, and for a url or a key that is none;
-    ModuleNotFoundError where redis-py is not installed. Source: as Quota.
+    :param url: ``redis://host:6379/0``, with ``user:password@`` before the host where needed,
+        ``rediss://…`` or ``unix:///path``.
+    :param key: By default made of the user id that OpenD reports; its WebSocket does not.
+    :param limit: As in :class:`Quota`, and so are ``period``, ``reserve`` and ``margin``. All who
+        share a key give the same ``limit``, ``period``, ``margin`` and ``lease``.
+    :param lease: Seconds for which a token is lent to an owner that is not heard of.
+    :param fallback: Tokens in a period that this program may use alone while the server is away,
+        once all that others may have spent has expired. No window is exceeded as long as
+        ``limit`` and all fallbacks together stay within what OpenD allows.
+    :param assume_idle: States that nobody used the account before this program: a new key lends
+        at once, until the server was first heard.
+    :raises ValueError: As by :class:`Quota`, or a wrong lease, fallback, url or key.
+    :raises ModuleNotFoundError: redis-py is not installed.
+    :raises QuotaUnavailable: When connecting, within ``lease / 2`` seconds: the server cannot be
+        used.
     """
 
     def __init__(
