@@ -150,7 +150,12 @@ def test_a_holder_of_another_namespace_is_out_of_sight(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     store_at(path).advance(0.0)
     elsewhere = Token(HELD, Owner(os.getpid(), 1, 1, 1), boot_clock() + LEASE)
-    changed(path, lambda contents: section_of(contents).tokens.__setitem__(0, elsewhere))
+
+    def hold_one(contents: Contents) -> None:
+        section = section_of(contents)
+        section.tokens = [elsewhere, *section.tokens[1:]]
+
+    changed(path, hold_one)
     (holder,) = snapshot_of_file(path).owners
     assert (holder.presence, holder.program) == ("out of sight", None)
 

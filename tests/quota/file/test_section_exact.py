@@ -129,9 +129,8 @@ class Shared(RuleBasedStateMachine):
     def an_older_page_comes_in_its_place_and_is_merged(self, n: int, who: int) -> None:
         """It lacks the latest, and knows of some that nobody else knew."""
         other = Section(self.section.limit, PERIOD)
-        other.tokens[: len(self.section.tokens) // 2] = self.section.tokens[
-            : len(self.section.tokens) // 2
-        ]
+        half = len(self.section.tokens) // 2
+        other.tokens = [*self.section.tokens[:half], *other.tokens[half:]]
         until = self.now + LEASED / 2
         free = tally(other, OWNERS[who], self.now)[0]
         other.acquire(min(n, free), OWNERS[who], self.now, until)

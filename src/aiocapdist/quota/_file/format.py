@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from functools import lru_cache
 
-from .owner import Owner
 from .section import WAITERS, Section
-from .tokens import Token
+from .tokens import RECORD_SIZE
 
 MAGIC = b"aiocapdist quota"
 VERSION = 2
@@ -25,7 +23,6 @@ LARGEST = 2**20  # bytes that are read: the ledger of some 25,000 tokens
 
 _HEAD = struct.Struct("<16sHHxxxxQQQ16sddd")
 _SECTION = struct.Struct("<16sIxxxxdQ" + "Qd" * WAITERS)
-_TOKEN = struct.Struct("<BxxxIQQQd")
 _GENERATION, _GENERATION_AT = struct.Struct("<Q"), 32
 _WRITTEN, _WRITTEN_AT = struct.Struct("<d"), _HEAD.size - 8
 _CALL_LENGTH = 16
@@ -187,7 +184,7 @@ def file_size(*limits: int) -> int:
 
 def section_size(limit: int) -> int:
     """Return the size in bytes of a section of so many tokens."""
-    return _SECTION.size + limit * _TOKEN.size
+    return _SECTION.size + limit * RECORD_SIZE
 
 
 def _section_size_at(body: bytes, start: int) -> int:
@@ -209,26 +206,13 @@ def _pack_section(call: str, section: Section) -> bytes:
         *waiting,
         *(0, 0.0) * (WAITERS - len(section.waiting)),
     )
-    return head + b"".join(map(_pack_token, section.tokens))
+    return head + section.records
 
 
 def _unpack_section(data: bytes) -> Section:
     _, limit, period, rejections, *waiting = _SECTION.unpack_from(data)
-    section = Section(limit, period)
+    section = Section(limit, period, data[_SECTION.size :])
     section.rejections = rejections
     pairs = zip(waiting[::2], waiting[1::2], strict=True)
     section.waiting = {instance: until for instance, until in pairs if instance}
-    starts = range(_SECTION.size, len(data), _TOKEN.size)
-    section.tokens = [_unpack_token(data[start : start + _TOKEN.size]) for start in starts]
     return section
-
-
-@lru_cache(4096)  # from one writing to the next, most tokens are the same
-def _pack_token(token: Token) -> bytes:
-    return _TOKEN.pack(token.state, *token.owner, token.until)
-
-
-@lru_cache(4096)
-def _unpack_token(packed: bytes) -> Token:
-    state, pid, started, namespace, instance, until = _TOKEN.unpack(packed)
-    return Token(state, Owner(pid, started, namespace, instance), until)

@@ -2,91 +2,105 @@
 
 A token is free once its time has come, so freeing one writes nothing, and a file that nobody
 uses any more is all free in the end. Times count from the machine's start (see :mod:`.owner`).
+
+Tokens are kept as the file has them, one record after the other: with thousands of them, making
+objects of all would hold up the event loop for milliseconds at each change.
 """
 
 from __future__ import annotations
 
+import struct
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import compress, islice
 from math import inf
 
 from .owner import NOBODY, Owner
-from .tokens import COOLING, FREE, FREE_TOKEN, HELD, REJECTED, Token, View
+from .tokens import COOLING, FREE, FREE_TOKEN, HELD, RECORD_SIZE, REJECTED, Token, View
 
 WAITERS = 8  # that are remembered: enough to tell others to share
+# For each state, 1 for the bytes that mean it. What no program has written counts as spent.
+_OF_STATE = [
+    bytes(state == (byte if byte <= REJECTED else COOLING) for byte in range(256))
+    for state in (FREE, HELD, COOLING, REJECTED)
+]
 
 
 class Section:
     """All tokens of one call of one account, and which owners wait for one."""
 
-    def __init__(self, limit: int, period: float) -> None:
+    def __init__(self, limit: int, period: float, records: bytes | None = None) -> None:
         self.limit = limit
         self.period = period
+        self.records: bytearray = bytearray(records or FREE_TOKEN.pack() * limit)
+        """The tokens, packed."""
         self.rejections: int = 0
         """Number of requests that OpenD rejected for frequency."""
         self.waiting: dict[int, float] = {}
         """Instances of owners that wait, the longest waiting first, and until when."""
-        self.tokens: list[Token] = [FREE_TOKEN] * limit
+
+    @property
+    def tokens(self) -> list[Token]:
+        """All tokens, unpacked."""
+        return [self._token(index) for index in range(self.limit)]
+
+    @tokens.setter
+    def tokens(self, tokens: list[Token]) -> None:
+        self.records = bytearray(b"".join(token.pack() for token in tokens))
 
     # ---- what an owner does
 
     def acquire(self, count: int, owner: Owner, now: float, until: float) -> None:
         """Give ``count`` free tokens to the owner, which has them until then."""
         self.waiting.pop(owner.instance, None)
-        for index in self._free(now)[:count]:
-            self.tokens[index] = Token(HELD, owner, until)
+        self._put(list(islice(self._free(now), count)), Token(HELD, owner, until))
 
     def release(self, count: int, owner: Owner) -> None:
         """Free ``count`` tokens that the owner holds."""
-        for index in self._held(owner)[:count]:
-            self.tokens[index] = FREE_TOKEN
+        self._put(self._held_by(owner)[:count], FREE_TOKEN)
 
     def settle(
         self, count: int, owner: Owner, now: float, until: float, *, rejected: bool = False
     ) -> None:
         """Let ``count`` of the owner's tokens cool until then."""
         self.rejections += count if rejected else 0
-        for index in self._own(count, owner, now):
-            self.tokens[index] = Token(REJECTED if rejected else COOLING, owner, until)
+        state = REJECTED if rejected else COOLING
+        self._put(self._own(count, owner, now), Token(state, owner, until))
 
     def renew(self, count: int, owner: Owner, now: float, until: float) -> None:
         """Renew the owner's lease on ``count`` tokens."""
-        for index in self._own(count, owner, now):
-            self.tokens[index] = Token(HELD, owner, until)
+        self._put(self._own(count, owner, now), Token(HELD, owner, until))
 
     def view(self, owner: Owner, now: float) -> View:
         """Return the tokens as this owner sees them."""
-        free = mine = others = 0
-        counted: list[float] = []
-        rejected: list[float] = []
-        lease_ends = inf
-        for state, holder, until in self.tokens:
-            if state == FREE or until <= now:
-                free += 1
-            elif state == HELD and holder == owner:
-                mine += 1
-                lease_ends = min(lease_ends, until)
-            elif state == HELD:
-                others += 1
-            else:
-                (rejected if state == REJECTED else counted).append(until)
-        return View(free, mine, others, counted, rejected, lease_ends)
+        counted, rejected = self._cooling(COOLING, now), self._cooling(REJECTED, now)
+        held = self._held(now)
+        mine = [token.until for token in held if token.owner == owner]
+        return View(
+            free=self.limit - len(counted) - len(rejected) - len(held),
+            mine=len(mine),
+            others=len(held) - len(mine),
+            counted=counted,
+            rejected=rejected,
+            lease_ends=min(mine, default=inf),
+        )
 
     # ---- what others do for it
 
     def other_owners(self, owner: Owner, now: float) -> set[Owner]:
         """Return the other owners that hold tokens."""
-        held = [token for token in self.tokens if token.state == HELD and token.until > now]
-        return {token.owner for token in held if token.owner != owner}
+        return {token.owner for token in self._held(now)} - {owner}
 
     def reclaim(self, owner: Owner, until: float) -> None:
         """Let all tokens of a dead owner cool, until then at the latest."""
-        for index in self._held(owner):
-            token = self.tokens[index]
-            self.tokens[index] = Token(COOLING, owner, min(until, token.until))
+        for index in self._held_by(owner):
+            self._put([index], Token(COOLING, owner, min(until, self._token(index).until)))
 
     def is_free(self, now: float) -> bool:
         """True if all tokens are free."""
-        return all(token.state == FREE or token.until <= now for token in self.tokens)
+        return all(state == FREE or until <= now for state, until in self._states())
 
     def cool_all(self, until: float) -> None:
         """Let all tokens cool until then: it is not known what was spent."""
@@ -137,26 +151,65 @@ class Section:
 
     # ---- internals
 
-    def _free(self, now: float) -> list[int]:
-        tokens = enumerate(self.tokens)
-        return [index for index, token in tokens if token.state == FREE or token.until <= now]
+    def _token(self, index: int) -> Token:
+        start = index * RECORD_SIZE
+        return Token.unpack(self.records[start : start + RECORD_SIZE])
 
-    def _held(self, owner: Owner) -> list[int]:
-        tokens = enumerate(self.tokens)
-        held = [index for index, token in tokens if token.state == HELD and token.owner == owner]
+    def _put(self, indexes: Iterable[int], token: Token) -> None:
+        record = token.pack()
+        for index in indexes:
+            start = index * RECORD_SIZE
+            self.records[start : start + RECORD_SIZE] = record
+
+    def _states(self) -> Iterator[tuple[int, float]]:
+        """Yield each token's state, and until when it has it."""
+        times = _times(self.limit).unpack(self.records)
+        return zip(self.records[::RECORD_SIZE], times, strict=True)
+
+    def _cooling(self, wanted: int, now: float) -> list[float]:
+        """Return when each token of this state is free."""
+        its = self._of(wanted)
+        if 1 not in its:
+            return []
+        times = sorted(compress(_times(self.limit).unpack(self.records), its))
+        return times[bisect_right(times, now) :]
+
+    def _of(self, wanted: int) -> bytearray:
+        """Return 1 for each token of this state, 0 for others."""
+        return self.records[::RECORD_SIZE].translate(_OF_STATE[wanted])
+
+    def _free(self, now: float) -> Iterator[int]:
+        yield from compress(range(self.limit), self._of(FREE))
+        for index, (state, until) in enumerate(self._states()):
+            if state != FREE and until <= now:
+                yield index
+
+    def _held(self, now: float) -> list[Token]:
+        tokens = map(self._token, compress(range(self.limit), self._of(HELD)))
+        return [token for token in tokens if token.until > now]
+
+    def _held_by(self, owner: Owner) -> list[int]:
+        held = {n: self._token(n) for n in compress(range(self.limit), self._of(HELD))}
+        mine = [index for index, token in held.items() if token.owner == owner]
         # Those whose leases have ended come last: they count as free.
-        return sorted(held, key=lambda index: -self.tokens[index].until)
+        return sorted(mine, key=lambda index: -held[index].until)
 
     def _own(self, count: int, owner: Owner, now: float) -> list[int]:
         """Return ``count`` of the owner's tokens, and free ones in place of lost ones.
 
         They are lost if the leases ended and others took them, or the file was replaced.
         """
-        own = self._held(owner)[:count]
+        own = self._held_by(owner)[:count]
         if len(own) < count:
-            others = [index for index in self._free(now) if index not in own]
-            own += others[: count - len(own)]
+            others = (index for index in self._free(now) if index not in own)
+            own += list(islice(others, count - len(own)))
         return own
+
+
+@lru_cache(8)
+def _times(limit: int) -> struct.Struct:
+    """Return what reads the times of so many records."""
+    return struct.Struct("<" + f"{RECORD_SIZE - 8}xd" * limit)
 
 
 def _free_at(token: Token) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
@@ -11,6 +12,9 @@ from .owner import NOBODY, Owner
 
 FREE, HELD, COOLING, REJECTED = range(4)
 
+_RECORD = struct.Struct("<BxxxIQQQd")
+RECORD_SIZE = _RECORD.size
+
 
 class Token(NamedTuple):
     """One token. Whatever its state, it is free once ``until`` has come."""
@@ -18,6 +22,16 @@ class Token(NamedTuple):
     state: int
     owner: Owner
     until: float
+
+    def pack(self) -> bytes:
+        """Return its record in the file."""
+        return _RECORD.pack(self.state, *self.owner, self.until)
+
+    @classmethod
+    def unpack(cls, record: bytes | bytearray) -> Token:
+        """Return the token of a record."""
+        state, pid, started, namespace, instance, until = _RECORD.unpack(record)
+        return cls(state, Owner(pid, started, namespace, instance), until)
 
 
 FREE_TOKEN = Token(FREE, NOBODY, 0.0)
