@@ -175,7 +175,7 @@ def lowest_versions() -> list[str]:
 
 @nox.session
 def instructions(session: nox.Session) -> None:
-    """Count machine instructions of the pure parts with valgrind, and compare with the baseline.
+    """Count machine instructions of calls and their parts with valgrind, beside the baseline.
 
     Fails without valgrind: ``-- --allow-missing`` lets it pass then.
     """

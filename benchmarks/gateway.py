@@ -80,7 +80,7 @@ def _bodies() -> dict[int, bytes]:
     }
 
 
-class _Answerer(asyncio.Protocol):
+class Answerer(asyncio.Protocol):
     """One connection: whole frames in, whole frames out, one write for each read."""
 
     answers: ClassVar = {proto: (body, sha1(body).digest()) for proto, body in _bodies().items()}
@@ -106,7 +106,7 @@ class _Answerer(asyncio.Protocol):
 
 async def _serve(told: Connection) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Answerer, "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(Answerer, "127.0.0.1", 0, backlog=1024)
     told.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
