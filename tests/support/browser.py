@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -50,32 +50,28 @@ async def browser() -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def visit(running: Any, url: str, **options: Any) -> AsyncIterator[Any]:
-    """Open a page in a context of its own; errors that it logs fail the test at the end."""
-    options = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Asia/Hong_Kong", **options}
+async def visit(
+    running: Any, url: str, *, allowed: str = "net::ERR|Failed to load resource", **options: Any
+) -> AsyncIterator[Any]:
+    """Open a page in a context of its own.
+
+    An error that the page raises or logs fails the test at the end, unless it is ``allowed``: by
+    default those about a server that does not answer.
+    """
+    options = {"viewport": DESKTOP, "locale": "en-US", "timezone_id": "Asia/Hong_Kong", **options}
     context = await running.new_context(**options)
     page = await context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
+
+    def note(message: Any) -> None:
+        if message.type == "error" and not re.search(allowed, message.text):
             errors.append(message.text)
-            if message.type == "error"
-            and "Failed to load resource" not in message.text
-            and "net::ERR" not in message.text
-            else None
-        ),
-    )
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", note)
     try:
         await page.goto(url)
         yield page
     finally:
         await context.close()
     assert errors == []
-
-
-def shot(page: Any, folder: Path | None, name: str) -> Any:
-    """Take a screenshot."""
-    target = None if folder is None else folder / f"{name}.png"
-    return page.screenshot(path=target, animations="disabled")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,16 +39,19 @@ async def visitor_of(app: Any, url: str = HERE, **options: Any) -> AsyncIterator
 async def served(app: Starlette, port: int = 0) -> AsyncIterator[str]:
     """Serve an application on loopback until the end of the body; yields its URL."""
     server, listener = Server(app), listen("127.0.0.1", port)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(listener)  # closed last, if the server was cancelled before it did
-        group = await stack.enter_async_context(anyio.create_task_group())
-        group.start_soon(partial(server.serve, sockets=[listener]))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        await until(lambda: server.started)
-        try:
-            yield url
-        finally:
+    failure: Exception | None = None
+    with listener:  # closed last, if the server was cancelled before it did
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(server.serve, sockets=[listener]))
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            await until(lambda: server.started)
+            try:
+                yield url
+            except Exception as error:
+                failure = error  # raised below, so that the group does not wrap it
             server.should_exit = True
+    if failure is not None:
+        raise failure
 
 
 class Received(NamedTuple):

@@ -29,6 +29,8 @@ CHECK_EVERY = 1.0
 """Seconds between two looks at the connection and the quota."""
 TELL_EVERY = 5
 """Looks between two reports to readers while only the numbers change."""
+AT_ONCE = {"state", "resting"}
+"""What readers are told of at the next look."""
 RECORD_AGAIN = 5.0
 """Seconds between two attempts to record figures that could not be recorded."""
 LONGEST_SESSION = timedelta(hours=20)
@@ -167,7 +169,7 @@ class Publisher:
             status = self._status()
             looks += 1
             news = {name for name in status if status[name] != told.get(name)}
-            if "state" in news or (news and looks >= TELL_EVERY):
+            if news & AT_ONCE or (news and looks >= TELL_EVERY):
                 told, looks = status, 0
                 self.feed.tell_status({**status, "now": _json.now_text()})
             await anyio.sleep(CHECK_EVERY)
@@ -178,17 +180,14 @@ class Publisher:
         Once for each code and day, and never for the last half of the quota of flows: that is
         for visitors.
         """
+        quota = client.flow_quota
         while True:
-            await anyio.sleep(CHECK_EVERY)
-            quota = client.flow_quota
-            if not self.curves_wanted or quota.available * 2 < quota.limit:
+            code = None
+            if self.curves_wanted and quota.available * 2 >= quota.limit:
+                code = self._next_to_fill()
+            if code is None:
+                await anyio.sleep(CHECK_EVERY)
                 continue
-            days = [(code, self.curves[code].day) for code in self.curves.partial()]
-            todo = next((each for each in days if each not in self._tried), None)
-            if todo is None:
-                continue
-            self._tried = {one for one in self._tried if one in days} | {todo}
-            code = todo[0]
             try:
                 flow = await client.capital_flow(code, timeout=30.0)
             except AiocapdistError as error:
@@ -196,6 +195,15 @@ class Publisher:
                 continue
             self.curves.fill(flow)
             self.feed.tell_curve(code, self.curves[code].points)
+
+    def _next_to_fill(self) -> str | None:
+        """Return a code whose curve lacks its beginning, and that was not tried today."""
+        days = [(code, self.curves[code].day) for code in self.curves.partial()]
+        todo = next((each for each in days if each not in self._tried), None)
+        if todo is None:
+            return None
+        self._tried = {one for one in self._tried if one in days} | {todo}
+        return todo[0]
 
     async def _record(self, recording: Recording, watch: Watch) -> None:
         """Record each change. While that fails it is tried again, and serving goes on."""

@@ -36,7 +36,8 @@ const clean = (text) => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
   (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 let amount, ratio, clock;
 function setFormats() {
-  const locale = settings.language === "zh" ? "zh-CN" : "en";
+  const locale = navigator.languages.find((one) => one.startsWith(settings.language))
+    ?? { zh: "zh-CN", en: "en" }[settings.language];
   const compact = { notation: "compact", maximumSignificantDigits: 4 };
   amount = {
     signed: new Intl.NumberFormat(locale, { ...compact, signDisplay: "exceptZero" }),
@@ -75,13 +76,17 @@ function setText(element, text) {
 function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
+function sampled(points, most) {
+  const step = Math.ceil(points.length / most);
+  return points.filter((_, n) => n % step === 0 || n === points.length - 1);
+}
 function drawCurve(svg, points, width, height) {
   const [line, axis] = svg.children;
   const values = points.map(([, value]) => value);
   const low = Math.min(0, ...values), high = Math.max(0, ...values);
   const first = points[0]?.[0] ?? 0, span = (points.at(-1)?.[0] ?? 1) - first || 1;
   const y = (value) => height - 1 - (height - 2) * (value - low) / (high - low || 1);
-  const at = points.map(([time, value]) => `${(width * (time - first) / span).toFixed(1)},${y(value).toFixed(1)}`);
+  const at = sampled(points, width / 2).map(([time, value]) => `${(width * (time - first) / span).toFixed(1)},${y(value).toFixed(1)}`);
   setAttribute(line, "points", at.join(" "));
   for (const end of ["y1", "y2"]) setAttribute(axis, end, y(0).toFixed(1));
   setAttribute(svg, "class", `curve ${direction(values.at(-1) ?? 0)}`);
@@ -92,6 +97,14 @@ function makeCurve(width, height) {
   return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" },
     makeSvg("polyline"), makeSvg("line", { class: "axis", x1: 0, x2: width }));
 }
+
+// Pictures are drawn where they can be seen: of 200 rows that is a tenth.
+const visible = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    target.row.isVisible = isIntersecting;
+    if (isIntersecting) target.row.drawPictures();
+  }
+}, { rootMargin: "200px" });
 
 class Row {
   constructor(code) {
@@ -117,6 +130,9 @@ class Row {
     this.head = make("th", { role: "rowheader", scope: "row" }, this.button, this.tag);
     this.line = make("tr", { role: "row" }, this.head, ...Object.values(this.cells));
     this.line.dataset.code = this.key;
+    this.line.row = this;
+    this.isVisible = false;
+    visible.observe(this.line);
     this.button.addEventListener("click", () => this.toggle());
     this.button.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.details) this.toggle();
@@ -186,10 +202,14 @@ class Row {
       this.net.className = direction(figures.main_net);
       this.cells.main_ratio.className = `main_ratio ${direction(figures.main_ratio)}`;
       this.cells.change.className = `change ${direction(figures.main_net_change)}`;
-      this.drawBars(figures);
     }
-    drawCurve(this.curve, this.points, 160, 28);
+    if (this.isVisible) this.drawPictures();
     if (this.details) this.drawDetails();
+  }
+  drawPictures() {
+    drawCurve(this.curve, this.points, 160, 28);
+    if (this.figures) this.drawBars(this.figures);
+    else setAttribute(this.bars, "aria-label", word("waiting"));
   }
   drawBars(figures) {
     const scale = 98 / (Math.max(figures.capital_in, figures.capital_out) || 1);
@@ -292,10 +312,10 @@ function drawStatus() {
   const state = lostSince === null ? status?.state ?? "opening" : "lost";
   $("connection").dataset.state = state;
   document.querySelector("main").classList.toggle("lost", state !== "ready" && rows.size > 0);
-  setText($("state"), word(state === "lost" ? "opening" : state));
-  if (state === "lost") setText($("state"), word("lost", { time: clock.format(lostSince) }));
+  setText($("state"), word(state));
   const reasons = [];
-  if (status && !["ready", "opening"].includes(state) && state !== "lost") reasons.push(word("away"), status.reason ?? "");
+  if (state === "lost") reasons.push(word("silent", { time: clock.format(lostSince + offset) }));
+  else if (status && !["ready", "opening"].includes(state)) reasons.push(word("away"), status.reason ?? "");
   if (status?.recording === false) reasons.push(word("not_recording"));
   $("notice").hidden = !reasons.length;
   setText($("notice"), clean(reasons.join(" ")));
@@ -329,6 +349,7 @@ const takes = {
     watched = data;
     for (const [code, old] of rows) {
       if (data.codes.includes(code)) continue;
+      visible.unobserve(old.line);
       old.details?.remove();
       old.line.remove();
       rows.delete(code);
