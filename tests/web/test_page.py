@@ -92,6 +92,12 @@ async def world(
             yield World(opend, running, codes, **options)
 
 
+def flows_of(amount: float) -> dict[str, Any]:
+    """Return the same amount in and out for each size of order."""
+    sizes = ("super", "big", "mid", "small")
+    return {f"capital_{side}_{size}": amount for side in ("in", "out") for size in sizes}
+
+
 async def wait(page: Any, condition: str) -> None:
     """Wait until a JavaScript expression holds."""
     # Not wait_for_function: it evaluates strings in the page, which the page's policy forbids.
@@ -211,7 +217,7 @@ async def test_sorting_keeps_currencies_apart(clock: SetClock) -> None:
     def figures(code: str) -> CapitalDistribution:
         n = {"HK.00001": 9.0, "HK.00002": 5.0, "US.AA": 7.0, "US.BB": 1.0}[code]
         market = Market[code[:2]]
-        flows = {f"capital_{side}_{size}": 10.0 for side in ("in", "out") for size in SIZES}
+        flows = flows_of(10.0)
         at = datetime.fromtimestamp(clock.now, UTC) - timedelta(seconds=n)
         return CapitalDistribution(
             code=code, market=market, **{**flows, "capital_in_big": 10.0 + n}, updated_at=at
@@ -239,9 +245,6 @@ async def test_sorting_keeps_currencies_apart(clock: SetClock) -> None:
             await figures_there(page, 4)
             await page.wait_for_timeout(100)
             assert await order(page) == ["HK.00001", "US.AA", "HK.00002", "US.BB"]
-
-
-SIZES = ("super", "big", "mid", "small")
 
 
 async def test_the_keyboard_reaches_everything(clock: SetClock) -> None:
@@ -399,7 +402,7 @@ async def test_desktop(clock: SetClock) -> None:
 
 
 async def test_a_phone_shows_it_without_scrolling_sideways(clock: SetClock) -> None:
-    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+    options: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
     async with world(clock) as here, here.server() as url:
         async with visit(here.browser, url, **options) as page:
             await figures_there(page)
@@ -411,7 +414,7 @@ async def test_a_phone_shows_it_without_scrolling_sideways(clock: SetClock) -> N
 
 
 async def test_dark_and_chinese(clock: SetClock) -> None:
-    options = {"color_scheme": "dark", "locale": "zh-CN"}
+    options: dict[str, Any] = {"color_scheme": "dark", "locale": "zh-CN"}
     async with world(clock) as here, here.server() as url:
         async with visit(here.browser, url, **options) as page:
             await figures_there(page)
@@ -497,14 +500,14 @@ async def _processor_time(running: Any) -> float:
     session = await running.new_browser_cdp_session()
     found = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return sum(one["cpuTime"] for one in found["processInfo"] if one["type"] == "renderer")
+    return float(sum(one["cpuTime"] for one in found["processInfo"] if one["type"] == "renderer"))
 
 
 async def test_only_cells_that_changed_are_drawn(clock: SetClock) -> None:
     changing = {"n": 0.0}
 
     def figures(code: str) -> CapitalDistribution:
-        flows = {f"capital_{side}_{size}": 1e6 for side in ("in", "out") for size in SIZES}
+        flows = flows_of(1e6)
         if code == "HK.00007":
             flows["capital_in_big"] += changing["n"]
         at = datetime.fromtimestamp(clock.now, UTC)

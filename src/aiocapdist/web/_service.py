@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aiocapdist.web")
 
+LEAST_DELAY = 1.0
+"""Seconds between two attempts to connect at least."""
+
 AnyClient = Client | ClientGroup
 Connectable = Client | ClientGroup | Lifecycle[Client] | Lifecycle[ClientGroup]
 
@@ -147,7 +150,7 @@ class Service:
                 if str(error) != str(self._failure):
                     logger.warning("%s; serving goes on, and so do the attempts", error)
                 self._failure = error
-            await anyio.sleep(1.0 + backoff.next())
+            await anyio.sleep(LEAST_DELAY + backoff.next())
 
     @contextmanager
     def _using(self, client: AnyClient) -> Iterator[None]:
