@@ -187,7 +187,7 @@ class Row {
     this.line.classList.toggle("failing", this.error != null);
     setText(this.cells.age, age === null ? "–" : shortAge(age));
     const tag = this.error ? "failing" : this.figures === undefined ? "waiting" : resting ? "resting" : old ? "old" : "";
-    this.tag.hidden = !tag;
+    if (this.tag.hidden !== !tag) this.tag.hidden = !tag; // setting it anew would be a mutation
     setText(this.tag, tag ? word(tag) : "");
   }
   draw() {
