@@ -62,7 +62,9 @@ def no_reconnect_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def poisoned(attempts: int = 3) -> AsyncIterator[tuple[Client, PoisonedServer]]:
+async def poisoned(
+    attempts: int = 3, tokens: int = 500
+) -> AsyncIterator[tuple[Client, PoisonedServer]]:
     with anyio.fail_after(10):
         async with (
             ScriptedServer() as server,
@@ -70,7 +72,7 @@ async def poisoned(attempts: int = 3) -> AsyncIterator[tuple[Client, PoisonedSer
         ):
             poisoned = PoisonedServer(server)
             group.start_soon(poisoned.serve)
-            async with server.connect(attempts=attempts, quota=Quota(500, 60.0)) as client:
+            async with server.connect(attempts=attempts, quota=Quota(tokens, 60.0)) as client:
                 yield client, poisoned
                 await poisoned.hang_up()  # what was cancelled and has no reply is settled by that
                 await until(lambda: leftovers_in_client(client) == {})
@@ -142,6 +144,18 @@ async def test_calls_that_are_held_end_with_the_client() -> None:
     async with poisoned() as (client, server), anyio.create_task_group() as group:
         server.holds_back = True
         calls = [Call(group, client.capital_distribution, code) for code in CODES[1:]]
+        await lose_twice(server, len(calls))
+        await client.aclose()
+        for call in calls:
+            assert isinstance(await call.error(), ClientClosed)
+
+
+async def test_thousands_that_are_held_end_at_once() -> None:
+    """The end of one lets the next go, which ends too: not each within the one before."""
+    codes = [f"HK.{n:05d}" for n in range(1, 1501)]
+    async with poisoned(tokens=5000) as (client, server), anyio.create_task_group() as group:
+        server.holds_back = True
+        calls = [Call(group, client.capital_distribution, code) for code in codes]
         await lose_twice(server, len(calls))
         await client.aclose()
         for call in calls:

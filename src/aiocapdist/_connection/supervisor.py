@@ -164,7 +164,7 @@ class Supervisor(Hub):
     def release(self) -> None:
         """End every call and release the quotas. Repeatable."""
         self._group = None
-        run_all([self._end_calls, self._settle_flights, self._quotas.detach_all])
+        run_all([self._end_calls, self._settle_flights, self._detach_all])
 
     def _end_calls(self) -> None:
         if self._final is None:
@@ -174,9 +174,13 @@ class Supervisor(Hub):
 
     def _settle_flights(self) -> None:
         """Tell requests in flight, unless the connection's own end did."""
-        connection, self._running = self._running, None
-        if connection is not None:
-            connection.abandon()
+        if self._running is not None:
+            self._running.abandon()
+            self._running = None
+
+    def _detach_all(self) -> None:
+        self._settle_flights()  # if that was interrupted: what is held then counts as lost
+        self._quotas.detach_all()
 
     async def _reconnect_until_closed(self) -> None:
         while True:
