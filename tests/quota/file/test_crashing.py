@@ -1,8 +1,9 @@
 """Killed at any instruction: no token is lost for longer than a period, and none is free early.
 
 A process does with the file all that a quota does, and says what it sends. It is killed at the
-k-th line of the code, for every k there is (every third where the file is deleted meanwhile);
-from scale 10 on at the k-th instruction of the interpreter. Then another looks at what is left.
+k-th line of the code; then another looks at what is left. Lines between which neither a file nor
+what was said changes leave the same: of each such stretch, the first and the last k are tried.
+From scale 10 on it is killed at the k-th instruction of the interpreter, for every k there is.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ Say: TypeAlias = Callable[[int], object]
 Life: TypeAlias = Callable[[Path, Say], None]
 
 
-def killed_at(k: int, deeds: Callable[[], object]) -> Callable[[], bool]:
-    """Do these deeds, and be killed before the ``k``-th step of ours in them."""
+def at_each_step(do: Callable[[int], object], deeds: Callable[[], object]) -> Callable[[], bool]:
+    """Do these deeds, and ``do(k)`` before the ``k``-th step of ours in them."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -49,9 +50,9 @@ def killed_at(k: int, deeds: Callable[[], object]) -> Callable[[], bool]:
         if frame.f_code.co_filename not in OURS:
             return None
         frame.f_trace_opcodes = EVENT == "opcode"
-        count += event == EVENT
-        if count == k:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event == EVENT:
+            count += 1
+            do(count)
         return trace
 
     def run() -> bool:
@@ -97,20 +98,52 @@ def a_life_in_which_the_file_is_deleted(path: Path, say: Say) -> None:
 
 
 COLD = LEASE + SPAN + GRACE
-LIVES: dict[Life, int] = {
-    a_quotas_life: 1,
-    a_life_in_which_the_file_is_deleted: 1 if SCALE >= 2 else 3,
-}
-"""With the stride of k."""
-COOLED: dict[Life, float] = {a_quotas_life: SPAN + GRACE, a_life_in_which_the_file_is_deleted: COLD}
-"""Seconds until all is free at the latest."""
+LIVES: dict[Life, float] = {a_quotas_life: SPAN + GRACE, a_life_in_which_the_file_is_deleted: COLD}
+"""With the seconds until all is free at the latest."""
 
 
-def left_by(path: Path, k: int, life: Callable[[Path, Say], None]) -> tuple[int, int]:
+def files_in(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+
+
+def steps_that_matter(path: Path, life: Life) -> list[int]:
+    """The steps before and after which something is left that was not left before; the last is
+    one more than there are."""
+    if SCALE >= 10:
+        return [*range(1, 100_000)]
+    told = path.with_name("steps")
+    path = path.parent / "survey" / path.name
+    path.parent.mkdir()
+
+    def survey() -> bool:
+        said: list[int] = []
+        states: list[Any] = []
+        run = at_each_step(
+            lambda k: states.append((files_in(path.parent), len(said))),
+            lambda: life(path, said.append),
+        )
+        run()
+        changes = [k for k in range(2, len(states) + 1) if states[k - 1] != states[k - 2]]
+        told.write_text(repr({1, *changes, *(k - 1 for k in changes), len(states) + 1}))
+        return True
+
+    assert in_a_fork(survey) == 0
+    return sorted(eval(told.read_text()))
+
+
+def kill_at(k: int) -> Callable[[int], None]:
+    def kill(step: int) -> None:
+        if step == k:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill
+
+
+def left_by(path: Path, k: int, life: Life) -> tuple[int, int]:
     """How a process ended that was to be killed at the k-th step, and what it said last."""
     said, words = os.pipe()
     try:
-        deeds = killed_at(k, lambda: life(path, lambda n: os.write(words, bytes([n]))))
+        deeds = at_each_step(kill_at(k), lambda: life(path, lambda n: os.write(words, bytes([n]))))
         ended = in_a_fork(deeds)
         os.write(words, b"\xff")
         return ended, (b"\0" + os.read(said, 100))[-2]
@@ -121,9 +154,11 @@ def left_by(path: Path, k: int, life: Callable[[Path, Say], None]) -> tuple[int,
 
 @pytest.mark.parametrize("life", LIVES, ids=[life.__name__ for life in LIVES])
 def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
-    tmp_path: Path, life: Callable[[Path, Say], None]
+    tmp_path: Path, life: Life
 ) -> None:
-    for k in range(1, 100_000, LIVES[life]):
+    steps = steps_that_matter(tmp_path / "ledger", life)
+    assert len(steps) > 20
+    for k in steps:
         path = tmp_path / f"ledger {k}"
         began = boot_clock()
         ended, spent = left_by(path, k, life)
@@ -136,11 +171,12 @@ def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
         seen, now = section_at(path), boot_clock()
         assert seen.other_owners(store.owner, now) == set(), "nobody is alive"
         assert tally(seen, store.owner, began + SPAN - 0.001)[0] <= LIMIT - spent, "free early"
-        assert tally(seen, store.owner, now + COOLED[life])[0] == LIMIT, "lost"
+        assert tally(seen, store.owner, now + LIVES[life])[0] == LIMIT, "lost"
         path.unlink()
         path.with_name(f".{path.name}.made").unlink()
         if ended == 0:
-            figure(7, life=life.__name__, killed_at=f"{EVENT}s up to {k - 1}")
+            tried = len(steps) if SCALE < 10 else k - 1
+            figure(7, life=life.__name__, killed_at=f"{tried} of {EVENT}s up to {k - 1}")
             assert k > 200
             return
         assert ended == -signal.SIGKILL
@@ -157,8 +193,12 @@ def test_killed_anywhere_while_it_mends_a_torn_file_it_never_leaves_one_all_free
     def mend(path: Path, say: Say) -> None:
         store_at(path).advance(time.monotonic())
 
+    def mend_a_torn_one(path: Path, say: Say) -> None:
+        path.write_bytes(torn)
+        mend(path, say)
+
     path = tmp_path / "ledger"
-    for k in range(1, 100_000):
+    for k in steps_that_matter(path, mend_a_torn_one):
         path.write_bytes(torn)
         began = boot_clock()
         ended, _ = left_by(path, k, mend)
