@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 
 SLOWEST_FIRST = (
-    "quota/file/test_crashing.py",
     "promises/test_running_again.py",
     "promises/test_siblings.py",
     "promises/test_never_over.py",
