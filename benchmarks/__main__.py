@@ -7,33 +7,47 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import doors, imports, makespan, sharing, speed, stages
+from . import file_tokens, makespan, sharing, speed, stages, starting, transports
 from .report import as_json, machine, table
-from .rows import door_rows, import_rows, memory_rows, speed_rows
+from .rows import memory_rows, speed_rows, start_rows, token_rows, transport_rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument(
+        "--targets",
+        action="store_true",
+        help="leave out what has been settled: stages, sharing, waiting",
+    )
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
     parser.add_argument("--plots", type=Path, help="folder to draw the documentation's plots in")
     options = parser.parse_args()
 
     raw: dict[str, Any] = {"speed": speed.measure(options.rounds)}
-    raw["doors"] = doors.measure(options.rounds)
-    raw["imports"] = imports.measure(options.rounds)
-    kept, raw["million codes"] = memory_rows()
-    raw["stages"] = stages.stages()
-    raw["makespan"] = makespan.measure()
-    shared = sharing.measure()
-    raw["sharing"] = [asdict(row) for row in shared]
-    measured = [*speed_rows(raw["speed"]), *import_rows(raw["imports"])]
-    rows = [*measured, *kept, *door_rows(raw["doors"])]
+    raw["transports"] = transports.measure(options.rounds)
+    starts = starting.measure(options.rounds)
+    raw["starts"] = [{name: asdict(start) for name, start in row.items()} for row in starts]
+    raw["file tokens"] = file_tokens.measure(options.rounds)
+    rows = [
+        *speed_rows(raw["speed"]),
+        *start_rows(starts),
+        *token_rows(raw["file tokens"]),
+        *transport_rows(raw["transports"]),
+    ]
+    if not options.targets:
+        kept, raw["million codes"] = memory_rows()
+        rows += kept
 
+    raw["makespan"] = makespan.measure()
     print(table(rows))
-    print("\n| stage | µs |\n|---|--:|")
-    print("\n".join(f"| {name} | {cost:.2f} |" for name, cost in raw["stages"].items()))
-    print("\n" + sharing.table(shared))
+    if not options.targets:
+        raw["stages"] = stages.stages()
+        shared = sharing.measure()
+        raw["sharing"] = [asdict(row) for row in shared]
+        print("\n| stage | µs |\n|---|--:|")
+        print("\n".join(f"| {name} | {cost:.2f} |" for name, cost in raw["stages"].items()))
+        print("\n" + sharing.table(shared))
     print("\n" + ", ".join(f"{name}: {value}" for name, value in machine().items()))
     options.json.write_text(as_json(rows, raw), "utf-8")
     if options.plots is not None:

@@ -59,18 +59,21 @@ def worker(*command: str) -> Iterator[Worker]:
 
 
 def ours(stack: ExitStack, address: str, *options: str) -> Worker:
-    """aiocapdist; ``uvloop`` and ``rsa_key=…`` are options."""
+    """aiocapdist; ``uvloop``, ``freeze``, ``gateways=N`` and ``rsa_key=…`` are options."""
     command = (sys.executable, "-m", "benchmarks.workers.ours", address, *options)
     return stack.enter_context(worker(*command))
+
+
+def floor(stack: ExitStack, port: int) -> Worker:
+    """The floor: see :mod:`.workers.floor`."""
+    return stack.enter_context(worker(sys.executable, "-m", "benchmarks.workers.floor", str(port)))
 
 
 def all_clients(stack: ExitStack, port: int) -> dict[str, Worker]:
     """Whoever can be run here, by name."""
     address = f"tcp://127.0.0.1:{port}"
     found = {
-        "floor": stack.enter_context(
-            worker(sys.executable, "-m", "benchmarks.workers.floor", str(port))
-        ),
+        "floor": floor(stack, port),
         "aiocapdist": ours(stack, address),
         "aiocapdist, uvloop": ours(stack, address, "uvloop"),
         "futu-api": stack.enter_context(

@@ -33,7 +33,12 @@ def ratio(
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> Row:
-    """The median of ``over / under``, each ratio within one round."""
+    """The median of ``over / under``, each ratio within one round.
+
+    Both are amounts of whole processes or calls, not differences: these may be nothing, and a
+    ratio over nothing says nothing.
+    """
+    assert all(under(row) > 0 for row in rounds), figure
     ratios = sorted(over(row) / under(row) for row in rounds)
     return amount(figure, ratios, at_most=at_most, at_least=at_least)
 
@@ -63,7 +68,7 @@ def machine() -> dict[str, str]:
         "system": platform.system(),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
-        "load at the end": f"{os.getloadavg()[0]:.1f}",
+        "load of the last 15 minutes": f"{os.getloadavg()[2]:.1f}",
     }
 
 

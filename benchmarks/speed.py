@@ -5,22 +5,35 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from .clients import all_clients
+from .clients import all_clients, floor, ours
 from .gateway import gateway
 
 CALLS = {"futu-api": 500, "nautilus-futu": 5_000}
 """Calls of one round; 10,000 where none are told. The slow need no more for the same figure."""
 TRIPS = 500
+GATHERED = 5_000
+TURNS = 300_000
 
 Round = dict[str, dict[str, float]]
 
 
 def measure(rounds: int) -> list[Round]:
-    """One row of figures for each round: client, then what was measured, in microseconds."""
+    """One row of figures for each round: client, then what was measured.
+
+    Microseconds, but for the bytes of a code that is collected and the longest turn in ms.
+    """
     with ExitStack() as stack:
         port = stack.enter_context(gateway())
         clients = all_clients(stack, port)
-        return [_round(clients) for _ in range(rounds)]
+        many = ours(stack, _address(port), "gateways=64")
+        found = []
+        for _ in range(rounds):
+            row = _round(clients)
+            row["64 gateways"] = {"gathered": many("gather", GATHERED)["cpu"]}
+            row["one gateway"] = {"gathered": clients["aiocapdist"]("gather", GATHERED)["cpu"]}
+            row |= _fresh(port)
+            found.append(row)
+        return found
 
 
 def _round(clients: dict[str, Any]) -> Round:
@@ -32,5 +45,29 @@ def _round(clients: dict[str, Any]) -> Round:
             row["sweep"] = client("sweep", calls)["cpu"]
         if name in ("floor", "aiocapdist", "aiocapdist, uvloop"):
             row["gathered"] = client("gather", calls)["cpu"]
-        row["round trip"] = client("trips", TRIPS)["median"]
     return figures
+
+
+def _fresh(port: int) -> Round:
+    """Measure in new processes, as scripts are: what others did before leaves traces."""
+    figures: Round = {}
+    with ExitStack() as stack:
+        fresh = {
+            "floor, fresh": floor(stack, port),
+            "aiocapdist, fresh": ours(stack, _address(port)),
+            "aiocapdist, fresh, uvloop": ours(stack, _address(port), "uvloop"),
+        }
+        for name, client in fresh.items():
+            figures[name] = {"round trip": client("trips", TRIPS)["median"]}
+        mine = ours(stack, _address(port))
+        figures["own clients"] = {"cpu": mine("own_clients", 100)["cpu"]}
+        figures["memory"] = {"collect": mine("collect", 10_000)["bytes"]}
+        figures["turns"] = {
+            "all": mine("longest_turn", TURNS)["ms"],
+            "frozen": ours(stack, _address(port), "freeze")("longest_turn", TURNS)["ms"],
+        }
+    return figures
+
+
+def _address(port: int) -> str:
+    return f"tcp://127.0.0.1:{port}"

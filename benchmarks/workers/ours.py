@@ -1,61 +1,116 @@
-"""aiocapdist: a sweep, single calls gathered, one call at a time."""
+"""aiocapdist: a sweep, single calls gathered or one at a time, its memory, its longest turn."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
+import tracemalloc
 from typing import Any
 
 import aiocapdist
 
+from ..turns import TurnTimer, timed_loop
 from . import Watch, codes, obey, trips
 
+AnyClient = aiocapdist.Client | aiocapdist.ClientGroup
 
-def main(address: str, *options: str) -> None:
-    factory = None
+
+async def connect(address: str, options: dict[str, str]) -> AnyClient:
+    """Connect once, or as often as ``gateways`` says, with quotas that are wide open."""
+    more: dict[str, Any] = {"rsa_key": options["rsa_key"]} if "rsa_key" in options else {}
+    ways = [
+        aiocapdist.connect(address, quota=aiocapdist.Quota(1_000_000, 0.001), **more)
+        for _ in range(int(options.get("gateways", "1")))
+    ]
+    if len(ways) == 1:
+        return await ways[0]
+    group = await aiocapdist.connect_many(ways)
+    events = group.events()
+    while any(status.state != "ready" for status in group.status.values()):
+        await anext(events)
+    return group
+
+
+async def sweep(client: AnyClient, count: int) -> dict[str, float]:
+    answered = 0
+    with Watch(count) as watch:
+        async for outcome in client.capital_distributions(codes(count)):
+            answered += outcome.value is not None
+    assert answered == count
+    return watch.result()
+
+
+async def gather(client: AnyClient, count: int) -> dict[str, float]:
+    with Watch(count) as watch:
+        await asyncio.gather(*[client.capital_distribution(c) for c in codes(count)])
+    return watch.result()
+
+
+async def one_by_one(client: AnyClient, count: int) -> dict[str, float]:
+    seconds = []
+    for code in codes(count):
+        began = time.perf_counter()
+        await client.capital_distribution(code)
+        seconds.append(time.perf_counter() - began)
+    return trips(seconds)
+
+
+async def own_clients(address: str, options: dict[str, str], count: int) -> dict[str, float]:
+    """A client for each call: what it costs not to share one."""
+    with Watch(count) as watch:
+        for code in codes(count):
+            client = await connect(address, options)
+            await client.capital_distribution(code)
+            await client.aclose()
+    return watch.result()
+
+
+async def longest_turn(client: AnyClient, count: int, timer: TurnTimer) -> dict[str, float]:
+    """The longest turn of the loop in a sweep, garbage collections included."""
+    wanted = [f"SH.{n:06d}" for n in range(count)]
+    await asyncio.sleep(0)
+    timer.longest = 0.0
+    async for outcome in client.capital_distributions(wanted):
+        assert outcome.value is not None
+    return {"ms": timer.longest * 1e3}
+
+
+async def collect(client: AnyClient, count: int) -> dict[str, float]:
+    """Bytes that each code weighs in the result of a whole sweep."""
+    wanted = codes(count)
+    await client.capital_distributions(wanted).collect()  # fills the cache of answers
+    gc.collect()
+    tracemalloc.start()
+    result = await client.capital_distributions(wanted).collect()
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(result) == count
+    return {"bytes": used / count}
+
+
+def main(address: str, *words: str) -> None:
+    options = dict(word.partition("=")[::2] for word in words)
+    timer, loop = timed_loop()
     if "uvloop" in options:
         import uvloop
 
-        factory = uvloop.new_event_loop
-    more: dict[str, Any] = {}
-    for option in options:
-        if option.startswith("rsa_key="):
-            more["rsa_key"] = option.partition("=")[2]
-    with asyncio.Runner(loop_factory=factory) as runner:
-        wide_open = aiocapdist.Quota(1_000_000, 0.001)
-
-        async def connect() -> aiocapdist.Client:
-            return await aiocapdist.connect(address, quota=wide_open, **more)
-
-        client = runner.run(connect())
-
-        async def sweep(count: int) -> dict[str, float]:
-            answered = 0
-            with Watch(count) as watch:
-                async for outcome in client.capital_distributions(codes(count)):
-                    answered += outcome.value is not None
-            assert answered == count
-            return watch.result()
-
-        async def gather(count: int) -> dict[str, float]:
-            with Watch(count) as watch:
-                await asyncio.gather(*[client.capital_distribution(c) for c in codes(count)])
-            return watch.result()
-
-        async def one_by_one(count: int) -> dict[str, float]:
-            seconds = []
-            for code in codes(count):
-                began = time.perf_counter()
-                await client.capital_distribution(code)
-                seconds.append(time.perf_counter() - began)
-            return trips(seconds)
-
+        loop = uvloop.new_event_loop()
+    if "freeze" in options:
+        gc.collect()
+        gc.freeze()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        client = runner.run(connect(address, options))
         obey(
             {
-                "sweep": lambda count: runner.run(sweep(count)),
-                "gather": lambda count: runner.run(gather(count)),
-                "trips": lambda count: runner.run(one_by_one(count)),
+                "sweep": lambda count: runner.run(sweep(client, count)),
+                "gather": lambda count: runner.run(gather(client, count)),
+                "trips": lambda count: runner.run(one_by_one(client, count)),
+                "own_clients": lambda count: runner.run(own_clients(address, options, count)),
+                "longest_turn": lambda count: runner.run(longest_turn(client, count, timer)),
+                "collect": lambda count: runner.run(collect(client, count)),
             }
         )
         runner.run(client.aclose())

@@ -1,4 +1,4 @@
-"""What encryption and the WebSocket cost: the same sweep through each door of one simulator."""
+"""What encryption and the WebSocket cost: the same sweep through each transport of a simulator."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ def simulators(rsa_key: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def measure(rounds: int) -> list[dict[str, float]]:
-    """CPU per code of a sweep, in microseconds, by door; a row for each round."""
+    """CPU per code of a sweep, in microseconds, by transport; a row for each round."""
     rsa_key = make_key()
     with ExitStack() as stack:
         clear, websocket, sealed = stack.enter_context(simulators(rsa_key))
         path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "key.pem"
         path.touch(mode=0o600)
         path.write_bytes(rsa_key)
-        doors = {
+        transports = {
             "clear": ours(stack, f"tcp://127.0.0.1:{clear}"),
             "encrypted (AES-CBC)": ours(stack, f"tcp://127.0.0.1:{sealed}", f"rsa_key={path}"),
             "WebSocket": ours(stack, f"ws://127.0.0.1:{websocket}"),
         }
         return [
-            {name: door("sweep", CALLS)["cpu"] for name, door in doors.items()}
+            {name: one("sweep", CALLS)["cpu"] for name, one in transports.items()}
             for _ in range(rounds)
         ]
