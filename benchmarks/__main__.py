@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import file_tokens, makespan, sharing, speed, stages, starting, transports
+from . import file_tokens, makespan, pages, sharing, speed, stages, starting, transports
 from .report import as_json, machine, table
 from .rows import memory_rows, speed_rows, start_rows, token_rows, transport_rows
 
@@ -22,6 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
     parser.add_argument("--plots", type=Path, help="folder to draw the documentation's plots in")
+    parser.add_argument("--docs", action="store_true", help="write tables into the pages")
     options = parser.parse_args()
 
     raw: dict[str, Any] = {"speed": speed.measure(options.rounds)}
@@ -50,6 +51,8 @@ def main() -> None:
         print("\n" + sharing.table(shared))
     print("\n" + ", ".join(f"{name}: {value}" for name, value in machine().items()))
     options.json.write_text(as_json(rows, raw), "utf-8")
+    if options.docs:
+        pages.write(rows, options.rounds)
     if options.plots is not None:
         from . import plots
 

@@ -43,6 +43,14 @@ def capital_distribution_body() -> bytes:
     return response.SerializeToString()
 
 
+def old_capital_distribution_body() -> bytes:
+    """The same of an older OpenD, which tells nothing of super orders."""
+    response = capital_distribution_pb2.Response.FromString(capital_distribution_body())
+    response.s2c.ClearField("capitalInSuper")
+    response.s2c.ClearField("capitalOutSuper")
+    return response.SerializeToString()
+
+
 def welcome_body() -> bytes:
     """The hand-shake's."""
     s2c = init_connect_pb2.S2C(

@@ -37,11 +37,12 @@ from aiocapdist._protocol.frames import encode_frame
 from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.models import Security
-from benchmarks.gateway import capital_distribution_body
+from benchmarks.gateway import capital_distribution_body, old_capital_distribution_body
 from benchmarks.stages import ready_session
 from benchmarks.whole_calls import count
 gc.disable()
 question, security = CapitalDistributionEncoder(), Security.parse("HK.00700")
+old_reply = old_capital_distribution_body()
 reply, body = capital_distribution_body(), question.encode(security)
 session, numbers = ready_session(), range(200)
 
@@ -62,7 +63,10 @@ def ask_and_match():
 def read():
     decode_capital_distribution(reply, "HK.00700", security)
 
-parts = [yardstick, check, encode, ask_and_match, read]
+def read_other_layout():
+    decode_capital_distribution(old_reply, "HK.00700", security)
+
+parts = [yardstick, check, encode, ask_and_match, read, read_other_layout]
 for part in parts:
     for _ in range(200):  # the interpreter adapts itself to what it has seen
         part()
@@ -73,7 +77,7 @@ for part in parts:
     os.{MARK}()
 count(os.{MARK})
 """
-PURE = ("yardstick", "check", "encode", "ask_and_match", "read")
+PURE = ("yardstick", "check", "encode", "ask_and_match", "read", "read_other_layout")
 WHOLE = tuple(work.__name__ for work in WORKS)
 
 
@@ -118,7 +122,7 @@ def main() -> int:
     baseline = json.loads(BASELINE.read_text("utf-8"))
     known = baseline["yardsticks"]
     for name, cost in costs.items():
-        print(f"{name:15} {cost:7.3f} yardsticks, baseline {known[name]:7.3f}")
+        print(f"{name:18} {cost:7.3f} yardsticks, baseline {known[name]:7.3f}")
     if baseline["counted with"] != counted_with:
         print("NOT COMPARED: the baseline was counted with other versions:")
         print(f"{baseline['counted with']}; here {counted_with}")

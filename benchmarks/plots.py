@@ -19,11 +19,11 @@ def draw(raw: dict[str, Any], folder: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    colours = dict.fromkeys(
+    colours: dict[Any, Any] = dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
     )
     # The same bytes for the same figures, so that a new run changes only what is new.
-    fixed = {"svg.hashsalt": "aiocapdist", "svg.fonttype": "none", "font.size": 10}
+    fixed: dict[Any, Any] = {"svg.hashsalt": "aiocapdist", "svg.fonttype": "none", "font.size": 10}
     matplotlib.rcParams.update(fixed | colours)
     folder.mkdir(parents=True, exist_ok=True)
     _first(raw["starts"], folder / "first.svg")

@@ -45,7 +45,9 @@ def speed_rows(rounds: list[speed.Round]) -> list[Row]:
             "longest turn in a sweep of 300,000 codes, ms", rounds, _of("turns", "all"), at_most=15
         ),
         _amount("the same after gc.freeze(), ms", rounds, _of("turns", "frozen")),
+        _amount("the same of an iterator, ms", rounds, _of("turns", "iterator")),
         _amount("CPU per code of a sweep, µs", rounds, sweep),
+        _amount("the same with uvloop, µs", rounds, _of(UV, "sweep")),
         _amount("CPU per call gathered, µs", rounds, gathered),
         _amount("CPU per call with a client of its own, µs", rounds, _of("own clients", "cpu")),
         _amount("CPU per call of the floor, µs", rounds, floor),

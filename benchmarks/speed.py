@@ -64,6 +64,7 @@ def _fresh(port: int) -> Round:
         figures["memory"] = {"collect": mine("collect", 10_000)["bytes"]}
         figures["turns"] = {
             "all": mine("longest_turn", TURNS)["ms"],
+            "iterator": mine("of_iterator", TURNS)["ms"],
             "frozen": ours(stack, _address(port), "freeze")("longest_turn", TURNS)["ms"],
         }
     return figures

@@ -7,6 +7,7 @@ import gc
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aiocapdist
@@ -67,12 +68,14 @@ async def own_clients(address: str, options: dict[str, str], count: int) -> dict
     return watch.result()
 
 
-async def longest_turn(client: AnyClient, count: int, timer: TurnTimer) -> dict[str, float]:
+async def longest_turn(
+    client: AnyClient, count: int, timer: TurnTimer, kind: Callable[[list[str]], Iterable[str]]
+) -> dict[str, float]:
     """The longest turn of the loop in a sweep, garbage collections included."""
     wanted = [f"SH.{n:06d}" for n in range(count)]
     await asyncio.sleep(0)
     timer.longest = 0.0
-    async for outcome in client.capital_distributions(wanted):
+    async for outcome in client.capital_distributions(kind(wanted)):
         assert outcome.value is not None
     return {"ms": timer.longest * 1e3}
 
@@ -109,7 +112,8 @@ def main(address: str, *words: str) -> None:
                 "gather": lambda count: runner.run(gather(client, count)),
                 "trips": lambda count: runner.run(one_by_one(client, count)),
                 "own_clients": lambda count: runner.run(own_clients(address, options, count)),
-                "longest_turn": lambda count: runner.run(longest_turn(client, count, timer)),
+                "longest_turn": lambda count: runner.run(longest_turn(client, count, timer, list)),
+                "of_iterator": lambda count: runner.run(longest_turn(client, count, timer, iter)),
                 "collect": lambda count: runner.run(collect(client, count)),
             }
         )
