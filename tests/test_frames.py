@@ -216,6 +216,20 @@ def test_a_result_is_a_collection_of_figures_by_code() -> None:
     assert not SweepResult({}, {})
 
 
+FIRST = """
+import aiocapdist
+table = aiocapdist.frames.to_arrow([])
+print(table.schema.field("main_net").type, len(table.column_names))
+"""
+
+
+def test_a_table_may_be_the_first_use_of_its_model() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["double", str(len(FIELDS))]
+
+
 BLOCK = """
 import sys
 sys.modules[{package!r}] = None

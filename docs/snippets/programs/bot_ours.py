@@ -21,7 +21,8 @@ class Bot:
 async def main() -> None:
     bot = Bot()
     await bot.start()
-    for answer in await asyncio.gather(*map(bot.on_message, ["HK.00700", "HK.00005"])):
+    asking = map(bot.on_message, ["HK.00700", "HK.00005"])
+    for answer in await asyncio.gather(*asking):
         print(answer)
     await bot.stop()
 

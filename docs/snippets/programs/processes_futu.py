@@ -15,7 +15,8 @@ def wait_for_turn() -> None:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             now = time.time()
-            turns = [turn for turn in json.loads(file.read() or "[]") if turn > now - 30.5]
+            turns = json.loads(file.read() or "[]")
+            turns = [turn for turn in turns if turn > now - 30.5]
             if len(turns) < 30:
                 file.seek(0)
                 file.truncate()

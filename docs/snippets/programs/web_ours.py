@@ -17,11 +17,13 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.get("/{code}")
-async def figures(code: str) -> float:
+async def big(code: str) -> float:
     client: aiocapdist.Client = app.state.client
     try:
-        return (await client.capital_distribution(code, max_wait=5.0)).capital_in_big
+        figures = await client.capital_distribution(code, max_wait=5.0)
     except (aiocapdist.InvalidCode, aiocapdist.UnknownSecurity) as error:
         raise HTTPException(404, str(error)) from None
     except aiocapdist.QuotaWaitTooLong as error:
-        raise HTTPException(429, str(error), {"Retry-After": str(math.ceil(error.eta))}) from None
+        wait = {"Retry-After": str(math.ceil(error.eta))}
+        raise HTTPException(429, str(error), wait) from None
+    return figures.capital_in_big

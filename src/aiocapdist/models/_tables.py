@@ -148,6 +148,7 @@ def arrow_from(columns: Columns) -> pyarrow.Table:
 @cache
 def _kinds(model: type[Frozen]) -> dict[str, Kind]:
     """Return the type of each column of a model."""
+    model.model_rebuild()  # computed fields have no types until it is built
     annotations = {name: field.annotation for name, field in model.model_fields.items()}
     computed = model.model_computed_fields
     annotations |= {name: field.return_type for name, field in computed.items()}
