@@ -10,6 +10,9 @@ from .fair_queue import FairQueue, Place
 from .reports import Reports
 from .store import GRACE, Demand, Store
 
+UNKNOWN = 128
+"""Number of requests that a place may have beyond those it knows of: a sweep looks one ahead."""
+
 
 class Granter:
     """The queue of a quota, and what became of the requests that were granted a token.
@@ -162,7 +165,7 @@ class Granter:
     # ---- internals
 
     def _grant(self, now: float) -> None:
-        """Give one token to each place in turn, or all that are free to a place alone."""
+        """Give one token to each place in turn, or all that it can use to a place alone."""
         queue, store, ceiling = self.queue, self.store, self.ceiling.value
         while queue.places and (usable := store.usable(ceiling)) > 0:
             spare = store.free - self.reserve
@@ -170,7 +173,8 @@ class Granter:
             if place is None:
                 return
             alone = len(queue.places) == 1
-            share = min(usable, spare if place.patient else usable) if alone else 1
+            may = min(usable, spare) if place.patient else usable
+            share = min(may, place.length + UNKNOWN) if alone else 1
             acquired = store.acquire(share, ceiling, self.reserve if place.patient else 0)
             if not acquired:
                 return  # other processes were quicker

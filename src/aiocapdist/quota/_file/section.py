@@ -18,7 +18,17 @@ from itertools import compress, islice
 from math import inf
 
 from .owner import NOBODY, Owner
-from .tokens import COOLING, FREE, FREE_TOKEN, HELD, RECORD_SIZE, REJECTED, Token, View
+from .tokens import (
+    COOLING,
+    FREE,
+    FREE_TOKEN,
+    HELD,
+    OWNER_AT,
+    RECORD_SIZE,
+    REJECTED,
+    Token,
+    View,
+)
 
 WAITERS = 8  # that are remembered: enough to tell others to share
 # For each state, 1 for the bytes that mean it. What no program has written counts as spent.
@@ -76,8 +86,9 @@ class Section:
     def view(self, owner: Owner, now: float) -> View:
         """Return the tokens as this owner sees them."""
         counted, rejected = self._cooling(COOLING, now), self._cooling(REJECTED, now)
-        held = self._held(now)
-        mine = [token.until for token in held if token.owner == owner]
+        held = [(holder, until) for _, holder, until in self._held() if until > now]
+        me = _packed(owner)
+        mine = [until for holder, until in held if holder == me]
         return View(
             free=self.limit - len(counted) - len(rejected) - len(held),
             mine=len(mine),
@@ -91,7 +102,8 @@ class Section:
 
     def other_owners(self, owner: Owner, now: float) -> set[Owner]:
         """Return the other owners that hold tokens."""
-        return {token.owner for token in self._held(now)} - {owner}
+        held = {holder: index for index, holder, until in self._held() if until > now}
+        return {self._token(index).owner for index in held.values()} - {owner}
 
     def reclaim(self, owner: Owner, until: float) -> None:
         """Let all tokens of a dead owner cool, until then at the latest."""
@@ -184,15 +196,22 @@ class Section:
             if state != FREE and until <= now:
                 yield index
 
-    def _held(self, now: float) -> list[Token]:
-        tokens = map(self._token, compress(range(self.limit), self._of(HELD)))
-        return [token for token in tokens if token.until > now]
+    def _held(self) -> Iterator[tuple[int, bytes, float]]:
+        """Yield the index of each held token, its owner, packed, and the end of its lease."""
+        its = self._of(HELD)
+        if 1 not in its:
+            return
+        times = _times(self.limit).unpack(self.records)
+        for index in compress(range(self.limit), its):
+            start = index * RECORD_SIZE
+            holder = self.records[start + OWNER_AT.start : start + OWNER_AT.stop]
+            yield index, bytes(holder), times[index]
 
     def _held_by(self, owner: Owner) -> list[int]:
-        held = {n: self._token(n) for n in compress(range(self.limit), self._of(HELD))}
-        mine = [index for index, token in held.items() if token.owner == owner]
+        me = _packed(owner)
+        mine = [(-until, index) for index, holder, until in self._held() if holder == me]
         # Those whose leases have ended come last: they count as free.
-        return sorted(mine, key=lambda index: -held[index].until)
+        return [index for _, index in sorted(mine)]
 
     def _own(self, count: int, owner: Owner, now: float) -> list[int]:
         """Return ``count`` of the owner's tokens, and free ones in place of lost ones.
@@ -204,6 +223,12 @@ class Section:
             others = (index for index in self._free(now) if index not in own)
             own += list(islice(others, count - len(own)))
         return own
+
+
+@lru_cache(64)
+def _packed(owner: Owner) -> bytes:
+    """Return the owner as a record has it."""
+    return Token(FREE, owner, 0.0).pack()[OWNER_AT]
 
 
 @lru_cache(8)

@@ -14,6 +14,8 @@ FREE, HELD, COOLING, REJECTED = range(4)
 
 _RECORD = struct.Struct("<BxxxIQQQd")
 RECORD_SIZE = _RECORD.size
+OWNER_AT = slice(4, 32)
+"""Where a record has its owner."""
 
 
 class Token(NamedTuple):
