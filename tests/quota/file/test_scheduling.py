@@ -114,6 +114,19 @@ def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Ma
     assert (lane.granted, other.rejections) == (26, 1)
 
 
+def test_a_client_that_closes_leaves_the_tokens_of_other_processes_alone(machine: Machine) -> None:
+    one, other = machine.quota(3), machine.quota(3)
+    assert one.try_acquire(machine.now)
+    assert other.try_acquire(machine.now)
+    one.detach(one.listeners[0])
+    assert (store_of(other).mine, machine.free) == (1, 1)
+    one = machine.quota(3)
+    one.detach(one.listeners[0])
+    assert machine.free == 1, "nothing of others counts as lost"
+    other.release()
+    assert machine.free == 2
+
+
 def test_thousands_of_refusals_elsewhere_are_counted_as_a_limit_of_them(
     machine: Machine,
 ) -> None:

@@ -90,8 +90,8 @@ class Scheduler(Granter):
         self.listeners.remove(listener)
         if not self.listeners:
             self._settle()
-            if held := self.store.held:
-                self.lost(held)  # an interrupt struck while its requests were settled
+            if mine := self.store.mine:
+                self.lost(mine)  # an interrupt struck while its requests were settled
             # The loop may end now, and trio's clock can only be read within it.
             self._change_clock(time.monotonic)
             self.store.close()
