@@ -141,8 +141,8 @@ async def test_a_long_backlog_comes_in_pieces() -> None:
     feed = Feed({})
     fill(feed, *((f"HK.{n:05d}", n) for n in range(200)))
     reader = feed.open(None)
-    sizes = [len(parsed(await reader.read())) for _ in range(13)]
-    assert sizes == [16] * 12 + [9]
+    sizes = [len(parsed(await reader.read())) for _ in range(26)]
+    assert sizes == [8] * 25 + [1]
 
 
 async def test_closing_ends_readers_that_wait_and_those_to_come() -> None:

@@ -15,7 +15,7 @@ KEPT = 4096
 """Number of events kept for readers that come back. They are shared by all."""
 MAX_READERS = 1000
 """Number of readers at once."""
-BATCH = 16
+BATCH = 8
 """Number of events handed to a reader at once: about as much as a connection buffers."""
 
 

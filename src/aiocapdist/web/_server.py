@@ -18,7 +18,7 @@ MAX_CONNECTIONS = 1200
 """More are closed at once: a thousand event readers, and room for others."""
 MAX_HEAD = 16384
 """Bytes of a request line and its headers."""
-WRITE_BUFFER = 16384
+WRITE_BUFFER = 4096
 """Bytes that wait for one slow reader in this process."""
 SEND_BUFFER = 65536
 """Bytes that wait for it in the kernel; without a bound those would be megabytes each."""

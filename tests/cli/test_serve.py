@@ -1,0 +1,159 @@
+"""``aiocapdist serve`` as a process: where it listens, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from .processes import run_command, simulator, start_command
+
+TOKEN = "a token of the tests, long enough"
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIOCAPDIST_TOKEN", raising=False)
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Return the address that it prints."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    match = re.fullmatch(r"\d+ codes? at (http://\S+:\d+)/ ; Ctrl-C ends it\n", line)
+    assert match is not None, line
+    return match[1]
+
+
+def get(url: str, token: str | None = None) -> tuple[int, str]:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Press Ctrl-C; return the exit code, and what it reported."""
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    return process.returncode, err
+
+
+def test_it_serves_until_ctrl_c() -> None:
+    with simulator() as opend:
+        options = ("--address", f"127.0.0.1:{opend.port}", "--port", "0")
+        with start_command("serve", "HK.00700", *options) as process:
+            url = address(process)
+            assert url.startswith("http://127.0.0.1:")
+            while get(f"{url}/readyz")[0] != 200:
+                pass  # not yet connected to OpenD
+            status, text = get(f"{url}/v1/capital-distribution/HK.00700?max_age=60")
+            assert status == 200
+            assert json.loads(text)["code"] == "HK.00700"
+            # A reader that is there must not hold it up.
+            with urllib.request.urlopen(f"{url}/v1/watch", timeout=20) as stream:
+                assert stream.readline() == b"retry: 2000\n"
+                assert end(process) == (0, "")
+
+
+def test_simulated_figures_are_told() -> None:
+    with start_command("serve", "HK.00700", "US.AAPL", "--simulate", "--port", "0") as process:
+        assert get(f"{address(process)}/readyz")[0] in (200, 503)
+        code, err = end(process)
+    assert code == 0
+    assert "these figures are simulated" in err
+
+
+def test_without_opend_it_serves_and_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    options = ("--address", f"127.0.0.1:{port}", "--port", "0")
+    with start_command("serve", "HK.00700", *options) as process:
+        url = address(process)
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert "connection was refused" in told
+        assert "serving goes on" in told
+        assert get(f"{url}/healthz")[0] == 200
+        assert get(f"{url}/readyz")[0] == 503
+        assert end(process)[0] == 0
+
+
+def test_changes_are_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "day.sqlite"
+    with simulator() as opend:
+        options = ("--address", f"127.0.0.1:{opend.port}", "--port", "0", "--record", str(file))
+        with start_command("serve", "HK.00700", *options) as process:
+            url = address(process)
+            while '"HK.00700"' not in get(f"{url}/metrics")[1]:
+                pass
+            assert json.loads(get(f"{url}/v1/status")[1])["recording"] is True
+            assert end(process)[0] == 0
+    out = run_command("record", "--export", str(file), "--output", str(tmp_path / "day.csv"))
+    assert out[0] == 0
+    assert "HK.00700" in (tmp_path / "day.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
+def test_elsewhere_than_here_needs_a_token(host: str) -> None:
+    code, out, err = run_command("serve", "HK.00700", "--host", host)
+    assert (code, out) == (2, "")
+    assert "needs a token" in err
+    assert "AIOCAPDIST_TOKEN" in err
+
+
+def test_with_a_token_it_listens_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIOCAPDIST_TOKEN", TOKEN)
+    options = ("--simulate", "--port", "0", "--host", "0.0.0.0", "--allow-host", "opend.example")
+    with start_command("serve", "HK.00700", *options) as process:
+        port = address(process).rpartition(":")[2]
+        url = f"http://127.0.0.1:{port}"
+        assert get(f"{url}/v1/status")[0] == 401
+        status, text = get(f"{url}/v1/status", TOKEN)
+        assert status == 200
+        assert TOKEN not in text
+        _, err = end(process)
+    assert TOKEN not in err
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = run_command("serve", "HK.00700", "--simulate", "--port", str(port))
+    assert code == 3
+    assert f"cannot listen on 127.0.0.1:{port}: " in err
+    assert "try --port 0" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--simulate",), "no codes given"),
+        (("HK.", "--simulate"), "invalid code"),
+        (("HK.00700", "--simulate", "--allow-host", "http://x"), "cannot be allowed"),
+        (("HK.00700", "--simulate", "--quota", "none"), "--simulate uses no OpenD"),
+        (("HK.00700", "--every", "0"), "--every"),
+    ],
+)
+def test_wrong_arguments_are_told(arguments: tuple[str, ...], told: str) -> None:
+    code, out, err = run_command("serve", *arguments, "--port", "0")
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_a_short_token_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIOCAPDIST_TOKEN", "short")
+    code, _, err = run_command("serve", "HK.00700", "--simulate", "--port", "0")
+    assert code == 2
+    assert "at least 16 characters" in err
