@@ -24,6 +24,7 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from . import simulator as simulator
     from . import sync as sync
     from . import telemetry as telemetry
+    from . import web as web
     from ._client.client import Client as Client
     from ._client.connect import connect as connect
     from ._client.connect_many import connect_many as connect_many

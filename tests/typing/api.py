@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal, assert_type
 
 from google.protobuf.wrappers_pb2 import StringValue
+from starlette.applications import Starlette
 
 import aiocapdist
 from aiocapdist import (
@@ -43,6 +44,7 @@ from aiocapdist import (
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.recording import Recording
 from aiocapdist.simulator import Assumptions, LoggedRequest, Simulator
+from aiocapdist.web import create_app
 
 
 async def connecting(client: Client) -> None:
@@ -133,12 +135,26 @@ async def asking_for_flows(client: Client) -> None:
     await client.capital_flow("HK.00700", "DAY")  # type: ignore[arg-type]
 
 
+def serving(client: Client, recording: Recording) -> None:
+    assert_type(create_app(client, ["HK.00700"]), Starlette)
+    create_app(aiocapdist.connect(), [Security.parse("HK.00700")], "a token, long enough")
+    create_app(
+        aiocapdist.connect_many([aiocapdist.connect()]),
+        ("HK.00700",),
+        every=30,
+        allow_hosts=["opend.example:8321"],
+        recording=recording,
+    )
+    create_app("127.0.0.1", [])  # type: ignore[arg-type]
+
+
 async def watching(client: Client, clients: ClientGroup) -> None:
     watch = client.watch(["HK.00700"], every=30, while_closed=True)
     assert_type(watch, Watch)
     assert_type(clients.watch(iter(["HK.00700"])), Watch)
     assert_type(watch.codes, tuple[str, ...])
     assert_type(watch.round_time, float | None)
+    assert_type(watch.resting, tuple[str, ...])
     watch.add(["HK.00005"])
     watch.discard({"HK.00005"})
     async for change in watch:

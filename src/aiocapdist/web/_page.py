@@ -21,7 +21,7 @@ TYPES = {
 
 def page_routes() -> list[Route]:
     """Return the routes of the page and of what it loads."""
-    folder = files(__package__) / "static"
+    folder = files("aiocapdist.web") / "static"
     routes = []
     for name, media_type in TYPES.items():
         path = "/" if name == "index.html" else f"/static/{name}"
