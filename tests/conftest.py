@@ -29,6 +29,7 @@ SLOWEST_FIRST = (
     "stateful/test_everything.py",
     "promises/test_decoder.py",
     "virtual/test_many_in_trouble.py",
+    "web/test_page.py",
     "quota/test_contract.py",
     "quota/redis/test_losing.py",
     "_protocol/test_mutated.py",

@@ -99,5 +99,5 @@ print(ours.c2s.security.market, ours.c2s.security.code)
 def test_the_package_and_the_vendors_client_can_be_imported_together(
     program: str, tmp_path: Path
 ) -> None:
-    assert len(GENERATED) == 8
+    assert len(GENERATED) == 9
     assert python(program, tmp_path).splitlines()[-1] == "11 AAPL"

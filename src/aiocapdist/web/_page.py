@@ -14,6 +14,9 @@ TYPES = {
     "index.html": "text/html",
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "row.js": "text/javascript",
+    "drawing.js": "text/javascript",
+    "text.js": "text/javascript",
     "words.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
