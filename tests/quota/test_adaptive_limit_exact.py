@@ -71,6 +71,17 @@ def test_with_another_clock_it_does_what_it_would_have_done(seconds: float) -> N
     assert (here.value, here.next_change) == (8, math.inf)
 
 
+@pytest.mark.parametrize("seconds", [500.0, -500.0])
+def test_with_another_clock_it_rises_when_it_would_have_risen(seconds: float) -> None:
+    ceiling = AdaptiveLimit(32, 30.0)
+    ceiling.reject(1000.0)
+    ceiling.shift(seconds)
+    ceiling.advance(1059.9 + seconds)
+    assert ceiling.value == 28
+    ceiling.advance(1060.0 + seconds)
+    assert ceiling.value == 29
+
+
 class Plain(Place):
     """As lanes are made where nothing is said of patience."""
 

@@ -3,6 +3,7 @@ known of the others."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -56,6 +57,15 @@ def test_before_it_has_heard_anything_nothing_is_free() -> None:
     leases = fresh()
     assert sums(leases) == (0, 0, 4)
     assert (leases.usable(4), leases.acquire(1), leases.eta(1, 0.0, 4)) == (0, 0, inf)
+
+
+def test_each_report_names_its_owner_and_the_latest_exchange_that_was_heard_of() -> None:
+    """By that an old copy of the book is known."""
+    leases = fresh()
+    assert exchange(leases, 0.0, 0, answer()).heard == 0
+    assert exchange(leases, 1.0, 0, replace(answer(), number=7)).heard == 1
+    for report in (leases.report(2.0, TokenRequest()), leases.final_report(2.0)):
+        assert (report.owner, report.heard) == ("me", 7)
 
 
 def test_what_was_granted_is_used_and_what_was_not_used_goes_back() -> None:
