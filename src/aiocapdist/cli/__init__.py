@@ -6,6 +6,7 @@ import sys
 
 from .exit_codes import NOT_WRITTEN, OK, USAGE
 from .interrupt import exit_on_signal
+from .language import choose_language, take_option, tr
 from .streams import OutputError, replace_standard_streams, report, write
 
 
@@ -14,10 +15,11 @@ def main() -> None:
     try:
         replace_standard_streams()
         exit_on_signal()
+        choose_language(take_option(sys.argv[1:])[0])
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except OutputError as error:
-        report(f"cannot write the output: {error}")
+        report(tr("cannot write the output: {error}", error=error))
         code = NOT_WRITTEN
     sys.exit(code)
 
@@ -33,7 +35,7 @@ def _run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("cyclopts", "rich"):
             raise
-        report("the command line needs two more packages: pip install 'aiocapdist[cli]'")
+        report(tr("the command line needs two more packages: pip install 'aiocapdist[cli]'"))
         return USAGE
 
 

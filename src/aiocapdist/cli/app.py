@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import cyclopts
+from cyclopts import Parameter
 
 from . import version
 from .codes import STANDARD_INPUT
 from .exit_codes import OK, USAGE
 from .help import ARGUMENTS, HELP
+from .language import LANGUAGES, Language, choose_language, language, take_option, tr
 from .streams import report
 
 app: cyclopts.App = cyclopts.App(
@@ -29,14 +32,40 @@ for _name, _paragraphs in HELP.items():
     )
 
 
+@app.meta.default
+def _start(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    language: Language | None = None,
+) -> object:
+    """Run one command.
+
+    Parameters
+    ----------
+    language
+        Language of messages, and of error texts of a simulated OpenD: zh or en. By default
+        that of the environment, such as LANG.
+    """
+    # The language is in use already: help and errors of the parser need it too.
+    return app(tokens, exit_on_error=False, print_error=False, verbose=False)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
+    option, others = take_option(arguments)
+    choose_language(option)
+    # Only help and a wrong value need the parser of the option, which costs some time.
+    needs_option = not others or {"--help", "-h"} & {*others} or option not in (None, *LANGUAGES)
+    parser, given = (app.meta, arguments or ["--help"]) if needs_option else (app, others)
+    if needs_option and language() == "zh":
+        from .translated_help import TranslatedHelp
+
+        app.help_formatter = TranslatedHelp()
     # The parser would take a lone dash for the beginning of an option.
-    tokens = [STANDARD_INPUT if argument == "-" else argument for argument in arguments]
+    tokens = [STANDARD_INPUT if argument == "-" else argument for argument in given]
     try:
-        result = app(tokens, exit_on_error=False, print_error=False, verbose=False)
+        result = parser(tokens, exit_on_error=False, print_error=False, verbose=False)
     except cyclopts.CycloptsError as error:
         command = " ".join(("aiocapdist", *(error.command_chain or ())))
-        report(f"{error} See: {command} --help")
+        report(tr("{error} See: {command} --help", error=error, command=command))
         return USAGE
     return result if isinstance(result, int) else OK

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from .language import tr
 from .options import ConnectionOptions, QuotaOptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ClientOptions:
         if self.simulate:
             if not (self.connection.is_default and self.quota.is_default):
                 raise ValueError(
-                    "--simulate uses no OpenD: leave out either it or --address and the quota"
+                    tr("--simulate uses no OpenD: leave out either it or --address and the quota")
                 )
             return Source(None, {})
         quota = self.quota.make_quota(self.connection.opend)
@@ -58,7 +59,7 @@ class ClientOptions:
 
         found: dict[type[Exception], str] = {}
         if self.connection.is_default:
-            found[ConnectError] = "to see made-up figures without OpenD, add --simulate"
+            found[ConnectError] = tr("to see made-up figures without OpenD, add --simulate")
         if self.quota.is_default:
-            found[QuotaUnavailable] = "to count the calls of this run alone, add --quota none"
+            found[QuotaUnavailable] = tr("to count the calls of this run alone, add --quota none")
         return found

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .language import tr
 from .streams import report
 
 STANDARD_INPUT = "@-"
@@ -30,7 +31,7 @@ def read_codes(arguments: Sequence[str]) -> list[str]:
     texts: list[str] = []
     for argument in arguments:
         if argument in ("-", STANDARD_INPUT):
-            texts.extend(split_codes(_read("standard input", _read_standard_input)))
+            texts.extend(split_codes(_read(tr("standard input"), _read_standard_input)))
         elif argument.startswith("@"):
             path = Path(argument[1:])
             texts.extend(split_codes(_read(f"{str(path)!r}", path.read_bytes)))
@@ -63,16 +64,18 @@ def _understood(texts: Sequence[str]) -> list[str]:
             if guess is not None and guess.added:
                 completed[text] = codes[-1]
     if completed:
-        named = [f"{text!r} for {code}" for text, code in completed.items()]
+        named = [
+            tr("{text!r} for {code}", text=text, code=code) for text, code in completed.items()
+        ]
         more = len(named) - MOST_NAMED
-        rest = f" and {more} others likewise" if more > 0 else ""
-        report(f"took {', '.join(named[:MOST_NAMED])}{rest}")
+        rest = tr(" and {more} others likewise", more=more) if more > 0 else ""
+        report(tr("took {named}{rest}", named=tr(", ").join(named[:MOST_NAMED]), rest=rest))
     return codes
 
 
 def _read_standard_input() -> bytes:
     if sys.stdin.isatty():
-        report("reading codes from the keyboard; end with Ctrl-D on a line of its own")
+        report(tr("reading codes from the keyboard; end with Ctrl-D on a line of its own"))
     return sys.stdin.buffer.read()
 
 
@@ -80,6 +83,11 @@ def _read(name: str, read: Callable[[], bytes]) -> str:
     try:
         return read().decode("utf-8-sig")  # editors on Windows write a byte order mark
     except OSError as error:
-        raise CodesUnreadable(f"cannot read codes from {name}: {error.strerror}") from None
+        reason = error.strerror or ""
+        raise CodesUnreadable(_unreadable(name, reason)) from None
     except UnicodeDecodeError:
-        raise CodesUnreadable(f"cannot read codes from {name}: it is not UTF-8 text") from None
+        raise CodesUnreadable(_unreadable(name, tr("it is not UTF-8 text"))) from None
+
+
+def _unreadable(name: str, reason: str) -> str:
+    return tr("cannot read codes from {name}: {reason}", name=name, reason=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from ..models import Market
 from .formats import Colors
+from .language import language, tr
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -38,7 +40,10 @@ ZONES = {
     Market.CA: "America/Toronto",
 }
 DIM = "bright_black"
-_UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_UNITS = {
+    "en": ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")),
+    "zh": ((1e12, "万亿"), (1e8, "亿"), (1e4, "万")),
+}
 
 
 class Style(NamedTuple):
@@ -74,9 +79,9 @@ def make_style(colors: Colors, *, ascii_only: bool) -> Style:
 
 
 def amount(value: float, *, sign: bool = False) -> str:
-    """Return an amount in at most seven characters, such as 1.23B, 45.6M or 789."""
+    """Return an amount with few digits, such as 1.23B, 45.6M or 789; in Chinese 1.23亿."""
     plus = "+" if sign and value > 0 else ""
-    for size, unit in _UNITS:
+    for size, unit in _UNITS[language()]:
         if abs(value) >= size * 0.9995:
             scaled = value / size
             digits = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
@@ -108,6 +113,14 @@ def _half_cells(value: float, largest: float, side: int) -> int:
     return max(1, min(2 * side, round(value / largest * 2 * side)))
 
 
+def title(code: str, notes: Sequence[str]) -> Text:
+    """Return the title of a table about one code."""
+    text = notes[0] if notes else ""
+    for note in notes[1:]:
+        text = tr("{text}, {more}", text=text, more=note)
+    return Text(code, style="bold").append(f"  {text}".rstrip(), "not bold")
+
+
 def market_time(market: Market, at: datetime | None) -> datetime | None:
     """Return a time in the market's own zone; None if it is not known."""
     zone = zone_of(market)
@@ -133,4 +146,4 @@ def zone_of(market: Market) -> ZoneInfo | None:
 
 def place(market: Market) -> str:
     """Return the city whose time the market has."""
-    return ZONES[market].rpartition("/")[2].replace("_", " ")
+    return tr(ZONES[market].rpartition("/")[2].replace("_", " "))

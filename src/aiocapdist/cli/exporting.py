@@ -14,6 +14,7 @@ from ..errors import RecordingError
 from .exit_codes import INTERRUPTED, NOT_REACHED, NOT_WRITTEN, OK
 from .formats import ExportFormat
 from .interrupt import cancel_on_signal
+from .language import tr, tr_count
 from .streams import report
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Export:
             report(str(error))
             return NOT_REACHED
         except OSError as error:
-            report(f"cannot write {str(self.path)!r}: {error.strerror}")
+            report(
+                tr("cannot write {path!r}: {reason}", path=str(self.path), reason=error.strerror)
+            )
             return NOT_WRITTEN
 
     async def _write(self, recording: Recording) -> int:
@@ -53,7 +56,8 @@ class Export:
                     since=self.since,
                     until=self.until,
                 )
-            report(f"{rows} row{'' if rows == 1 else 's'} exported to {str(self.path)!r}")
+            count = tr_count(rows, "{count} row", "{count} rows")
+            report(tr("{count} exported to {path!r}", count=count, path=str(self.path)))
             return OK
-        report("interrupted; nothing was exported")
+        report(tr("interrupted; nothing was exported"))
         return INTERRUPTED

@@ -10,6 +10,7 @@ from typing import Any, cast
 from .._extras import needs_extra
 from .drawing import CURRENCIES, amount, place, zone_of
 from .formats import Colors, FigureFormat
+from .language import language, tr, use_language
 from .series import Series
 
 with needs_extra("plot", "plotting"):
@@ -21,6 +22,17 @@ WIDTH, PANEL_HEIGHT = 10.0, 3.2
 """Inches."""
 _INK, _GREEN, _RED, _GREY = "#222222", "#1a9850", "#d73027", "#9e9e9e"
 _FILLS = {"us": (_GREEN, _RED), "cn": (_RED, _GREEN), "none": (_GREY, _GREY)}
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "SimHei",
+)
 # Told apart without colours too: by the dashes.
 _LINES: dict[str, dict[str, Any]] = {
     "super": {"color": "#0072b2", "linestyle": "-"},
@@ -31,8 +43,33 @@ _LINES: dict[str, dict[str, Any]] = {
 
 
 def draw(series: Sequence[Series], format: FigureFormat, colors: Colors) -> bytes:
-    """Return the figure's file. The same series give the same bytes."""
-    with matplotlib.rc_context({"svg.hashsalt": "aiocapdist", "svg.fonttype": "none"}):
+    """Return the figure's file. The same series give the same bytes.
+
+    Its words are English if no Chinese font is installed.
+    """
+    settings: dict[Any, Any] = {"svg.hashsalt": "aiocapdist", "svg.fonttype": "none"}
+    chosen = language()
+    if chosen == "zh" and (font := _chinese_font()) is not None:
+        settings["font.family"] = ["DejaVu Sans", font]
+    else:
+        use_language("en")
+    try:
+        return _drawn(series, format, colors, settings)
+    finally:
+        use_language(chosen)
+
+
+def _chinese_font() -> str | None:
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return next((font for font in CHINESE_FONTS if font in installed), None)
+
+
+def _drawn(
+    series: Sequence[Series], format: FigureFormat, colors: Colors, settings: dict[Any, Any]
+) -> bytes:
+    with matplotlib.rc_context(settings):
         size = (WIDTH, PANEL_HEIGHT * len(series))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(len(series), squeeze=False)[:, 0]
@@ -56,8 +93,8 @@ def _draw_panel(panel: Any, series: Series, colors: Colors) -> None:
     marker = "." if len(times) < 3 else ""
     for name, look in _LINES.items():
         if not all(map(math.isnan, series.amounts[name])):
-            panel.plot(times, series.amounts[name], label=name, lw=1.2, marker=marker, **look)
-    panel.plot(times, net, label="all orders", lw=2.0, color=_INK, marker=marker)
+            panel.plot(times, series.amounts[name], label=tr(name), lw=1.2, marker=marker, **look)
+    panel.plot(times, net, label=tr("all orders"), lw=2.0, color=_INK, marker=marker)
     panel.axhline(0.0, color=_GREY, lw=0.8)
     panel.set_title(_title(series), loc="left", fontsize=11, parse_math=False)
     panel.yaxis.set_major_formatter(lambda value, _: amount(value, sign=True))
@@ -72,5 +109,14 @@ def _draw_panel(panel: Any, series: Series, colors: Colors) -> None:
 
 def _title(series: Series) -> str:
     currency = CURRENCIES.get(series.market)
-    where = f"{place(series.market)} time" if zone_of(series.market) is not None else "UTC"
-    return f"{series.code}: inflow less outflow{f' in {currency}' if currency else ''}, {where}"
+    zone = "UTC"
+    if zone_of(series.market) is not None:
+        zone = tr("{place} time", place=place(series.market))
+    if currency is None:
+        return tr("{code}: inflow less outflow, {zone}", code=series.code, zone=zone)
+    return tr(
+        "{code}: inflow less outflow in {currency}, {zone}",
+        code=series.code,
+        currency=currency,
+        zone=zone,
+    )

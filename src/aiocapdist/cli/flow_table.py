@@ -8,25 +8,26 @@ from rich.text import Text
 
 from ..models import CapitalFlow, FlowPoint, Period
 from .columns import Column, column_lines
-from .drawing import CURRENCIES, DIM, Style, bar, market_time, place, signed
+from .drawing import CURRENCIES, DIM, Style, bar, market_time, place, signed, title
 from .escape import one_line
+from .language import mark, tr
 
 DEFAULT_ROWS = 20
 """Number of rows that are shown unless an option says otherwise: the last ones."""
 _BAR_SIDE = 6
 _WORDS = {
-    Period.INTRADAY: "net amounts since the start of the day",
-    Period.DAY: "net amounts of each day",
-    Period.WEEK: "net amounts of each week",
-    Period.MONTH: "net amounts of each month",
+    Period.INTRADAY: mark("net amounts since the start of the day"),
+    Period.DAY: mark("net amounts of each day"),
+    Period.WEEK: mark("net amounts of each week"),
+    Period.MONTH: mark("net amounts of each month"),
 }
 
 
 def flow_lines(flow: CapitalFlow, last: int | None, width: int, style: Style) -> list[Text]:
     """Return a title, the course of all rows in one line, and a line for each of the last rows."""
-    head = [_title(flow), Text(_WORDS[flow.period])]
+    head = [_title(flow), Text(tr(_WORDS[flow.period]))]
     if not flow.points:
-        return [*head, Text("no rows yet", DIM), Text()]
+        return [*head, Text(tr("no rows yet"), DIM), Text()]
     shown = flow.points[-(last or DEFAULT_ROWS) :]
     if len(flow.points) > 1:
         head.append(_course([point.in_flow for point in flow.points], width, style))
@@ -35,16 +36,18 @@ def flow_lines(flow: CapitalFlow, last: int | None, width: int, style: Style) ->
 
 
 def _title(flow: CapitalFlow) -> Text:
-    notes = [f"in {CURRENCIES[flow.market]}"] if flow.market in CURRENCIES else []
+    notes = (
+        [tr("in {currency}", currency=CURRENCIES[flow.market])] if flow.market in CURRENCIES else []
+    )
     if flow.points:
         final = flow.points[-1]
         local = market_time(flow.market, final.at)
         if flow.period is not Period.INTRADAY and final.day is not None:
-            notes.append(f"until {final.day}")
+            notes.append(tr("until {time}", time=final.day))
         elif local is not None:
-            notes.append(f"until {local:%Y-%m-%d %H:%M} {place(flow.market)}")
-    text = Text(flow.code, style="bold")
-    return text.append(f"  {', '.join(notes)}".rstrip(), "not bold")
+            time = f"{local:%Y-%m-%d %H:%M} {place(flow.market)}"
+            notes.append(tr("until {time}", time=time))
+    return title(flow.code, notes)
 
 
 def _columns(
@@ -67,14 +70,14 @@ def _columns(
         return bar(max(0.0, -value), max(0.0, value), largest, _BAR_SIDE, style)
 
     amounts = {
-        "main_in_flow": "main",
-        "super_in_flow": "super",
-        "big_in_flow": "big",
-        "mid_in_flow": "mid",
-        "sml_in_flow": "small",
+        "main_in_flow": mark("main"),
+        "super_in_flow": mark("super"),
+        "big_in_flow": mark("big"),
+        "mid_in_flow": mark("mid"),
+        "sml_in_flow": mark("small"),
     }
     return [
-        Column("time" if flow.period is Period.INTRADAY else "day", time, is_left=True),
+        Column(mark("time") if flow.period is Period.INTRADAY else mark("day"), time, is_left=True),
         Column("net", net("in_flow")),
         Column("out | in", in_flow_bar, is_left=True),
         *(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .language import tr
+
 Format = Literal["table", "json", "jsonl", "csv"]
 WatchFormat = Literal["table", "jsonl", "csv"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
@@ -27,5 +29,5 @@ SortField = Literal[
 def chosen_format(format: Format | None, json: bool) -> Format:
     """Return the format that the options mean. Raises ValueError if they exclude each other."""
     if json and format not in (None, "json"):
-        raise ValueError(f"--json and --format {format}: leave out one")
+        raise ValueError(tr("--json and --format {format}: leave out one", format=format))
     return "json" if json else format or "table"

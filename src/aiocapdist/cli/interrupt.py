@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from .exit_codes import INTERRUPTED
+from .language import tr
 
 if TYPE_CHECKING:
     import anyio
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], None]
-_last_words = [b"aiocapdist: interrupted\n"]
+_last_words: list[bytes] = []
 
 
 def exit_on_signal() -> None:
@@ -72,11 +74,16 @@ def _install(handler: Handler) -> dict[signal.Signals, signal._HANDLER]:
     return {each: signal.signal(each, handler) for each in handled}
 
 
+def _interrupted() -> bytes:
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    return f"aiocapdist: {tr('interrupted')}\n".encode(encoding, "replace")
+
+
 def _exit_at_once(number: int, frame: FrameType | None) -> None:
     # Not by an exception, which code anywhere could catch or delay; and not through
     # sys.stderr, which may be in use at this moment.
     try:
-        os.write(2, b"".join(_last_words))
+        os.write(2, b"".join((*_last_words, _interrupted())))
     except OSError:
         pass
     os._exit(INTERRUPTED)

@@ -18,6 +18,7 @@ from ..models import Change
 from .background import background
 from .canvas import canvas
 from .interrupt import written_on_exit
+from .language import tr
 from .live_table import WARNING, Row, caption, live_lines
 from .options import RankingOptions
 from .progress_bar import SHOW_CURSOR
@@ -86,7 +87,7 @@ class _LiveTable:
         text = caption(len(self._rows), self._every, self._watch.round_time, now)
         lines = [Text(text, no_wrap=True, overflow="ellipsis")]
         if self._client.status.state != "ready":
-            lines.append(Text("no connection to OpenD, trying again", WARNING, no_wrap=True))
+            lines.append(Text(tr("no connection to OpenD, trying again"), WARNING, no_wrap=True))
         failed = [row.error for row in self._rows.values() if row.error is not None]
         for text in failed[:MOST_ERRORS]:
             lines.append(Text(text, WARNING, no_wrap=True, overflow="ellipsis"))

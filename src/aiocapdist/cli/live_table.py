@@ -13,6 +13,7 @@ from .columns import Column, column_lines
 from .drawing import DIM, Style, signed
 from .escape import one_line
 from .formats import SortField
+from .language import mark, tr, tr_count
 from .options import RankingOptions
 from .output import failure_text
 from .ranking import figures_columns, rank
@@ -21,6 +22,11 @@ FRESH = 5.0
 """Seconds for which a change is marked."""
 _UNCHANGED, _FAILED = " ", "!"
 WARNING = "bold yellow"
+_AGES = (
+    (86400, mark("{count:.0f} d")),
+    (3600, mark("{count:.0f} h")),
+    (60, mark("{count:.0f} min")),
+)
 
 
 class Row(NamedTuple):
@@ -54,10 +60,11 @@ class Row(NamedTuple):
 
 def caption(count: int, every: float, round_time: float | None, now: datetime) -> str:
     """Return how many securities are asked for how often, and the time of the table."""
-    text = f"{count} securit{'y' if count == 1 else 'ies'} every {every:g} s"
+    text = tr_count(count, "{count} security", "{count} securities")
+    text = tr("{securities} every {every:g} s", securities=text, every=every)
     if round_time is not None and round_time > 1.1 * every + 1.0:
-        text += f" (by the quota {round_time:.0f} s)"
-    return f"{text}, {now:%H:%M:%S} UTC"
+        text += tr(" (by the quota {seconds:.0f} s)", seconds=round_time)
+    return tr("{securities}, {time} UTC", securities=text, time=f"{now:%H:%M:%S}")
 
 
 def live_lines(
@@ -80,7 +87,7 @@ def live_lines(
         _columns(cut, view.sort or "main_ratio", now, style), cut, width, style.rule
     )
     if len(shown) > len(cut):
-        lines.append(Text(f"and {len(shown) - len(cut)} more", DIM))
+        lines.append(Text(tr("and {more} more", more=len(shown) - len(cut)), DIM))
     return [*caption, Text(), *lines]
 
 
@@ -88,10 +95,10 @@ def format_age(seconds: float | None) -> str:
     """Return an age in one unit, such as ``45 s``, ``12 min`` or ``3 d``; a dash for None."""
     if seconds is None:
         return "-"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, text in _AGES:
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+            return tr(text, count=seconds / size)
+    return tr("{count:.0f} s", count=max(0.0, seconds))
 
 
 def _ranked(rows: Sequence[Row], view: RankingOptions) -> list[Row]:
@@ -119,8 +126,8 @@ def _columns(
         return Column(column.title, cell, column.is_left)
 
     def code(row: Row) -> Text:
-        mark, colour = _mark(row, now, style)
-        return Text(f"{mark} ", colour).append(row.code, "bold" if mark.strip() else "not bold")
+        sign, colour = _sign(row, now, style)
+        return Text(f"{sign} ", colour).append(row.code, "bold" if sign.strip() else "not bold")
 
     return [
         Column("  code", code, is_left=True),
@@ -132,12 +139,12 @@ def _columns(
     ]
 
 
-def _mark(row: Row, now: datetime, style: Style) -> tuple[str, str]:
+def _sign(row: Row, now: datetime, style: Style) -> tuple[str, str]:
     """Return the mark in front of a code and its colour: which way it moved just now."""
     if row.error is not None:
         return _FAILED, WARNING
     if row.seen_at is None or (now - row.seen_at).total_seconds() > FRESH:
         return _UNCHANGED, ""
     move = row.move or 0.0
-    mark = style.rose if move > 0 else style.fell if move < 0 else style.changed
-    return mark, style.of(move)
+    sign = style.rose if move > 0 else style.fell if move < 0 else style.changed
+    return sign, style.of(move)

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .formats import Colors, SortField
+from .language import tr
 from .streams import report
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class AddressOptions:
         """Address of OpenD. Raises ValueError for options that exclude each other."""
         if self.address is not None:
             if self.host is not None or self.port is not None:
-                raise ValueError("--address and --host or --port: leave out one")
+                raise ValueError(tr("--address and --host or --port: leave out one"))
             return self.address
         if self.host is not None or self.port is not None:
             return _joined(self.host, self.port)
@@ -148,7 +149,7 @@ class QuotaOptions:
         """
         if self.quota == "none":
             if self._names_quota:
-                raise ValueError("--quota none and an option that names a quota: leave out one")
+                raise ValueError(tr("--quota none and an option that names a quota: leave out one"))
             return None
         redis = redis_url(self.quota_file, self.quota_redis, self.quota_key)
         if redis is not None:
@@ -247,8 +248,12 @@ def _prepared(file: Path | None) -> Path | None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        reason = f"no quota file in {file.parent} ({error.strerror})"
-        report(f"{reason}: this run counts its own calls alone")
+        text = tr(
+            "no quota file in {folder} ({reason}): this run counts its own calls alone",
+            folder=file.parent,
+            reason=error.strerror,
+        )
+        report(text)
         return None
     return file
 
@@ -259,9 +264,11 @@ def redis_url(file: Path | None, redis: str | None, key: str | None) -> str | No
     Raises ValueError for options that exclude each other.
     """
     if file is not None and (redis := _given(redis)) is not None:
-        raise ValueError("a quota is kept either in a file or on a Redis server: name one of them")
+        raise ValueError(
+            tr("a quota is kept either in a file or on a Redis server: name one of them")
+        )
     if key is not None and redis is None:
-        raise ValueError("a key belongs to a quota on a Redis server: name the server too")
+        raise ValueError(tr("a key belongs to a quota on a Redis server: name the server too"))
     return redis
 
 

@@ -18,6 +18,7 @@ from .figure import draw
 from .flows import flows_of
 from .formats import Colors, FigureFormat
 from .interrupt import cancel_on_signal
+from .language import tr
 from .output import report_failure
 from .series import Series, add_figures, series_of_flow
 from .session import Stop
@@ -61,8 +62,11 @@ class Plot:
 
     def stopped(self, reason: Stop) -> int:
         """Return the exit code after Ctrl-C, or at the end of the time limit."""
-        report(f"{'interrupted' if reason == 'interrupted' else 'not done in time'}; no figure")
-        return INTERRUPTED if reason == "interrupted" else SOME_FAILED
+        is_interrupted = reason == "interrupted"
+        report(
+            tr("interrupted; no figure") if is_interrupted else tr("not done in time; no figure")
+        )
+        return INTERRUPTED if is_interrupted else SOME_FAILED
 
     async def _read_and_write(
         self, recording: Recording, since: datetime | None, until: datetime | None
@@ -82,13 +86,15 @@ class Plot:
         names = {series.code for series in drawn}
         missing = [code for code in codes if code not in names]
         if missing:
-            report(f"nothing to draw of {', '.join(missing)}")
+            report(tr("nothing to draw of {codes}", codes=tr(", ").join(missing)))
         if not drawn:
-            report("no figure was drawn")
+            report(tr("no figure was drawn"))
             return SOME_FAILED
         try:
             self.path.write_bytes(draw(drawn, self.format, self.colors))
         except OSError as error:
-            report(f"cannot write {str(self.path)!r}: {error.strerror}")
+            report(
+                tr("cannot write {path!r}: {reason}", path=str(self.path), reason=error.strerror)
+            )
             return NOT_WRITTEN
         return SOME_FAILED if missing else OK

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..quota import Quota
+from .language import tr
 from .streams import report
 from .sweep_progress import SweepProgress, format_duration
 
@@ -33,14 +34,27 @@ class ProgressLog:
         self._quota = quota
         self._clock = clock
         self._next_line = clock() + LOG_INTERVAL
-        report(f"asking about {progress.total} codes; by the quota this takes about {self._left()}")
+        report(
+            tr(
+                "asking about {total} codes; by the quota this takes about {left}",
+                total=progress.total,
+                left=self._left(),
+            )
+        )
 
     def update(self) -> None:
         """Report the progress if a line is due. Call after each outcome."""
         done, total = self._progress.done, self._progress.total
         if self._clock() >= self._next_line and done < total:
             self._next_line = self._clock() + LOG_INTERVAL
-            report(f"{done} of {total} codes done; about {self._left()} left by the quota")
+            report(
+                tr(
+                    "{done} of {total} codes done; about {left} left by the quota",
+                    done=done,
+                    total=total,
+                    left=self._left(),
+                )
+            )
 
     def _left(self) -> str:
         return format_duration(self._progress.seconds_left(self._quota))
@@ -68,8 +82,14 @@ class QuotaWaitReport:
         seconds = self._progress.seconds_left(quota)
         if seconds > MIN_WAIT and self._clock() > self._announced_until:
             self._announced_until = self._clock() + seconds + MIN_WAIT
-            terms = f"{quota.limit} calls in {quota.period:g} s"
-            report(f"waiting {seconds:.0f} s for the quota ({terms})…")
+            report(
+                tr(
+                    "waiting {seconds:.0f} s for the quota ({limit} calls in {period:g} s)…",
+                    seconds=seconds,
+                    limit=quota.limit,
+                    period=quota.period,
+                )
+            )
 
 
 @contextmanager

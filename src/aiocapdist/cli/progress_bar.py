@@ -20,6 +20,7 @@ from rich.text import Text
 
 from ..quota import Quota
 from .interrupt import written_on_exit
+from .language import tr
 from .sweep_progress import SweepProgress, format_duration
 
 SHOW_CURSOR = b"\r\x1b[?25h"
@@ -36,13 +37,14 @@ class TimeLeftColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = task.fields["until"] - task.get_time()
-        return Text(f"{format_duration(left)} left by the quota" if left > 0 else "")
+        text = tr("{left} left by the quota", left=format_duration(left))
+        return Text(text if left > 0 else "")
 
 
 def progress_columns() -> tuple[ProgressColumn, ...]:
     """Return the columns of the bar."""
     time_left = TimeLeftColumn(Column(no_wrap=True))
-    return TextColumn("asking"), BarColumn(None), MofNCompleteColumn(), time_left
+    return TextColumn(tr("asking")), BarColumn(None), MofNCompleteColumn(), time_left
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ..quota._core.snapshot import OwnerTokens, QuotaSnapshot
 from .columns import Column, column_lines
 from .drawing import make_style
 from .escape import one_line
+from .language import tr
 
 
 def render_snapshot(snapshot: QuotaSnapshot) -> str:
@@ -30,21 +31,35 @@ def render_snapshot(snapshot: QuotaSnapshot) -> str:
 
 
 def _summary(snapshot: QuotaSnapshot) -> list[str]:
-    tokens = f"{snapshot.free} free, {snapshot.held} held, {snapshot.cooling} cooling"
-    return [
-        f"{one_line(snapshot.where)}: {snapshot.limit} calls in {snapshot.period:g} s",
-        f"{tokens}; {snapshot.waiting} waiting; {snapshot.rejections} rejected so far",
-        _next_token(snapshot),
-    ]
+    where = one_line(snapshot.where)
+    limit = tr("{limit} calls in {period:g} s", limit=snapshot.limit, period=snapshot.period)
+    tokens = tr(
+        "{free} free, {held} held, {cooling} cooling; {waiting} waiting; "
+        "{rejections} rejected so far",
+        free=snapshot.free,
+        held=snapshot.held,
+        cooling=snapshot.cooling,
+        waiting=snapshot.waiting,
+        rejections=snapshot.rejections,
+    )
+    return [tr("{where}: {limit}", where=where, limit=limit), tokens, _next_token(snapshot)]
 
 
 def _next_token(snapshot: QuotaSnapshot) -> str:
     if snapshot.unknown_for:
-        return f"the tokens spent are not known: none is granted for {snapshot.unknown_for:.1f} s"
+        return tr(
+            "the tokens spent are not known: none is granted for {seconds:.1f} s",
+            seconds=snapshot.unknown_for,
+        )
     if not snapshot.held + snapshot.cooling:
-        return "all free"
-    token = f"next token in {snapshot.next_in:.1f} s" if snapshot.next_in else "next token now"
-    return f"{token}, all free in {snapshot.all_back_in:.1f} s"
+        return tr("all free")
+    if not snapshot.next_in:
+        return tr("next token now, all free in {seconds:.1f} s", seconds=snapshot.all_back_in)
+    return tr(
+        "next token in {next_in:.1f} s, all free in {seconds:.1f} s",
+        next_in=snapshot.next_in,
+        seconds=snapshot.all_back_in,
+    )
 
 
 def _text(cell: Callable[[OwnerTokens], object]) -> Callable[[OwnerTokens], Text]:
@@ -53,10 +68,10 @@ def _text(cell: Callable[[OwnerTokens], object]) -> Callable[[OwnerTokens], Text
 
 # The most important first: narrow terminals leave out the last.
 _OWNERS = [
-    Column("owner", _text(lambda owner: owner.owner or "not known"), is_left=True),
+    Column("owner", _text(lambda owner: owner.owner or tr("not known")), is_left=True),
     Column("held", _text(lambda owner: owner.held)),
     Column("cooling", _text(lambda owner: owner.cooling)),
-    Column("all back in", _text(lambda owner: f"{owner.all_back_in:.1f} s")),
-    Column("state", _text(lambda owner: owner.presence or "-"), is_left=True),
+    Column("all back in", _text(lambda owner: tr("{seconds:.1f} s", seconds=owner.all_back_in))),
+    Column("state", _text(lambda owner: tr(owner.presence or "-")), is_left=True),
     Column("program", _text(lambda owner: owner.program or "-"), is_left=True),
 ]

@@ -10,8 +10,21 @@ from ..models import CapitalDistribution
 from .columns import Column, column_lines
 from .drawing import CURRENCIES, Style, amount, bar, market_time, signed
 from .formats import SortField
+from .language import mark, tr
 
 _BAR_SIDE = 6
+_FIELDS: dict[SortField, str] = {
+    "main_ratio": mark("main ratio"),
+    "main_net": mark("main net"),
+    "net": mark("net"),
+    "net_super": mark("net super"),
+    "net_big": mark("net big"),
+    "net_mid": mark("net mid"),
+    "net_small": mark("net small"),
+    "capital_in": mark("capital in"),
+    "capital_out": mark("capital out"),
+    "code": mark("code"),
+}
 
 
 def rank(
@@ -54,14 +67,15 @@ def ranking_lines(
 def _caption(ranked: Sequence[CapitalDistribution], field: SortField) -> Text:
     """How many securities, in which order, and how old the figures are."""
     times = [each.updated_at for each in ranked if each.updated_at is not None]
-    text = f"{len(ranked)} securities by {field.replace('_', ' ')}"
+    text = tr("{count} securities by {field}", count=len(ranked), field=tr(_FIELDS[field]))
     if times:
         oldest, newest = min(times), max(times)
-        text += f", as of {oldest:%Y-%m-%d %H:%M:%S}"
+        time = f"{oldest:%Y-%m-%d %H:%M:%S}"
         if newest != oldest:
             same_day = oldest.date() == newest.date()
-            text += f" to {newest:%H:%M:%S}" if same_day else f" to {newest:%Y-%m-%d %H:%M:%S}"
-        text += " UTC"
+            last = f"{newest:%H:%M:%S}" if same_day else f"{newest:%Y-%m-%d %H:%M:%S}"
+            time = tr("{first} to {last}", first=time, last=last)
+        text += tr(", as of {time}", time=f"{time} UTC")
     return Text(text)
 
 
@@ -95,7 +109,7 @@ def figures_columns(
         Column("main net", net("main_net")),
     ]
     if field.startswith("capital_"):
-        title = {"capital_in": "inflow", "capital_out": "outflow"}[field]
+        title = mark("inflow") if field == "capital_in" else mark("outflow")
         first.append(Column(title, lambda each: Text(amount(getattr(each, field)))))
     return [
         *first,

@@ -13,6 +13,7 @@ from ..errors import AiocapdistError
 from ..models import Change
 from .background import background
 from .exit_codes import OK
+from .language import tr, tr_count
 from .output import report_failure
 from .session import Stop
 from .streams import report
@@ -46,7 +47,7 @@ class Recorder:
     async def run(self, client: Client) -> int:
         """Record until cancelled. Raises RecordingError if the recording cannot be written."""
         async with self._recording as recording:
-            report(f"recording to {recording.where}; Ctrl-C ends it")
+            report(tr("recording to {where}; Ctrl-C ends it", where=recording.where))
             watch = client.watch(self._codes, self._every, while_closed=self._while_closed)
             changes = self._counted(aiter(watch))
             if not self._flows:
@@ -58,8 +59,8 @@ class Recorder:
 
     def stopped(self, reason: Stop) -> int:
         """Report what was recorded. Ctrl-C is the regular end."""
-        count = f"{self._recorded} snapshot{'' if self._recorded == 1 else 's'}"
-        report(f"recorded {count} to {self._recording.where}")
+        count = tr_count(self._recorded, "{count} snapshot", "{count} snapshots")
+        report(tr("recorded {count} to {where}", count=count, where=self._recording.where))
         return OK
 
     async def _counted(self, changes: AsyncIterator[Change]) -> AsyncIterator[Change]:
@@ -81,6 +82,6 @@ class Recorder:
         try:
             flow = await client.capital_flow(code)
         except AiocapdistError as error:
-            report(f"capital flow of {code}: {error}")
+            report(tr("capital flow of {code}: {error}", code=code, error=error))
         else:
             await self._recording.add(flow)

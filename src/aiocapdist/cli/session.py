@@ -15,6 +15,7 @@ from .background import background
 from .client_options import Source
 from .exit_codes import NOT_REACHED, NOT_WRITTEN, USAGE
 from .interrupt import cancel_on_signal
+from .language import language, mark, tr
 from .streams import report, report_log_records
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Work: TypeAlias = Callable[[Client], Awaitable[int]]
 Stop: TypeAlias = Literal["interrupted", "overdue"]
 """Why work ended early: Ctrl-C or SIGTERM, or the time limit."""
-SIMULATED = "these figures are simulated; with OpenD running, leave out --simulate"
+SIMULATED = mark("these figures are simulated; with OpenD running, leave out --simulate")
 
 
 def run_session(
@@ -48,7 +49,7 @@ def run_session(
         report(str(error))
         code = NOT_WRITTEN
     if source.opend is None:
-        report(SIMULATED)
+        report(tr(SIMULATED))
     return code
 
 
@@ -67,7 +68,7 @@ async def _connect_and_work(
     if interrupted.cancelled_caught:
         return "interrupted"
     if overdue.cancelled_caught and not is_connected:
-        report(f"not connected to OpenD within {timeout:g} s")
+        report(tr("not connected to OpenD within {timeout:g} s", timeout=timeout))
         return NOT_REACHED
     return "overdue"
 
@@ -77,7 +78,7 @@ async def start_simulator(stack: AsyncExitStack) -> Connecting:
     from .. import connect
     from ..simulator import Simulator
 
-    simulator = await stack.enter_async_context(Simulator(language="en"))
+    simulator = await stack.enter_async_context(Simulator(language=language()))
     return connect(simulator.memory)  # at no address, so that the environment has no say
 
 
@@ -87,5 +88,5 @@ async def _report_reconnects(client: Client) -> None:
     async for event in client.events():
         if isinstance(event, Connected):
             if not is_first:
-                report("connected to OpenD again")
+                report(tr("connected to OpenD again"))
             is_first = False

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, NoReturn
 
 from .escape import escape, one_line
+from .language import tr
 
 
 class OutputError(Exception):
@@ -76,7 +77,7 @@ def replace_standard_streams() -> None:
             line_buffering=True,
         )
     if sys.stdout is None:
-        raise OutputError("it is closed")
+        raise OutputError(tr("it is closed"))
     sys.excepthook = _print_traceback
     sys.stdout = CheckedOutput(
         _buffered(sys.stdout.buffer), encoding=sys.stdout.encoding, errors="backslashreplace"
@@ -162,5 +163,5 @@ def _is_open(descriptor: int) -> bool:
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EPIPE:
-        return "its reader closed the pipe"
+        return tr("its reader closed the pipe")
     return error.strerror or str(error)

@@ -15,6 +15,7 @@ from .answers import Answer
 from .background import background
 from .client_options import Source
 from .exit_codes import INTERRUPTED, OK, SOME_FAILED
+from .language import tr
 from .output import Output
 from .progress import QuotaWaitReport, show_progress
 from .session import Stop, run_session
@@ -61,11 +62,21 @@ class Sweep(Generic[A]):
 
     def _stopped(self, reason: Stop) -> int:
         progress = self._progress
-        answered = f"{progress.answered} of {progress.total} codes were answered"
+        answered = tr(
+            "{answered} of {total} codes were answered",
+            answered=progress.answered,
+            total=progress.total,
+        )
         if reason == "interrupted":
-            report(f"interrupted; {answered}")
+            report(tr("interrupted; {answered}", answered=answered))
             return INTERRUPTED
-        report(f"not done within {self._timeout:g} s; {answered}")
+        report(
+            tr(
+                "not done within {timeout:g} s; {answered}",
+                timeout=self._timeout,
+                answered=answered,
+            )
+        )
         return SOME_FAILED
 
     async def _print_outcomes(self, client: Client) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ..models import CapitalDistribution
@@ -16,8 +17,10 @@ from .drawing import (
     market_time,
     place,
     signed,
+    title,
 )
 from .escape import one_line
+from .language import tr
 
 MIN_BAR, MAX_BAR = 4, 14
 """Least and most cells of a bar on each side of its middle."""
@@ -42,12 +45,13 @@ def figures_lines(figures: CapitalDistribution, width: int, style: Style) -> lis
 def _title(figures: CapitalDistribution) -> Text:
     notes = []
     if figures.market in CURRENCIES:
-        notes.append(f"in {CURRENCIES[figures.market]}")
+        notes.append(tr("in {currency}", currency=CURRENCIES[figures.market]))
     if figures.updated_at is not None:
-        notes.append(f"as of {_time(figures)}")
+        notes.append(tr("as of {time}", time=_time(figures)))
     elif figures.update_time:
-        notes.append(f"as of {one_line(figures.update_time)}, time zone unknown")
-    return Text(figures.code, style="bold").append(f"  {', '.join(notes)}".rstrip(), "not bold")
+        time = one_line(figures.update_time)
+        notes.append(tr("as of {time}, time zone unknown", time=time))
+    return title(figures.code, notes)
 
 
 def _time(figures: CapitalDistribution) -> str:
@@ -63,57 +67,62 @@ def _time(figures: CapitalDistribution) -> str:
 def _main_net(figures: CapitalDistribution, style: Style) -> Text:
     """The main net, with what it is the sum of and its share of all money moved."""
     colour = style.of(figures.main_net)
-    text = Text("main net ", style="bold")
+    text = Text(tr("main net "), style="bold")
     currency = CURRENCIES.get(figures.market, "")
     text.append(f"{amount(figures.main_net, sign=True)} {currency}".rstrip(), colour)
     if figures.main_ratio is None:
-        text.append(", no money moved")
+        text.append(tr(", no money moved"))
     else:
-        text.append(", ").append(f"{figures.main_ratio:+.1%}", colour)
-        text.append(" of all money moved")
+        before, _, after = tr(", {ratio} of all money moved").partition("{ratio}")
+        text.append(before).append(f"{figures.main_ratio:+.1%}", colour).append(after)
     if figures.net_super is None:
-        terms = "big, in less out; this OpenD reports no super orders"
+        terms = tr("  (big, in less out; this OpenD reports no super orders)")
     else:
-        terms = "super + big, in less out"
-    return text.append(f"  ({terms})", "not bold")
+        terms = tr("  (super + big, in less out)")
+    return text.append(terms, "not bold")
 
 
 def _grid(figures: CapitalDistribution, width: int, style: Style) -> list[Text]:
     """Columns: name, outflow, bar, inflow, net. The bar takes the width that is left."""
     flows = _flows(figures)
-    total = Flow("all", figures.capital_out, figures.capital_in, figures.net)
-    names = len("orders")
+    total = Flow(tr("all"), figures.capital_out, figures.capital_in, figures.net)
+    names = max(
+        cell_len(name) for name in (tr("orders"), total.name, *(flow.name for flow in flows))
+    )
     numbers = [
         _unsigned(value) for flow in (*flows, total) for value in (flow.outflow, flow.inflow)
     ]
-    amounts = max(_AMOUNT_WIDTH, *map(len, numbers))
-    nets = max(_AMOUNT_WIDTH, *(len(signed(flow.net, style)) for flow in (*flows, total)))
+    amounts = max(_AMOUNT_WIDTH, *map(cell_len, numbers))
+    nets = max(_AMOUNT_WIDTH, *(signed(flow.net, style).cell_len for flow in (*flows, total)))
     side, gap = _bar_and_gap(width, names + 2 * amounts + nets)
     largest = max(max(flow.outflow or 0.0, flow.inflow or 0.0) for flow in flows)
 
     def row(name: str, outflow: str, middle: Text, inflow: str, net: Text) -> Text:
-        line = Text(f"{name:{names}}{gap}{outflow:>{amounts}}{gap}", no_wrap=True)
+        line = Text(set_cell_size(name, names), no_wrap=True)
+        line.append(gap).append(_right(outflow, amounts)).append(gap)
         if side:
             line.append(middle).append(gap)
-        line.append(f"{inflow:>{amounts}}{gap}{'':{nets - len(net)}}")
-        return line.append(net)
+        line.append(_right(inflow, amounts)).append(gap)
+        return line.append(" " * (nets - net.cell_len)).append(net)
 
     def centred(text: str, colour: str = "") -> Text:
-        return Text(f"{text[: 2 * side + 1]:^{2 * side + 1}}", colour)
+        middle = Text(text, colour)
+        middle.align("center", 2 * side + 1)
+        return middle
 
     def flow_row(flow: Flow) -> Text:
         if flow.outflow is None or flow.inflow is None:
-            middle = centred("not reported", DIM)
+            middle = centred(tr("not reported"), DIM)
         else:
             middle = bar(flow.outflow, flow.inflow, largest, side, style)
         net = signed(flow.net, style)
         return row(flow.name, _unsigned(flow.outflow), middle, _unsigned(flow.inflow), net)
 
-    head = row("orders", "outflow", centred("out | in"), "inflow", Text("net"))
-    rule = Text(style.rule * len(head))
+    head = row(tr("orders"), tr("outflow"), centred(tr("out | in")), tr("inflow"), Text(tr("net")))
+    rule = Text(style.rule * head.cell_len)
     head.stylize("bold")
     net = signed(total.net, style)
-    totals = row("all", _unsigned(total.outflow), centred(""), _unsigned(total.inflow), net)
+    totals = row(total.name, _unsigned(total.outflow), centred(""), _unsigned(total.inflow), net)
     return [head, rule, *map(flow_row, flows), Text(), totals]
 
 
@@ -129,11 +138,16 @@ def _bar_and_gap(width: int, columns: int) -> tuple[int, str]:
 def _flows(figures: CapitalDistribution) -> list[Flow]:
     f = figures
     return [
-        Flow("super", f.capital_out_super, f.capital_in_super, f.net_super),
-        Flow("big", f.capital_out_big, f.capital_in_big, f.net_big),
-        Flow("mid", f.capital_out_mid, f.capital_in_mid, f.net_mid),
-        Flow("small", f.capital_out_small, f.capital_in_small, f.net_small),
+        Flow(tr("super"), f.capital_out_super, f.capital_in_super, f.net_super),
+        Flow(tr("big"), f.capital_out_big, f.capital_in_big, f.net_big),
+        Flow(tr("mid"), f.capital_out_mid, f.capital_in_mid, f.net_mid),
+        Flow(tr("small"), f.capital_out_small, f.capital_in_small, f.net_small),
     ]
+
+
+def _right(text: str, width: int) -> str:
+    """Return the text at the right of so many cells of the terminal."""
+    return " " * (width - cell_len(text)) + text
 
 
 def _unsigned(value: float | None) -> str:

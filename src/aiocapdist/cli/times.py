@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from .language import tr
+
 
 def parse_time(option: str, text: str | None) -> datetime | None:
     """Read an ISO 8601 date or time, in UTC unless it has a zone. ValueError names the option."""
@@ -13,6 +15,10 @@ def parse_time(option: str, text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{option} is a time such as 2026-11-27T09:30+08:00, or a date, not {text!r}"
+            tr(
+                "{option} is a time such as 2026-11-27T09:30+08:00, or a date, not {text!r}",
+                option=option,
+                text=text,
+            )
         ) from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -13,6 +13,7 @@ from ..models import Change
 from ..models._records import outcome_record, time_text
 from .exit_codes import INTERRUPTED, OK
 from .formats import WatchFormat
+from .language import tr
 from .options import RankingOptions
 from .output import FIELDS, print_csv, print_json, report_failure
 from .session import Stop
@@ -55,7 +56,7 @@ class Watching:
         """Return the exit code after Ctrl-C, or at the end of the time limit."""
         if reason == "overdue":
             return OK
-        report("interrupted")
+        report(tr("interrupted"))
         return INTERRUPTED
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 
 from ...errors import InvalidCode, QuotaUnavailable
 from ..exit_codes import INTERRUPTED, USAGE
+from ..language import mark, tr, use_language
 from ..options import ConnectionOptions, QuotaOptions
 from ..streams import report
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..._client.client import Client
     from ..doctor.checkup import Checkup
 
-_QUESTION = (
+_QUESTION = mark(
     "The probe takes about two minutes and makes up to 60 calls of this account, of which OpenD "
     "refuses some. Stop other programs of the account first: they would be refused too. "
     "Go on? [y/N] "
@@ -68,12 +69,14 @@ def doctor(
     from ..doctor.rendering import JsonReport, Lines, hide_home
     from .simulate import parse_quota
 
+    if json:
+        use_language("en")  # for programs: its texts are the same everywhere
     masker = Masker(show_all=unmasked)
     hide_home(masker)
     output = JsonReport(masker) if json else Lines(masker)
     try:
         if second is not None and not probe:
-            raise ValueError("--second is for --probe: add it")
+            raise ValueError(tr("--second is for --probe: add it"))
         if second is not None:
             parse_address(second, None)
         checkup = Checkup(
@@ -98,12 +101,12 @@ def doctor(
 def _confirmed() -> bool:
     """Ask whether to spend quota. False, and a message, if the answer is not yes."""
     if not sys.stdin.isatty():
-        report("--probe spends quota, and nobody can be asked here: add --yes")
+        report(tr("--probe spends quota, and nobody can be asked here: add --yes"))
         return False
-    print(_QUESTION, end="", file=sys.stderr, flush=True)
+    print(tr(_QUESTION), end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
-    report("nothing was checked; leave out --probe to check without it")
+    report(tr("nothing was checked; leave out --probe to check without it"))
     return False
 
 
@@ -137,7 +140,7 @@ async def _probe(checkup: Checkup, client: Client, address: str | None, timeout:
             if address is not None:
                 other = await stack.enter_async_context(checkup.connect(address))
         except AiocapdistError as error:
-            checkup.report(Finding(what, "failed", str(error), "check its address"))
+            checkup.report(Finding(what, "failed", str(error), tr("check its address")))
             return
         run = Probe(
             client,

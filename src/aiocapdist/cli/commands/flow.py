@@ -14,6 +14,7 @@ from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import USAGE
 from ..formats import Colors, Format, PeriodName, chosen_format
+from ..language import tr
 from ..streams import report
 
 
@@ -65,7 +66,7 @@ def flow(
         wanted_format = chosen_format(format, json)
         wanted = read_codes(codes)
         if not wanted:
-            raise ValueError("no codes given; try: aiocapdist flow HK.00700 --simulate")
+            raise ValueError(tr("no codes given; try: aiocapdist flow HK.00700 --simulate"))
         source = (client or ClientOptions()).source()
     except (CodesUnreadable, ModuleNotFoundError, QuotaUnavailable, ValueError) as error:
         report(str(error))

@@ -14,6 +14,7 @@ from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import USAGE
 from ..formats import Format, chosen_format
+from ..language import tr
 from ..options import TableOptions
 from ..streams import report
 
@@ -51,7 +52,7 @@ def get(
         report(str(error))
         return USAGE
     if not wanted:
-        report("no codes given; try: aiocapdist get HK.00700 --simulate")
+        report(tr("no codes given; try: aiocapdist get HK.00700 --simulate"))
         return USAGE
     from ..output import make_output
     from ..sweep import DISTRIBUTIONS, Sweep
@@ -64,7 +65,8 @@ def _format(format: Format | None, json: bool, view: TableOptions) -> Format:
     """Return the format that the options name. Raises ValueError if they exclude each other."""
     chosen = chosen_format(format, json)
     if view.detail and (view.sort or view.top):
-        raise ValueError("--detail and --sort or --top: leave out one")
+        raise ValueError(tr("--detail and --sort or --top: leave out one"))
     if chosen != "table" and view != TableOptions(colors=view.colors):
-        raise ValueError(f"--sort, --top and --detail are for tables, not for {chosen}")
+        text = tr("--sort, --top and --detail are for tables, not for {format}", format=chosen)
+        raise ValueError(text)
     return chosen

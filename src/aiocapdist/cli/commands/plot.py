@@ -13,6 +13,7 @@ from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import Colors, FigureFormat
+from ..language import tr
 from ..streams import report
 from ..times import parse_time
 
@@ -51,17 +52,22 @@ def plot(
     """
     try:
         if output is None:
-            raise ValueError("where to? try: --output today.png")
+            raise ValueError(tr("where to? try: --output today.png"))
         kind = output.suffix.lower().removeprefix(".")
         if kind not in get_args(FigureFormat):
-            raise ValueError(f"a figure is a .png or .svg, not {output.name!r}")
+            raise ValueError(tr("a figure is a .png or .svg, not {name!r}", name=output.name))
         wanted = read_valid_codes(codes)
         if len(wanted) > MOST_PANELS:
-            raise ValueError(f"{len(wanted)} codes: a figure has {MOST_PANELS} panels at most")
+            text = tr(
+                "{count} codes: a figure has {most} panels at most",
+                count=len(wanted),
+                most=MOST_PANELS,
+            )
+            raise ValueError(text)
         if recording is None and not wanted:
-            raise ValueError("no codes given; try: aiocapdist plot HK.00700 --output today.png")
+            raise ValueError(tr("no codes given; try: aiocapdist plot HK.00700 --output today.png"))
         if recording is None and (since or until):
-            raise ValueError("--since and --until are for --recording")
+            raise ValueError(tr("--since and --until are for --recording"))
         from ..plotting import Plot
 
         task = Plot(wanted, output, cast(FigureFormat, kind), colors)

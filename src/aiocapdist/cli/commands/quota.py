@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from ...errors import QuotaUnavailable
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..formats import Format, chosen_format
+from ..language import tr
 from ..options import AddressOptions, RedisUrl, default_quota_file, redis_url
 from ..streams import output_to, report, report_log_records, write
 
@@ -50,7 +51,7 @@ def quota(
         chosen = chosen_format(format, json)
         redis = redis_url(file, redis, key)
         if redis is None and (file := file or _own_file(opend)) is None:
-            report("no quota given; try: aiocapdist quota --file PATH, or --redis URL")
+            report(tr("no quota given; try: aiocapdist quota --file PATH, or --redis URL"))
             return USAGE
         snapshot = _snapshot(file, redis, key)
         with output_to(output):

@@ -13,6 +13,7 @@ from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import ExportFormat
+from ..language import tr
 from ..streams import report
 from ..times import parse_time
 
@@ -61,7 +62,7 @@ def record(
     try:
         if output is None:
             wanted = "day.sqlite" if export is None else "day.parquet"
-            raise ValueError(f"where to? try: --output {wanted}")
+            raise ValueError(tr("where to? try: --output {file}", file=wanted))
         wanted_codes = read_valid_codes(codes)
         from ...recording import Recording
 
@@ -73,9 +74,11 @@ def record(
             task = Export(Path(output), format, flows, chosen, *times)
             return task.run(Recording(export, read_only=True))
         if format or since or until:
-            raise ValueError("--format, --since and --until are for --export")
+            raise ValueError(tr("--format, --since and --until are for --export"))
         if not wanted_codes:
-            raise ValueError("no codes given; try: aiocapdist record HK.00700 --output day.sqlite")
+            raise ValueError(
+                tr("no codes given; try: aiocapdist record HK.00700 --output day.sqlite")
+            )
         recording = Recording(output)
         source = (client or ClientOptions()).source()
     except PROBLEMS as error:

@@ -17,6 +17,7 @@ from ...errors import InvalidCode, QuotaUnavailable, RecordingError
 from ..client_options import ClientOptions, Source
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import NOT_REACHED, NOT_WRITTEN, OK, USAGE
+from ..language import tr, tr_count
 from ..options import ConnectionOptions, KeyOptions, QuotaOptions
 from ..streams import report, report_log_records, write
 
@@ -84,7 +85,7 @@ def serve(
         report(str(error))
         return USAGE
     if not serving.codes:
-        report("no codes given; try: aiocapdist serve HK.00700 --simulate")
+        report(tr("no codes given; try: aiocapdist serve HK.00700 --simulate"))
         return USAGE
     return _run(serving, source)
 
@@ -94,10 +95,13 @@ def _check_token(host: str, token: str | None) -> None:
     from ...web._hosts import is_loopback
 
     if token is None and not is_loopback(host):
-        raise ValueError(
-            f"others can reach this server at {host}: it needs a token in the environment "
-            f"variable {TOKEN}; leave out --host to serve this machine alone"
+        text = tr(
+            "others can reach this server at {host}: it needs a token in the environment "
+            "variable {token}; leave out --host to serve this machine alone",
+            host=host,
+            token=TOKEN,
         )
+        raise ValueError(text)
 
 
 def _run(serving: Serving, source: Source) -> int:
@@ -138,11 +142,17 @@ async def _serve(serving: Serving, source: Source) -> int:
         try:
             listener = listen(serving.host, serving.port)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not the name of a host"
-            report(f"cannot listen on {serving.host}:{serving.port}: {reason}; try --port 0")
+            reason = getattr(error, "strerror", None) or tr("it is not the name of a host")
+            report(
+                tr(
+                    "cannot listen on {address}: {reason}; try --port 0",
+                    address=f"{serving.host}:{serving.port}",
+                    reason=reason,
+                )
+            )
             return NOT_REACHED
         if source.opend is None:
-            report(SIMULATED)
+            report(tr(SIMULATED))
         await _serve_until_signal(app, listener, len(serving.codes))
     return OK
 
@@ -159,7 +169,8 @@ async def _serve_until_signal(app: Starlette, listener: socket.socket, count: in
             group.start_soon(partial(server.serve, sockets=[listener]))
             host, port = listener.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
-            codes = "1 code" if count == 1 else f"{count} codes"
-            write(f"{codes} at http://{shown}:{port}/ ; Ctrl-C ends it\n")
+            codes = tr_count(count, "{count} code", "{count} codes")
+            url = f"http://{shown}:{port}/"
+            write(tr("{codes} at {url} ; Ctrl-C ends it", codes=codes, url=url) + "\n")
             await anyio.sleep_forever()
         server.should_exit = True

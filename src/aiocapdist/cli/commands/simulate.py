@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 from ...errors import RecordingError
 from ..escape import one_line
 from ..exit_codes import NOT_REACHED, OK, USAGE
+from ..language import given_language, tr
 from ..streams import report, report_log_records, write
 from ..times import parse_time
 
@@ -26,7 +27,6 @@ def simulate(
     latency: Annotated[float, Parameter(validator=Number(gte=0, lte=3600))] = 0.0,
     seed: int = 0,
     quota: str = "30/30",
-    language: Literal["zh", "en"] = "zh",
     replay: str | None = None,
     speed: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     start: str | None = None,
@@ -46,8 +46,6 @@ def simulate(
         Seed of the made-up figures: the same seed gives the same figures.
     quota
         Rate limit as calls per seconds, such as 30/30, or none.
-    language
-        Language of error texts: zh or en.
     replay
         Play this recording: a SQLite file, or the URL of a database.
     speed
@@ -64,14 +62,14 @@ def simulate(
     try:
         limit = parse_quota(quota)
         if replay is None and (speed or start or nights):
-            raise ValueError("--speed, --start and --nights are for --replay")
+            raise ValueError(tr("--speed, --start and --nights are for --replay"))
         opend = Simulator(
             host,
             port,
             latency=latency,
             seed=seed,
             quota=limit,
-            language=language,
+            language=given_language() or "zh",  # as OpenD's own
             recording=replay,
             speed=1.0 if speed is None else speed,
             start=parse_time("--start", start),
@@ -93,18 +91,29 @@ async def _serve(opend: Simulator) -> int:
         try:
             await stack.enter_async_context(opend)
         except OSError as error:
-            report(f"cannot listen on {_address(opend)}: {error.strerror}; try --port 0")
+            report(
+                tr(
+                    "cannot listen on {address}: {reason}; try --port 0",
+                    address=_address(opend),
+                    reason=error.strerror,
+                )
+            )
             return NOT_REACHED
         except UnicodeError:
-            report(f"cannot listen on {_address(opend)}: it is not the name of a host")
+            reason = tr("it is not the name of a host")
+            report(
+                tr("cannot listen on {address}: {reason}", address=_address(opend), reason=reason)
+            )
             return USAGE
         except RecordingError as error:
             report(str(error))
             return NOT_REACHED
         with cancel_on_signal():
             address = one_line(_address(opend))
-            write(f"simulated OpenD on {address}; Ctrl-C ends it\n")
-            write(f"try: aiocapdist get HK.00700 --address {address}\n")
+            write(tr("simulated OpenD on {address}; Ctrl-C ends it", address=address) + "\n")
+            write(
+                tr("try: {command}", command=f"aiocapdist get HK.00700 --address {address}") + "\n"
+            )
             await anyio.sleep_forever()
     return OK
 
@@ -119,7 +128,9 @@ def parse_quota(text: str) -> tuple[int, float] | None:
     except ValueError:
         limit, period = 0, 0.0
     if limit < 1 or not 0 < period < math.inf:
-        raise ValueError(f"quota must be calls per seconds such as 30/30, or none, not {text!r}")
+        raise ValueError(
+            tr("quota must be calls per seconds such as 30/30, or none, not {text!r}", text=text)
+        )
     return limit, period
 
 

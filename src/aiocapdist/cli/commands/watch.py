@@ -14,6 +14,7 @@ from ..client_options import ClientOptions
 from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import WatchFormat
+from ..language import tr
 from ..options import RankingOptions
 from ..streams import report
 
@@ -52,7 +53,7 @@ def watch(
         chosen = _format(format, json, output)
         wanted = read_valid_codes(codes)
         if not wanted:
-            raise ValueError("no codes given; try: aiocapdist watch HK.00700 --simulate")
+            raise ValueError(tr("no codes given; try: aiocapdist watch HK.00700 --simulate"))
         source = (client or ClientOptions()).source()
     except (CodesUnreadable, InvalidCode, ModuleNotFoundError, QuotaUnavailable, ValueError) as why:
         report(str(why))
@@ -74,9 +75,9 @@ def watch(
 def _format(format: WatchFormat | None, json: bool, output: Path | None) -> WatchFormat:
     """Return the format that the options mean. Raises ValueError if they exclude each other."""
     if json and format not in (None, "jsonl"):
-        raise ValueError(f"--json and --format {format}: leave out one")
+        raise ValueError(tr("--json and --format {format}: leave out one", format=format))
     if format == "table" and not _can_animate(output):
-        raise ValueError("a live table needs a terminal: leave out --format table")
+        raise ValueError(tr("a live table needs a terminal: leave out --format table"))
     if format is not None or json:
         return format or "jsonl"
     return "table" if _can_animate(output) else "jsonl"

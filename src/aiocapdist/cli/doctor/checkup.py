@@ -16,6 +16,7 @@ from ..._connection.environment import ADDRESS, HOST, PORT, variable
 from ...errors import AiocapdistError, ConnectError
 from ...models import GlobalState
 from ...quota import Quota
+from ..language import tr
 from ..options import ConnectionOptions, QuotaOptions
 from . import figures, opend_state, reaching
 from . import findings as check
@@ -80,7 +81,9 @@ class Checkup:
         # First, since a quota that cannot be used must not be spent past; shown last.
         standing = await check_quota(self._quota_options, self._connection.opend)
         if self._quota is not None:
-            standing = Finding(check.QUOTA, "skipped", "this run counts its calls alone: --rate")
+            standing = Finding(
+                check.QUOTA, "skipped", tr("this run counts its calls alone: --rate")
+            )
         self._hide(self._address.host, "<host>")
         try:
             if await self._reach():
@@ -88,7 +91,7 @@ class Checkup:
         except AiocapdistError as error:
             text, advice = reaching.text_of(error)
             missing = next(name for name in _ORDER if name not in self._reported)
-            self.report(Finding(missing, "failed", text, advice or "run it again"))
+            self.report(Finding(missing, "failed", text, advice or tr("run it again")))
         self._skip_up_to(check.QUOTA)
         if check.QUOTA not in self._reported:
             self.report(standing)
@@ -128,7 +131,9 @@ class Checkup:
     def _skip_up_to(self, last: str) -> None:
         for name in _ORDER[: _ORDER.index(last)]:
             if name not in self._reported:
-                self.report(Finding(name, "skipped", "not checked: it needs what comes before it"))
+                self.report(
+                    Finding(name, "skipped", tr("not checked: it needs what comes before it"))
+                )
 
     async def _reach(self) -> bool:
         name, addresses = await reaching.check_name(self._address, self._timeout)
@@ -143,8 +148,10 @@ class Checkup:
     async def _connect(self, quota: Finding, while_connected: WhileConnected | None) -> None:
         key = await self._key()
         if key.state == "failed":
-            self.report(Finding(check.LISTENER, "skipped", "not asked: the key cannot be used"))
-            self.report(Finding(check.HANDSHAKE, "skipped", "not tried: the key cannot be used"))
+            self.report(Finding(check.LISTENER, "skipped", tr("not asked: the key cannot be used")))
+            self.report(
+                Finding(check.HANDSHAKE, "skipped", tr("not tried: the key cannot be used"))
+            )
             self.report(key)
             return
         usable = quota.state != "failed"
@@ -174,7 +181,7 @@ class Checkup:
         if all(finding.state != "failed" for finding in self.findings):
             await while_connected(client)
         else:
-            self.report(Finding(check.PROBE, "skipped", "not begun, since a check failed"))
+            self.report(Finding(check.PROBE, "skipped", tr("not begun, since a check failed")))
 
     async def _key(self) -> Finding:
         address, options = self._address, self._connection
@@ -193,7 +200,7 @@ class Checkup:
         self.report(opend_state.check_markets(state))
         self.report(opend_state.check_clock(state, asked, answered))
         if not spend:
-            text = "not asked: without the quota it might be one call too many"
+            text = tr("not asked: without the quota it might be one call too many")
             self.report(Finding(check.FIGURE, "skipped", text))
             return
         code = self._code or figures.choose_code(state, opend_state.rights_of(info))
@@ -215,5 +222,5 @@ def _origin(options: ConnectionOptions) -> str:
     if not options.is_default:
         return ""
     names = (ADDRESS,) if variable(ADDRESS) else (HOST, PORT)
-    used = " and ".join(name for name in names if variable(name))
-    return f"; from {used}" if used else ""
+    used = tr(" and ").join(name for name in names if variable(name))
+    return tr("; from {names}", names=used) if used else ""

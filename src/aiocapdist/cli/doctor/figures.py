@@ -15,6 +15,7 @@ from ...errors import (
     UnsupportedSecurity,
 )
 from ...models import CapitalDistribution, GlobalState, Market, MarketState, Security
+from ..language import mark, tr
 from . import findings as check
 from .findings import Finding
 from .opend_state import NO_RIGHTS, is_open, phase
@@ -24,7 +25,12 @@ CODES = ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001")
 FRESH = 60.0
 """Seconds that figures of such a security may be old while its market is open."""
 
-_SHARE = "another program of this account spends too: let all share one quota"
+_LENGTHS = (
+    (mark("{count:.0f} days"), 86400),
+    (mark("{count:.0f} h"), 3600),
+    (mark("{count:.0f} min"), 60),
+)
+_SHARE = mark("another program of this account spends too: let all share one quota")
 
 
 def choose_code(state: GlobalState, rights: Mapping[str, str]) -> str:
@@ -45,30 +51,37 @@ async def check_figure(
     except ConnectionLost:
         raise
     except QuotaWaitTooLong as error:
-        text = f"no token is free for {error.eta:.0f} s: other programs have spent the quota"
-        return Finding(check.FIGURE, "skipped", text, "run it again then"), None
+        text = tr(
+            "no token is free for {seconds:.0f} s: other programs have spent the quota",
+            seconds=error.eta,
+        )
+        return Finding(check.FIGURE, "skipped", text, tr("run it again then")), None
     except AiocapdistError as error:
         return Finding(check.FIGURE, "failed", str(error), _advice(error)), None
-    ratio = "none moved" if figures.main_ratio is None else f"main ratio {figures.main_ratio:+.1%}"
-    text = f"{code} has figures: {ratio}"
+    if figures.main_ratio is None:
+        text = tr("{code} has figures: none moved", code=code)
+    else:
+        text = tr(
+            "{code} has figures: main ratio {ratio:+.1%}", code=code, ratio=figures.main_ratio
+        )
     if client.quota.rejections > rejections:
-        text += "; OpenD refused the call at first, as one too many"
-        return Finding(check.FIGURE, "warning", text, _SHARE, {"code": code}), figures
+        text += tr("; OpenD refused the call at first, as one too many")
+        return Finding(check.FIGURE, "warning", text, tr(_SHARE), {"code": code}), figures
     if figures.net_super is None:
-        text += "; super orders are missing"
-        advice = "install a newer OpenD: this one does not report super orders"
+        text += tr("; super orders are missing")
+        advice = tr("install a newer OpenD: this one does not report super orders")
         return Finding(check.FIGURE, "warning", text, advice, {"code": code}), figures
     return Finding(check.FIGURE, "ok", text, data={"code": code}), figures
 
 
 def _advice(error: AiocapdistError) -> str:
     if isinstance(error, UnknownSecurity):
-        return "give a code that exists, with --code"
+        return tr("give a code that exists, with --code")
     if isinstance(error, UnsupportedSecurity):
-        return "give a stock, a fund or a warrant, with --code"
+        return tr("give a stock, a fund or a warrant, with --code")
     if isinstance(error, RequestTimeout) and error.waited_for == "quota":
-        return _SHARE
-    return "ask again later; if it stays, look at OpenD's own log"
+        return tr(_SHARE)
+    return tr("ask again later; if it stays, look at OpenD's own log")
 
 
 def check_freshness(
@@ -76,35 +89,37 @@ def check_freshness(
 ) -> Finding:
     """Say how old figures are. ``now`` is the time by the vendor's clock."""
     if figures.updated_at is None:
-        text = f"OpenD does not say when the figures of {code} were updated"
-        told = f": its text is {figures.update_time}" if figures.update_time else ""
-        return Finding(check.FRESHNESS, "warning", text + told, "install a newer OpenD")
+        text = tr("OpenD does not say when the figures of {code} were updated", code=code)
+        if figures.update_time:
+            text += tr(": its text is {time}", time=figures.update_time)
+        return Finding(check.FRESHNESS, "warning", text, tr("install a newer OpenD"))
     age = (now - figures.updated_at).total_seconds()
     data = {"code": code, "age": round(age, 1)}
-    text = f"the figures of {code} are {duration(age)} old"
+    text = tr("the figures of {code} are {age} old", code=code, age=duration(age))
     current = phase(state, figures.market)
     if isinstance(current, MarketState) and current.is_resting:
-        return Finding(check.FRESHNESS, "ok", f"{text}; its market is closed now", data=data)
+        return Finding(check.FRESHNESS, "ok", text + tr("; its market is closed now"), data=data)
     if current in (None, MarketState.NONE):
         return Finding(
-            check.FRESHNESS, "ok", f"{text}; OpenD does not say whether its market is open"
+            check.FRESHNESS, "ok", text + tr("; OpenD does not say whether its market is open")
         )
     if age <= FRESH:
-        return Finding(check.FRESHNESS, "ok", f"{text}; its market is open", data=data)
-    advice = (
+        return Finding(check.FRESHNESS, "ok", text + tr("; its market is open"), data=data)
+    advice = tr(
         "check the quote rights, since quotes without them come late; and try a code that is "
         "traded often, with --code"
     )
-    return Finding(check.FRESHNESS, "warning", f"{text} although its market is open", advice, data)
+    text += tr(" although its market is open")
+    return Finding(check.FRESHNESS, "warning", text, advice, data)
 
 
 def duration(seconds: float) -> str:
     """Return a length of time in words: seconds, minutes, hours or days."""
     size = abs(seconds)
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+    for text, length in _LENGTHS:
         if size >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
+            return tr(text, count=seconds / length)
+    return tr("{count:.0f} s", count=seconds)
 
 
 def _market(code: str) -> Market:

@@ -7,23 +7,24 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..exit_codes import NOT_REACHED, OK, SOME_FAILED
+from ..language import mark, tr
 
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
-NAME = "name"
-PORT = "port"
-LISTENER = "listener"
-HANDSHAKE = "handshake"
-KEY = "key"
-VERSION = "version"
-LOGIN = "login"
-RIGHTS = "quote rights"
-MARKETS = "market states"
-CLOCK = "clock"
-FIGURE = "figure"
-FRESHNESS = "freshness"
-QUOTA = "quota"
-PROBE = "probe"
+NAME = mark("name")
+PORT = mark("port")
+LISTENER = mark("listener")
+HANDSHAKE = mark("handshake")
+KEY = mark("key")
+VERSION = mark("version")
+LOGIN = mark("login")
+RIGHTS = mark("quote rights")
+MARKETS = mark("market states")
+CLOCK = mark("clock")
+FIGURE = mark("figure")
+FRESHNESS = mark("freshness")
+QUOTA = mark("quota")
+PROBE = mark("probe")
 
 _REACHING = frozenset({NAME, PORT, LISTENER, HANDSHAKE})
 
@@ -49,10 +50,10 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 def summary(findings: Iterable[Finding]) -> str:
     """Return one sentence about all of them."""
-    failed = [finding.check for finding in findings if finding.state == "failed"]
-    warned = [finding.check for finding in findings if finding.state == "warning"]
+    failed = [tr(finding.check) for finding in findings if finding.state == "failed"]
+    warned = [tr(finding.check) for finding in findings if finding.state == "warning"]
     if failed:
-        return f"something is wrong: {', '.join(failed)}"
+        return tr("something is wrong: {checks}", checks=tr(", ").join(failed))
     if warned:
-        return f"all works, with warnings: {', '.join(warned)}"
-    return "all is well"
+        return tr("all works, with warnings: {checks}", checks=tr(", ").join(warned))
+    return tr("all is well")

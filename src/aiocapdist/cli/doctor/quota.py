@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import QuotaUnavailable
 from ...quota._core.snapshot import QuotaSnapshot
+from ..language import tr
 from ..options import QuotaOptions, default_quota_file, redis_url
 from . import findings as check
 from .findings import Finding
@@ -18,7 +19,7 @@ async def check_quota(options: QuotaOptions, address: str) -> Finding:
     """Look at the quota without spending from it. Raises ValueError for wrong options."""
     if options.quota == "none":
         options.make_quota(address)  # raises if another option names a quota
-        return Finding(check.QUOTA, "skipped", "each run counts its own calls: --quota none")
+        return Finding(check.QUOTA, "skipped", tr("each run counts its own calls: --quota none"))
     redis = redis_url(options.quota_file, options.quota_redis, options.quota_key)
     try:
         if redis is not None:
@@ -27,7 +28,7 @@ async def check_quota(options: QuotaOptions, address: str) -> Finding:
             return _standing(await snapshot_of_server(redis, options.quota_key))
         file = options.quota_file or default_quota_file(address)
         if file is None:
-            text = "this system has no quota file: each run counts its own calls"
+            text = tr("this system has no quota file: each run counts its own calls")
             return Finding(check.QUOTA, "skipped", text)
         from ...quota._file.quota import refuse_windows
 
@@ -40,32 +41,43 @@ async def check_quota(options: QuotaOptions, address: str) -> Finding:
 
 
 def _standing(snapshot: QuotaSnapshot) -> Finding:
-    numbers = f"{snapshot.limit} calls in {snapshot.period:g} s"
-    text = f"{snapshot.where}: {snapshot.free} of {numbers} are free"
-    owners = [each.program or each.owner or "unknown" for each in snapshot.owners]
+    text = tr(
+        "{where}: {free} of {limit} calls in {period:g} s are free",
+        where=snapshot.where,
+        free=snapshot.free,
+        limit=snapshot.limit,
+        period=snapshot.period,
+    )
+    owners = [each.program or each.owner or tr("unknown") for each in snapshot.owners]
     if owners:
-        text += f"; the others are of {', '.join(dict.fromkeys(owners))}"
+        text += tr("; the others are of {owners}", owners=tr(", ").join(dict.fromkeys(owners)))
     data = {"free": snapshot.free, "limit": snapshot.limit, "rejections": snapshot.rejections}
     if snapshot.unknown_for:
-        text += f"; what was spent is not known: none is granted for {snapshot.unknown_for:.0f} s"
-        return Finding(check.QUOTA, "warning", text, "wait: it mends itself", data)
+        text += tr(
+            "; what was spent is not known: none is granted for {seconds:.0f} s",
+            seconds=snapshot.unknown_for,
+        )
+        return Finding(check.QUOTA, "warning", text, tr("wait: it mends itself"), data)
     if snapshot.rejections:
-        text += f"; OpenD has rejected {snapshot.rejections} calls so far"
-        advice = "let all programs of this account share one quota: another one spends too"
+        text += tr("; OpenD has rejected {count} calls so far", count=snapshot.rejections)
+        advice = tr("let all programs of this account share one quota: another one spends too")
         return Finding(check.QUOTA, "warning", text, advice, data)
     return Finding(check.QUOTA, "ok", text, data=data)
 
 
 def _unavailable(error: QuotaUnavailable, options: QuotaOptions) -> Finding:
     if error.reason.startswith("there is none"):  # on a Redis server
-        return Finding(check.QUOTA, "ok", f"{error.where}: {error.reason}; the first call makes it")
+        text = tr(
+            "{where}: {reason}; the first call makes it", where=error.where, reason=error.reason
+        )
+        return Finding(check.QUOTA, "ok", text)
     if error.reason != _NO_FILE:
         return Finding(check.QUOTA, "failed", f"{error.where}: {error.reason}", error.hint)
     if _can_be_made(Path(error.where).parent, its_folder_too=options.quota_file is None):
-        text = f"{error.where} does not exist yet: the first call makes it"
+        text = tr("{where} does not exist yet: the first call makes it", where=error.where)
         return Finding(check.QUOTA, "ok", text)
-    text = f"{error.where} cannot be made: there is no folder that can be written"
-    return Finding(check.QUOTA, "failed", text, "name a file in another folder: --quota-file")
+    text = tr("{where} cannot be made: there is no folder that can be written", where=error.where)
+    return Finding(check.QUOTA, "failed", text, tr("name a file in another folder: --quota-file"))
 
 
 def _can_be_made(folder: Path, *, its_folder_too: bool) -> bool:

@@ -18,7 +18,9 @@ from ..._connection.key_file import load_key
 from ..._connection.probe import identify
 from ..._transports.base import AddressesFailed
 from ...errors import AiocapdistError, ConnectError, InvalidKey
+from ..language import tr, tr_count
 from . import findings as check
+from .connect_texts import translated
 from .findings import Finding
 
 
@@ -28,16 +30,22 @@ async def check_name(address: Address, timeout: float) -> tuple[Finding, list[st
         with anyio.fail_after(timeout):
             found = await anyio.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except UnicodeError:
-        text = f"{address.host} is not the name of a host"
-        return Finding(check.NAME, "failed", text, "check its spelling"), []
+        text = tr("{host} is not the name of a host", host=address.host)
+        return Finding(check.NAME, "failed", text, tr("check its spelling")), []
     except OSError as error:
         failure = explain_connect(error, address, timeout)
-        text = f"{address.host}: {failure.reason}"
-        return Finding(check.NAME, "failed", text, failure.hint), []
+        text = tr("{host}: {reason}", host=address.host, reason=translated(failure.reason))
+        return Finding(check.NAME, "failed", text, translated(failure.hint)), []
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if addresses == [address.host]:
-        return Finding(check.NAME, "ok", f"{address.host} is an address"), addresses
-    text = f"{address.host} has {_counted(addresses)}: {', '.join(addresses)}"
+        text = tr("{host} is an address", host=address.host)
+        return Finding(check.NAME, "ok", text), addresses
+    text = tr(
+        "{host} has {count}: {addresses}",
+        host=address.host,
+        count=tr_count(len(addresses), "one address", "{count} addresses"),
+        addresses=tr(", ").join(addresses),
+    )
     return Finding(check.NAME, "ok", text, data={"addresses": addresses}), addresses
 
 
@@ -61,11 +69,13 @@ async def check_port(address: Address, addresses: Sequence[str], timeout: float)
         tried = {where: causes[where] for where in addresses}
         error = AddressesFailed(tried) if addresses != [address.host] else tried[address.host]
         failure = explain_connect(error, address, timeout)
-        text = f"port {address.port}: {failure.reason}"
-        return Finding(check.PORT, "failed", text, failure.hint)
-    text = f"port {address.port} is open at {', '.join(reached)}"
+        text = tr("port {port}: {reason}", port=address.port, reason=translated(failure.reason))
+        return Finding(check.PORT, "failed", text, translated(failure.hint))
+    at = tr(", ").join(reached)
+    text = tr("port {port} is open at {addresses}", port=address.port, addresses=at)
     if causes:
-        text += f", not at {', '.join(where for where in addresses if where in causes)}"
+        at = tr(", ").join(where for where in addresses if where in causes)
+        text += tr(", not at {addresses}", addresses=at)
     return Finding(check.PORT, "ok", text)
 
 
@@ -73,29 +83,39 @@ async def explain_failure(error: ConnectError, address: Address) -> tuple[Findin
     """Return the findings about the listener and the handshake after the handshake failed."""
     protocol = await identify(address)
     foreign = protocol is not None and not (protocol == "HTTP" and address.scheme == "ws")
-    handshake = Finding(check.HANDSHAKE, "failed", error.reason, error.hint)
+    hint = translated(error.hint)
+    handshake = Finding(check.HANDSHAKE, "failed", translated(error.reason), hint)
     if foreign:
-        text = f"what listens there speaks {protocol}: it is no OpenD, or another port of it"
-        return Finding(check.LISTENER, "failed", text, error.hint), handshake
-    text = "what listens there has not said what it is"
-    advice = "see on its machine which program listens: ss -ltnp, or netstat -ano on Windows"
+        text = tr(
+            "what listens there speaks {protocol}: it is no OpenD, or another port of it",
+            protocol=protocol,
+        )
+        return Finding(check.LISTENER, "failed", text, hint), handshake
+    text = tr("what listens there has not said what it is")
+    advice = tr("see on its machine which program listens: ss -ltnp, or netstat -ano on Windows")
     return Finding(check.LISTENER, "warning", text, advice), handshake
 
 
 def check_listener() -> Finding:
     """Return the finding after a handshake."""
-    return Finding(check.LISTENER, "ok", "OpenD listens there: it knows the protocol")
+    return Finding(check.LISTENER, "ok", tr("OpenD listens there: it knows the protocol"))
 
 
 def check_handshake(client: Client, seconds: float, warnings: Sequence[str]) -> Finding:
     """Return the finding about a handshake that succeeded in so many seconds."""
     status = client.status
-    encrypted = "encrypted" if status.encrypted else "not encrypted"
-    text = f"answered in {seconds * 1000:.0f} ms over {status.transport}, {encrypted}"
+    text = tr(
+        "answered in {milliseconds:.0f} ms over {transport}, {encrypted}",
+        milliseconds=seconds * 1000,
+        transport=status.transport,
+        encrypted=tr("encrypted") if status.encrypted else tr("not encrypted"),
+    )
     if not warnings:
         return Finding(check.HANDSHAKE, "ok", text)
     what, _, advice = warnings[0].partition("; ")
-    return Finding(check.HANDSHAKE, "warning", f"{text}; {what}", advice or None)
+    return Finding(
+        check.HANDSHAKE, "warning", tr("{text}; {more}", text=text, more=what), advice or None
+    )
 
 
 async def check_rsa_key(path: Path) -> Finding:
@@ -106,27 +126,31 @@ async def check_rsa_key(path: Path) -> Finding:
     except (InvalidKey, ModuleNotFoundError) as error:
         text, _, advice = str(error).partition("; ")
         return Finding(check.KEY, "failed", text, advice or None)
-    text = f"the RSA key has {key.key_size} bits"
+    text = tr("the RSA key has {bits} bits", bits=key.key_size)
     if not warnings:
         return Finding(check.KEY, "ok", text)
     what, _, advice = warnings[0].partition("; ")
-    return Finding(check.KEY, "warning", f"{text}; {what}", advice or None)
+    return Finding(check.KEY, "warning", tr("{text}; {more}", text=text, more=what), advice or None)
 
 
 def check_no_rsa_key(address: Address, websocket_key: str | None) -> Finding:
     """Return the finding for a connection without an RSA key."""
     if address.scheme == "tcp":
-        return Finding(check.KEY, "skipped", "none is given: needed only if OpenD has an RSA key")
+        return Finding(
+            check.KEY, "skipped", tr("none is given: needed only if OpenD has an RSA key")
+        )
     if websocket_key:
-        return Finding(check.KEY, "ok", "a WebSocket key is given")
-    return Finding(check.KEY, "skipped", "none is given: needed only if OpenD's WebSocket has one")
+        return Finding(check.KEY, "ok", tr("a WebSocket key is given"))
+    return Finding(
+        check.KEY, "skipped", tr("none is given: needed only if OpenD's WebSocket has one")
+    )
 
 
 def after_handshake(key: Finding) -> Finding:
     """Return the finding about the key once OpenD has accepted it."""
     if key.state == "skipped":
         return key
-    return Finding(check.KEY, key.state, f"{key.text}; OpenD accepts it", key.advice)
+    return Finding(check.KEY, key.state, tr("{text}; OpenD accepts it", text=key.text), key.advice)
 
 
 def text_of(error: AiocapdistError) -> tuple[str, str | None]:
@@ -151,7 +175,3 @@ def captured_warnings() -> Iterator[list[str]]:
         yield texts
     finally:
         logger.removeHandler(handler)
-
-
-def _counted(addresses: Sequence[str]) -> str:
-    return "one address" if len(addresses) == 1 else f"{len(addresses)} addresses"

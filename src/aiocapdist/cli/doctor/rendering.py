@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from .. import version
 from ..escape import one_line
+from ..language import tr
 from ..output import print_json
 from ..streams import write
+from ..wrapping import wrap
 from .findings import Finding, State, summary
 from .masking import Masker
 
@@ -40,6 +41,7 @@ class Lines:
 
     def add(self, finding: Finding) -> None:
         """Print one finding; before the first, what the report is about."""
+        from rich.cells import set_cell_size
         from rich.text import Text
 
         if not self._begun:
@@ -47,8 +49,8 @@ class Lines:
             versions = "aiocapdist {aiocapdist}, Python {python}, {system}".format(**environment())
             write(f"{self._wrapped(versions, 0)}\n\n")
 
-        text = Text(f"{finding.state:{_STATE_WIDTH}}", _STYLES[finding.state])
-        text.append(f"{finding.check:{_CHECK_WIDTH}}", "not bold default")
+        text = Text(set_cell_size(tr(finding.state), _STATE_WIDTH), _STYLES[finding.state])
+        text.append(set_cell_size(tr(finding.check), _CHECK_WIDTH), "not bold default")
         indent = _STATE_WIDTH + _CHECK_WIDTH
         if self._console.width < _NARROW:
             indent = 2
@@ -56,7 +58,8 @@ class Lines:
         text.append(self._wrapped(finding.text, indent), "not bold default")
         if finding.advice:
             text.append("\n" + " " * indent)
-            text.append(self._wrapped(f"what to do: {finding.advice}", indent), "not bold default")
+            advice = tr("what to do: {advice}", advice=finding.advice)
+            text.append(self._wrapped(advice, indent), "not bold default")
         with self._console.capture() as captured:
             self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
         write(captured.get())
@@ -66,12 +69,8 @@ class Lines:
         write(f"\n{summary(findings)}\n")
 
     def _wrapped(self, text: str, indent: int) -> str:
-        lines = textwrap.wrap(
-            one_line(self._masker.mask(text)),
-            max(20, self._console.width - indent - 1),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        masked = one_line(self._masker.mask(text))
+        lines = wrap(masked, max(20, self._console.width - indent - 1))
         return ("\n" + " " * indent).join(lines)
 
 

@@ -7,29 +7,30 @@ from datetime import UTC, datetime, timedelta
 
 from ...._protocol.catalog import CAPITAL_DISTRIBUTION, MAX_BODY
 from ...drawing import ZONES
+from ...language import mark, tr
 from ..findings import Finding
 from .exchange import Exchange
 from .quota import Evidence
 from .samples import Samples, lengths, market_of, offset_of
 
-OWNER = "quota owner"
-REFUSALS = "refusals"
-COUNTED = "counted from"
-REFUSAL_TEXT = "refusal text"
-ZONES_CHECK = "update time"
-LENGTHS = "reply length"
+OWNER = mark("quota owner")
+REFUSALS = mark("refusals")
+COUNTED = mark("counted from")
+REFUSAL_TEXT = mark("refusal text")
+ZONES_CHECK = mark("update time")
+LENGTHS = mark("reply length")
 
 _OWNERS = {
-    "connection": "each connection has a quota of its own",
-    "opend": "each OpenD has a quota of its own; its connections share it",
-    "account": "the account has one quota, which all its OpenDs share",
-    "opend or account": (
+    "connection": mark("each connection has a quota of its own"),
+    "opend": mark("each OpenD has a quota of its own; its connections share it"),
+    "account": mark("the account has one quota, which all its OpenDs share"),
+    "opend or account": mark(
         "connections share the quota; whether OpenDs of one account share it too was not asked"
     ),
 }
 _COUNTED = {
-    "arrival": "a request counts from the time when it arrives",
-    "reply": "a request counts from the time of its reply",
+    "arrival": mark("a request counts from the time when it arrives"),
+    "reply": mark("a request counts from the time of its reply"),
 }
 
 
@@ -37,9 +38,9 @@ def kind_findings(samples: Samples) -> list[Finding]:
     """Say what securities of each kind get."""
     found = []
     for kind, answers in samples.by_kind.items():
-        text = ", ".join(f"{each.code} {_what(each)}" for each in answers)
+        text = tr(", ").join(f"{each.code} {_what(each)}" for each in answers)
         if kind == "crypto":
-            text += f"; {_broker(samples, answers[0])}"
+            text = tr("{text}; {more}", text=text, more=_broker(samples, answers[0]))
         data = {
             each.code: {"answer": each.answer, "text": each.text, "error_code": each.error_code}
             for each in answers
@@ -50,14 +51,21 @@ def kind_findings(samples: Samples) -> list[Finding]:
 
 def _broker(samples: Samples, answer: Exchange) -> str:
     if answer.figures is None:
-        return "without a broker and with each of 1 to 3"
-    return f"with security_firm {samples.firm}" if samples.firm else "without a broker"
+        return tr("without a broker and with each of 1 to 3")
+    if samples.firm:
+        return tr("with security_firm {firm}", firm=samples.firm)
+    return tr("without a broker")
 
 
 def _what(answer: Exchange) -> str:
     if answer.figures is not None:
-        return "has figures" if answer.answer == "figures" else "has figures, all 0"
-    return f"is {answer.answer} ({answer.error_code}: {answer.text})"
+        return tr("has figures") if answer.answer == "figures" else tr("has figures, all 0")
+    return tr(
+        "is {answer} ({error_code}: {text})",
+        answer=tr(answer.answer),
+        error_code=answer.error_code,
+        text=answer.text,
+    )
 
 
 def zone_finding(samples: Samples) -> Finding:
@@ -71,23 +79,24 @@ def zone_finding(samples: Samples) -> Finding:
         found[market] = offset = offset_of(answer)
         words.append(f"{market} {_zone_words(answer, offset)}")
     if not words:
-        return Finding(ZONES_CHECK, "skipped", "no market had figures")
+        return Finding(ZONES_CHECK, "skipped", tr("no market had figures"))
     data = {
         market: None if offset is None else offset.total_seconds() / 3600
         for market, offset in found.items()
     }
-    return Finding(ZONES_CHECK, "ok", ", ".join(words), data=data)
+    return Finding(ZONES_CHECK, "ok", tr(", ").join(words), data=data)
 
 
 def _zone_words(answer: Exchange, offset: timedelta | None) -> str:
     if offset is None:
-        return "not told (no time, or no timestamp beside it)"
+        return tr("not told (no time, or no timestamp beside it)")
     hours = offset.total_seconds() / 3600
     text = f"UTC{hours:+g}"
     own = _own_offset(answer)
     if own is None or own == offset:
-        return text if own is None else f"{text} (its own)"
-    return f"{text} (not its own, UTC{own.total_seconds() / 3600:+g})"
+        return text if own is None else tr("{zone} (its own)", zone=text)
+    hours = own.total_seconds() / 3600
+    return tr("{zone} (not its own, UTC{hours:+g})", zone=text, hours=hours)
 
 
 def _own_offset(answer: Exchange) -> timedelta | None:
@@ -110,20 +119,32 @@ def length_finding(samples: Samples, round_trip: float) -> Finding:
     cap = MAX_BODY[CAPITAL_DISTRIBUTION]
     too_long = [each.code for each in answers if each.answer == "unreadable"]
     if too_long:
-        text = f"replies about {', '.join(too_long)} cannot be read: {_first_text(answers)}"
-        return Finding(LENGTHS, "warning", text, "please report it")
+        text = tr(
+            "replies about {codes} cannot be read: {text}",
+            codes=tr(", ").join(too_long),
+            text=_first_text(answers),
+        )
+        return Finding(LENGTHS, "warning", text, tr("please report it"))
     sizes = lengths(answers)
     if not sizes:
-        return Finding(LENGTHS, "skipped", "no reply had figures")
+        return Finding(LENGTHS, "skipped", tr("no reply had figures"))
     milliseconds = round_trip * 1000
-    size = f"{sizes[0]}" if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
-    text = (
-        f"{size} bytes with figures, of {cap} that are accepted; "
-        f"they take {milliseconds:.0f} ms (median)"
+    size = (
+        f"{sizes[0]}"
+        if sizes[0] == sizes[-1]
+        else tr("{first} to {last}", first=sizes[0], last=sizes[-1])
+    )
+    text = tr(
+        "{size} bytes with figures, of {cap} that are accepted; "
+        "they take {milliseconds:.0f} ms (median)",
+        size=size,
+        cap=cap,
+        milliseconds=milliseconds,
     )
     data = {"shortest": sizes[0], "longest": sizes[-1], "round_trip_ms": round(milliseconds, 1)}
     if sizes[-1] > cap / 4:
-        return Finding(LENGTHS, "warning", text, "please report it: the limit is too close", data)
+        advice = tr("please report it: the limit is too close")
+        return Finding(LENGTHS, "warning", text, advice, data)
     return Finding(LENGTHS, "ok", text, data=data)
 
 
@@ -146,23 +167,28 @@ def _owner_finding(evidence: Evidence) -> Finding:
         return Finding(OWNER, "skipped", _unknown(evidence, "owner"))
     data = {"answer": evidence.owner}
     if evidence.owner == "opend or account":
-        advice = "run it with --second ADDRESS, another OpenD that is logged in to this account"
-        return Finding(OWNER, "ok", _OWNERS[evidence.owner], advice, data)
-    return Finding(OWNER, "ok", _OWNERS[evidence.owner], data=data)
+        advice = tr("run it with --second ADDRESS, another OpenD that is logged in to this account")
+        return Finding(OWNER, "ok", tr(_OWNERS[evidence.owner]), advice, data)
+    return Finding(OWNER, "ok", tr(_OWNERS[evidence.owner]), data=data)
 
 
 def _refusals_finding(evidence: Evidence) -> Finding:
     if evidence.refusals_count is None:
         return Finding(REFUSALS, "skipped", _unknown(evidence, "refusals_count"))
-    text = "refused requests count as well" if evidence.refusals_count else "they do not count"
+    if evidence.refusals_count:
+        text = tr("refused requests count as well")
+    else:
+        text = tr("they do not count")
     return Finding(REFUSALS, "ok", text, data={"answer": evidence.refusals_count})
 
 
 def _counted_finding(evidence: Evidence) -> Finding:
     if evidence.counted_from is None:
         return Finding(COUNTED, "skipped", _unknown(evidence, "counted_from"))
-    took = f"; seen with a reply that took {evidence.round_trip * 1000:.0f} ms"
-    text = _COUNTED[evidence.counted_from] + took
+    text = tr(_COUNTED[evidence.counted_from]) + tr(
+        "; seen with a reply that took {milliseconds:.0f} ms",
+        milliseconds=evidence.round_trip * 1000,
+    )
     return Finding(COUNTED, "ok", text, data={"answer": evidence.counted_from})
 
 
@@ -170,7 +196,12 @@ def _text_finding(evidence: Evidence) -> Finding:
     refusal = evidence.refusal
     if refusal is None:
         return Finding(REFUSAL_TEXT, "skipped", _unknown(evidence, "refusal"))
-    text = f"after {evidence.answered} calls, with error code {refusal.error_code}: {refusal.text}"
+    text = tr(
+        "after {count} calls, with error code {error_code}: {text}",
+        count=evidence.answered,
+        error_code=refusal.error_code,
+        text=refusal.text,
+    )
     data = {
         "answered": evidence.answered,
         "text": refusal.text,
@@ -181,4 +212,5 @@ def _text_finding(evidence: Evidence) -> Finding:
 
 def _unknown(evidence: Evidence, question: str) -> str:
     reasons = evidence.reasons
-    return f"not found out: {reasons.get(question) or reasons.get('all') or 'it ended early'}"
+    reason = reasons.get(question) or reasons.get("all") or tr("it ended early")
+    return tr("not found out: {reason}", reason=reason)

@@ -30,6 +30,7 @@ from typing import Literal, TypeAlias
 import anyio
 
 from ....errors import AiocapdistError
+from ...language import tr
 from .exchange import Exchange
 
 Ask: TypeAlias = Callable[[bool], Awaitable[Exchange]]
@@ -78,19 +79,22 @@ class Experiment:
         """Run the experiment, in two and a half periods. Raises what asking raises."""
         found = self.evidence
         if self._limit < 3:
-            found.reasons["all"] = "a quota of fewer than three calls cannot be examined so"
+            found.reasons["all"] = tr("a quota of fewer than three calls cannot be examined so")
             return
         await anyio.sleep(self._period + self._slack)
         begun = await self._spend()
         if found.refusal is not None:
-            text = f"OpenD refused after {found.answered} calls: another program spends too"
+            text = tr(
+                "OpenD refused after {count} calls: another program spends too",
+                count=found.answered,
+            )
             found.reasons["all"] = text
             await self._find_owner()
             if found.owner == "connection":
                 found.owner = None  # or it was the other program's call that left the window
             return
         if begun is None:
-            text = "the calls took too long: other programs spend from the same quota"
+            text = tr("the calls took too long: other programs spend from the same quota")
             found.reasons["all"] = text
             return
         first, second = begun
@@ -148,15 +152,21 @@ class Experiment:
         await anyio.sleep_until(period + (middle if told_apart else late))
         answer = await self._ask_past()
         if not told_apart:
-            milliseconds = first.round_trip * 1000
-            text = f"replies come within {milliseconds:.1f} ms: too quick to tell apart"
+            text = tr(
+                "replies come within {milliseconds:.1f} ms: too quick to tell apart",
+                milliseconds=first.round_trip * 1000,
+            )
             found.reasons["counted_from"] = text
         else:
             found.counted_from = "reply" if answer.refused else "arrival"
         if not answer.refused:
             answer = await self._ask_past()
             if not answer.refused:
-                text = f"{self._limit + 1} calls in {period:g} s were answered: no limit was seen"
+                text = tr(
+                    "{count} calls in {period:g} s were answered: no limit was seen",
+                    count=self._limit + 1,
+                    period=period,
+                )
                 found.reasons["all"] = text
                 found.counted_from = None
             return answer.refused

@@ -8,6 +8,7 @@ from itertools import cycle
 
 from ...._client.client import Client
 from ....errors import AiocapdistError
+from ...language import mark, tr
 from ..findings import PROBE, Finding
 from ..reaching import text_of
 from .conclusions import kind_findings, length_finding, quota_findings, zone_finding
@@ -15,7 +16,7 @@ from .exchange import Exchange, exchange
 from .quota import Ask, Experiment
 from .samples import Samples
 
-SECOND = "second OpenD"
+SECOND = mark("second OpenD")
 
 
 class Probe:
@@ -54,7 +55,8 @@ class Probe:
             await self._examine_quota()
         except AiocapdistError as error:
             text, advice = text_of(error)
-            self._add(Finding(PROBE, "failed", f"it ended early: {text}", advice or "run it again"))
+            text = tr("it ended early: {reason}", reason=text)
+            self._add(Finding(PROBE, "failed", text, advice or tr("run it again")))
 
     def _check_account(self) -> None:
         """Leave the other OpenD out if it is of another account."""
@@ -62,14 +64,14 @@ class Probe:
             return
         mine, its = (client.status.login_user_id for client in (self._first, self._other))
         if mine is None or its is None:
-            text = "it does not say whose account it has: taken to be the same"
-            self._add(Finding(SECOND, "warning", text, "make sure that it is"))
+            text = tr("it does not say whose account it has: taken to be the same")
+            self._add(Finding(SECOND, "warning", text, tr("make sure that it is")))
         elif mine != its:
             self._other = None
-            text = "it is logged in to another account: it tells nothing about this one"
-            self._add(Finding(SECOND, "warning", text, "log in there with the same account"))
+            text = tr("it is logged in to another account: it tells nothing about this one")
+            self._add(Finding(SECOND, "warning", text, tr("log in there with the same account")))
         else:
-            self._add(Finding(SECOND, "ok", "it is logged in to the same account"))
+            self._add(Finding(SECOND, "ok", tr("it is logged in to the same account")))
 
     async def _take_samples(self) -> None:
         samples = self._samples
@@ -85,7 +87,8 @@ class Probe:
         quota = self._first.quota
         timeout = self._timeout + 2 * quota.period  # it may wait for the quota
         if not self._samples.answered:
-            self._add(Finding(PROBE, "failed", "no stock has figures: the quota was not examined"))
+            text = tr("no stock has figures: the quota was not examined")
+            self._add(Finding(PROBE, "failed", text))
             return
 
         def asking(client: Client) -> Ask:
@@ -101,7 +104,8 @@ class Probe:
             limit=quota.limit,
             period=quota.period,
         )
-        self._note(f"examining the quota takes {2.5 * quota.period:.0f} s…")
+        seconds = 2.5 * quota.period
+        self._note(tr("examining the quota takes {seconds:.0f} s…", seconds=seconds))
         try:
             await experiment.run()
         finally:
