@@ -43,6 +43,7 @@ html_sidebars = {
 # Pages are translated whole: one catalogue for each.
 locale_dirs = ["locale"]
 gettext_compact = False
+gettext_location = False
 
 # Pages say what they are to search engines and in shared links; no picture is drawn for them.
 ogp_site_url = "https://aiocapdist.readthedocs.io/"

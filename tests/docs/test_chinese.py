@@ -49,7 +49,7 @@ def test_every_text_is_translated(texts: Path, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_and_links_stay_as_they_are(texts: Path, page: str) -> None:
-    marks = re.compile(r"`[^`]+`|\]\([^)]+\)|\{\w+\}")
+    marks = re.compile(r"``[^`]+``|`[^`]+`|\]\([^)]+\)|\{\w+\}")
     translated = messages(CATALOGUES / f"{page}.po")
     differing = [
         text
