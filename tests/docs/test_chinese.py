@@ -15,8 +15,12 @@ pofile = pytest.importorskip("babel.messages.pofile", reason="Babel is not insta
 pytest.importorskip("sphinx", reason="Sphinx is not installed: nox -s docs")
 
 CATALOGUES = DOCS / "locale" / "zh_CN" / "LC_MESSAGES"
+FILES = ("index.md", "coming_from_futu_api.md", "concepts/figures.md", "start/*", "guides/**/*")
 PAGES = sorted(
-    path.relative_to(CATALOGUES).with_suffix("").as_posix() for path in CATALOGUES.rglob("*.po")
+    path.relative_to(DOCS).with_suffix("").as_posix()
+    for pattern in FILES
+    for path in DOCS.glob(pattern)
+    if path.suffix == ".md"
 )
 
 
@@ -40,6 +44,12 @@ def messages(path: Path) -> dict[str, str]:
     }
 
 
+def marks(text: str) -> list[str]:
+    """Return code, targets of links and roles: what a translation must not change."""
+    text = re.sub(r"(\{\w+\}`)[^`<]+<", r"\1<", text)  # the text of a role may
+    return sorted(re.findall(r"``[^`]+``|`[^`]+`|\]\([^)]+\)|\{\w+\}", text))
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_text_is_translated(texts: Path, page: str) -> None:
     translated = messages(CATALOGUES / f"{page}.po")
@@ -49,11 +59,10 @@ def test_every_text_is_translated(texts: Path, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_and_links_stay_as_they_are(texts: Path, page: str) -> None:
-    marks = re.compile(r"``[^`]+``|`[^`]+`|\]\([^)]+\)|\{\w+\}")
     translated = messages(CATALOGUES / f"{page}.po")
     differing = [
         text
         for text in messages(texts / f"{page}.pot")
-        if sorted(marks.findall(text)) != sorted(marks.findall(translated.get(text, "")))
+        if marks(text) != marks(translated.get(text, ""))
     ]
     assert differing == []
