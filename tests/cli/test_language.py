@@ -23,7 +23,8 @@ from .messages import catalogue, messages
 from .processes import run_command, simulator
 from .terminals import WIDTHS, needs_terminal, terminal
 
-CHINESE = {"LANG": "zh_CN.UTF-8"}
+LANG = "zh_CN.UTF-8"
+CHINESE = {"LANG": LANG}
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
 CODES = ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001")
 
@@ -228,7 +229,7 @@ def test_lines_of_words_break_at_blanks() -> None:
     ],
 )
 def test_tables_fit_their_columns(arguments: str, words: tuple[str, ...], columns: int) -> None:
-    with terminal(*arguments.split(), columns=columns, lines=200, **CHINESE) as screen:
+    with terminal(*arguments.split(), columns=columns, lines=200, LANG=LANG) as screen:
         screen.exit_code()
     written = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.written.decode())
     lines = [line for line in written.replace("\r", "").splitlines() if ".quota" not in line]
@@ -240,7 +241,7 @@ def test_tables_fit_their_columns(arguments: str, words: tuple[str, ...], column
 @needs_terminal
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_columns_are_aligned(columns: int) -> None:
-    with terminal("get", *CODES, "--simulate", columns=columns, **CHINESE) as screen:
+    with terminal("get", *CODES, "--simulate", columns=columns, LANG=LANG) as screen:
         assert screen.exit_code() == 0
     # A wide character is one of the text and takes two cells of the screen.
     start = next(i for i, line in enumerate(screen.lines) if line.startswith("代码"))
@@ -256,7 +257,7 @@ def test_a_quota_is_shown(columns: int) -> None:
     with simulator(now=lambda: TUESDAY) as opend:
         address = f"127.0.0.1:{opend.port}"
         run_command("get", "HK.00700", "--address", address)
-        with terminal("quota", "--address", address, columns=columns, **CHINESE) as screen:
+        with terminal("quota", "--address", address, columns=columns, LANG=LANG) as screen:
             assert screen.exit_code() == 0
     text = screen.text.replace("\n", "")
     assert [word for word in ("每 30 秒 30 次", "冷却 1", "持有者") if word not in text] == []
@@ -267,7 +268,7 @@ def test_a_watch_speaks_until_ctrl_c() -> None:
     with simulator(now=lambda: TUESDAY, quota=None) as opend:
         address = f"127.0.0.1:{opend.port}"
         arguments = ("watch", "HK.00700", "--quota", "none", "--address", address)
-        with terminal(*arguments, columns=60, **CHINESE) as screen:
+        with terminal(*arguments, columns=60, LANG=LANG) as screen:
             screen.wait_for(lambda text: "主力净额" in text and "HK.00700" in text)
             assert "1 只证券，每 60 秒一次" in screen.text
             screen.press_ctrl_c()
