@@ -47,6 +47,7 @@ def messages(path: Path) -> dict[str, str]:
 def marks(text: str) -> list[str]:
     """Return code, targets of links and roles: what a translation must not change."""
     text = re.sub(r"(\{\w+\}`)[^`<]+<", r"\1<", text)  # the text of a role may
+    text = re.sub(r":(\w+):`", r"{\1}`", text)  # docstrings are translated as pages are
     return sorted(re.findall(r"``[^`]+``|`[^`]+`|\]\([^)]+\)|\{\w+\}", text))
 
 
