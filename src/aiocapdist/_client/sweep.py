@@ -10,7 +10,8 @@ import anyio
 import anyio.lowlevel
 
 from .._loop import new_waiter, threadsafe_scheduler
-from .._requests.sweep_source import SweepSource, shown_as
+from .._requests.given_codes import COUNTED_AT_ONCE, shown_as
+from .._requests.sweep_source import SweepSource
 from ..errors import AiocapdistError
 from ..models import CapitalDistribution, Outcome, Security, SweepResult
 from . import guesses
@@ -62,16 +63,20 @@ class Sweep:
         """
         if not isinstance(self._codes, Collection):
             self._codes = list(self._codes)
-        outcomes = {outcome.code: outcome async for outcome in self}
+        answers: dict[str, CapitalDistribution | AiocapdistError | None] = {}
+        async for outcome in self:
+            answers[outcome.code] = outcome.error or outcome.value
         values: dict[str, CapitalDistribution] = {}
         errors: dict[str, AiocapdistError] = {}
-        for code in self._codes:
-            outcome = outcomes[shown_as(code)]
-            if outcome.value is not None:
-                values[outcome.code] = outcome.value
-            else:
-                assert outcome.error is not None
-                errors[outcome.code] = outcome.error
+        for number, given in enumerate(self._codes, 1):
+            code = shown_as(given)
+            answer = answers[code]
+            if isinstance(answer, AiocapdistError):
+                errors[code] = answer
+            elif answer is not None:
+                values[code] = answer
+            if not number % COUNTED_AT_ONCE:
+                await anyio.lowlevel.checkpoint()  # of 300,000 codes this takes a while
         return SweepResult(values, errors)
 
     async def aclose(self) -> None:
@@ -109,7 +114,9 @@ class SweepReader:
         if source.reader is not None:
             raise RuntimeError("two tasks read one sweep; let one read, or make a sweep for each")
         try:
-            if not self._until_refill:
+            if not source.started:
+                await self._start()
+            elif not self._until_refill:
                 await anyio.lowlevel.checkpoint()
             self._until_refill = REFILL_EVERY
             source.outcomes_read()
@@ -123,6 +130,17 @@ class SweepReader:
             # by its traceback, and tokens would be spent for nobody.
             source.leave()
             raise
+
+    async def _start(self) -> None:
+        """Count the codes of a large collection, with other tasks in between."""
+        source = self._source
+        source.reader = new_waiter()  # so that a second task that reads gets its error
+        try:
+            while not source.started:
+                await anyio.lowlevel.checkpoint()
+                source.start()
+        finally:
+            source.reader = None
 
     async def _wait(self) -> None:
         """Wait for an outcome, until the sweep's deadline at most."""

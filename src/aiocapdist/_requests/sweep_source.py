@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from .._loop import Waiter, wake
 from .._protocol import catalog
 from ..errors import AiocapdistError, InvalidCode, RequestTimeout, own_copy
 from ..models import CapitalDistribution, Outcome, Security
+from .given_codes import GivenCodes, shown_as
 from .kinds import SharedRequest
 from .queue import RequestQueue
 from .request import Interruption
@@ -56,10 +57,9 @@ class SweepSource:
         self._single_flight = single_flight
         self._timeout = timeout
         self._max_age = max_age
-        self._repeats = _repeats(codes)
-        self._codes: Iterator[str | Security] | None = iter(
-            _once(codes) if self._repeats else codes
-        )
+        self._given: GivenCodes | None = GivenCodes(codes)
+        self._repeats = self._given.repeats
+        self._codes: Iterator[str | Security] | None = iter(())
         # Where the codes cannot be counted beforehand, the latest outcomes serve repeats.
         self._latest: OrderedDict[str, Outcome] | None = (
             None if isinstance(codes, Collection) else OrderedDict()
@@ -74,7 +74,7 @@ class SweepSource:
         # True if every code that nobody else asks for needs a token.
         self._simple = not self._in_cache
         self._window = min(WINDOW * len(singles.all_routes), MAX_WINDOW)
-        self._room = self._window
+        self._room = 0  # nothing is drawn before the codes are counted
 
     # ---- called by the reader
 
@@ -83,13 +83,24 @@ class SweepSource:
         """True if no outcome is left or to come."""
         return not (self.unread or self._pending or self._next or self._codes is not None)
 
+    @property
+    def started(self) -> bool:
+        """True once the codes are counted and drawn."""
+        return self._given is None
+
     def start(self) -> None:
-        """Begin to draw codes."""
-        hub = self.queue.hub
-        if self._timeout is not None:
+        """Begin to draw codes; of a large collection, count some of them. Call it until started."""
+        hub, given = self.queue.hub, self._given
+        if given is None:
+            return
+        if self._timeout is not None and self.deadline is None:
             self.deadline = hub.clock() + self._timeout
         hub.add(self.queue)
-        self._resume()
+        given.count()
+        if given.counted:
+            self._codes, self._given = given.draw(), None
+            self._room = self._window
+            self._resume()
 
     def outcomes_read(self) -> None:
         """Draw further codes if there is room for many: not for each outcome that was read."""
@@ -104,7 +115,7 @@ class SweepSource:
     def leave(self) -> None:
         """Stop: no further token is spent for this sweep. Repeatable."""
         self.left = True
-        self._codes = self._next = None
+        self._codes = self._next = self._given = None
         self._drop_pending()
         self.queue.hub.remove(self.queue)
 
@@ -262,27 +273,3 @@ class SweepSource:
         self.unread.append(outcome)
         if self.reader is not None:
             wake(self.reader)
-
-
-def _repeats(codes: Iterable[object]) -> dict[str, int]:
-    """Count the codes that are given more than once, if that can be known beforehand."""
-    if not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict):
-        return {}
-    if set(map(type, codes)) == {str} and len(set(codes)) == len(codes):
-        return {}  # said in C: of 300,000 codes the rest holds the loop for tens of milliseconds
-    names = [shown_as(code) for code in codes]
-    if len(set(names)) == len(names):
-        return {}
-    return {name: n for name, n in Counter(names).items() if n > 1}
-
-
-def _once(codes: Iterable[str | Security]) -> Iterable[str | Security]:
-    """Return each code once, in the order in which they first come."""
-    return {shown_as(code): code for code in codes}.values()
-
-
-def shown_as(code: object) -> str:
-    """The code as shown in an outcome: the string, a Security's code, else its repr."""
-    if isinstance(code, str):
-        return code
-    return str(code) if isinstance(code, Security) else repr(code)

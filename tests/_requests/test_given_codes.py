@@ -1,0 +1,45 @@
+"""The codes of a sweep: each drawn once, repeats counted without holding up the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from aiocapdist import Market, Security
+from aiocapdist._requests.given_codes import COUNTED_AT_ONCE, Code, GivenCodes
+
+TENCENT = Security(Market.HK, "00700")
+
+
+def counted(codes: Iterable[Code]) -> tuple[list[Code], dict[str, int], int]:
+    """What is drawn, the repeats, and in how many steps they were counted."""
+    given, steps = GivenCodes(codes), 0
+    while not given.counted:
+        given.count()
+        steps += 1
+    return list(given.draw()), given.repeats, steps
+
+
+def test_each_is_drawn_once_in_the_order_given() -> None:
+    wanted: list[Code] = ["SH.600519", "x", TENCENT, "HK.00001", "HK.00700", "x", "x"]
+    drawn, repeats, steps = counted(wanted)
+    assert drawn == ["SH.600519", "x", TENCENT, "HK.00001"]
+    assert repeats == {"HK.00700": 2, "x": 3}
+    assert steps == 1
+
+
+@pytest.mark.parametrize("kind", [iter, set, frozenset, dict.fromkeys])
+def test_what_has_no_repeats_or_does_not_tell_them_is_not_counted(kind: type) -> None:
+    drawn, repeats, steps = counted(kind(["HK.00700", "HK.00001"]))
+    assert set(map(str, drawn)) == {"HK.00700", "HK.00001"}
+    assert (repeats, steps) == ({}, 1)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_step_is_bounded(more: int) -> None:
+    wanted = [f"SH.{n:06d}" for n in range(2 * COUNTED_AT_ONCE + more - 1)]
+    drawn, repeats, steps = counted([*wanted, wanted[0]])
+    assert drawn == wanted
+    assert repeats == {wanted[0]: 2}
+    assert steps == (2 if more < 0 else 3)
