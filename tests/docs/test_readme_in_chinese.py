@@ -32,7 +32,7 @@ def test_both_have_the_same_sections_with_the_same_links() -> None:
     own, other = sections(CHINESE), sections(README)
     assert len(own) == len(other)
     for here, there in zip(own[:-1], other[:-1], strict=True):
-        assert links(here) == links(there)
+        assert [link.replace(".zh_CN.svg", ".svg") for link in links(here)] == links(there)
     swapped = [link.replace("README.md", "README.zh-CN.md") for link in links(own[-1])]
     assert swapped == links(other[-1])
 

@@ -106,6 +106,15 @@ def page_paths(site: Path) -> list[str]:
     return [path.relative_to(site).as_posix() for path in paths]
 
 
+@pytest.mark.parametrize("path", ["index.html", "guides/watch.html"])
+def test_a_page_leads_to_itself_in_the_other_language(site: Path, path: str) -> None:
+    up = "../" * path.count("/")
+    assert f'lang="zh" href="{up}zh/{path}"' in (site / path).read_text("utf-8")
+    chinese = (site / "zh" / path).read_text("utf-8")
+    assert f'lang="en" href="{up}../{path}"' in chinese
+    assert 'lang="zh"' not in chinese
+
+
 def test_no_link_within_the_site_is_dead(site: Path) -> None:
     dead = []
     anchors = {

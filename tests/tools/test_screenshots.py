@@ -13,6 +13,7 @@ from tools.screenshots import FOLDER, main
 from ..docs.pages import DOCS
 
 PICTURES = ("flow", "get", "plot", "progress", "ranking", "watch")
+IN_CHINESE = [f"{name}.zh_CN" for name in PICTURES if name != "plot"]
 
 
 def texts(path: Path) -> list[str]:
@@ -32,15 +33,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_picture_is_made_and_kept(made: Path) -> None:
     for folder in (made, FOLDER):
-        assert sorted(path.name for path in folder.iterdir()) == [f"{n}.svg" for n in PICTURES]
+        kept = {path.name for path in folder.iterdir()}
+        assert kept == {f"{name}.svg" for name in (*PICTURES, *IN_CHINESE)}
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [*PICTURES, *IN_CHINESE])
 def test_a_picture_is_true(made: Path, name: str) -> None:
     """If not: python -m tools.screenshots."""
     kept = texts(FOLDER / f"{name}.svg")
     assert kept == texts(made / f"{name}.svg")
     assert len(kept) > 1
+
+
+@pytest.mark.parametrize("name", ["get", "ranking", "flow", "watch"])
+def test_chinese_pages_have_chinese_pictures(name: str) -> None:
+    assert "净额" in "".join(texts(FOLDER / f"{name}.zh_CN.svg"))
+    assert "net" in "".join(texts(FOLDER / f"{name}.svg"))
 
 
 @pytest.mark.parametrize("name", PICTURES)
