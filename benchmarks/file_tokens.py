@@ -31,7 +31,7 @@ def _round() -> dict[str, float]:
 
 
 async def _take_many(path: Path, timer: TurnTimer) -> dict[str, float]:
-    """Take a token and let it cool, again and again, as after calls one by one."""
+    """Take a token and let it expire, again and again, as after calls one by one."""
     quota = scheduler_of(FileQuota(path, 30, 0.001, margin=0.0))
     await quota.prepare()
     quota.attach(time.monotonic, print)

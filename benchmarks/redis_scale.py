@@ -129,7 +129,7 @@ def many_programs(server: Server, count: int, seconds: float) -> Measured:
         server.exchanges / seconds,
         server.client.memory_usage(key) / 1024,
         longest,
-        TERMS.cooldown * -(-count // TERMS.limit),
+        TERMS.expiry * -(-count // TERMS.limit),
         sum(program.tokens for program in programs),
     )
 

@@ -1,6 +1,6 @@
 """What a token costs where many share the quota: in this process, in a file, on a Redis server.
 
-Each of some processes takes a token and gives it back, or lets it cool as after a reply, again
+Each of some processes takes a token and gives it back, or lets it expire as after a reply, again
 and again for a fixed time. Nothing is sent. In earnest thirty tokens go in thirty seconds; here
 as many as can, with a period of a millisecond: what is seen is the cost, not the wait.
 """
@@ -35,7 +35,7 @@ LIMIT_ON_REDIS = 128  # who waits for the server's next answer has the last toke
 PATIENCE = 30.0  # seconds until all have begun
 SAMPLES = 2_000  # that a process hands in at most
 
-GIVEN_BACK, LET_COOL = "given back", "let cool"
+GIVEN_BACK, LET_EXPIRE = "given back", "let expire"
 LOCAL, FILE, REDIS = "in the process", "in a file", "on a Redis server"
 
 
@@ -58,15 +58,15 @@ def measure(seconds: float = SECONDS) -> list[Sharing]:
     """All kinds, for one to many processes."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        plan = [(LOCAL, "", way, 1) for way in (GIVEN_BACK, LET_COOL)]
+        plan = [(LOCAL, "", way, 1) for way in (GIVEN_BACK, LET_EXPIRE)]
         plan += [
             (FILE, str(folder / "ledger"), way, count)
-            for way in (GIVEN_BACK, LET_COOL)
+            for way in (GIVEN_BACK, LET_EXPIRE)
             for count in PROCESSES
         ]
         url = stack.enter_context(redis_server(folder))
         # What is given back serves the same process again, without the server.
-        plan += [(REDIS, url, LET_COOL, count) for count in PROCESSES if url]
+        plan += [(REDIS, url, LET_EXPIRE, count) for count in PROCESSES if url]
         pool = stack.enter_context(crowd())
         return [together(pool, *row, seconds) for row in plan]
 

@@ -32,7 +32,7 @@ async def test_at_a_loss_all_go_again_in_the_order_they_were_asked() -> None:
             assert tokens(client.quota).held == 5
             await peer.hang_up()
             await until(lambda: client.status.state == "reconnecting")
-            # The two that were written cool; the three that were not cost nothing.
+            # The two that were written expire; the three that were not cost nothing.
             assert tokens(client.quota).held == 0
             assert client.quota.available == 10
             calls.append(Call(group, client.capital_distribution, "HK.00006"))
@@ -93,7 +93,7 @@ async def test_one_loss_has_one_cause_and_each_caller_learns_whether_it_was_sent
             assert [error.sent for error in errors] == [True, True, False, False]  # type: ignore[attr-defined]
             assert len({id(error.__cause__) for error in errors}) == 1
             assert tokens(client.quota).held == 0
-            assert tokens(client.quota).cooling == 2
+            assert tokens(client.quota).expiring == 2
 
 
 async def test_a_reply_longer_than_max_frame_ends_the_connection_before_it_is_read() -> None:

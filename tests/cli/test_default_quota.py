@@ -34,7 +34,7 @@ def test_two_runs_spend_from_one_file(
     assert path.is_relative_to(state_folder)
     assert capsys.readouterr().out.splitlines()[:2] == [
         f"{path}: 30 calls in 30 s",
-        "25 free, 0 held, 5 cooling; 0 waiting; 0 rejected so far",
+        "25 free, 0 held, 5 expiring; 0 waiting; 0 rejected so far",
     ]
     if os.name == "posix":
         assert path.parent.stat().st_mode & 0o077 == 0, "others can read it"

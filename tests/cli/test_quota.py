@@ -35,7 +35,7 @@ def store_at(path: Path) -> FileStore:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """A ledger of which this process holds two tokens, with three more cooling."""
+    """A ledger of which this process holds two tokens, with three more expiring."""
     path = tmp_path / "ledger"
     store = store_at(path)
     store.acquire(5)
@@ -62,7 +62,7 @@ def test_a_table_shows_owners_and_the_next_token(ledger: Path) -> None:
     assert (code, err) == (0, "")
     title, tokens, when, blank, head, _, row = out.splitlines()
     assert title == f"{ledger}: 30 calls in 30 s"
-    assert tokens == "25 free, 2 held, 3 cooling; 0 waiting; 1 rejected so far"
+    assert tokens == "25 free, 2 held, 3 expiring; 0 waiting; 1 rejected so far"
     assert when.startswith("next token now, all free in ")
     assert blank == ""
     assert head.split("  ")[0] == "owner"
@@ -77,7 +77,7 @@ def test_json_and_csv_have_the_same_values(ledger: Path) -> None:
     assert code == 0
     record = json.loads(out)
     (owner,) = record.pop("owners")
-    assert (owner["held"], owner["cooling"]) == (2, 3)
+    assert (owner["held"], owner["expiring"]) == (2, 3)
     assert 29.0 < record["all_back_in"] <= 30.05
     code, out, _ = run_command("quota", "--file", str(ledger), "--format", "jsonl")
     (line,) = out.splitlines()
@@ -95,7 +95,7 @@ def test_the_table_is_readable_at_every_width(
         monkeypatch.setenv("COLUMNS", str(width))
         assert run(["quota", "--file", str(ledger)]) == 0
         head, _, row = capsys.readouterr().out.splitlines()[-3:]
-        assert head.split()[:3] == ["owner", "held", "cooling"]
+        assert head.split()[:3] == ["owner", "held", "expiring"]
         assert max(map(len, (head, row))) <= width
         assert "…" not in row
         assert ("program" in head) is (width >= 80) or 50 < width < 80
@@ -136,7 +136,7 @@ def test_a_damaged_ledger_shows_how_long_nothing_is_granted(
     assert run(["quota", "--file", str(ledger)]) == 0
     out = capsys.readouterr().out
     assert "the tokens spent are not known: none is granted for 15" in out
-    assert "\nnot known     0       30 " in out
+    assert "\nnot known     0        30 " in out
 
 
 def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_get_spends_from_the_file(tmp_path: Path) -> None:
             assert (code, err) == (0, "")
     _, out, _ = run_command("quota", "--file", str(path), "--format", "json")
     record = json.loads(out)
-    assert (record["free"], record["cooling"]) == (27, 3)
+    assert (record["free"], record["expiring"]) == (27, 3)
     assert [each["presence"] for each in record["owners"]] == ["dead", "dead"]
 
 
@@ -237,7 +237,7 @@ def test_a_server_is_shown_without_its_password(
     assert SECRET not in out
     record = json.loads(out)
     assert record["where"].endswith(", database 0, key aiocapdist:{10000000}:3212")
-    assert (record["limit"], record["period"], record["free"], record["cooling"]) == (
+    assert (record["limit"], record["period"], record["free"], record["expiring"]) == (
         30,
         5.0,
         29,

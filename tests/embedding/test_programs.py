@@ -51,7 +51,7 @@ def test_a_program_that_does_not_close_its_client_ends_cleanly(
 def test_several_runs_in_one_program_share_one_quota(
     opend_thread: OpendThread, tmp_path: Path
 ) -> None:
-    """Tokens spent in one run cool in the next, whether the client was closed or not."""
+    """Tokens spent in one run expire in the next, whether the client was closed or not."""
     program = """
 import warnings
 warnings.simplefilter("ignore", ResourceWarning)  # of the client that is not closed

@@ -50,7 +50,7 @@ async def single_calls_beside_sweeps(sweeps: int, seed: int) -> list[float]:
             until_a_token = max(0.0, next_token_at(client.quota) - now)
             if tokens(
                 client.quota
-            ).held:  # its reply may come first, and its token cool after the others
+            ).held:  # its reply may come first, and its token expire after the others
                 until_a_token = min(until_a_token, 30.05 + ROUND_TRIP)
             await client.capital_distribution(f"US.S{number}")
             over.append(anyio.current_time() - now - until_a_token)

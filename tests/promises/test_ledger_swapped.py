@@ -184,6 +184,6 @@ def test_nothing_goes_through_twice(tmp_path: Path, deed: Deed, who: str) -> Non
         largest, after = max(largest, window), after + later
     figure(26, deed=deed.__name__, first=who, seeds=SEEDS, largest_window=largest)
     assert largest == LIMIT
-    # Those that are left alone go on at once; those that are replaced, when all has cooled.
+    # Those that are left alone go on at once; those that are replaced, when all has expired.
     usable = deed not in {emptied, overwritten}
     assert (after > SEEDS * LIMIT * 8) is usable

@@ -124,7 +124,7 @@ def test_what_is_lost_of_time_is_what_the_tokens_of_the_dead_lay_idle(
     asked, seconds, largest, held = run_virtually(
         killed_at_random, tmp_path / "ledger", machine, FIRST_SEED, on=on
     )
-    # Until someone looks, and then until OpenD can count it no more: then it cools.
+    # Until someone looks, and then until OpenD can count it no more: then it expires.
     idle = held * (LOOK_EVERY + GRACE)
     floor = 30.0 * ((asked - 1) // LIMIT) + idle / LIMIT
     over = seconds / floor - 1

@@ -1,4 +1,4 @@
-"""Row 5 of the promises: tokens are conserved. After each step free + held + cooling is the
+"""Row 5 of the promises: tokens are conserved. After each step free + held + expiring is the
 limit, none is minted and none leaks, and a model that knows nothing of heaps agrees.
 
 At scale 1: 300 000 steps of the ledger and of the quota together; the soak's are 10 million.
@@ -21,28 +21,28 @@ PERIOD, MARGIN = 30.0, 0.05
 
 
 class Model:
-    """What a ledger should hold: when each cooling token comes back, and whether it was
+    """What a ledger should hold: when each expiring token comes back, and whether it was
     rejected. A plain list, gone through each time."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
-        self.cooling: list[tuple[float, bool]] = []
+        self.expiring: list[tuple[float, bool]] = []
 
     def advance(self, now: float) -> None:
-        self.cooling = [row for row in self.cooling if row[0] > now]
+        self.expiring = [row for row in self.expiring if row[0] > now]
 
     @property
     def free(self) -> int:
-        return self.limit - self.held - len(self.cooling)
+        return self.limit - self.held - len(self.expiring)
 
     def agrees_with(self, ledger: Ledger) -> bool:
-        rejected = sum(was_rejected for _, was_rejected in self.cooling)
-        next_back = min((back for back, _ in self.cooling), default=float("inf"))
+        rejected = sum(was_rejected for _, was_rejected in self.expiring)
+        next_back = min((back for back, _ in self.expiring), default=float("inf"))
         return (
-            (self.free, self.held, len(self.cooling), rejected)
-            == (ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected)
-            and ledger.free + ledger.held + ledger.cooling == ledger.limit == self.limit
+            (self.free, self.held, len(self.expiring), rejected)
+            == (ledger.free, ledger.held, ledger.expiring, ledger.expiring_rejected)
+            and ledger.free + ledger.held + ledger.expiring == ledger.limit == self.limit
             and next_back == ledger.next_back
         )
 
@@ -64,12 +64,12 @@ def test_a_ledger_neither_mints_nor_leaks_a_token(limit: int) -> None:
             rejected, grace = drawn.random() < 0.2, drawn.choice([0.0, 0.0, 1.0])
             ledger.settle(n, now, grace=grace, rejected=rejected)
             model.held -= n
-            model.cooling += [(now + grace + PERIOD + MARGIN, rejected)] * n
+            model.expiring += [(now + grace + PERIOD + MARGIN, rejected)] * n
         elif choice < 0.76:
             before, now = now, drawn.uniform(0.0, 1e5)  # another loop's clock
             ahead = now - before
             ledger.shift(ahead)
-            model.cooling = [(back + ahead, rejected) for back, rejected in model.cooling]
+            model.expiring = [(back + ahead, rejected) for back, rejected in model.expiring]
         else:
             now += drawn.choice([0.0, 0.01, 1.0, drawn.uniform(0.0, 40.0)])
             ledger.advance(now)
@@ -162,8 +162,8 @@ def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
     assert isinstance(ledger, Ledger)
     for _ in range(QUOTA_STEPS):
         account.step()
-        assert ledger.free >= 0 <= ledger.cooling
-        assert ledger.free + ledger.held + ledger.cooling == 30
+        assert ledger.free >= 0 <= ledger.expiring
+        assert ledger.free + ledger.held + ledger.expiring == 30
         assert ledger.held == account.under_way + quota.unsettled
     assert account.granted > QUOTA_STEPS / 20
     figure(5, steps=LEDGER_STEPS + QUOTA_STEPS, granted=account.granted, leaked_or_minted=0)
@@ -173,4 +173,4 @@ def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
     account.clock.now += 2000.0
     assert quota.available == 30
     ledger.advance(account.clock.now)
-    assert (ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected) == (30, 0, 0, 0)
+    assert (ledger.free, ledger.held, ledger.expiring, ledger.expiring_rejected) == (30, 0, 0, 0)

@@ -91,8 +91,8 @@ def run_out(quota: Scheduler, clock: Clock) -> None:
 
 
 def tokens(quota: Scheduler) -> tuple[int, int, int]:
-    """Return the free, held and cooling tokens, after settling replies that were seen."""
+    """Return the free, held and expiring tokens, after settling replies that were seen."""
     quota._settle()
     store = quota.store
-    assert store.free + store.held + store.cooling == quota.limit
-    return store.free, store.held, store.cooling
+    assert store.free + store.held + store.expiring == quota.limit
+    return store.free, store.held, store.expiring

@@ -1,4 +1,4 @@
-"""A quota outlives event loops: what was spent on one keeps cooling on the next."""
+"""A quota outlives event loops: what was spent on one keeps expiring on the next."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ class Account(RuleBasedStateMachine):
     def tokens_are_conserved(self) -> None:
         ledger = self.quota.store
         assert isinstance(ledger, Ledger)
-        assert ledger.free + ledger.held + ledger.cooling == ledger.limit
-        assert min(ledger.free, ledger.held, ledger.cooling) >= 0
+        assert ledger.free + ledger.held + ledger.expiring == ledger.limit
+        assert min(ledger.free, ledger.held, ledger.expiring) >= 0
         # Replies that were seen are settled when next someone needs to know.
         assert ledger.held - self.quota.unsettled == len(self.under_way)
 

@@ -16,13 +16,13 @@ from aiocapdist.quota._core.ledger import Ledger
 def test_a_token_comes_back_a_period_and_a_margin_after_the_reply() -> None:
     ledger = Ledger(1, 30.0, 0.05)
     ledger.acquire()
-    assert (ledger.free, ledger.held, ledger.cooling) == (0, 1, 0)
+    assert (ledger.free, ledger.held, ledger.expiring) == (0, 1, 0)
     ledger.settle(1, 100.0)
     assert ledger.next_back == pytest.approx(130.05)
     ledger.advance(130.04)
     assert ledger.free == 0
     ledger.advance(130.05)
-    assert (ledger.free, ledger.held, ledger.cooling) == (1, 0, 0)
+    assert (ledger.free, ledger.held, ledger.expiring) == (1, 0, 0)
     assert ledger.next_back == math.inf
 
 
@@ -43,15 +43,15 @@ def test_what_was_never_written_is_free_at_once() -> None:
     assert (ledger.free, ledger.held) == (1, 0)
 
 
-def test_refused_ones_cool_but_do_not_count_as_spent() -> None:
+def test_refused_ones_expire_but_do_not_count_as_spent() -> None:
     ledger = Ledger(3, 30.0, 0.0)
     for _ in range(3):
         ledger.acquire()
     ledger.settle(1, 0.0, rejected=True)
     ledger.settle(1, 0.0)
-    assert (ledger.cooling, ledger.cooling_rejected) == (2, 1)
+    assert (ledger.expiring, ledger.expiring_rejected) == (2, 1)
     ledger.advance(30.0)
-    assert (ledger.held, ledger.free, ledger.cooling_rejected) == (1, 2, 0)
+    assert (ledger.held, ledger.free, ledger.expiring_rejected) == (1, 2, 0)
 
 
 def test_rows_come_back_in_the_order_of_their_times() -> None:
@@ -69,7 +69,7 @@ def test_rows_come_back_in_the_order_of_their_times() -> None:
     ("n", "seconds"),
     [(1, 0.0), (2, 0.0), (3, 20.0), (4, 30.0), (5, 30.0), (6, 30.0), (7, 50.0), (9, 60.0)],
 )
-def test_eta_walks_through_free_cooling_and_held_tokens(n: int, seconds: float) -> None:
+def test_eta_walks_through_free_expiring_and_held_tokens(n: int, seconds: float) -> None:
     ledger = Ledger(4, 30.0, 0.0)
     ledger.acquire()
     ledger.settle(1, -10.0)  # back at 20
@@ -105,12 +105,12 @@ def granted_after(ledger: Ledger, n: int, now: float, ceiling: int) -> float:
     st.lists(st.tuples(st.integers(0, 31), st.booleans()), max_size=6),
     *(st.integers(0, 3), st.integers(0, 3), st.integers(1, 6), st.integers(1, 40)),
 )
-def test_eta_is_when_it_goes_whatever_cools_and_whatever_was_refused(
-    cooling: list[tuple[int, bool]], held: int, free: int, ceiling: int, n: int
+def test_eta_is_when_it_goes_whatever_expires_and_whatever_was_refused(
+    expiring: list[tuple[int, bool]], held: int, free: int, ceiling: int, n: int
 ) -> None:
-    limit = max(1, len(cooling) + held + free)
+    limit = max(1, len(expiring) + held + free)
     ledger = Ledger(limit, 32.0, 0.0)
-    for ago, refused in cooling:
+    for ago, refused in expiring:
         ledger.acquire()
         ledger.settle(1, -float(ago), rejected=refused)
     ledger.acquire(held)
@@ -152,7 +152,7 @@ def test_another_clock_changes_no_distance() -> None:
 
 
 class Conservation(RuleBasedStateMachine):
-    """Whatever happens, in whatever order: free + held + cooling == limit, and no token is
+    """Whatever happens, in whatever order: free + held + expiring == limit, and no token is
     free sooner than a period after the last moment at which it can have been counted."""
 
     def __init__(self) -> None:
@@ -185,14 +185,14 @@ class Conservation(RuleBasedStateMachine):
     @invariant()
     def conserved(self) -> None:
         ledger = self.ledger
-        assert ledger.free + ledger.held + ledger.cooling == ledger.limit
-        assert min(ledger.free, ledger.held, ledger.cooling, ledger.cooling_rejected) >= 0
-        assert ledger.cooling_rejected <= ledger.cooling
+        assert ledger.free + ledger.held + ledger.expiring == ledger.limit
+        assert min(ledger.free, ledger.held, ledger.expiring, ledger.expiring_rejected) >= 0
+        assert ledger.expiring_rejected <= ledger.expiring
 
     @invariant()
     def none_is_early(self) -> None:
         counted_lately = sum(1 for at in self.settled if self.now - at <= 30.0)
-        assert self.ledger.cooling >= counted_lately
+        assert self.ledger.expiring >= counted_lately
 
 
 TestConservation = Conservation.TestCase

@@ -101,14 +101,14 @@ def test_the_next_loop_can_use_the_quota_of_one_that_ended(
     used = scheduler_of(quota)
     end_in_the_middle(first, used, 3)
     assert (quota.available, quota.waiting) == (0, 0)
-    assert 55.0 < quota.eta() <= 61.05, "what was in flight is taken for lost, and cools"
+    assert 55.0 < quota.eta() <= 61.05, "what was in flight is taken for lost, and expires"
     end_in_the_middle(second, used, 0)
     assert used.listeners, "its client was not closed either"
     assert tokens(used) == (0, 0, 3)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_its_tokens_serve_again_when_they_have_cooled(backend: str) -> None:
+def test_its_tokens_serve_again_when_they_have_expired(backend: str) -> None:
     used = scheduler(3, 0.05, margin=0.0)
     end_in_the_middle(backend, used, 3)
     assert run("asyncio", use, used, 0) == 0
@@ -357,4 +357,4 @@ def test_a_child_shares_the_server_as_another_owner(redis_server: Server, inside
     asyncio.run(parent())
     if not inside:
         assert in_a_fork(child) == 0
-    assert redis_server.leases(key) == {"cooling": 7 if inside else 6}
+    assert redis_server.leases(key) == {"expiring": 7 if inside else 6}

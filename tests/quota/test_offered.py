@@ -24,7 +24,7 @@ class Passing(Clock):
 
 
 @pytest.mark.parametrize("early", [0.0, 0.1, 0.3, 0.6, 0.9, 1.1, 1.6])
-def test_one_that_cools_out_between_the_grant_and_the_estimate(early: float) -> None:
+def test_one_that_expires_out_between_the_grant_and_the_estimate(early: float) -> None:
     quota = scheduler(1, 30.0, margin=0.0)
     clock = Passing()
     quota.attach(clock, Watched())

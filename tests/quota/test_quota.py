@@ -69,7 +69,7 @@ def test_what_was_never_written_frees_its_token_at_once() -> None:
     assert tokens(quota) == (2, 0, 0)
 
 
-def test_what_a_loss_left_open_cools_a_second_longer() -> None:
+def test_what_a_loss_left_open_expires_a_second_longer() -> None:
     quota = scheduler(3, 30.0)
     clock = running(quota)
     Asking(quota, 3)

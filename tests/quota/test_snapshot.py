@@ -44,11 +44,11 @@ def test_sums_and_who_has_most_comes_first() -> None:
         for owner, held, back_in in ((one, True, 30.0), (other, False, 3.0), (other, False, 9.0))
     ]
     seen = take_snapshot("here", 5, 30.0, tokens=tokens, rejections=7, waiting=1)
-    assert (seen.free, seen.held, seen.cooling) == (2, 1, 2)
+    assert (seen.free, seen.held, seen.expiring) == (2, 1, 2)
     assert (seen.next_in, seen.all_back_in, seen.unknown_for) == (0.0, 30.0, 0.0)
     assert (seen.rejections, seen.waiting) == (7, 1)
     first, second = seen.owners
-    assert (first.owner, first.held, first.cooling, first.all_back_in) == ("other", 0, 2, 9.0)
+    assert (first.owner, first.held, first.expiring, first.all_back_in) == ("other", 0, 2, 9.0)
     assert (second.owner, second.program, second.presence) == ("one", "sweep", "alive")
 
 
@@ -68,7 +68,7 @@ def test_what_nobody_is_known_to_have_spent_is_a_row_without_a_name() -> None:
     )
     assert seen.unknown_for == seen.next_in == 4.0
     (nobody,) = seen.owners
-    assert (nobody.owner, nobody.presence, nobody.cooling) == (None, None, 2)
+    assert (nobody.owner, nobody.presence, nobody.expiring) == (None, None, 2)
 
 
 def test_where_all_is_free_there_is_no_wait_and_nobody() -> None:
@@ -80,7 +80,7 @@ def test_where_all_is_free_there_is_no_wait_and_nobody() -> None:
 # ---- a ledger file
 
 
-def test_held_and_cooling_tokens_of_this_process(tmp_path: Path) -> None:
+def test_held_and_expiring_tokens_of_this_process(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     store = store_at(path)
     store.acquire(5)
@@ -88,9 +88,9 @@ def test_held_and_cooling_tokens_of_this_process(tmp_path: Path) -> None:
     store.settle(1, time.monotonic(), rejected=True)
     seen = snapshot_of_file(path)
     assert (seen.where, seen.limit, seen.period) == (str(path), 30, 30.0)
-    assert (seen.free, seen.held, seen.cooling, seen.rejections) == (25, 2, 3, 1)
+    assert (seen.free, seen.held, seen.expiring, seen.rejections) == (25, 2, 3, 1)
     (mine,) = seen.owners
-    assert (mine.owner, mine.presence, mine.held, mine.cooling) == (ME, "alive", 2, 3)
+    assert (mine.owner, mine.presence, mine.held, mine.expiring) == (ME, "alive", 2, 3)
     assert mine.program is not None
     assert seen.next_in == 0.0
     assert 29.0 < seen.all_back_in <= 30.05, "what is held is taken to be answered now"
@@ -185,7 +185,7 @@ def test_after_damage_it_is_told_how_long_nothing_is_granted(tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     store_at(path).advance(0.0)
     seen = snapshot_of_file(path)
-    assert (seen.free, seen.cooling) == (0, 30)
+    assert (seen.free, seen.expiring) == (0, 30)
     assert seen.unknown_for == seen.next_in
     assert 140.0 < seen.unknown_for <= LEASE + 31.05
 

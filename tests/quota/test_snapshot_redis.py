@@ -32,11 +32,11 @@ def seen(book: dict[str, str], *, restarted: bool = False) -> QuotaSnapshot:
 
 
 def test_a_holder_that_was_heard_of_within_its_lease_is_alive() -> None:
-    told = seen({"held:nas.7.ab.0": at(35.0), "cooling:nas.7.ab.1": at(12.0)})
-    assert (told.free, told.held, told.cooling) == (1, 1, 1)
+    told = seen({"held:nas.7.ab.0": at(35.0), "expiring:nas.7.ab.1": at(12.0)})
+    assert (told.free, told.held, told.expiring) == (1, 1, 1)
     (holder,) = told.owners
     assert (holder.owner, holder.presence) == ("nas.7.ab", "alive")
-    assert told.all_back_in == TERMS.cooldown, "what is held is taken to be answered now"
+    assert told.all_back_in == TERMS.expiry, "what is held is taken to be answered now"
 
 
 def test_one_whose_lease_has_ended_is_dead_and_its_tokens_have_their_time() -> None:
@@ -45,14 +45,14 @@ def test_one_whose_lease_has_ended_is_dead_and_its_tokens_have_their_time() -> N
     assert holder.all_back_in == pytest.approx(31.0, abs=0.01)
 
 
-def test_of_one_whose_tokens_only_cool_nothing_is_known() -> None:
+def test_of_one_whose_tokens_only_expire_nothing_is_known() -> None:
     told = seen({"rejected:nas.7.ab.0": at(5.0), "rejections": "4"})
     (holder,) = told.owners
-    assert (holder.presence, holder.cooling, told.rejections) == ("out of sight", 1, 4)
+    assert (holder.presence, holder.expiring, told.rejections) == ("out of sight", 1, 4)
 
 
 def test_what_is_over_is_free_though_nobody_has_cleared_it_away() -> None:
-    told = seen({"cooling:a.1.b.0": at(-1.0), "waiting:a.1.b": f"{at(-1.0)} 0 0"})
+    told = seen({"expiring:a.1.b.0": at(-1.0), "waiting:a.1.b": f"{at(-1.0)} 0 0"})
     assert (told.free, told.waiting) == (3, 0)
     assert told.owners == []
 
@@ -62,8 +62,8 @@ def test_who_asks_is_counted() -> None:
 
 
 def test_while_it_is_cold_nothing_is_free_and_nothing_is_back_earlier() -> None:
-    told = seen({"cold": at(20.0), "cooling:a.1.b.0": at(5.0)})
-    assert (told.free, told.cooling) == (0, 3)
+    told = seen({"cold": at(20.0), "expiring:a.1.b.0": at(5.0)})
+    assert (told.free, told.expiring) == (0, 3)
     assert told.unknown_for == told.next_in == pytest.approx(20.0, abs=0.01)
 
 

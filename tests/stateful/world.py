@@ -166,7 +166,7 @@ class World:
             self.loop.let_pass(10.0)
         assert not self.running, f"hung: {self.running}"
         self.check_ended()
-        self.loop.let_pass(95.0)  # a late reply may be expected for 60 s, and cools for 31
+        self.loop.let_pass(95.0)  # a late reply may be expected for 60 s, and expires for 31
         assert not self.flights
         for quota in self.quotas:
             assert quota.available == effective_limit(quota)

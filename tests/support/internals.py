@@ -28,16 +28,16 @@ class Tokens(NamedTuple):
 
     free: int
     held: int
-    cooling: int
+    expiring: int
 
 
 def tokens(quota: Any) -> Tokens:
-    """The quota's tokens now: replies that were seen are settled, tokens that cooled are free."""
+    """The quota's tokens now: replies that were seen are settled, tokens that expired are free."""
     scheduler = _scheduler(quota)
     scheduler._advance(scheduler.store.clock())
     store = scheduler.store
-    assert store.free + store.held + store.cooling == quota.limit
-    return Tokens(store.free, store.held, store.cooling)
+    assert store.free + store.held + store.expiring == quota.limit
+    return Tokens(store.free, store.held, store.expiring)
 
 
 def tokens_as_they_stand(quota: Any) -> tuple[Tokens, int]:
@@ -45,11 +45,11 @@ def tokens_as_they_stand(quota: Any) -> tuple[Tokens, int]:
     scheduler = _scheduler(quota)
     store = scheduler.store
     assert scheduler.limit == quota.limit
-    return Tokens(store.free, store.held, store.cooling), scheduler.unsettled
+    return Tokens(store.free, store.held, store.expiring), scheduler.unsettled
 
 
 def next_token_at(quota: Any) -> float:
-    """When the next cooling token is free, by the loop's clock; ``inf`` if none cools."""
+    """When the next expiring token is free, by the loop's clock; ``inf`` if none expires."""
     return _scheduler(quota).store.next_back
 
 
@@ -76,11 +76,11 @@ def resume_grants(quota: Any) -> None:
 
 
 def offer_one_more_token(quota: Any) -> None:
-    """Let a cooling token be free for one round of grants, and take it back."""
+    """Let a expiring token be free for one round of grants, and take it back."""
     store: Any = _scheduler(quota).store
-    store.free, store.cooling = store.free + 1, store.cooling - 1
+    store.free, store.expiring = store.free + 1, store.expiring - 1
     _scheduler(quota).pump()
-    store.free, store.cooling = store.free - 1, store.cooling + 1
+    store.free, store.expiring = store.free - 1, store.expiring + 1
 
 
 def users(quota: Any) -> int:

@@ -67,7 +67,7 @@ async def idle_hour(asked: int, on: str) -> tuple[list[float], list[float], int]
         connected = anyio.current_time()
         async for outcome in it.capital_distributions(codes(asked)):
             outcome.unwrap()
-        await anyio.sleep(1.0)  # the tokens cool, and nobody waits for them
+        await anyio.sleep(1.0)  # the tokens expire, and nobody waits for them
         before, began = len(opend.requests), anyio.current_time()
         with watched(moments, on):
             await anyio.sleep(HOUR)

@@ -78,7 +78,7 @@ async def test_each_code_is_answered_once_and_no_window_is_over_the_limit(
         await trouble.end()
         for opend in opends:
             await opend.come_back()
-        await trio.sleep(200.0)  # a late reply may be expected for 60 s, and cools for 31
+        await trio.sleep(200.0)  # a late reply may be expected for 60 s, and expires for 31
         assert [status.state for status in clients.status.values()] == ["ready"] * 3
         assert leftovers_in_group(clients) == {}
         for quota in quotas:

@@ -111,7 +111,7 @@ async def test_a_quota_of_two_clients_works_on_after_the_first_client_is_closed(
         assert not counting.refused
 
 
-async def test_a_quota_cools_on_while_no_client_uses_it() -> None:
+async def test_a_quota_expires_on_while_no_client_uses_it() -> None:
     quota, counting = Quota(1, 10.0), Counting(1, 10.0)
     async with Simulator(answers={PROTO_ID: counting}) as opend:
         for _ in range(3):

@@ -17,9 +17,9 @@ from ..support.waiting import Call
 pytestmark = pytest.mark.anyio
 
 
-def held_and_cooling(client: Client) -> tuple[int, int]:
-    _, held, cooling = tokens(client.quota)
-    return held, cooling
+def held_and_expiring(client: Client) -> tuple[int, int]:
+    _, held, expiring = tokens(client.quota)
+    return held, expiring
 
 
 async def stay_alive(peer: Peer) -> None:
@@ -42,7 +42,7 @@ async def test_each_attempt_has_the_whole_timeout_and_its_own_token() -> None:
             await client.capital_distribution("HK.00700")
         assert trio.current_time() - began == pytest.approx(21.0)
         assert (error.value.proto_id, error.value.timeout) == (3212, 7.0)
-        assert held_and_cooling(client) == (3, 0)
+        assert held_and_expiring(client) == (3, 0)
         group.cancel_scope.cancel()
 
 
@@ -90,11 +90,11 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
         call = Call(group, client.capital_distribution, "HK.00700")
         late = await peer.next()
         assert isinstance(await call.error(), RequestTimeout)
-        assert held_and_cooling(client) == (1, 0)
+        assert held_and_expiring(client) == (1, 0)
         await trio.sleep(2.0)
         await peer.reply(late, figures_reply())
         await trio.sleep(0.001)
-        assert held_and_cooling(client) == (0, 1)
+        assert held_and_expiring(client) == (0, 1)
         assert recent_answer(client, "HK.00700", 1000.0) is None
         group.start_soon(stay_alive, peer)
         await trio.sleep(30.04)
@@ -105,7 +105,7 @@ async def test_a_reply_after_the_timeout_is_dropped_and_frees_the_token_a_period
 
 
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
-async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(how: str) -> None:
+async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_expires(how: str) -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(request_timeout=5.0, attempts=1) as client,
@@ -121,9 +121,9 @@ async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(h
             call.cancel()
         await call.end()
         await trio.sleep_until(sent_at + 59.9)
-        assert held_and_cooling(client) == (1, 0)
+        assert held_and_expiring(client) == (1, 0)
         await trio.sleep_until(sent_at + 60.1)
-        assert held_and_cooling(client) == (0, 1)
+        assert held_and_expiring(client) == (0, 1)
         await trio.sleep_until(sent_at + 90.0)
         assert client.quota.available == 29
         await trio.sleep_until(sent_at + 90.2)
@@ -132,7 +132,7 @@ async def test_a_token_whose_reply_never_comes_is_held_for_60_s_and_then_cools(h
 
 
 @pytest.mark.parametrize("forgotten", [False, True], ids=["waited for", "forgotten"])
-async def test_a_loss_makes_tokens_cool_a_second_longer(forgotten: bool) -> None:
+async def test_a_loss_makes_tokens_expire_a_second_longer(forgotten: bool) -> None:
     async with (
         ScriptedServer(MemoryListener()) as server,
         server.connect(attempts=1) as client,
@@ -144,12 +144,12 @@ async def test_a_loss_makes_tokens_cool_a_second_longer(forgotten: bool) -> None
         if forgotten:
             call.cancel()
             await call.end()
-            assert held_and_cooling(client) == (1, 0)
+            assert held_and_expiring(client) == (1, 0)
         lost_at = trio.current_time()
         await peer.hang_up()
         await call.end()
         await trio.sleep(0.001)
-        assert held_and_cooling(client) == (0, 1)
+        assert held_and_expiring(client) == (0, 1)
         assert next_token_at(client.quota) == pytest.approx(lost_at + 31.05)
         group.cancel_scope.cancel()
 
@@ -166,10 +166,10 @@ async def test_a_request_that_was_never_written_times_out_without_spending_a_tok
         for n in range(3):
             calls.append(Call(group, client.capital_distribution, f"HK.{n:05d}"))
             await trio.sleep(0.125)
-        assert held_and_cooling(client) == (3, 0)
+        assert held_and_expiring(client) == (3, 0)
         for call in calls:
             assert isinstance(await call.error(), RequestTimeout)
-        assert held_and_cooling(client) == (2, 0)
+        assert held_and_expiring(client) == (2, 0)
         assert client.quota.available == 28
         group.cancel_scope.cancel()
 

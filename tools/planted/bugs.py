@@ -113,7 +113,7 @@ BUGS = {
         ),
         (KNOWN,),
     ),
-    "token-cools-from-sending": Bug(
+    "token-expires-from-sending": Bug(
         "Most limiters, aiolimiter among them: a token's period begins when the request is sent, "
         "though the server may count the request as late as its reply.",
         (

@@ -34,11 +34,11 @@ def _summary(snapshot: QuotaSnapshot) -> list[str]:
     where = one_line(snapshot.where)
     limit = tr("{limit} calls in {period:g} s", limit=snapshot.limit, period=snapshot.period)
     tokens = tr(
-        "{free} free, {held} held, {cooling} cooling; {waiting} waiting; "
+        "{free} free, {held} held, {expiring} expiring; {waiting} waiting; "
         "{rejections} rejected so far",
         free=snapshot.free,
         held=snapshot.held,
-        cooling=snapshot.cooling,
+        expiring=snapshot.expiring,
         waiting=snapshot.waiting,
         rejections=snapshot.rejections,
     )
@@ -51,7 +51,7 @@ def _next_token(snapshot: QuotaSnapshot) -> str:
             "the tokens spent are not known: none is granted for {seconds:.1f} s",
             seconds=snapshot.unknown_for,
         )
-    if not snapshot.held + snapshot.cooling:
+    if not snapshot.held + snapshot.expiring:
         return tr("all free")
     if not snapshot.next_in:
         return tr("next token now, all free in {seconds:.1f} s", seconds=snapshot.all_back_in)
@@ -70,7 +70,7 @@ def _text(cell: Callable[[OwnerTokens], object]) -> Callable[[OwnerTokens], Text
 _OWNERS = [
     Column("owner", _text(lambda owner: owner.owner or tr("not known")), is_left=True),
     Column("held", _text(lambda owner: owner.held)),
-    Column("cooling", _text(lambda owner: owner.cooling)),
+    Column("expiring", _text(lambda owner: owner.expiring)),
     Column("all back in", _text(lambda owner: tr("{seconds:.1f} s", seconds=owner.all_back_in))),
     Column("state", _text(lambda owner: tr(owner.presence or "-")), is_left=True),
     Column("program", _text(lambda owner: owner.program or "-"), is_left=True),

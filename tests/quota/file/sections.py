@@ -27,7 +27,7 @@ def blank(limit: int = 3) -> Section:
 
 
 def tally(section: Section, owner: Owner, now: float) -> tuple[int, int, int, int]:
-    """Return how many are free, held by the owner, held by others, cooling."""
+    """Return how many are free, held by the owner, held by others, expiring."""
     view = section.view(owner, now)
     return view.free, view.mine, view.others, len(view.counted) + len(view.rejected)
 

@@ -163,8 +163,8 @@ def test_killed_anywhere_it_leaves_what_it_sent_and_loses_nothing(
         began = boot_clock()
         ended, spent = left_by(path, k, life)
         if path.exists():
-            free, mine, others, cooling = tally(section_at(path), NOBODY, boot_clock())
-            assert (free + others + cooling, mine) == (LIMIT, 0)
+            free, mine, others, expiring = tally(section_at(path), NOBODY, boot_clock())
+            assert (free + others + expiring, mine) == (LIMIT, 0)
             assert LIMIT - free >= spent
         store = store_at(path)
         store.advance(time.monotonic())

@@ -215,7 +215,7 @@ class Account(RuleBasedStateMachine):
     def tokens_are_conserved(self) -> None:
         for process in self.processes:
             store = store_of(process.quota)
-            assert store.free + store.held + store.cooling == self.limit
+            assert store.free + store.held + store.expiring == self.limit
             assert store.mine - process.quota.unsettled == len(process.under_way)
 
     @invariant()

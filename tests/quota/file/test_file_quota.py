@@ -85,9 +85,9 @@ def broken_disk() -> Iterator[None]:
 
 
 def stands(path: Path) -> tuple[int, int, int]:
-    """Return how many tokens in the file are free, held, cooling."""
-    free, mine, others, cooling = tally(section_at(path), NOBODY, boot_clock())
-    return free, mine + others, cooling
+    """Return how many tokens in the file are free, held, expiring."""
+    free, mine, others, expiring = tally(section_at(path), NOBODY, boot_clock())
+    return free, mine + others, expiring
 
 
 def codes(count: int, first: int = 1) -> list[str]:

@@ -37,9 +37,9 @@ def store_of(machine: Machine, limit: int = 3, period: float = PERIOD) -> FileSt
 
 
 def counts(store: FileStore) -> tuple[int, int, int]:
-    """Free, held and cooling, as it saw them last."""
-    assert store.free + store.held + store.cooling == store._limit
-    return store.free, store.held, store.cooling
+    """Free, held and expiring, as it saw them last."""
+    assert store.free + store.held + store.expiring == store._limit
+    return store.free, store.held, store.expiring
 
 
 def look(store: FileStore, machine: Machine) -> tuple[int, int, int]:
@@ -91,7 +91,7 @@ def test_a_refused_one_counts_for_noceiling(machine: Machine) -> None:
     assert counts(store) == (1, 1, 1)
 
 
-def test_a_token_cools_from_the_time_that_is_told_and_longer_with_a_grace(
+def test_a_token_expires_from_the_time_that_is_told_and_longer_with_a_grace(
     machine: Machine,
 ) -> None:
     store = store_of(machine)
@@ -223,7 +223,7 @@ def test_who_slept_too_long_has_what_is_left_and_its_replies_count_all_the_same(
     assert counts(one) == (1, 0, 2)
 
 
-def test_what_the_page_says_that_i_hold_and_i_do_not_cools(machine: Machine) -> None:
+def test_what_the_page_says_that_i_hold_and_i_do_not_expires(machine: Machine) -> None:
     """An exception came after it was written: nobody knows whether the request left."""
     one = store_of(machine)
 
@@ -411,7 +411,7 @@ def test_who_waits_says_so_once_for_as_long_as_it_holds(machine: Machine) -> Non
     assert machine.path.read_bytes() != before
 
 
-def test_who_waits_for_a_token_to_cool_is_believed_until_then(machine: Machine) -> None:
+def test_who_waits_for_a_token_to_expire_is_believed_until_then(machine: Machine) -> None:
     one, other = store_of(machine), store_of(machine)
     one.acquire(3)
     one.settle(3, machine.now)

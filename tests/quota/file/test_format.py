@@ -18,14 +18,14 @@ from aiocapdist.quota._file.format import (
 )
 from aiocapdist.quota._file.owner import Owner
 from aiocapdist.quota._file.section import WAITERS, Section
-from aiocapdist.quota._file.tokens import COOLING, FREE, HELD, REJECTED, Token
+from aiocapdist.quota._file.tokens import EXPIRING, FREE, HELD, REJECTED, Token
 
 from .sections import BOOT, ONE, OTHER, PERIOD, SPAN, THIRD, blank, contents_of, tally
 
 NUMBERS = st.integers(0, 2**64 - 1)
 OWNERS = st.builds(Owner, st.integers(0, 2**32 - 1), *[NUMBERS] * 3)
 TIMES = st.floats(allow_nan=False)
-TOKENS = st.builds(Token, st.sampled_from([FREE, HELD, COOLING, REJECTED]), OWNERS, TIMES)
+TOKENS = st.builds(Token, st.sampled_from([FREE, HELD, EXPIRING, REJECTED]), OWNERS, TIMES)
 CALLS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=16)
 
 

@@ -147,7 +147,7 @@ def test_in_no_window_is_one_too_many_whoever_comes_and_goes(path: Path, on: str
     largest, asked, started = run_virtually(hours_of, 3, HOURS, 4, path, on=on)
     figure(4, loop=on, hours=HOURS, programs=started, counted=asked, largest_window=largest)
     assert largest == 30
-    # Of all that could be asked. What is lost is cooling for the time that replies took.
+    # Of all that could be asked. What is lost is expiring for the time that replies took.
     assert asked > HOURS * 3600.0 * 0.9 * 30 / 31.5
     assert started > 3 + 6 * HOURS
 

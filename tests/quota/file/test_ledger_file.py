@@ -56,7 +56,7 @@ def take(file: LedgerFile, count: int = 1, owner: Owner = ONE) -> bool:
 
 
 def counts(path: Path) -> tuple[int, int, int, int]:
-    """Free, held by ONE, held by others, cooling: as the file has it now."""
+    """Free, held by ONE, held by others, expiring: as the file has it now."""
     return tally(section_at(path), ONE, boot_clock())
 
 
@@ -401,7 +401,7 @@ AGO = 2 * module.TOLERANCE
 
 
 def cold(path: Path) -> bool:
-    """True if nothing in the file is free before all that may have been spent has cooled."""
+    """True if nothing in the file is free before all that may have been spent has expired."""
     section, now = section_at(path), boot_clock()
     free_then = tally(section, NOBODY, now + COLD)[0] + tally(section, NOBODY, now + COLD)[2]
     return tally(section, NOBODY, now + COLD - 5.0)[0] == 0 and free_then == section.limit
@@ -820,7 +820,7 @@ def test_a_forked_child_has_a_lock_of_its_own(path: Path) -> None:
 # ---- another boot
 
 
-def test_after_a_restart_what_was_spent_just_before_cools_for_a_period_at_most(
+def test_after_a_restart_what_was_spent_just_before_expires_for_a_period_at_most(
     path: Path,
 ) -> None:
     now = boot_clock()

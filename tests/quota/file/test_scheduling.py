@@ -213,7 +213,7 @@ def test_a_request_under_way_is_renewed_though_nobody_waits(machine: Machine) ->
     assert quota.next_due() is None
 
 
-def test_what_was_spent_cools_on_while_nobody_uses_it(machine: Machine) -> None:
+def test_what_was_spent_expires_on_while_nobody_uses_it(machine: Machine) -> None:
     quota = machine.quota(3)
     assert quota.try_acquire(machine.now)
     quota.replied(machine.now)

@@ -9,7 +9,7 @@ import pytest
 from aiocapdist.quota._file.format import Contents
 from aiocapdist.quota._file.owner import NOBODY, Owner
 from aiocapdist.quota._file.section import WAITERS
-from aiocapdist.quota._file.tokens import COOLING, FREE_TOKEN, Token
+from aiocapdist.quota._file.tokens import EXPIRING, FREE_TOKEN, Token
 
 from .sections import CALL, ONE, OTHER, SPAN, THIRD, blank, contents_of, tally
 
@@ -64,7 +64,7 @@ def test_refusals_are_counted_and_their_tokens_told_apart() -> None:
     assert (section.rejections, len(view.rejected), len(view.counted)) == (2, 2, 1)
 
 
-def test_what_has_cooled_is_acquired_again_and_what_has_not_is_not() -> None:
+def test_what_has_expired_is_acquired_again_and_what_has_not_is_not() -> None:
     section = blank(2)
     section.acquire(2, ONE, 0.0, 150.0)
     section.settle(1, ONE, 1.0, 31.0)
@@ -98,12 +98,12 @@ def test_a_owner_that_overslept_its_lease_gets_back_what_is_still_free() -> None
     assert tally(section, ONE, 151.0) == (0, 1, 2, 0)
 
 
-def test_a_token_that_the_file_lost_cools_all_the_same_when_its_reply_comes() -> None:
+def test_a_token_that_the_file_lost_expires_all_the_same_when_its_reply_comes() -> None:
     section = blank(3)
     section.settle(2, ONE, 5.0, 35.0)
     assert tally(section, ONE, 5.0) == (1, 0, 0, 2)
     section.settle(9, ONE, 5.0, 36.0)
-    assert tally(section, ONE, 35.5) == (2, 0, 0, 1), "what cools keeps its own time"
+    assert tally(section, ONE, 35.5) == (2, 0, 0, 1), "what expires keeps its own time"
 
 
 # ---- what others do for it
@@ -136,7 +136,7 @@ def test_no_lease_of_the_dead_shortens_another() -> None:
 
 def test_where_nothing_is_known_nothing_is_free_for_a_while() -> None:
     section = blank(3)
-    section.cool_all(200.0)
+    section.expire_all(200.0)
     assert tally(section, ONE, 199.9) == (0, 0, 0, 3)
     assert tally(section, ONE, 200.0) == (3, 0, 0, 0)
     assert section.other_owners(ONE, 0.0) == set()
@@ -158,10 +158,10 @@ def test_of_two_sections_all_that_either_knows_is_acquired_over() -> None:
 def test_where_both_are_full_what_is_free_last_stays() -> None:
     section, other = blank(2), blank(2)
     section.acquire(2, ONE, 0.0, 150.0)
-    other.cool_all(160.0)
+    other.expire_all(160.0)
     section.merge(other)
-    assert section.tokens == [Token(COOLING, NOBODY, 160.0)] * 2
-    assert other.tokens == [Token(COOLING, NOBODY, 160.0)] * 2
+    assert section.tokens == [Token(EXPIRING, NOBODY, 160.0)] * 2
+    assert other.tokens == [Token(EXPIRING, NOBODY, 160.0)] * 2
 
 
 # ---- another boot
@@ -199,7 +199,7 @@ def test_a_request_under_way_at_the_restart_is_nobodys_and_a_period_old_at_most(
     section = blank(1)
     section.acquire(1, ONE, 1000.0, 1150.0)
     section.restarted(100.0, 1.7e9, 1.7e9 + 1001.0 - 100.0, SPAN)
-    assert section.tokens == [Token(COOLING, NOBODY, 100.0 + SPAN)]
+    assert section.tokens == [Token(EXPIRING, NOBODY, 100.0 + SPAN)]
 
 
 # ---- who waits

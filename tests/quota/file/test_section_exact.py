@@ -1,7 +1,7 @@
 """A section against a slow model: a list of tokens that forgets nothing.
 
 Several owners acquire, settle, lose and renew tokens; some die, the file is replaced by an
-older one now and then, and the machine is restarted. At all times ``free + held + cooling`` is
+older one now and then, and the machine is restarted. At all times ``free + held + expiring`` is
 the limit, nothing is free before its time, and each section is read as it was written.
 """
 
@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiocapdist.quota._file.format import Contents
 from aiocapdist.quota._file.owner import Owner
 from aiocapdist.quota._file.section import Section
-from aiocapdist.quota._file.tokens import COOLING, FREE_TOKEN, HELD, REJECTED
+from aiocapdist.quota._file.tokens import EXPIRING, FREE_TOKEN, HELD, REJECTED
 
 from .sections import CALL, LEASED, PERIOD, SPAN, contents_of, tally
 
@@ -73,7 +73,7 @@ class Shared(RuleBasedStateMachine):
         until = self.now + grace + SPAN
         self.section.settle(n, owner, self.now, until, rejected=rejected)
         self.remove(owner, n)
-        self.tokens += [Spent(owner, REJECTED if rejected else COOLING, until) for _ in range(n)]
+        self.tokens += [Spent(owner, REJECTED if rejected else EXPIRING, until) for _ in range(n)]
         self.rejected += n * rejected
 
     def remove(self, owner: Owner, n: int) -> None:
@@ -97,7 +97,7 @@ class Shared(RuleBasedStateMachine):
         )
         self.section.reclaim(owner, until)
         for token in self.held(owner):
-            token.state, token.until = COOLING, min(until, token.until)
+            token.state, token.until = EXPIRING, min(until, token.until)
 
     # ---- what happens to all
 
@@ -118,7 +118,7 @@ class Shared(RuleBasedStateMachine):
         self.section.restarted(self.now, earlier, self.epoch, SPAN)
         # Whatever was spent was spent before the start.
         self.tokens = [
-            Spent(OWNERS[0], COOLING, max(SPAN, token.until))
+            Spent(OWNERS[0], EXPIRING, max(SPAN, token.until))
             for token in self.section.tokens
             if token != FREE_TOKEN
         ]
@@ -150,14 +150,14 @@ class Shared(RuleBasedStateMachine):
         for owner in OWNERS:
             mine = len(self.held(owner))
             others = sum(t.state == HELD for t in alive) - mine
-            cooling = sum(t.state in (COOLING, REJECTED) for t in alive)
+            expiring = sum(t.state in (EXPIRING, REJECTED) for t in alive)
             free, *rest = tally(self.section, owner, self.now)
-            assert rest == [mine, others, cooling]
+            assert rest == [mine, others, expiring]
             assert free + sum(rest) == self.section.limit
             leases = [token.until for token in self.held(owner)]
             assert self.section.view(owner, self.now).lease_ends == min(leases, default=inf)
         view = self.section.view(OWNERS[0], self.now)
-        assert sorted(view.counted) == sorted(t.until for t in alive if t.state == COOLING)
+        assert sorted(view.counted) == sorted(t.until for t in alive if t.state == EXPIRING)
         assert sorted(view.rejected) == sorted(t.until for t in alive if t.state == REJECTED)
         assert self.section.rejections == self.rejected
 

@@ -51,7 +51,7 @@ class Book:
 
     def settle(self, name: str, ago: float = 0.0, *, rejected: bool = False) -> Grant:
         """A request ended so long ago."""
-        lease = Settled(name, self.now - ago + self.terms.cooldown, rejected)
+        lease = Settled(name, self.now - ago + self.terms.expiry, rejected)
         return self.do(Report(self.now, "", settled=(lease,)))
 
     def release(self, *names: str) -> Grant:

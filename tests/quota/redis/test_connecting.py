@@ -72,7 +72,7 @@ async def test_a_key_that_is_given_stays(redis_server: Server) -> None:
         ):
             await client.capital_distribution("HK.00700")
     assert quota.key == key
-    assert redis_server.leases(key) == {"cooling": 1}
+    assert redis_server.leases(key) == {"expiring": 1}
 
 
 async def test_two_accounts_need_a_quota_each(redis_server: Server) -> None:

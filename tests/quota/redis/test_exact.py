@@ -157,7 +157,7 @@ class Machines(RuleBasedStateMachine):
     def next_token(self) -> float:
         """When the next one comes by itself."""
         fields = self.book.fields()
-        kinds = ("held:", "cooling:", "rejected:")
+        kinds = ("held:", "expiring:", "rejected:")
         times = [int(time) for name, time in fields.items() if name.startswith(kinds)]
         times.append(int(fields.get("cold", 0)))
         later = [time / 1000 for time in times if time / 1000 > self.book.now]
@@ -191,7 +191,7 @@ class Machines(RuleBasedStateMachine):
         for owner in self.owners:
             leases = owner.leases
             assert leases.held == len(owner.sent)
-            assert leases.free + leases.held + leases.cooling == leases.limit
+            assert leases.free + leases.held + leases.expiring == leases.limit
             assert leases.free >= 0
 
     def teardown(self) -> None:

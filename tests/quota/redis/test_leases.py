@@ -49,8 +49,8 @@ def holding(count: int = 2, now: float = 0.0) -> Leases:
 
 
 def sums(leases: Leases) -> tuple[int, int, int]:
-    assert leases.free + leases.held + leases.cooling == TERMS.limit
-    return leases.free, leases.held, leases.cooling
+    assert leases.free + leases.held + leases.expiring == TERMS.limit
+    return leases.free, leases.held, leases.expiring
 
 
 def test_before_it_has_heard_anything_nothing_is_free() -> None:
@@ -210,7 +210,7 @@ def test_out_of_sight_nothing_is_free_and_the_unspent_is_not_used() -> None:
     assert len(leases.report(1000.0, TokenRequest()).unused) == 2
 
 
-def test_what_has_cooled_meanwhile_is_no_news() -> None:
+def test_what_has_expired_meanwhile_is_no_news() -> None:
     leases = holding(2)
     leases.lose_server(1.0)
     leases.settle(2, 2.0)
@@ -235,7 +235,7 @@ def alone() -> Leases:
     return leases
 
 
-def test_a_share_is_used_when_all_else_has_cooled(alone: Leases) -> None:
+def test_a_share_is_used_when_all_else_has_expired(alone: Leases) -> None:
     assert (sums(alone), alone.usable(4)) == ((1, 1, 2), 1), "one is under way still"
     assert alone.acquire(3) == 1
     assert (alone.usable(4), alone.acquire(1)) == (0, 0)

@@ -59,7 +59,7 @@ async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
     assert quota.key is not None
     spent = sum(request.code is not None for request in opend.requests)
     with anyio.fail_after(2):
-        await until(lambda: server.leases(str(quota.key)) == ({"cooling": spent} if spent else {}))
+        await until(lambda: server.leases(str(quota.key)) == ({"expiring": spent} if spent else {}))
 
 
 @pytest.mark.parametrize("anyio_backend", PLAIN)
@@ -135,7 +135,7 @@ async def test_who_closes_tells_his_last_reply_and_what_he_leaves_under_way(
                 Call(group, client.capital_distributions(codes).collect)
                 await until(lambda: scheduler_of(quota).store.held == 2)
                 await until(lambda: all(internals.is_written(client, code) for code in codes))
-            await until(lambda: redis_server.leases(str(quota.key)) == {"cooling": 3})
+            await until(lambda: redis_server.leases(str(quota.key)) == {"expiring": 3})
 
 
 async def test_of_two_clients_on_one_quota_the_other_goes_on(redis_server: Server) -> None:
@@ -169,7 +169,7 @@ def test_on_the_next_loop_it_goes_on_where_it_was(redis_server: Server) -> None:
     assert quota.available in {LIMIT - 3, LIMIT - 2}
     asyncio.run(ask("HK.00003"))
     assert quota.available in {LIMIT - 4, LIMIT - 3}
-    assert redis_server.leases(str(quota.key)) == {"cooling": 3}
+    assert redis_server.leases(str(quota.key)) == {"expiring": 3}
 
 
 async def test_two_programs_see_what_the_other_spends(redis_server: Server) -> None:

@@ -112,7 +112,7 @@ async def test_an_older_state_that_is_loaded_is_not_believed(server: Server) -> 
         server.say("SAVE")
         await here.client.capital_distributions(CODES[1:LIMIT]).collect()
         server.restart()
-        assert server.leases("key") == {"cooling": 1} or server.leases("key") == {"held": 1}
+        assert server.leases("key") == {"expiring": 1} or server.leases("key") == {"held": 1}
         await here.client.capital_distributions(CODES[10:20]).collect()
         assert any(map(reason_is("not known there"), here.told))
 
@@ -186,7 +186,7 @@ async def test_a_script_that_it_has_forgotten_is_told_anew(server: Server) -> No
         assert here.told == []
 
 
-async def test_a_share_of_its_own_begins_when_all_else_has_cooled(server: Server) -> None:
+async def test_a_share_of_its_own_begins_when_all_else_has_expired(server: Server) -> None:
     async with world(server, fallback=2) as here:
         await here.client.capital_distributions(CODES[:LIMIT]).collect()
         server.kill()
@@ -217,4 +217,4 @@ async def test_what_was_spent_by_the_share_counts_when_the_server_is_back(server
                 await call.value()
         server.thaw()
         await here.is_told(is_back)
-        assert server.leases("key") == {"cooling": 2}
+        assert server.leases("key") == {"expiring": 2}

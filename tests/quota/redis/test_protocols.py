@@ -43,9 +43,9 @@ async def test_resp3_does_as_well(redis_server: Server) -> None:
     redis_server.warm(key)
     url = f"{redis_server.url}?protocol=3"
     await ask(RedisQuota(url, key), "HK.00001", "HK.00002")
-    assert redis_server.leases(key) == {"cooling": 2}
+    assert redis_server.leases(key) == {"expiring": 2}
     seen = await snapshot_of_server(url, key)
-    assert (seen.free, seen.cooling) == (28, 2)
+    assert (seen.free, seen.expiring) == (28, 2)
 
 
 # ---- TLS
@@ -87,7 +87,7 @@ async def test_over_tls_it_does_as_well(sealed: tuple[Server, int, Path]) -> Non
     server.warm(key)
     quota = RedisQuota(f"rediss://localhost:{port}/0?ssl_ca_certs={authority}", key)
     await ask(quota, "HK.00001", "HK.00002", "HK.00003")
-    assert server.leases(key) == {"cooling": 3}
+    assert server.leases(key) == {"expiring": 3}
     assert quota.where == f"redis://localhost:{port}/0"
 
 
@@ -169,7 +169,7 @@ async def test_a_new_key_of_an_idle_account_lends_at_once(redis_server: Server) 
     key = uuid4().hex
     quota = RedisQuota(redis_server.url, key, assume_idle=True)
     await ask(quota, "HK.00001", "HK.00002")
-    assert redis_server.leases(key) == {"cooling": 2}
+    assert redis_server.leases(key) == {"expiring": 2}
     redis_server.say("DEL", key)
     store = scheduler_of(quota).store
     await store.check()
@@ -185,7 +185,7 @@ async def test_it_holds_for_the_first_words_with_the_server_of_each_quota(
     await ask(quota, "HK.00001")
     assert isinstance(other, RedisQuota)
     await ask(other, "HK.00001")
-    assert redis_server.leases(str(other.key)) == {"cooling": 1}
+    assert redis_server.leases(str(other.key)) == {"expiring": 1}
 
 
 async def test_a_server_that_was_restarted_is_cold_all_the_same(redis_server: Server) -> None:

@@ -59,7 +59,7 @@ def test_a_reply_that_is_told_late_counts_from_when_it_came(book: Book) -> None:
     assert book.free() == 1
 
 
-def test_one_told_so_late_that_it_has_cooled_is_free(book: Book) -> None:
+def test_one_told_so_late_that_it_has_expired_is_free(book: Book) -> None:
     book.ask("a", *"1234")
     book.now += 8.0
     book.settle("1", ago=31.0)
@@ -74,7 +74,7 @@ def test_what_was_not_used_is_free_at_once(book: Book) -> None:
 
 def test_who_dies_loses_his_tokens_when_no_request_of_his_can_count_any_more(book: Book) -> None:
     book.ask("dies", *"1234")
-    lost_for = TERMS.lease + GRACE + TERMS.cooldown
+    lost_for = TERMS.lease + GRACE + TERMS.expiry
     book.now += lost_for - MILLISECONDS
     assert book.free() == 0
     book.now += 2 * MILLISECONDS

@@ -110,7 +110,7 @@ async def test_in_a_cluster_any_node_may_be_named(nodes: tuple[int, Server]) -> 
                     await anyio.sleep(0.05)
             async with aiocapdist.connect(port=opend.port, quota=quota) as client:
                 await client.capital_distribution("HK.00001")
-                await until(lambda: owner.leases(key) == {"cooling": 1})
+                await until(lambda: owner.leases(key) == {"expiring": 1})
 
 
 @pytest.mark.parametrize(

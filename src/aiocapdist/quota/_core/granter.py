@@ -121,7 +121,7 @@ class Granter:
     # ---- what became of a request that had a token
 
     def replied(self, at: float) -> None:
-        """Note a reply seen at ``at``: its token begins to cool. Those of one read go together."""
+        """Note a reply seen at ``at``: its token begins to expire. One read is one settling."""
         if at == self._seen_at:
             self.unsettled += 1
         else:
@@ -130,7 +130,7 @@ class Granter:
             self.unsettled, self._seen_at = 1, at
 
     def reject(self) -> bool:
-        """Note a rejection for frequency: its token cools all the same.
+        """Note a rejection for frequency: its token expires all the same.
 
         Always True: the request is to be sent again.
         """
@@ -197,7 +197,7 @@ class Granter:
         return Demand(eager, patient, self.ceiling.value, self.reserve)
 
     def _settle(self) -> None:
-        """Let the tokens of the replies seen begin to cool."""
+        """Let the tokens of the replies seen begin to expire."""
         count, self.unsettled = self.unsettled, 0
         if self._has_orphans:
             count = self._owned(count)
@@ -205,7 +205,7 @@ class Granter:
             self.store.settle(count, self._seen_at)
 
     def _advance(self, now: float) -> None:
-        """Settle what was seen, free what has cooled, and learn of others' rejections."""
+        """Settle what was seen, free what has expired, and learn of others' rejections."""
         store = self.store
         if self.unsettled:
             self._settle()

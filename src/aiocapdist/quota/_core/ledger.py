@@ -5,7 +5,7 @@ A token belongs to a request. It is acquired before the request is written and i
 request at some moment between those two, so 31 requests counted within one window would
 need 31 tokens at the moment of the last count, and only 30 exist.
 
-At all times ``free + held + cooling == limit``.
+At all times ``free + held + expiring == limit``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .store import GRACE, BaseStore, Row, estimate
 
 
 class Ledger(BaseStore):
-    """``limit`` tokens, each free, held by a request, or cooling until a known time."""
+    """``limit`` tokens, each free, held by a request, or expiring until a known time."""
 
     def __init__(self, limit: int, period: float, margin: float) -> None:
         super().__init__()
@@ -29,18 +29,18 @@ class Ledger(BaseStore):
         self.margin = margin
         self.free: int = limit
         self.held: int = 0
-        self.cooling: int = 0
-        # Of those cooling, the ones whose requests OpenD rejected: it did not count them.
-        self.cooling_rejected: int = 0
+        self.expiring: int = 0
+        # Of those expiring, the ones whose requests OpenD rejected: it did not count them.
+        self.expiring_rejected: int = 0
         # One row for each settling, the next to be free first.
         self._rows: deque[Row] = deque()
         self.next_back: float = inf
-        """When the next cooling token is free; ``inf`` while none cools."""
+        """When the next expiring token is free; ``inf`` while none expires."""
 
     def usable(self, ceiling: int) -> int:
         """Return the number of free tokens that a limit of ``ceiling`` allows to use."""
         free = self.free
-        room = ceiling - self.limit + free + self.cooling_rejected
+        room = ceiling - self.limit + free + self.expiring_rejected
         return free if free <= room else max(0, room)
 
     def acquire(self, count: int = 1, ceiling: int | None = None, leave: int = 0) -> int:
@@ -61,12 +61,12 @@ class Ledger(BaseStore):
         self.free += count
 
     def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
-        """Let held tokens cool: OpenD counted their requests by ``now + grace``, if at all."""
+        """Let held tokens expire: OpenD counted their requests by ``now + grace``, if at all."""
         assert self.held >= count
         self.held -= count
-        self.cooling += count
+        self.expiring += count
         if rejected:
-            self.cooling_rejected += count
+            self.expiring_rejected += count
         back_at = now + grace + self.period + self.margin
         rows = self._rows
         if not rows:
@@ -78,21 +78,21 @@ class Ledger(BaseStore):
         rows.append((back_at, count, rejected))
 
     def advance(self, now: float) -> None:
-        """Free what has cooled by ``now``."""
+        """Free what has expired by ``now``."""
         rows = self._rows
         while rows and rows[0][0] <= now:
             _, count, rejected = rows.popleft()
-            self.cooling -= count
+            self.expiring -= count
             self.free += count
             if rejected:
-                self.cooling_rejected -= count
+                self.expiring_rejected -= count
         self.next_back = rows[0][0] if rows else inf
 
     def available(self, now: float, ceiling: int) -> int:
         """Return what :meth:`usable` would return after :meth:`advance`."""
-        cooled = list(takewhile(lambda row: row[0] <= now, self._rows))
-        free = self.free + sum(count for _, count, _ in cooled)
-        still_rejected = self.cooling_rejected - sum(row[1] for row in cooled if row[2])
+        expired = list(takewhile(lambda row: row[0] <= now, self._rows))
+        free = self.free + sum(count for _, count, _ in expired)
+        still_rejected = self.expiring_rejected - sum(row[1] for row in expired if row[2])
         return max(0, min(free, ceiling - self.limit + free + still_rejected))
 
     def eta(self, n: int, now: float, ceiling: int) -> float:
@@ -103,7 +103,7 @@ class Ledger(BaseStore):
         span = self.period + self.margin
         free, held = (now, self.free, False), (now + span, self.held, False)
         rows = merge([free], self._rows, [held])
-        counted = self.limit - self.cooling_rejected
+        counted = self.limit - self.expiring_rejected
         return estimate(n, now, ceiling=ceiling, span=span, counted=counted, rows=rows)
 
     @property

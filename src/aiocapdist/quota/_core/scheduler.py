@@ -84,7 +84,7 @@ class Scheduler(Granter):
         self.reports.add(listener)
 
     def detach(self, listener: Listener) -> None:
-        """End using the quota. What was spent keeps cooling."""
+        """End using the quota. What was spent keeps expiring."""
         if listener not in self.listeners:
             return  # it was dropped: see _drop_clients
         self.listeners.remove(listener)
@@ -119,7 +119,7 @@ class Scheduler(Granter):
     def after_fork(self) -> None:
         """Begin anew in a forked child: what is in use belongs to the parent's clients."""
         self._was_forked = not self._shared and bool(
-            self.listeners or self.store.held or self.store.cooling
+            self.listeners or self.store.held or self.store.expiring
         )
         self.unsettled = 0
         self._leave_loop()

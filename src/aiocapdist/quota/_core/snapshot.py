@@ -23,7 +23,7 @@ class TokenInfo(NamedTuple):
     owner: OwnerInfo | None
     """None if it is not known any more."""
     held: bool
-    """True if its request is in flight; else it cools."""
+    """True if its request is in flight; else it expires."""
     back_in: float
     """Seconds until it is free. A request in flight is taken to be answered now."""
 
@@ -36,7 +36,7 @@ class OwnerTokens:
     program: str | None
     presence: Presence | None
     held: int
-    cooling: int
+    expiring: int
     all_back_in: float
 
 
@@ -49,7 +49,7 @@ class QuotaSnapshot:
     period: float
     free: int
     held: int
-    cooling: int
+    expiring: int
     rejections: int
     """Requests that OpenD rejected for frequency, since the quota was first used."""
     waiting: int
@@ -84,7 +84,7 @@ def take_snapshot(
         period=period,
         free=free,
         held=held,
-        cooling=len(tokens) - held,
+        expiring=len(tokens) - held,
         rejections=rejections,
         waiting=waiting,
         next_in=next_in,

@@ -39,9 +39,9 @@ class Demand(NamedTuple):
 
 
 class Store(Protocol):
-    """``limit`` tokens, each free, held by a request, or cooling until a known time.
+    """``limit`` tokens, each free, held by a request, or expiring until a known time.
 
-    At all times ``free + held + cooling == limit``. Nothing here waits, except the coroutines.
+    At all times ``free + held + expiring == limit``. Nothing here waits, except the coroutines.
     Times are those of ``clock``, which the scheduler sets.
     """
 
@@ -66,7 +66,7 @@ class Store(Protocol):
     @property
     def held(self) -> int: ...
     @property
-    def cooling(self) -> int: ...
+    def expiring(self) -> int: ...
     @property
     def mine(self) -> int:
         """Number of tokens that requests of this quota hold."""
@@ -100,11 +100,11 @@ class Store(Protocol):
         ...
 
     def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
-        """Let held tokens cool: OpenD counted their requests by ``now + grace``, if at all."""
+        """Let held tokens expire: OpenD counted their requests by ``now + grace``, if at all."""
         ...
 
     def advance(self, now: float) -> None:
-        """Free what has cooled by ``now``, and do what is due."""
+        """Free what has expired by ``now``, and do what is due."""
         ...
 
     def demand(self, demand: Demand) -> None:

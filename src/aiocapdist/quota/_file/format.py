@@ -78,7 +78,7 @@ class Contents:
         """Make a section for this call, with nothing free while the ledger is cold."""
         section = Section(limit, period)
         if self.cold_until:
-            section.cool_all(self.cold_until)
+            section.expire_all(self.cold_until)
         self.add(call, section)
         return section
 
@@ -102,14 +102,14 @@ class Contents:
         self.boot, self.epoch = boot, epoch
         self.cold_until = span if self.cold_until else 0.0
 
-    def cool_all(self, until: float) -> None:
+    def expire_all(self, until: float) -> None:
         """Grant nothing before that time: it is not known what was spent."""
         self.cold_until = until
         for call in self.calls:
             section = self.section(call)
             assert section is not None
             cold = Section(section.limit, section.period)
-            cold.cool_all(until)
+            cold.expire_all(until)
             section.merge(cold)
 
     # ---- bytes

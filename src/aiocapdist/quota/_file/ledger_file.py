@@ -35,7 +35,7 @@ TOLERANCE = 0.05
 class LedgerFile:
     """The section of one call in one file.
 
-    ``span`` is how long a token may have to cool; ``cold`` how long nothing is granted if it
+    ``span`` is how long a token may have to expire; ``cold`` how long nothing is granted if it
     is not known what was spent.
     """
 
@@ -250,25 +250,25 @@ class LedgerFile:
             contents = self._unpack(data)
         except Damaged as error:
             contents = self._new_contents()
-            self._cool(contents, f"is damaged ({error})")
+            self._expire(contents, f"is damaged ({error})")
             os.ftruncate(self._descriptor, file_size(self._limit))
         else:
             if changed_at - contents.written_at > TOLERANCE:
-                self._cool(contents, "was replaced, or changed by another program")
+                self._expire(contents, "was replaced, or changed by another program")
         known = self._contents
         if known is not None and (
             known.number != contents.number or known.generation > contents.generation
         ):
             now = boot_clock()
             if contents.cold_until <= now < self._known_at + self._cold:
-                self._cool(contents, "was replaced while in use")
+                self._expire(contents, "was replaced while in use")
             contents.merge(known)
         return contents
 
-    def _cool(self, contents: Contents, what: str) -> None:
-        """Grant nothing until all that may have been spent has cooled."""
+    def _expire(self, contents: Contents, what: str) -> None:
+        """Grant nothing until all that may have been spent has expired."""
         self._warn(what)
-        contents.cool_all(boot_clock() + self._cold)
+        contents.expire_all(boot_clock() + self._cold)
 
     def _warn(self, what: str) -> None:
         words = "the ledger %s %s: nothing is granted for %.0f s"

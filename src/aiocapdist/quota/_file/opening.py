@@ -14,7 +14,7 @@ from ...errors import QuotaUnavailable
 
 MARKER_TEXT = (
     b"If the ledger beside this file is deleted, its users wait until all that may have been\n"
-    b"spent has cooled. If this file is deleted as well, they do not.\n"
+    b"spent has expired. If this file is deleted as well, they do not.\n"
 )
 # Their locks do not hold, or their other machines' clocks are not ours.
 OVER_THE_NETWORK = frozenset(

@@ -19,7 +19,7 @@ from math import inf
 
 from .owner import NOBODY, Owner
 from .tokens import (
-    COOLING,
+    EXPIRING,
     FREE,
     FREE_TOKEN,
     HELD,
@@ -33,8 +33,8 @@ from .tokens import (
 WAITERS = 8  # that are remembered: enough to tell others to share
 # For each state, 1 for the bytes that mean it. What no program has written counts as spent.
 _OF_STATE = [
-    bytes(state == (byte if byte <= REJECTED else COOLING) for byte in range(256))
-    for state in (FREE, HELD, COOLING, REJECTED)
+    bytes(state == (byte if byte <= REJECTED else EXPIRING) for byte in range(256))
+    for state in (FREE, HELD, EXPIRING, REJECTED)
 ]
 
 
@@ -74,9 +74,9 @@ class Section:
     def settle(
         self, count: int, owner: Owner, now: float, until: float, *, rejected: bool = False
     ) -> None:
-        """Let ``count`` of the owner's tokens cool until then."""
+        """Let ``count`` of the owner's tokens expire until then."""
         self.rejections += count if rejected else 0
-        state = REJECTED if rejected else COOLING
+        state = REJECTED if rejected else EXPIRING
         self._put(self._own(count, owner, now), Token(state, owner, until))
 
     def renew(self, count: int, owner: Owner, now: float, until: float) -> None:
@@ -85,7 +85,7 @@ class Section:
 
     def view(self, owner: Owner, now: float) -> View:
         """Return the tokens as this owner sees them."""
-        counted, rejected = self._cooling(COOLING, now), self._cooling(REJECTED, now)
+        counted, rejected = self._expiring(EXPIRING, now), self._expiring(REJECTED, now)
         held = [(holder, until) for _, holder, until in self._held() if until > now]
         me = _packed(owner)
         mine = [until for holder, until in held if holder == me]
@@ -106,17 +106,17 @@ class Section:
         return {self._token(index).owner for index in held.values()} - {owner}
 
     def reclaim(self, owner: Owner, until: float) -> None:
-        """Let all tokens of a dead owner cool, until then at the latest."""
+        """Let all tokens of a dead owner expire, until then at the latest."""
         for index in self._held_by(owner):
-            self._put([index], Token(COOLING, owner, min(until, self._token(index).until)))
+            self._put([index], Token(EXPIRING, owner, min(until, self._token(index).until)))
 
     def is_free(self, now: float) -> bool:
         """True if all tokens are free."""
         return all(state == FREE or until <= now for state, until in self._states())
 
-    def cool_all(self, until: float) -> None:
-        """Let all tokens cool until then: it is not known what was spent."""
-        self.tokens = [Token(COOLING, NOBODY, until)] * self.limit
+    def expire_all(self, until: float) -> None:
+        """Let all tokens expire until then: it is not known what was spent."""
+        self.tokens = [Token(EXPIRING, NOBODY, until)] * self.limit
 
     def merge(self, other: Section) -> None:
         """Take over what another section of the same call knew.
@@ -140,7 +140,7 @@ class Section:
             if token.state == FREE:
                 return FREE_TOKEN
             left = min(max(0.0, token.until + epoch - wall), span)
-            return Token(COOLING, NOBODY, max(now + left, span))
+            return Token(EXPIRING, NOBODY, max(now + left, span))
 
         self.tokens = [carried(token) for token in self.tokens]
         self.waiting = {}
@@ -178,7 +178,7 @@ class Section:
         times = _times(self.limit).unpack(self.records)
         return zip(self.records[::RECORD_SIZE], times, strict=True)
 
-    def _cooling(self, wanted: int, now: float) -> list[float]:
+    def _expiring(self, wanted: int, now: float) -> list[float]:
         """Return when each token of this state is free."""
         its = self._of(wanted)
         if 1 not in its:

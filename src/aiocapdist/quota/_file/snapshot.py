@@ -77,7 +77,7 @@ def _read(path: Path) -> Contents:
         raise QuotaUnavailable(
             str(path),
             f"it is damaged: {error}",
-            "the next program that uses it repairs it, and waits until all has cooled",
+            "the next program that uses it repairs it, and waits until all has expired",
         ) from None
 
 

@@ -90,7 +90,7 @@ class FileStore(BaseStore):
         return self._view.mine + self._view.others
 
     @property
-    def cooling(self) -> int:
+    def expiring(self) -> int:
         return len(self._view.counted) + len(self._view.rejected)
 
     @property
@@ -278,7 +278,7 @@ class FileStore(BaseStore):
             self._see(section, now)
 
     def _reclaim(self, section: Section, now: float) -> None:
-        """Let the tokens of dead processes cool."""
+        """Let the tokens of dead processes expire."""
         if now < self._reclaimed_at + self._look_every / 2:
             return
         self._reclaimed_at = now

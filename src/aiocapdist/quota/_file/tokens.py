@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .._core.store import Row
 from .owner import NOBODY, Owner
 
-FREE, HELD, COOLING, REJECTED = range(4)
+FREE, HELD, EXPIRING, REJECTED = range(4)
 
 _RECORD = struct.Struct("<BxxxIQQQd")
 RECORD_SIZE = _RECORD.size
@@ -47,7 +47,7 @@ class View(NamedTuple):
     others: int
     """Number of tokens held by other owners."""
     counted: list[float]
-    """When each cooling token is free."""
+    """When each expiring token is free."""
     rejected: list[float]
     """The same of tokens whose requests OpenD rejected."""
     lease_ends: float

@@ -9,12 +9,12 @@
 --                     is begun later has lower ones
 --   rejections        number of requests that OpenD rejected
 --   held:<lease>      when it is free again if its owner does not renew it
---   cooling:<lease>   when it is free again
+--   expiring:<lease>   when it is free again
 --   rejected:<lease>  the same; OpenD did not count its request
 --   waiting:<owner>   "<until> <since> <leave>": asks again before `until`, waits since `since`,
 --                     leaves `leave` tokens free
 --
--- ARGV[1], in JSON: terms, limit, longest, cooldown, recheck; settled, unused, renewed; owner,
+-- ARGV[1], in JSON: terms, limit, longest, expiry, recheck; settled, unused, renewed; owner,
 -- heard, idle, names, eager, ceiling, leave. Times are the server's, all in milliseconds.
 --
 -- Returns the number of this exchange, how many of names were granted, when to ask again, how
@@ -35,7 +35,7 @@ local raw = redis.call('HGETALL', key)
 for i = 1, #raw, 2 do book[raw[i]] = raw[i + 1] end
 if #raw > 0 and not book.run then return redis.error_reply('FOREIGN it was not written here') end
 
-local at = { held = {}, cooling = {}, rejected = {}, waiting = {} }
+local at = { held = {}, expiring = {}, rejected = {}, waiting = {} }
 
 local function put(kind, name, value)
   at[kind][name] = value
@@ -66,7 +66,7 @@ for field, value in pairs(book) do
 end
 
 if book.terms ~= ask.terms then
-  if next(at.held) or next(at.cooling) or next(at.rejected) then
+  if next(at.held) or next(at.expiring) or next(at.rejected) then
     return redis.error_reply('TERMS its owners agreed on ' .. book.terms)
   end
   redis.call('HSET', key, 'terms', ask.terms)
@@ -90,16 +90,16 @@ local is_cold = now < cold
 
 local rejections = tonumber(book.rejections or 0)
 for _, lease in ipairs(ask.settled) do
-  local name, cools, rejected = lease[1], lease[2], lease[3]
+  local name, expires, rejected = lease[1], lease[2], lease[3]
   if rejected and not at.rejected[name] then
     rejections = redis.call('HINCRBY', key, 'rejections', 1)
   end
   drop('held', name)
-  if cools > 0 then put(rejected and 'rejected' or 'cooling', name, now + cools) end
+  if expires > 0 then put(rejected and 'rejected' or 'expiring', name, now + expires) end
 end
 for _, name in ipairs(ask.unused) do drop('held', name) end
 for _, name in ipairs(ask.renewed) do
-  if not at.cooling[name] and not at.rejected[name] then put('held', name, last) end
+  if not at.expiring[name] and not at.rejected[name] then put('held', name, last) end
 end
 -- Granted before, in a call whose reply never arrived.
 for _, name in ipairs(ask.names) do drop('held', name) end
@@ -112,7 +112,7 @@ local function count(kind)
   return n
 end
 
-local spent = count('held') + count('cooling')
+local spent = count('held') + count('expiring')
 local free = math.max(0, ask.limit - spent - count('rejected'))
 local below = ask.ceiling - spent
 if is_cold then free = 0 end
@@ -161,8 +161,8 @@ if granted < wanted then
     if n < 1 then return now end
     return times[n] or now + recheck
   end
-  local token = back_at(sorted('held', 'cooling', 'rejected'), before + 1 + leave - (free - granted))
-  local under = back_at(sorted('held', 'cooling'), before + 1 - (below - granted))
+  local token = back_at(sorted('held', 'expiring', 'rejected'), before + 1 + leave - (free - granted))
+  local under = back_at(sorted('held', 'expiring'), before + 1 - (below - granted))
   wait = math.max(token, under) - now
   if is_cold then wait = math.max(wait, cold - now) end
   -- If a token is free already, others are to take it first. Tokens may also be free early.
@@ -183,7 +183,7 @@ local function left(kinds)
 end
 
 -- For a held lease the likely end, not the latest.
-for name, time in pairs(at.held) do at.held[name] = math.min(time, now + ask.cooldown) end
-local counted, rejected = left({'held', 'cooling'}), left({'rejected'})
+for name, time in pairs(at.held) do at.held[name] = math.min(time, now + ask.expiry) end
+local counted, rejected = left({'held', 'expiring'}), left({'rejected'})
 while is_cold and #counted + #rejected < ask.limit do counted[#counted + 1] = cold - now end
 return { number, granted, wait, math.max(0, cold - now), rejections, counted, rejected }

@@ -24,14 +24,14 @@ class Terms:
     lease: float
 
     @property
-    def cooldown(self) -> float:
-        """Seconds that a token cools after its reply."""
+    def expiry(self) -> float:
+        """Seconds from a reply until its token is free."""
         return self.period + self.margin
 
     @property
     def longest(self) -> float:
         """Seconds until the token of an owner that has just died is free."""
-        return self.lease + GRACE + self.cooldown
+        return self.lease + GRACE + self.expiry
 
     def __str__(self) -> str:
         return (
@@ -90,7 +90,7 @@ class Report:
             "terms": str(terms),
             "limit": terms.limit,
             "longest": _milliseconds(terms.longest),
-            "cooldown": _milliseconds(terms.cooldown),
+            "expiry": _milliseconds(terms.expiry),
             "recheck": _milliseconds(terms.period * RECHECK),
             "settled": [
                 [lease.name, _milliseconds(lease.back_at - self.at), lease.rejected]

@@ -75,14 +75,14 @@ class Leases(BaseStore):
         return len(self._held)
 
     @property
-    def cooling(self) -> int:
+    def expiring(self) -> int:
         """All that is neither free nor held here."""
         return self.limit - self.free - len(self._held)
 
     def usable(self, ceiling: int) -> int:
         if self._alone:
-            cooling = sum(not lease.rejected for lease in self._settled.values())
-            spent = len(self._held) + cooling
+            expiring = sum(not lease.rejected for lease in self._settled.values())
+            spent = len(self._held) + expiring
         else:
             spent = len(self._counted) - len(self._unspent)
         return max(0, min(self.free, ceiling - spent))
@@ -104,7 +104,7 @@ class Leases(BaseStore):
         self._changed()
 
     def settle(self, count: int, now: float, *, grace: float = 0.0, rejected: bool = False) -> None:
-        back_at = now + grace + self._terms.cooldown
+        back_at = now + grace + self._terms.expiry
         for _ in range(count):
             name, _ = self._held.popitem()
             self._settled[name] = Settled(name, back_at, rejected)
@@ -131,7 +131,7 @@ class Leases(BaseStore):
 
     def eta(self, n: int, now: float, ceiling: int) -> float:
         """As far as was heard; ``inf`` while the server is away."""
-        span = self._terms.cooldown
+        span = self._terms.expiry
         held: Row = (now + span, 0, False)
         counted, rejected = self._counted, self._rejected
         if self._alone:
@@ -224,7 +224,7 @@ class Leases(BaseStore):
 
     def final_report(self, now: float) -> Report:
         """Build the last report: counts all held tokens as lost now."""
-        back_at = now + GRACE + self._terms.cooldown
+        back_at = now + GRACE + self._terms.expiry
         lost = [Settled(name, back_at, rejected=False) for name in self._held]
         return Report(
             at=now,
@@ -235,7 +235,7 @@ class Leases(BaseStore):
         )
 
     def lose_server(self, now: float) -> None:
-        """The server is away. The fallback may be used once all else has cooled."""
+        """The server is away. The fallback may be used once all else has expired."""
         self._unused += self._unspent
         self._unspent.clear()
         if self._fallback and self._alone_from == inf:

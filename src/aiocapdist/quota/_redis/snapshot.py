@@ -15,7 +15,7 @@ TIMEOUT = 5.0
 """Seconds that a reply may take."""
 DEFAULT_KEYS = f"aiocapdist:*:{CAPITAL_DISTRIBUTION}"
 
-_LEASE = re.compile(r"(held|cooling|rejected):(.+)\.\d+")
+_LEASE = re.compile(r"(held|expiring|rejected):(.+)\.\d+")
 
 
 async def snapshot_of_server(url: str, key: str | None) -> QuotaSnapshot:
@@ -106,7 +106,7 @@ def _tokens(book: dict[str, str], now: float, terms: Terms) -> list[TokenInfo]:
         TokenInfo(
             OwnerInfo(owner, None, presence(owner)),
             held,
-            min(left, terms.cooldown) if owner in heard_of else left,
+            min(left, terms.expiry) if owner in heard_of else left,
         )
         for owner, held, left in leases
     ]
