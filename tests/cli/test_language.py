@@ -260,7 +260,7 @@ def test_a_quota_is_shown(columns: int) -> None:
         with terminal("quota", "--address", address, columns=columns, LANG=LANG) as screen:
             assert screen.exit_code() == 0
     text = screen.text.replace("\n", "")
-    assert [word for word in ("每 30 秒 30 次", "冷却 1", "持有者") if word not in text] == []
+    assert [word for word in ("每 30 秒 30 次", "到期中 1", "持有者") if word not in text] == []
 
 
 @needs_terminal
