@@ -20,8 +20,6 @@ from .._requests.kinds import (
     MessageRequest,
 )
 from .._requests.market_phases import MarketPhases
-from .._requests.queue import RequestQueue
-from .._requests.request import Request, T
 from .._requests.single_flight import Distributions, Flows, SingleFlight
 from .._requests.sweep_source import SweepSource
 from .._requests.watch_source import WatchSource
@@ -30,7 +28,7 @@ from ..models.flow import flow_dates
 from ..quota import Quota
 from . import guesses
 from .arguments import check_askable, check_codes, check_every, check_seconds
-from .deadlines import wait_for
+from .deadlines import submit, wait_for
 from .observers import Observers
 from .queues import Queues
 from .sweep import Sweep
@@ -226,7 +224,7 @@ class BaseClient:
         self._hub.check_loop()
         check_seconds("timeout", timeout)
         request = GlobalStateRequest(self._free, self._attempts)
-        return await ask(request, self._free, timeout, self._observers)
+        return await submit(request, self._free, timeout, self._observers)
 
     async def request(
         self,
@@ -270,7 +268,7 @@ class BaseClient:
         request = MessageRequest(
             queue, self._attempts, proto_id, body, response_type, idempotent=idempotent
         )
-        return await ask(request, queue, timeout, self._observers)
+        return await submit(request, queue, timeout, self._observers)
 
     def events(self) -> EventStream:
         """Return what happens from now on: ``async for event in client.events()``.
@@ -311,21 +309,3 @@ class BaseClient:
 def hub_of(client: BaseClient) -> Hub:
     """Return the object that keeps a client connected."""
     return client._hub
-
-
-async def ask(
-    request: Request[T],
-    queue: RequestQueue,
-    timeout: float | None,
-    observers: Observers | None = None,
-) -> T:
-    try:
-        try:
-            queue.submit(request)
-        except BaseException:
-            request.cancel_if_unwanted()
-            raise
-        return request.result() if request.done else await wait_for(request, timeout)
-    finally:
-        if observers:
-            observers.done(request)

@@ -6,8 +6,29 @@ import math
 
 import anyio
 
+from .._requests.queue import RequestQueue
 from .._requests.request import Interruption, Request, T
 from ..errors import QuotaWaitTooLong
+from .observers import Observers
+
+
+async def submit(
+    request: Request[T],
+    queue: RequestQueue,
+    timeout: float | None,
+    observers: Observers | None = None,
+) -> T:
+    """Submit a request of nobody else's, wait for it, and tell the observers."""
+    try:
+        try:
+            queue.submit(request)
+        except BaseException:
+            request.cancel_if_unwanted()
+            raise
+        return request.result() if request.done else await wait_for(request, timeout)
+    finally:
+        if observers:
+            observers.done(request)
 
 
 async def wait_for(request: Request[T], timeout: float | None, max_wait: float | None = None) -> T:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .._requests.request import Queue, Request
 from .._requests.routes import Route
-from .base import BaseClient, ask
+from .base import BaseClient
+from .deadlines import submit
 
 
 class RawRequest(Request[bytes]):
@@ -36,4 +37,4 @@ async def raw_reply(
     """
     queues = client._queues
     queue = await queues.for_call(proto_id, None) if counted else queues.free
-    return await ask(RawRequest(queue, proto_id, body), queue, timeout)
+    return await submit(RawRequest(queue, proto_id, body), queue, timeout)

@@ -18,13 +18,7 @@ from .._protocol.codec import HandshakeResult
 from .._protocol.flight import Flight
 from .._protocol.notices import decode_notice
 from .._transports.base import Connector
-from ..errors import (
-    AiocapdistError,
-    ClientClosed,
-    ConnectionLost,
-    ProtocolError,
-    QuotaUnavailable,
-)
+from ..errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError, QuotaUnavailable
 from ..events import Disconnected, Reconnecting
 from ..quota._core.scheduler import Scheduler
 from .absence import Absence
