@@ -26,6 +26,11 @@ def blank(limit: int = 3) -> Section:
     return Section(limit, PERIOD)
 
 
+def state_of(section: Section) -> dict[str, object]:
+    """Return all that a section is, but not what it has read from its records meanwhile."""
+    return {name: value for name, value in vars(section).items() if name != "_columns"}
+
+
 def tally(section: Section, owner: Owner, now: float) -> tuple[int, int, int, int]:
     """Return how many are free, held by the owner, held by others, expiring."""
     view = section.view(owner, now)
@@ -54,7 +59,7 @@ def contents_of(section: Section, *, boot: bytes = BOOT, epoch: float = 1.7e9) -
 
 def put(path: Path, contents: Contents) -> None:
     """Write a file that its users trust, whenever that was."""
-    path.write_bytes(contents.stamped(contents.pack(), inf))
+    path.write_bytes(contents.stamped(contents.body(), inf))
 
 
 def present(section: Section) -> Contents:

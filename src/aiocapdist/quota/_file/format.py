@@ -116,6 +116,11 @@ class Contents:
 
     def pack(self) -> bytes:
         """Return the bytes of the file."""
+        body = self.body()
+        return body + _SUM.pack(zlib.crc32(body))
+
+    def body(self) -> bytes:
+        """Return the bytes of the file up to the checksum."""
         sections = [
             section if isinstance(section, bytes) else _pack_section(call, section)
             for call, section in self._sections.items()
@@ -132,8 +137,7 @@ class Contents:
             self.cold_until,
             self.written_at,
         )
-        body = head + b"".join(sections)
-        return body + _SUM.pack(zlib.crc32(body))
+        return b"".join([head, *sections])
 
     @classmethod
     def unpack(cls, data: bytes) -> Contents:
@@ -164,17 +168,23 @@ class Contents:
             raise Damaged("its sections do not fill it")
         return contents
 
-    def stamped(self, packed: bytes, written_at: float) -> bytes:
-        """Return these bytes, as :meth:`pack` made them, as those of the next generation."""
-        body = bytearray(packed[: -_SUM.size])
-        _GENERATION.pack_into(body, _GENERATION_AT, self.generation + 1)
-        _WRITTEN.pack_into(body, _WRITTEN_AT, written_at)
-        return bytes(body) + _SUM.pack(zlib.crc32(body))
+    def stamped(self, body: bytes, written_at: float) -> bytes:
+        """Return the bytes of the next generation of the file, with this body."""
+        packed = bytearray(body)
+        _GENERATION.pack_into(packed, _GENERATION_AT, self.generation + 1)
+        _WRITTEN.pack_into(packed, _WRITTEN_AT, written_at)
+        packed += _SUM.pack(zlib.crc32(packed))
+        return bytes(packed)
 
     def was_written(self, written_at: float) -> None:
         """Note that the bytes with this stamp are in the file."""
         self.generation += 1
         self.written_at = written_at
+
+
+def is_body_of(body: bytes, data: bytes) -> bool:
+    """True if a file of these bytes has this body."""
+    return len(data) == len(body) + _SUM.size and data.startswith(body)
 
 
 def file_size(*limits: int) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 from ...errors import QuotaUnavailable
 from .._core.loops import call_after_fork
 from . import opening
-from .format import LARGEST, Contents, Damaged, Foreign, file_size
+from .format import LARGEST, Contents, Damaged, Foreign, file_size, is_body_of
 from .owner import boot_clock, boot_id, time_namespace
 from .section import Section
 
@@ -98,7 +98,7 @@ class LedgerFile:
             if contents.cold_until:
                 self._warn("was deleted or moved while in use")
             # Giving the file its name changes it once more: it is stamped with the first update.
-            data = contents.stamped(contents.pack(), inf)
+            data = contents.stamped(contents.body(), inf)
             opening.make_ledger(self.path, data, self._mode)
             self._is_stamped = False
             self._descriptor = opening.open_ledger(self.path, self._mode)
@@ -203,9 +203,9 @@ class LedgerFile:
         else:
             contents = self._contents_of(data, changed_at / 1e9)
         change(self._section_of(contents))
-        packed = contents.pack()
-        if packed != data or not self._is_stamped:
-            packed, changed_at = self._write(contents, packed, data)
+        packed, body = data, contents.body()
+        if not (self._is_stamped and is_body_of(body, data)):
+            packed, changed_at = self._write(contents, body, data)
         self._contents, self._bytes, self._size = contents, packed, len(packed)
         self._changed_at, self.cold_until = changed_at, contents.cold_until
         self._known_at = boot_clock()
@@ -213,14 +213,14 @@ class LedgerFile:
             opening.mark_made(self.path, self._mode)
             self._is_marked = True
 
-    def _write(self, contents: Contents, packed: bytes, before: bytes) -> tuple[bytes, int]:
-        """Write the bytes with a stamp. Return them, and the file system's time for them."""
+    def _write(self, contents: Contents, body: bytes, before: bytes) -> tuple[bytes, int]:
+        """Write the body with a stamp. Return all bytes, and the file system's time for them."""
         attempts = ATTEMPTS
         while True:
             attempts -= 1
             # If the file system's clock is another one, a stamp would tell nothing.
             now = opening.wall_clock() if attempts else inf
-            packed = contents.stamped(packed, now)
+            packed = contents.stamped(body, now)
             try:
                 opening.write_all(self._descriptor, packed)
             except OSError:

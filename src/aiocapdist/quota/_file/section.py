@@ -31,11 +31,10 @@ from .tokens import (
 )
 
 WAITERS = 8  # that are remembered: enough to tell others to share
-# For each state, 1 for the bytes that mean it. What no program has written counts as spent.
-_OF_STATE = [
-    bytes(state == (byte if byte <= REJECTED else EXPIRING) for byte in range(256))
-    for state in (FREE, HELD, EXPIRING, REJECTED)
-]
+# Tables for bytes.translate(): states as they count, what no program has written as spent; and 1
+# for the state in question, else 0.
+_STATES = bytes(byte if byte <= REJECTED else EXPIRING for byte in range(256))
+_IS = [bytes(byte == state for byte in range(256)) for state in (FREE, HELD, EXPIRING, REJECTED)]
 
 
 class Section:
@@ -46,6 +45,7 @@ class Section:
         self.period = period
         self.records: bytearray = bytearray(records or FREE_TOKEN.pack() * limit)
         """The tokens, packed."""
+        self._columns: tuple[bytes, tuple[float, ...]] | None = None  # of the records
         self.rejections: int = 0
         """Number of requests that OpenD rejected for frequency."""
         self.waiting: dict[int, float] = {}
@@ -59,6 +59,7 @@ class Section:
     @tokens.setter
     def tokens(self, tokens: list[Token]) -> None:
         self.records = bytearray(b"".join(token.pack() for token in tokens))
+        self._columns = None
 
     # ---- what an owner does
 
@@ -112,7 +113,9 @@ class Section:
 
     def is_free(self, now: float) -> bool:
         """True if all tokens are free."""
-        return all(state == FREE or until <= now for state, until in self._states())
+        return all(
+            state == FREE or until <= now for state, until in zip(*self._read(), strict=True)
+        )
 
     def expire_all(self, until: float) -> None:
         """Let all tokens expire until then: it is not known what was spent."""
@@ -168,41 +171,40 @@ class Section:
         return Token.unpack(self.records[start : start + RECORD_SIZE])
 
     def _put(self, indexes: Iterable[int], token: Token) -> None:
+        self._columns = None
         record = token.pack()
         for index in indexes:
             start = index * RECORD_SIZE
             self.records[start : start + RECORD_SIZE] = record
 
-    def _states(self) -> Iterator[tuple[int, float]]:
-        """Yield each token's state, and until when it has it."""
-        times = _times(self.limit).unpack(self.records)
-        return zip(self.records[::RECORD_SIZE], times, strict=True)
+    def _read(self) -> tuple[bytes, tuple[float, ...]]:
+        """Return the state of each token, and until when each has it."""
+        if self._columns is None:
+            states = bytes(self.records[::RECORD_SIZE]).translate(_STATES)
+            self._columns = states, _times(self.limit).unpack(self.records)
+        return self._columns
 
     def _expiring(self, wanted: int, now: float) -> list[float]:
         """Return when each token of this state is free."""
-        its = self._of(wanted)
-        if 1 not in its:
+        states, times = self._read()
+        if wanted not in states:
             return []
-        times = sorted(compress(_times(self.limit).unpack(self.records), its))
-        return times[bisect_right(times, now) :]
-
-    def _of(self, wanted: int) -> bytearray:
-        """Return 1 for each token of this state, 0 for others."""
-        return self.records[::RECORD_SIZE].translate(_OF_STATE[wanted])
+        ends = sorted(compress(times, states.translate(_IS[wanted])))
+        return ends[bisect_right(ends, now) :]
 
     def _free(self, now: float) -> Iterator[int]:
-        yield from compress(range(self.limit), self._of(FREE))
-        for index, (state, until) in enumerate(self._states()):
-            if state != FREE and until <= now:
+        states, times = self._read()
+        yield from compress(range(self.limit), states.translate(_IS[FREE]))
+        for index, until in enumerate(times):
+            if until <= now and states[index] != FREE:
                 yield index
 
     def _held(self) -> Iterator[tuple[int, bytes, float]]:
         """Yield the index of each held token, its owner, packed, and the end of its lease."""
-        its = self._of(HELD)
-        if 1 not in its:
+        states, times = self._read()
+        if HELD not in states:
             return
-        times = _times(self.limit).unpack(self.records)
-        for index in compress(range(self.limit), its):
+        for index in compress(range(self.limit), states.translate(_IS[HELD])):
             start = index * RECORD_SIZE
             holder = self.records[start + OWNER_AT.start : start + OWNER_AT.stop]
             yield index, bytes(holder), times[index]
