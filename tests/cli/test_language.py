@@ -18,6 +18,7 @@ from aiocapdist.cli.app import run
 from aiocapdist.cli.drawing import amount
 from aiocapdist.cli.language import choose_language, language, take_option, tr, use_language
 from aiocapdist.cli.wrapping import wrap
+from aiocapdist.simulator import Fault, Faults
 
 from .messages import catalogue, messages
 from .processes import run_command, simulator
@@ -46,6 +47,8 @@ def test_every_text_is_translated_and_no_translation_is_unused() -> None:
 @pytest.mark.parametrize("text", sorted(messages()))
 def test_placeholders_stay(text: str) -> None:
     assert placeholders(catalogue()[text]) == placeholders(text)
+    logged = re.compile(r"%[.0-9]*[sdfg]")
+    assert logged.findall(catalogue()[text]) == logged.findall(text)
 
 
 @pytest.mark.parametrize("text", sorted(messages()))
@@ -211,6 +214,16 @@ def test_lines_of_words_break_at_blanks() -> None:
         "averyveryverylongword",
         "x",
     ]
+
+
+def test_a_lost_connection_is_reported_in_chinese() -> None:
+    faults = Faults(script=[None, Fault.CLOSE])
+    with simulator(now=lambda: TUESDAY, quota=None, faults=faults) as opend:
+        where = ("--address", f"127.0.0.1:{opend.port}", "--quota", "none")
+        code, _, err = run_command("get", *CODES, *where, env={**os.environ, **CHINESE})
+    lost, again = err.splitlines()
+    assert lost.startswith("aiocapdist: 与 OpenD 的连接断开：")
+    assert (code, again) == (0, "aiocapdist: 已重新连接 OpenD")
 
 
 # ---- In a terminal

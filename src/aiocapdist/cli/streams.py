@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from .escape import escape, one_line
 from .language import tr
+
+if TYPE_CHECKING:
+    from logging import LogRecord
 
 
 class OutputError(Exception):
@@ -121,11 +124,17 @@ def report_log_records() -> None:
 
     class ReportHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            report(record.getMessage())
+            report(logged_text(record))
 
     logger = logging.getLogger("aiocapdist")
     if not logger.handlers:
         logger.addHandler(ReportHandler(logging.WARNING))
+
+
+def logged_text(record: LogRecord) -> str:
+    """Return what a record says, in the language in use."""
+    text = tr(str(record.msg))
+    return text % record.args if record.args else text
 
 
 def redirect_to_null(descriptor: int) -> None:

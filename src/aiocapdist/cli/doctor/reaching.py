@@ -19,6 +19,7 @@ from ..._connection.probe import identify
 from ..._transports.base import AddressesFailed
 from ...errors import AiocapdistError, ConnectError, InvalidKey
 from ..language import tr, tr_count
+from ..streams import logged_text
 from . import findings as check
 from .connect_texts import translated
 from .findings import Finding
@@ -112,7 +113,7 @@ def check_handshake(client: Client, seconds: float, warnings: Sequence[str]) -> 
     )
     if not warnings:
         return Finding(check.HANDSHAKE, "ok", text)
-    what, _, advice = warnings[0].partition("; ")
+    what, _, advice = warnings[0].partition(tr("; "))
     return Finding(
         check.HANDSHAKE, "warning", tr("{text}; {more}", text=text, more=what), advice or None
     )
@@ -129,7 +130,7 @@ async def check_rsa_key(path: Path) -> Finding:
     text = tr("the RSA key has {bits} bits", bits=key.key_size)
     if not warnings:
         return Finding(check.KEY, "ok", text)
-    what, _, advice = warnings[0].partition("; ")
+    what, _, advice = warnings[0].partition(tr("; "))
     return Finding(check.KEY, "warning", tr("{text}; {more}", text=text, more=what), advice or None)
 
 
@@ -166,7 +167,7 @@ def captured_warnings() -> Iterator[list[str]]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            texts.append(record.getMessage())
+            texts.append(logged_text(record))
 
     logger = logging.getLogger("aiocapdist")
     handler = Collector(logging.WARNING)
