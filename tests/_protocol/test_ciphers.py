@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
@@ -81,6 +85,42 @@ def test_each_message_starts_from_the_iv() -> None:
     assert cipher.encrypt(TEXT) == cipher.encrypt(TEXT)
     first, second = cipher.encrypt(b"first"), cipher.encrypt(b"second")
     assert (cipher.decrypt(second), cipher.decrypt(first)) == (b"second", b"first")
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("make", [partial(AesCbc, KEY, IV), partial(FtAesEcb, KEY)])
+def test_what_came_before_changes_nothing(make: Callable[[], Cipher], seed: int) -> None:
+    """Contexts are kept from one body to the next; a new cipher has none."""
+    drawn, cipher = random.Random(seed), make()
+    for _ in range(50):
+        body = drawn.randbytes(drawn.choice([0, 1, 15, 16, 17, 31, 32, 100]))
+        sealed = make().encrypt(body)
+        match drawn.randrange(3):
+            case 0:
+                assert cipher.encrypt(body) == sealed
+            case 1:
+                assert cipher.decrypt(sealed) == body
+            case 2:  # wrong padding, more often than not
+                noise = drawn.randbytes(16 * drawn.randrange(1, 4))
+                assert outcome(cipher, noise) == outcome(make(), noise)
+
+
+def outcome(cipher: Cipher, encrypted: bytes) -> bytes | None:
+    try:
+        return cipher.decrypt(encrypted)
+    except DecryptionError:
+        return None
+
+
+@pytest.mark.parametrize("cipher", AES)
+def test_an_exception_in_the_middle_leaves_it_as_new(cipher: Cipher) -> None:
+    sealed = cipher.encrypt(b"first")
+    cipher.decrypt(sealed)
+    for deed in (cipher.encrypt, cipher.decrypt):
+        with pytest.raises(TypeError):
+            deed("x" * 16)  # type: ignore[arg-type]
+        assert cipher.encrypt(b"first") == sealed
+        assert cipher.decrypt(sealed) == b"first"
 
 
 def test_without_encryption_bodies_are_not_changed() -> None:

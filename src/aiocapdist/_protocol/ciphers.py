@@ -17,8 +17,9 @@ no key. Source: the vendor's protocol document; tested against the vendor's clie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from .._extras import needs_extra
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _PIECE = 100  # bytes of clear text in one RSA block, whatever the size of the key
 _BLOCK = 16
 KEY_SIZE = 16
+
+_Update: TypeAlias = Callable[[bytes], bytes]
 
 
 class DecryptionError(Exception):
@@ -93,7 +96,12 @@ class Rsa:
 
 
 class AesCbc:
-    """AES-128 in CBC mode, with PKCS #7 padding."""
+    """AES-128 in CBC mode, with PKCS #7 padding.
+
+    Each body begins with the iv, and making a context costs more than encrypting a body. So one
+    context serves all: its chain goes on where the last body ended, and the first block of the
+    next one is changed by the difference between that and the iv.
+    """
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         with needs_extra("secure", "encryption"):
@@ -101,21 +109,44 @@ class AesCbc:
             from cryptography.hazmat.primitives.ciphers.algorithms import AES
             from cryptography.hazmat.primitives.ciphers.modes import CBC
         self._cipher = AesCipher(AES(key), CBC(iv))
+        self._iv = _number(iv)
+        # Each context with that difference. None while in use: what is interrupted is made anew.
+        self._sending: tuple[_Update, int] | None = None
+        self._receiving: tuple[_Update, int] | None = None
 
     def encrypt(self, body: bytes) -> bytes:
-        padding = _BLOCK - len(body) % _BLOCK
-        encryptor = self._cipher.encryptor()
-        return encryptor.update(body + bytes([padding]) * padding) + encryptor.finalize()
+        update, difference = self._sending or (self._cipher.encryptor().update, 0)
+        self._sending = None
+        body += _PADDING[len(body) % _BLOCK]
+        encrypted = update(_changed(body, difference))
+        self._sending = update, self._iv ^ _number(encrypted[-_BLOCK:])
+        return encrypted
 
     def decrypt(self, encrypted: bytes) -> bytes:
         if not encrypted or len(encrypted) % _BLOCK:
             raise DecryptionError
-        decryptor = self._cipher.decryptor()
-        body = decryptor.update(encrypted) + decryptor.finalize()
+        update, difference = self._receiving or (self._cipher.decryptor().update, 0)
+        self._receiving = None
+        body = _changed(update(encrypted), difference)
+        self._receiving = update, self._iv ^ _number(encrypted[-_BLOCK:])
         padding = body[-1]
-        if not 1 <= padding <= _BLOCK or not body.endswith(bytes([padding]) * padding):
+        if not 1 <= padding <= _BLOCK or not body.endswith(_PADDING[-padding]):
             raise DecryptionError
         return body[:-padding]
+
+
+_PADDING = [bytes([_BLOCK - rest]) * (_BLOCK - rest) for rest in range(_BLOCK)]
+"""What is added to a body, by its length modulo 16."""
+
+
+def _number(block: bytes) -> int:
+    return int.from_bytes(block, "big")
+
+
+def _changed(body: bytes, difference: int) -> bytes:
+    """Return the body with this difference in its first block."""
+    first = _number(body[:_BLOCK]) ^ difference
+    return first.to_bytes(_BLOCK, "big") + body[_BLOCK:]
 
 
 class FtAesEcb:
@@ -126,14 +157,15 @@ class FtAesEcb:
             from cryptography.hazmat.primitives.ciphers import Cipher as AesCipher
             from cryptography.hazmat.primitives.ciphers.algorithms import AES
             from cryptography.hazmat.primitives.ciphers.modes import ECB
-        self._cipher = AesCipher(AES(key), ECB())  # noqa: S305 - the vendor's choice
+        cipher = AesCipher(AES(key), ECB())  # noqa: S305 - the vendor's choice
+        # Blocks do not depend on one another: a context of each serves all bodies.
+        self._encrypt = cipher.encryptor().update
+        self._decrypt = cipher.decryptor().update
 
     def encrypt(self, body: bytes) -> bytes:
         rest = len(body) % _BLOCK
         padded = body + bytes(_BLOCK - rest if rest else 0)
-        encryptor = self._cipher.encryptor()
-        tail = bytes(_BLOCK - 1) + bytes([rest])
-        return encryptor.update(padded) + encryptor.finalize() + tail
+        return self._encrypt(padded) + bytes(_BLOCK - 1) + bytes([rest])
 
     def decrypt(self, encrypted: bytes) -> bytes:
         if not encrypted or len(encrypted) % _BLOCK:
@@ -141,8 +173,7 @@ class FtAesEcb:
         blocks, rest = encrypted[:-_BLOCK], encrypted[-1]
         if rest >= _BLOCK or (rest and not blocks):
             raise DecryptionError
-        decryptor = self._cipher.decryptor()
-        body = decryptor.update(blocks) + decryptor.finalize()
+        body = self._decrypt(blocks)
         return body[: len(body) - _BLOCK + rest] if rest else body
 
 
