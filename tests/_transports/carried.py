@@ -17,8 +17,8 @@ class Carried:
     async def run(self) -> Exception | None:
         return await self._transport.run(self._receive, self._data_to_send)
 
-    def _receive(self, data: bytes) -> None:
-        self.received += data
+    def _receive(self, received: list[bytes]) -> None:
+        self.received += b"".join(received)
 
     def _data_to_send(self) -> list[bytes]:
         data, self._outgoing = self._outgoing, []
@@ -48,7 +48,7 @@ class Faulty(Carried):
         super().__init__(transport)
         self._receives = receives
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, received: list[bytes]) -> None:
         if self._receives:
             raise ZeroDivisionError
 

@@ -109,19 +109,23 @@ class Pipe:
         self.closed = True
 
 
-def upgraded() -> tuple[WebSocketTransport, Pipe, list[bytes]]:
+def upgraded(
+    receive: ReceiveCallback | None = None,
+) -> tuple[WebSocketTransport, Pipe, list[bytes]]:
     """A WebSocket that was just let through, and where its messages go."""
     pipe = Pipe()
     transport = WebSocketTransport(pipe, websocket_protocol(WebSocketConnector("ws", pipe, MAX)))
     got: list[bytes] = []
     with pytest.raises(Attached):
-        transport.run(got.append, list).send(None)
+        transport.run(receive or got.extend, list).send(None)
     key = re.search(rb"Sec-WebSocket-Key: (\S+)", pipe.written)
     assert key is not None
     accept = accept_key(key[1].decode())
     pipe.receive(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n"
+        [
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n"
+        ]
     )
     assert not pipe.closed
     return transport, pipe, got
@@ -200,7 +204,7 @@ def test_any_bytes_through_the_websocket_are_its_messages_or_the_end() -> None:
             transport, pipe, got = upgraded()
             for piece in pieces:
                 if not pipe.closed:
-                    pipe.receive(piece)
+                    pipe.receive([piece])
             assert got == wanted, pieces
             assert pipe.closed == over, pieces
             assert (type(cause_of(transport)) is ConnectionError) == over
@@ -208,3 +212,13 @@ def test_any_bytes_through_the_websocket_are_its_messages_or_the_end() -> None:
         ends += over
     figure(10, inputs=inputs)
     assert 0.2 < ends / scaled(PIPES) < 0.9
+
+
+def test_the_messages_of_one_read_are_handed_on_together() -> None:
+    reads: list[list[bytes]] = []
+    _, pipe, _ = upgraded(reads.append)
+    messages = [bytes([n]) * n for n in range(5)]
+    frames = b"".join(framed(2, message) for message in messages)
+    pipe.receive([frames[:-1]])
+    pipe.receive([frames[-1:], framed(2, b"more")])
+    assert reads == [messages[:-1], messages[-1:], [b"more"]]

@@ -144,9 +144,10 @@ class Connection:
 
     # ---- callbacks of the transport and the ticker
 
-    def _receive(self, data: bytes) -> None:
-        now = self._clock()
-        self._handle(self._session.receive_data(data, now), now)
+    def _receive(self, received: list[bytes]) -> None:
+        now, receive_data = self._clock(), self._session.receive_data
+        # Handled together: what follows a read is done once for all that it brought.
+        self._handle([event for data in received for event in receive_data(data, now)], now)
 
     def _tick(self) -> None:
         now = self._clock()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
-ReceiveCallback: TypeAlias = Callable[[bytes], None]
-"""Called with received bytes: any part of a byte stream, or one whole WebSocket message."""
+ReceiveCallback: TypeAlias = Callable[[list[bytes]], None]
+"""Called with what was received: parts of a byte stream, or whole WebSocket messages."""
 
 DataSource: TypeAlias = Callable[[], list[bytes]]
 """Returns the messages to send, each once. A byte stream concatenates them."""

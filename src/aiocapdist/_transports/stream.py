@@ -67,7 +67,7 @@ class StreamTransport:
     async def _read(self, receive: ReceiveCallback) -> None:
         try:
             while True:
-                receive(await self._stream.receive(READ_SIZE))
+                receive([await self._stream.receive(READ_SIZE)])
         except anyio.EndOfStream:
             self._scope.cancel()
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:

@@ -99,7 +99,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
         self._early: list[bytes] = []
-        self._receive: ReceiveCallback = self._early.append
+        self._receive: ReceiveCallback = self._early.extend
         self._data_to_send: DataSource = list
         self._fault: Exception | None = None
         self._write_scheduled = False
@@ -111,9 +111,8 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._receive = receive
         self._data_to_send = data_to_send
         try:
-            for data in self._early:
-                receive(data)
-            self._early.clear()
+            if self._early:
+                receive(self._early)
             self.schedule_write()
             error = await asyncio.shield(self._ended)
         finally:
@@ -166,7 +165,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            self._receive(bytes(self._buffer[:nbytes]))
+            self._receive([bytes(self._buffer[:nbytes])])
         except Exception as fault:
             self._fail(fault)
 

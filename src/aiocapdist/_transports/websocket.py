@@ -115,22 +115,29 @@ class WebSocketTransport:
         # An empty piece asks to close the sending side: close() does that.
         return [piece for piece in self._protocol.data_to_send() if piece]
 
-    def _receive_data(self, data: bytes) -> None:
-        if not self._upgraded:
-            self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
-        for at in range(0, len(data), _FEED_SIZE):
-            self._protocol.receive_data(data[at : at + _FEED_SIZE])
-            for event in self._protocol.events_received():
-                if isinstance(event, self._response):
-                    self._upgraded = self._protocol.handshake_exc is None
-                elif isinstance(event, self._frame) and self._error is None:
-                    self._receive_frame(event)
-            self._check_protocol()
-            if self._error is not None:
-                break
+    def _receive_data(self, received: list[bytes]) -> None:
+        for data in received:
+            if not self._upgraded:
+                self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
+            for at in range(0, len(data), _FEED_SIZE):
+                if self._error is None:
+                    self._feed(data[at : at + _FEED_SIZE])
         self._transport.schedule_write()  # the handshake after the upgrade, a pong, a close frame
         if self._error is not None:
             self._transport.close()
+
+    def _feed(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        messages: list[bytes] = []
+        for event in self._protocol.events_received():
+            if isinstance(event, self._frame):
+                if self._error is None:
+                    self._receive_frame(event, messages)
+            elif isinstance(event, self._response):
+                self._upgraded = self._protocol.handshake_exc is None
+        if messages:
+            self._receive(messages)
+        self._check_protocol()
 
     def _check_protocol(self) -> None:
         """Set the error if the upgrade or a frame was invalid."""
@@ -143,17 +150,17 @@ class WebSocketTransport:
             reason = f"the upgrade to WebSocket failed: {failure}"
             self._error = NotWebSocket(reason, self._first_bytes)
 
-    def _receive_frame(self, frame: Frame) -> None:
+    def _receive_frame(self, frame: Frame, messages: list[bytes]) -> None:
+        """Handle a frame; add the message that it completes."""
         opcode = frame.opcode
         if opcode in self._data:
             if frame.fin and not self._fragments:
-                self._receive(bytes(frame.data))
+                messages.append(bytes(frame.data))
                 return
             self._fragments += frame.data
             if frame.fin:
-                message = bytes(self._fragments)
+                messages.append(bytes(self._fragments))
                 self._fragments.clear()
-                self._receive(message)
         elif opcode in self._unexpected:
             self._error = ConnectionError(self._unexpected[opcode])
         elif opcode is self._ping:
