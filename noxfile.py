@@ -28,7 +28,7 @@ nox.options.sessions = [
 ]
 
 # Pages that are there in Chinese too.
-TRANSLATED = r"index|coming_from_futu_api|concepts/figures|(start|guides)/.*"
+TRANSLATED = r"index|coming_from_futu_api|programs|concepts/figures|(start|guides)/.*"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)

@@ -15,7 +15,14 @@ pofile = pytest.importorskip("babel.messages.pofile", reason="Babel is not insta
 pytest.importorskip("sphinx", reason="Sphinx is not installed: nox -s docs")
 
 CATALOGUES = DOCS / "locale" / "zh_CN" / "LC_MESSAGES"
-FILES = ("index.md", "coming_from_futu_api.md", "concepts/figures.md", "start/*", "guides/**/*")
+FILES = (
+    "index.md",
+    "coming_from_futu_api.md",
+    "programs.md",
+    "concepts/figures.md",
+    "start/*",
+    "guides/**/*",
+)
 PAGES = sorted(
     path.relative_to(DOCS).with_suffix("").as_posix()
     for pattern in FILES
