@@ -192,3 +192,15 @@ def test_a_damaged_push_is_ignored() -> None:
     assert whose([reply]) == [("a", b"1")]
     assert isinstance(push, PushReceived)
     assert push.proto_id == 1003
+
+
+@pytest.mark.parametrize("proto_id", sorted(PUSHES))
+def test_a_damaged_push_with_the_serial_of_a_request_does_not_fail_the_request(
+    proto_id: int,
+) -> None:
+    session = ready()
+    (frame,) = asked(session, "a")
+    damaged = with_bad_digest(encode_frame(proto_id, frame.serial, b"push"))
+    assert session.receive_data(damaged, 1.0) == []
+    (reply,) = session.receive_data(answer(frame, b"1"), 1.0)
+    assert whose([reply]) == [("a", b"1")]

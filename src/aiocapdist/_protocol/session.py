@@ -145,6 +145,7 @@ class Session(Generic[RefT]):
                 try:
                     # An unsent request has no reply yet: OpenD invented the serial.
                     if flight is None or not flight.written or flight.proto_id != message.proto_id:
+                        flight = None  # nor is it damaged if this message is
                         self._receive_unmatched(message, events)
                         continue
                     body = decode(message)

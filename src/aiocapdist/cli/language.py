@@ -87,7 +87,9 @@ def _load() -> Mapping[str, str]:
     import json
     from importlib.resources import files
 
-    catalogue: dict[str, str] = json.loads(files(__package__).joinpath(_CATALOGUE).read_bytes())
+    catalogue: dict[str, str] = json.loads(
+        files("aiocapdist.cli").joinpath(_CATALOGUE).read_bytes()
+    )
     return catalogue
 
 

@@ -93,4 +93,7 @@ def _figures_answer(figures: pb.S2C) -> Answer:
 
 def _error_answer(response: pb.Response) -> Answer:
     error = error_from_response(response.retType, response.retMsg, response.errCode)
-    return next((answer for kind, answer in _ERRORS if isinstance(error, kind)), "failed")
+    for kind, answer in _ERRORS:
+        if isinstance(error, kind):
+            return answer
+    return "failed"
