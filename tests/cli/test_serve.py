@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -48,6 +49,25 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     return process.returncode, err
+
+
+@pytest.mark.parametrize(
+    ("options", "locale", "end_of_line"),
+    [
+        ((), "zh_CN.UTF-8", "/?language=zh ；按 Ctrl-C 结束\n"),  # noqa: RUF001
+        (("--language", "en"), "zh_CN.UTF-8", "/?language=en ; Ctrl-C ends it\n"),
+        ((), "en_GB.UTF-8", "/ ; Ctrl-C ends it\n"),
+    ],
+)
+def test_its_page_speaks_the_language_of_the_command(
+    options: tuple[str, ...], locale: str, end_of_line: str
+) -> None:
+    command = ("serve", "HK.00700", "--simulate", "--port", "0", *options)
+    with start_command(*command, env={**os.environ, "LANG": locale}) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        end(process)
+    assert line.endswith(end_of_line)
 
 
 def test_it_serves_until_ctrl_c() -> None:

@@ -438,6 +438,18 @@ async def test_dark_and_chinese(clock: SetClock) -> None:
             await shoot(page, "dark", clip={"x": 0, "y": 0, "width": 1280, "height": 640})
 
 
+async def test_the_address_can_name_the_language(clock: SetClock) -> None:
+    async with world(clock) as here, here.server() as url:
+        async with visit(here.browser, f"{url}/?language=zh") as page:
+            await figures_there(page)
+            assert await page.text_content("h1") == "资金分布"
+            await page.click("#language")
+            assert await page.text_content("h1") == "Capital distribution"
+        async with visit(here.browser, f"{url}/?language=constructor") as page:
+            await figures_there(page)
+            assert await page.text_content("h1") == "Capital distribution"
+
+
 async def test_figures_that_are_not_updated_look_old(
     clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

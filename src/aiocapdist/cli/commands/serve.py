@@ -17,7 +17,7 @@ from ...errors import InvalidCode, QuotaUnavailable, RecordingError
 from ..client_options import ClientOptions, Source
 from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import NOT_REACHED, NOT_WRITTEN, OK, USAGE
-from ..language import tr, tr_count
+from ..language import given_language, language, tr, tr_count
 from ..options import ConnectionOptions, KeyOptions, QuotaOptions
 from ..streams import report, report_log_records, write
 
@@ -170,7 +170,9 @@ async def _serve_until_signal(app: Starlette, listener: socket.socket, count: in
             host, port = listener.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             codes = tr_count(count, "{count} code", "{count} codes")
-            url = f"http://{shown}:{port}/"
+            # The page speaks as the command does; otherwise the browser decides.
+            named = given_language() or ("zh" if language() == "zh" else None)
+            url = f"http://{shown}:{port}/{f'?language={named}' if named else ''}"
             write(tr("{codes} at {url} ; Ctrl-C ends it", codes=codes, url=url) + "\n")
             await anyio.sleep_forever()
         server.should_exit = True

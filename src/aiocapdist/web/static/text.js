@@ -1,9 +1,11 @@
 // Settings, words and numbers. Texts from elsewhere are shown with \u{…} for what would not be drawn.
 import { words } from "./words.js";
 
+// The address can name the language: `aiocapdist serve` prints it so.
+const asked = new URLSearchParams(location.search).get("language");
 export const settings = {
   language: navigator.language.startsWith("zh") ? "zh" : "en", theme: "auto", colors: "", sort: "main_ratio",
-  descending: true, ...stored(),
+  descending: true, ...stored(), ...(Object.hasOwn(words, asked) ? { language: asked } : {}),
 };
 export const formats = {};
 
