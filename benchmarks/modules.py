@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from .gateway import gateway
@@ -37,6 +39,14 @@ try:
 except SystemExit as end:
     assert not end.code
 """,
+    "aiocapdist get": """
+from aiocapdist.cli import main
+sys.argv = ["aiocapdist", "get", "HK.00700", "--address", "tcp://127.0.0.1:{port}"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+""",
 }
 _AROUND = """
 import json, sys
@@ -52,13 +62,14 @@ print(json.dumps(sorted(ours | others)))
 
 def loaded() -> dict[str, list[str]]:
     """Return the names loaded by each program, sorted."""
-    with gateway() as port:
-        return {name: _run(program.format(port=port)) for name, program in PROGRAMS.items()}
+    with gateway() as port, tempfile.TemporaryDirectory() as home:
+        env = {**os.environ, "HOME": home, "XDG_STATE_HOME": home}  # for the quota's file
+        return {name: _run(program.format(port=port), env) for name, program in PROGRAMS.items()}
 
 
-def _run(program: str) -> list[str]:
+def _run(program: str, env: dict[str, str]) -> list[str]:
     command = [sys.executable, "-c", _AROUND.format(program=program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     names: list[str] = json.loads(done.stdout.splitlines()[-1])
     return names
 

@@ -12,6 +12,7 @@ from aiocapdist import (
     InvalidCode,
     Quota,
     QuotaWaitTooLong,
+    Status,
     UnknownSecurity,
     UnsupportedSecurity,
 )
@@ -85,6 +86,11 @@ async def test_status_tells_where_the_connection_stands() -> None:
                 assert status.login_user_id == 10_000_005
                 assert status.conn_id == 1
                 assert status.reconnects == 0
+                assert status.round_trip is None
+                await client.capital_distribution("HK.00700")
+                status = client.status
+                assert status.round_trip is not None
+                assert Status.model_validate(status.model_dump()) == status
             assert client.status.state == "closed"
 
 

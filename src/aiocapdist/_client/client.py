@@ -33,7 +33,7 @@ class Client(BaseClient):
         """The state of the connection, now."""
         supervisor = self._supervisor
         handshake, stats, since = supervisor.handshake, supervisor.stats, supervisor.ready_since
-        return Status(
+        return Status.model_construct(  # valid as it is: validating would first build a schema
             state=supervisor.state.value,
             transport=supervisor.connector.scheme,
             encrypted=supervisor.encrypted,

@@ -33,4 +33,5 @@ class ConnectionStats:
             return None
         last = len(ordered) - 1
         median, p90, p99 = (ordered[round(last * share)] for share in (0.5, 0.9, 0.99))
-        return RoundTrip(median=median, p90=p90, p99=p99, largest=ordered[-1])
+        # Valid as it is: validating would first build a schema.
+        return RoundTrip.model_construct(median=median, p90=p90, p99=p99, largest=ordered[-1])
