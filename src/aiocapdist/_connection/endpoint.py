@@ -16,11 +16,9 @@ from .._protocol.catalog import MAX_BODY
 from .._protocol.ciphers import Algorithm
 from .._protocol.codec import Codec
 from .._protocol.tcp_codec import TcpCodec
-from .._protocol.websocket_codec import REPLY_HEAD, WebSocketCodec
 from .._transports.base import Connector
 from .._transports.stream import StreamConnector
 from .._transports.tcp import TcpConnector
-from .._transports.websocket import WebSocketConnector
 from ..errors import InvalidKey
 from . import environment
 from .address import Address, parse_address
@@ -139,6 +137,9 @@ class ConnectOptions:
             raise InvalidKey(f"{RSA_KEY}: {error.reason}") from None
 
     def _websocket(self, where: Address) -> Endpoint:
+        from .._protocol.websocket_codec import REPLY_HEAD, WebSocketCodec
+        from .._transports.websocket import WebSocketConnector
+
         secure = where.scheme == "wss"
         if not secure:
             _warn_beyond_loopback(where.host, encrypted=False)

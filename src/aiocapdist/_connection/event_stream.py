@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from weakref import WeakSet
 
 from .._loop import Waiter, new_waiter, wake
-from ..events import Event, EventsDropped
+
+if TYPE_CHECKING:
+    from ..events import Event
 
 KEPT = 256
 """Number of unread events kept for a listener; beyond it the oldest are dropped."""
@@ -58,6 +61,8 @@ class EventStream:
                 self._waiter = None
         if self._dropped:
             count, self._dropped = self._dropped, 0
+            from ..events import EventsDropped
+
             return EventsDropped(count=count)
         return self._pop()
 
@@ -129,6 +134,12 @@ class EventPublisher:
         """Pass on an event, for which ``size`` bytes were received. Never waits or raises."""
         for stream in self._streams:
             stream.put(event, size)
+
+    def publish_made(self, make: Callable[[], Event]) -> None:
+        """Pass on the event that ``make`` returns. While nobody listens, none is made: the
+        module of events, with a dozen models, is loaded when one is used."""
+        if self._streams:
+            self.publish(make())
 
     def close(self) -> None:
         """Close the publisher: listeners read what is left, then end."""

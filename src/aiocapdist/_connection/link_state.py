@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .._protocol.codec import HandshakeResult
-from ..events import Connected
 from ..models.state import ConnectionState, version_text
+
+if TYPE_CHECKING:
+    from ..events import Connected, Disconnected, Reconnecting
 
 
 class LinkState(Enum):
@@ -22,11 +25,27 @@ class LinkState(Enum):
 
 def connected(handshake: HandshakeResult) -> Connected:
     """Return the event that reports this handshake."""
+    from ..events import Connected
+
     return Connected.model_construct(  # valid as it is: validating would first build a schema
         conn_id=handshake.conn_id,
         server_version=server_version(handshake),
         login_user_id=handshake.login_user_id,
     )
+
+
+def disconnected(reason: str) -> Disconnected:
+    """Return the event that reports a loss."""
+    from ..events import Disconnected
+
+    return Disconnected.model_construct(reason=reason)
+
+
+def reconnecting(delay: float, attempt: int) -> Reconnecting:
+    """Return the event that announces an attempt to reconnect."""
+    from ..events import Reconnecting
+
+    return Reconnecting.model_construct(delay=delay, attempt=attempt)
 
 
 def server_version(handshake: HandshakeResult | None) -> str | None:

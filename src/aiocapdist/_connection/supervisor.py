@@ -16,10 +16,8 @@ from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
 from .._protocol.flight import Flight
-from .._protocol.notices import decode_notice
 from .._transports.base import Connector
 from ..errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError, QuotaUnavailable
-from ..events import Disconnected, Reconnecting
 from ..quota._core.scheduler import Scheduler
 from .absence import Absence
 from .connect_errors import explain_connect, explain_handshake, internal_error, reason_of
@@ -27,7 +25,7 @@ from .connection import Connection
 from .endpoint import Endpoint
 from .event_stream import EventStream
 from .hub import Hub, run_all
-from .link_state import LinkState, connected
+from .link_state import LinkState, connected, disconnected, reconnecting
 from .probe import Probe
 from .stats import ConnectionStats
 from .used_quotas import UsedQuotas
@@ -193,7 +191,7 @@ class Supervisor(Hub):
             self._absence.failed(cause)
             delay = self._backoff.next()
             log.info("reconnecting to OpenD in %.2f s", delay)
-            self.publisher.publish(Reconnecting(delay=delay, attempt=self._backoff.attempt))
+            self.publisher.publish_made(partial(reconnecting, delay, self._backoff.attempt))
             await anyio.sleep(delay)
 
     def _not_reached(self, cause: AiocapdistError) -> None:
@@ -246,7 +244,7 @@ class Supervisor(Hub):
         self._was_ready_at = self.ready_since = self.clock()
         self._absence.end()
         self._started.set()
-        self.publisher.publish(connected(handshake))
+        self.publisher.publish_made(partial(connected, handshake))
         self._refresh()
 
     def _introduce(self, handshake: HandshakeResult) -> bool:
@@ -265,7 +263,7 @@ class Supervisor(Hub):
             return  # it never was ready: nobody relied on it
         self.connection = None
         self.ready_since = None
-        self.publisher.publish(Disconnected.model_construct(reason=reason_of(cause)))
+        self.publisher.publish_made(partial(disconnected, reason_of(cause)))
         if not self._reconnect:
             self._end(self.loss(cause, sent=True))
         elif self._final is None:
@@ -275,6 +273,8 @@ class Supervisor(Hub):
     def _pushed(self, proto_id: int, body: bytes) -> None:
         if proto_id != NOTIFY:
             return  # a push that the user switched on by a request of their own
+        from .._protocol.notices import decode_notice
+
         try:
             self.publisher.publish(decode_notice(body), len(body))
         except ProtocolError as error:

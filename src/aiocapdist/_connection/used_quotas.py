@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from math import inf
+from typing import TYPE_CHECKING
 
 from .._loop import Clock, Ticker
 from ..errors import QuotaUnavailable
-from ..events import QuotaEvent
 from ..quota._core.scheduler import Scheduler
 from .hub import run_all
+
+if TYPE_CHECKING:
+    from ..events import QuotaEvent
 
 log = logging.getLogger("aiocapdist")
 

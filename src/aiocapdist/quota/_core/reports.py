@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from ...events import QuotaDegraded, QuotaEvent, QuotaRestored, Throttled, Unthrottled
+if TYPE_CHECKING:
+    from ...events import QuotaDegraded, QuotaEvent
 
 log = logging.getLogger("aiocapdist")
 
-Listener: TypeAlias = Callable[[QuotaEvent], None]
+Listener: TypeAlias = "Callable[[QuotaEvent], None]"
 """Called with each event of the quota; must return at once."""
 
 LONG_WAIT = 2.0
@@ -43,6 +44,8 @@ class Reports:
         rejected, self._rejected = self._rejected, False
         if throttled is self.throttled and not (throttled and rejected):
             return
+        from ...events import Throttled, Unthrottled  # a dozen models, which few programs use
+
         was_throttled, self.throttled = self.throttled, throttled
         if not throttled:
             self._publish(Unthrottled())
@@ -56,6 +59,8 @@ class Reports:
     def degraded(self, degraded: QuotaDegraded | None) -> None:
         """Publish that the shared tokens cannot be reached, or can be again."""
         if degraded != self._degraded:
+            from ...events import QuotaRestored
+
             self._degraded = degraded
             self._publish(QuotaRestored() if degraded is None else degraded)
 

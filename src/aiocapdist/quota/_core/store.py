@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from math import inf
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from ..._loop import Clock
 from ...errors import QuotaUnavailable
-from ...events import QuotaDegraded
+
+if TYPE_CHECKING:
+    from ...events import QuotaDegraded
 
 GRACE = 1.0
 """Seconds for which OpenD may still count a request after its connection broke or its process
