@@ -153,8 +153,15 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(lowest_versions()), "utf-8")
     session.install("-q", "-c", str(constraints), "-e", ".[test]")
     session.run("python", "-m", "pip", "freeze", "--exclude-editable")
-    rooms = ("_transports", "models", "recording", "cli", "quota/redis", "web")
-    files = ("test_frames.py", "_protocol/test_golden.py", "_client/test_client.py")
+    rooms = ("_transports", "models", "recording")
+    files = (
+        "test_frames.py",
+        "_protocol/test_golden.py",
+        "_client/test_client.py",
+        *(f"cli/test_{name}.py" for name in ("live_table", "options", "table", "usage", "watch")),
+        *(f"quota/redis/test_{name}.py" for name in ("connecting", "protocols", "script")),
+        *(f"web/test_{name}.py" for name in ("lifespan", "metrics", "routes", "stream")),
+    )
     names = session.posargs or [f"tests/{name}" for name in (*rooms, *files)]
     session.run("python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *names)
 

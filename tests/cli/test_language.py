@@ -44,20 +44,25 @@ def test_every_text_is_translated_and_no_translation_is_unused() -> None:
     assert found - wanted == set()
 
 
-@pytest.mark.parametrize("text", sorted(messages()))
-def test_placeholders_stay(text: str) -> None:
-    assert placeholders(catalogue()[text]) == placeholders(text)
-    logged = re.compile(r"%[.0-9]*[sdfg]")
-    assert logged.findall(catalogue()[text]) == logged.findall(text)
+def differing(marks: re.Pattern[str]) -> list[str]:
+    """Return the texts whose translation has other marks."""
+
+    def found(text: str) -> list[str]:
+        return sorted(mark.strip() for mark in marks.findall(text))
+
+    return [text for text, other in catalogue().items() if found(text) != found(other)]
 
 
-@pytest.mark.parametrize("text", sorted(messages()))
-def test_options_and_commands_stay(text: str) -> None:
-    marks = re.compile(
-        r"--[a-z-]+|@\w+|aiocapdist [\w.@ -]+|[A-Z]+_[A-Z_]+|\w+\.(?:sqlite|png|svg)"
-    )
-    translated = [mark.strip() for mark in marks.findall(catalogue()[text])]
-    assert sorted(translated) == sorted(mark.strip() for mark in marks.findall(text))
+def test_placeholders_stay() -> None:
+    assert [
+        text for text, other in catalogue().items() if placeholders(text) != placeholders(other)
+    ] == []
+    assert differing(re.compile(r"%[.0-9]*[sdfg]")) == []
+
+
+def test_options_and_commands_stay() -> None:
+    marks = r"--[a-z-]+|@\w+|aiocapdist [\w.@ -]+|[A-Z]+_[A-Z_]+|\w+\.(?:sqlite|png|svg)"
+    assert differing(re.compile(marks)) == []
 
 
 # ---- The choice
