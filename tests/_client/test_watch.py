@@ -94,7 +94,8 @@ async def test_first_the_figures_of_each_code_and_then_what_changed(transport: T
                 assert change.value is not None
                 assert change.value.updated_at != change.previous.updated_at  # type: ignore[union-attr]
             assert watch.round_time is not None
-            assert watch.round_time > 0.9 * FAST  # a busy machine may take longer
+            # From start to start: a round that a busy machine began late shortens the next one.
+            assert watch.round_time > 0.5 * FAST
             await reader.aclose()
             assert leftovers_in_client(client) == {}
 

@@ -99,7 +99,9 @@ def test_programs_together_take_hardly_longer_than_one_that_is_ideal(
     figure(6, loop=on, programs=programs, codes=programs * each, over=f"{over:.2%}")
     assert largest == 30
     assert refused == 0
-    assert over <= 0.03
+    # Which of several goes last is left to chance: the last token may miss one window.
+    missed = 30.05 if programs > 1 else 0.0
+    assert took <= 1.03 * floor + missed
 
 
 # ---- for hours
