@@ -59,10 +59,10 @@ BUGS = {
             ),
             Edit(
                 "src/aiocapdist/_transports/stream.py",
-                "                receive(await self._stream.receive(READ_SIZE))\n",
+                "                receive([await self._stream.receive(READ_SIZE)])\n",
                 "                data = await self._stream.receive(READ_SIZE)\n"
                 "                async with self._turn:\n"
-                "                    receive(data)\n",
+                "                    receive([data])\n",
             ),
             Edit(
                 "src/aiocapdist/_transports/stream.py",
