@@ -104,16 +104,9 @@ def docs(session: nox.Session) -> None:
     build = ["sphinx-build", "-W", "--keep-going", "-E", "-q", "docs"]
     session.run(*build, "docs/_build/html")
     session.run(*build, "-D", "language=zh_CN", "docs/_build/html/zh")
-    session.run(
-        "python",
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "0",
-        "tests/docs/test_site.py",
-        "tests/docs/test_chinese.py",
-    )
+    tests = ["tests/docs/test_site.py", "tests/docs/test_chinese.py"]
+    site = {"AIOCAPDIST_SITE": str(Path("docs/_build/html").absolute())}
+    session.run("python", "-m", "pytest", "-q", "-n", "2", *tests, env=site)
 
 
 @nox.session(default=False)
