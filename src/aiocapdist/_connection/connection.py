@@ -145,9 +145,11 @@ class Connection:
     # ---- callbacks of the transport and the ticker
 
     def _receive(self, received: list[bytes]) -> None:
-        now, receive_data = self._clock(), self._session.receive_data
-        # Handled together: what follows a read is done once for all that it brought.
-        self._handle([event for data in received for event in receive_data(data, now)], now)
+        now = self._clock()
+        events: list[SessionEvent[Pending]] = []
+        for data in received:
+            events += self._session.receive_data(data, now)
+        self._handle(events, now)  # together: what follows a read is done once for all of it
 
     def _tick(self) -> None:
         now = self._clock()
