@@ -25,12 +25,12 @@ DISCONNECTED = -200
 UNKNOWN = -400
 
 # OpenD's error numbers do not tell these apart, so its texts must. Their language is a setting
-# of OpenD. The first match decides.
-_ERROR_TEXTS: tuple[tuple[re.Pattern[str], type[OpenDError]], ...] = (
-    (re.compile(r"频率太高|每\s*\d+\s*秒最多|too frequent", re.I), QuotaExceeded),
-    (re.compile(r"未知股票|unknown stock", re.I), UnknownSecurity),
-    (re.compile(r"暂不支持|该接口仅支持|not support|only support", re.I), UnsupportedSecurity),
-    (re.compile(r"NN_ProtoRet_"), BackendError),
+# of OpenD. The first match decides. Compiled when used, and kept by the module re.
+_ERROR_TEXTS: tuple[tuple[str, type[OpenDError]], ...] = (
+    (r"(?i)频率太高|每\s*\d+\s*秒最多|too frequent", QuotaExceeded),
+    (r"(?i)未知股票|unknown stock", UnknownSecurity),
+    (r"(?i)暂不支持|该接口仅支持|not support|only support", UnsupportedSecurity),
+    (r"NN_ProtoRet_", BackendError),
 )
 
 
@@ -71,5 +71,5 @@ def error_from_response(
     if ret_type in (TIMED_OUT, DISCONNECTED):
         kind = BackendError
     else:
-        kind = next((kind for text, kind in _ERROR_TEXTS if text.search(ret_msg)), OpenDError)
+        kind = next((kind for text, kind in _ERROR_TEXTS if re.search(text, ret_msg)), OpenDError)
     return kind(ret_type, ret_msg, err_code, code)

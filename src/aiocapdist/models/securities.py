@@ -5,7 +5,6 @@ from enum import IntEnum
 from typing import NamedTuple, Self
 
 from ..errors import InvalidCode
-from ._codes import guess_code, without_letters_for_digits
 
 
 class Market(IntEnum):
@@ -88,6 +87,8 @@ class Security(NamedTuple):
         try:
             return cls.parse(text)
         except InvalidCode:
+            from ._codes import guess_code  # few programs use it
+
             guess = guess_code(text) if isinstance(text, str) else None
             if guess is None:
                 raise
@@ -129,6 +130,8 @@ def _symbol_reason(market: str, symbol: str) -> str:
         return "it contains invalid characters"
     if market == "HK" and symbol.isdecimal() and len(symbol) < 5:
         return "numbers of Hong Kong have five digits"
+    from ._codes import without_letters_for_digits
+
     if market == "HK" and without_letters_for_digits(symbol.upper()):
         return "it has letters in place of digits"
     return "codes are upper case"
@@ -136,6 +139,8 @@ def _symbol_reason(market: str, symbol: str) -> str:
 
 def _suggestion(code: str) -> str | None:
     """Return the code that was probably meant, or None."""
+    from ._codes import guess_code, without_letters_for_digits
+
     if (guess := guess_code(code)) is not None:
         return str(guess)
     market, _, symbol = code.strip().upper().partition(".")
