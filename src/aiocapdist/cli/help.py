@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HELP = {
+HELP: dict[str, tuple[str, ...]] = {
     "get": (
         "Get the capital distribution of some securities, once.",
         "For example: aiocapdist get HK.00700 US.AAPL --simulate",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from .._client import connect as connecting
 from .._client.connect import Connecting
@@ -16,24 +16,29 @@ from ._loop_thread import LoopThread
 P = ParamSpec("P")
 
 
-def _blocking(make: Callable[P, Connecting]) -> Callable[P, Client]:
-    def connect(*args: P.args, **kwargs: P.kwargs) -> Client:
-        """Connect to OpenD and return a client: ``with aiocapdist.sync.connect() as client``.
+def _with_arguments_of(
+    make: Callable[P, object],
+) -> Callable[[Callable[..., Client]], Callable[P, Client]]:
+    """Give a function the signature of this one, for type checkers and ``help()``."""
 
-        Arguments and errors are those of :func:`aiocapdist.connect`. Raises RuntimeError where
-        an event loop runs. Ctrl-C leaves nothing open.
-        """
-        made = make(*args, **kwargs)  # wrong arguments raise before there is a thread
-        thread = LoopThread()
-        return Client(thread, thread.enter(made))
+    def decorate(function: Callable[..., Client]) -> Callable[P, Client]:
+        signature = inspect.signature(make).replace(return_annotation="Client")
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
 
-    signature = inspect.signature(make).replace(return_annotation="Client")
-    connect.__signature__ = signature  # type: ignore[attr-defined]  # for help()
-    return connect
+    return decorate
 
 
-connect = _blocking(connecting.connect)
-"""Connect to OpenD and return a client; arguments are those of :func:`aiocapdist.connect`."""
+@_with_arguments_of(connecting.connect)
+def connect(*args: Any, **kwargs: Any) -> Client:
+    """Connect to OpenD and return a client: ``with aiocapdist.sync.connect() as client``.
+
+    Arguments and errors are those of :func:`aiocapdist.connect`. Raises RuntimeError where an
+    event loop runs. Ctrl-C leaves nothing open.
+    """
+    made = connecting.connect(*args, **kwargs)  # wrong arguments raise before there is a thread
+    thread = LoopThread()
+    return Client(thread, thread.enter(made))
 
 
 def connect_many(gateways: Iterable[Connecting]) -> ClientGroup:

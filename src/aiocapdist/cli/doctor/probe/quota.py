@@ -73,7 +73,7 @@ class Experiment:
         self._period = period
         self._slack = max(period / 30, 0.1)
         """Seconds that clocks and delays may be wrong by."""
-        self.evidence = Evidence()
+        self.evidence: Evidence = Evidence()
 
     async def run(self) -> None:
         """Run the experiment, in two and a half periods. Raises what asking raises."""
