@@ -136,7 +136,8 @@ def sdist(session: nox.Session) -> None:
     session.chdir(tree)
     pytest = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     session.run(*pytest, "--collect-only", "-qq", silent=True)
-    pages = [f"tests/docs/test_{name}.py" for name in ("architecture", "pages", "readme", "snippets")]
+    names = ("architecture", "pages", "readme", "snippets")
+    pages = [f"tests/docs/test_{name}.py" for name in names]
     session.run(*pytest, "tests/test_project.py", *pages, *session.posargs)
 
 
