@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
+from threading import enumerate as all_threads
 from typing import Any, ParamSpec, TypeVar
 
 import anyio
@@ -21,6 +22,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+STARTS_WITHIN = 1.0
+"""Seconds until a thread that the system has made begins to run, at most."""
+
+
 class LoopThread:
     """Runs an event loop in a daemon thread, from :meth:`enter` to :meth:`stop`."""
 
@@ -31,7 +36,8 @@ class LoopThread:
         self._portal: BlockingPortal
         self._closing: anyio.Event
         self._soon: Callable[[Callable[[], object]], object]
-        self._thread = Thread(target=anyio.run, args=(self._serve,), name="aiocapdist", daemon=True)
+        self._begun = Event()
+        self._thread = Thread(target=self._run, name="aiocapdist", daemon=True)
 
     @property
     def runs(self) -> bool:
@@ -83,8 +89,11 @@ class LoopThread:
     def stop(self) -> None:
         """End the loop: calls that wait end with ClientClosed. Repeatable."""
         self.stop_soon()
-        if self.runs:
-            self._thread.join()
+        if self._thread in all_threads():
+            # An interrupt may have come while the thread was being started: it is not alive yet.
+            self._begun.wait(STARTS_WITHIN)
+            with suppress(RuntimeError):  # it was not started
+                self._thread.join()
 
     def stop_soon(self) -> None:
         """End the loop without waiting for it. For finalizers too, in any thread."""
@@ -100,6 +109,10 @@ class LoopThread:
                 self._portal.start_task_soon(function, *args)
                 return
         raise ClientClosed
+
+    def _run(self) -> None:
+        self._begun.set()
+        anyio.run(self._serve)
 
     async def _serve(self) -> None:
         async with BlockingPortal() as portal:
