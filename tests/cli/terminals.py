@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -84,9 +85,25 @@ def terminal(
     """Run the command in a terminal; it is killed at the end of the body."""
     import pexpect
 
-    variables = {**os.environ, "TERM": "xterm-256color", **environment}
+    # The terminal's size counts, not that of another one (pytest-xdist sets these).
+    own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    variables = {**own, "TERM": "xterm-256color", **environment}
     program, *rest = COMMAND
-    child = pexpect.spawn(program, [*rest, *arguments], dimensions=(lines, columns), env=variables)
+
+    def set_size() -> None:
+        # Before the command begins: pexpect does it from outside, and may come too late.
+        import fcntl
+        import termios
+
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    child = pexpect.spawn(
+        program,
+        [*rest, *arguments],
+        dimensions=(lines, columns),
+        env=variables,
+        preexec_fn=set_size,
+    )
     try:
         yield Terminal(child, columns, lines)
     finally:
