@@ -110,13 +110,24 @@ def test_a_session_is_started_once(state: State) -> None:
         in_state(state).start(0.0, 5.0)
 
 
-@pytest.mark.parametrize("state", [State.IDLE, State.HANDSHAKE, State.CLOSED])
+@pytest.mark.parametrize("state", [State.IDLE, State.HANDSHAKE])
 def test_requests_need_a_ready_session(state: State) -> None:
     session = in_state(state)
     session.data_to_send()
     with pytest.raises(AssertionError):
         session.request(3212, b"", "ref", 0.0)
     assert session.data_to_send() == []
+
+
+def test_a_request_after_the_end_is_lost_with_the_others_and_unsent() -> None:
+    """One read may bring a reply, which lets the next request go, and the end of the stream."""
+    session = in_state(State.CLOSED)
+    session.data_to_send()
+    session.drain()
+    flight = session.request(3212, b"", "ref", 0.0)
+    waiting, _ = session.drain()
+    assert list(waiting) == [flight]
+    assert not flight.written
 
 
 # Handshake

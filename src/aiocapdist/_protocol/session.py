@@ -88,7 +88,9 @@ class Session(Generic[RefT]):
         ``ref`` is the caller's own object; None is for the session's own messages. ``route``
         is kept with the flight.
         """
-        assert ref is None or self.state is State.READY
+        # After the end of the stream it is lost with the others, unsent: one read may bring both
+        # a reply, which lets the next request go, and what ends the connection.
+        assert ref is None or self.state in (State.READY, State.CLOSED)
         in_flight = self.in_flight
         serial = next(self._serials)
         while serial in in_flight or serial in self._tombstones:
