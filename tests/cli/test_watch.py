@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import select
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -174,3 +175,19 @@ def test_a_terminal_that_cannot_redraw_gets_lines() -> None:
     with simulator() as opend:
         with terminal("watch", "HK.00700", *to(opend), TERM="dumb", columns=160) as shown:
             shown.wait_for(lambda text: '"code": "HK.00700"' in text)
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="needs poll")
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_it_ends_when_nobody_reads_any_more_though_nothing_changes(kind: str) -> None:
+    with simulator(now=lambda: 1.7e9) as opend:
+        with start_command("watch", "HK.00700", "--format", kind, *to(opend)) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            while "HK.00700" not in process.stdout.readline():
+                assert process.poll() is None
+            process.stdout.close()
+            assert process.stderr.readline() == (
+                "aiocapdist: cannot write the output: its reader closed the pipe\n"
+            )
+            assert process.wait() == 4

@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from .escape import escape, one_line
-from .language import tr
+from .language import mark, tr
 
 if TYPE_CHECKING:
     from logging import LogRecord
+
+
+READER_GONE = mark("its reader closed the pipe")
 
 
 class OutputError(Exception):
@@ -113,6 +117,20 @@ def output_to(path: Path | None) -> Iterator[None]:
         sys.stdout = previous
 
 
+def check_reader() -> None:
+    """Raise OutputError if standard output is a pipe that nobody reads any more.
+
+    Writing would tell too, but a watch may have nothing to write for hours.
+    """
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    with suppress(OSError, ValueError):  # it has no descriptor, or a closed one
+        poll.register(sys.stdout.fileno(), 0)
+    if any(event & select.POLLERR for _, event in poll.poll(0)):
+        raise OutputError(tr(READER_GONE))
+
+
 def report(text: str) -> None:
     """Write one escaped line to standard error."""
     print(f"aiocapdist: {one_line(text)}", file=sys.stderr, flush=True)
@@ -172,5 +190,5 @@ def _is_open(descriptor: int) -> bool:
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EPIPE:
-        return tr("its reader closed the pipe")
+        return tr(READER_GONE)
     return error.strerror or str(error)

@@ -7,19 +7,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import anyio
+
 from .. import Client
 from .._client.watch import Watch
 from ..models import Change
 from ..models._records import outcome_record, time_text
+from .background import background
 from .exit_codes import INTERRUPTED, OK
 from .formats import WatchFormat
 from .language import tr
 from .options import RankingOptions
 from .output import FIELDS, print_csv, print_json, report_failure
 from .session import Stop
-from .streams import output_to, report
+from .streams import check_reader, output_to, report
 
 Show: TypeAlias = Callable[[Change], None]
+READER_CHECKED_EVERY = 1.0
+"""Seconds between two looks whether standard output is still read."""
 CSV_FIELDS = [*FIELDS, "seen_at", "skipped"]
 
 
@@ -47,7 +52,7 @@ class Watching:
         """Show changes until cancelled. Raises OutputError."""
         watch = client.watch(self._codes, self._every, while_closed=self._while_closed)
         with output_to(self._file):
-            async with self._display(client, watch) as show:
+            async with self._display(client, watch) as show, background(_end_with_reader):
                 async for change in watch:
                     show(change)
         return OK
@@ -73,6 +78,12 @@ class Watching:
             yield _show_csv
         else:
             yield _show_json
+
+
+async def _end_with_reader() -> None:
+    while True:
+        check_reader()
+        await anyio.sleep(READER_CHECKED_EVERY)
 
 
 def change_record(change: Change) -> dict[str, Any]:
