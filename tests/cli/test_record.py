@@ -71,6 +71,26 @@ def path_rows(path: Path) -> int:
 
 
 @needs_signals
+def test_a_recording_that_was_deleted_meanwhile_is_no_success(tmp_path: Path) -> None:
+    """Also if there was nothing to write since: the figures of a closed market do not change."""
+    path = tmp_path / "day.sqlite"
+    with simulator(now=lambda: TUESDAY) as opend:
+        arguments = ("record", "HK.00700", "--output", str(path), *address(opend))
+        with start_command(*arguments, "--quota", "none") as process:
+            assert process.stderr is not None
+            assert "recording to" in process.stderr.readline()
+            while path_rows(path) < 1:
+                assert process.poll() is None
+            for file in tmp_path.iterdir():
+                file.unlink()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate()
+    assert process.returncode == 4
+    assert "its file was moved, deleted or replaced" in err
+    assert "recorded" not in err
+
+
+@needs_signals
 def test_ctrl_c_ends_a_recording_that_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "day.sqlite"
     took, begun, *_, ended = recorded(path, "--flows").splitlines()

@@ -195,10 +195,13 @@ async def test_a_file_that_is_moved_or_replaced_is_noticed(tmp_path: Path) -> No
         path.rename(tmp_path / "away")
         with pytest.raises(RecordingError, match="moved, deleted or replaced"):
             await recording.add(figures(second=1))
+        with pytest.raises(RecordingError, match="moved, deleted or replaced"):
+            recording.check()
         path.touch()
         with pytest.raises(RecordingError, match="moved, deleted or replaced"):
             await recording.add(figures(second=2))
         (tmp_path / "away").rename(path)
+        recording.check()
         await recording.add(figures(second=3))
         assert await everything(recording) == [figures(), figures(second=3)]
 

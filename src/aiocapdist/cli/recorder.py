@@ -58,7 +58,11 @@ class Recorder:
         return OK
 
     def stopped(self, reason: Stop) -> int:
-        """Report what was recorded. Ctrl-C is the regular end."""
+        """Report what was recorded. Ctrl-C is the regular end.
+
+        Raises RecordingError if the recording has been deleted or moved meanwhile.
+        """
+        self._recording.check()
         count = tr_count(self._recorded, "{count} snapshot", "{count} snapshots")
         report(tr("recorded {count} to {where}", count=count, where=self._recording.where))
         return OK

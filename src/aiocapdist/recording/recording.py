@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
 from ..models import CapitalDistribution, CapitalFlow, Period
-from ._database import Database
+from ._database import Database, Failed
 from ._export import Format, exporter, format_of
 from ._flow_rows import flow_rows
 from ._locations import database_at
@@ -77,6 +77,16 @@ class Recording:
         """
         await self._worker.open()
         return self
+
+    def check(self) -> None:
+        """Raise RecordingError if its file was moved, deleted or replaced since it was opened.
+
+        Works on a closed recording too, and without a look into the file.
+        """
+        try:
+            self._database.check()
+        except Failed as failed:
+            raise failed.error from None
 
     async def aclose(self) -> None:
         """Finish the current transaction and close the database. Can be repeated; never fails."""
