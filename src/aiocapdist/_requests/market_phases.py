@@ -19,17 +19,6 @@ STALE = 3 * INTERVAL
 PROMPT = 2.0
 """Seconds from a question to its reply, within which codes count as asked after it."""
 
-_FIELDS = {
-    Market.HK: "market_hk",
-    Market.HK_FUTURE: "market_hk_future",
-    Market.US: "market_us",
-    Market.SH: "market_sh",
-    Market.SZ: "market_sz",
-    Market.SG: "market_sg",
-    Market.JP: "market_jp",
-    Market.MY: "market_my",
-}
-
 
 class PhaseListener(Protocol):
     """Called when a market opens: a watch."""
@@ -98,8 +87,8 @@ class MarketPhases:
         self._known_at = now
         # A reply that was long in coming says nothing about the time when it was asked for.
         since = self._asked_at if now - self._asked_at < PROMPT else now
-        for market, field in _FIELDS.items():
-            phase = getattr(state, field)
+        for market in Market:
+            phase = state.phase_of(market)
             closed = isinstance(phase, MarketState) and phase.is_resting
             if not closed or unseen:
                 self._reopen(market)

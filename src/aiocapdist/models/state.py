@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Literal, TypeAlias
 
 from ._base import Frozen
+from .securities import Market
 
 
 class MarketState(IntEnum):
@@ -117,6 +118,11 @@ class GlobalState(Frozen):
     """OpenD's program status: 10 is ready, 11 forced to log out (:class:`ProgramStatus`)."""
     program_status_text: str | None = None
     conn_id: int | None = None
+
+    def phase_of(self, market: Market) -> MarketState | int | None:
+        """Return the phase of a market; None if OpenD does not report it."""
+        phase: MarketState | int | None = getattr(self, f"market_{market.name.lower()}", None)
+        return phase
 
 
 def version_text(number: int) -> str:

@@ -18,7 +18,7 @@ from ...models import CapitalDistribution, GlobalState, Market, MarketState, Sec
 from ..language import mark, tr
 from . import findings as check
 from .findings import Finding
-from .opend_state import NO_RIGHTS, is_open, phase
+from .opend_state import NO_RIGHTS, is_open
 
 CODES = ("HK.00700", "US.AAPL", "SH.600519", "SZ.000001")
 """Securities that are traded every minute."""
@@ -96,7 +96,7 @@ def check_freshness(
     age = (now - figures.updated_at).total_seconds()
     data = {"code": code, "age": round(age, 1)}
     text = tr("the figures of {code} are {age} old", code=code, age=duration(age))
-    current = phase(state, figures.market)
+    current = state.phase_of(figures.market)
     if isinstance(current, MarketState) and current.is_resting:
         return Finding(check.FRESHNESS, "ok", text + tr("; its market is closed now"), data=data)
     if current in (None, MarketState.NONE):

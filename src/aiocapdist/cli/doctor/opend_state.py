@@ -31,15 +31,7 @@ _BEHIND = mark("{seconds:.1f} s behind {whose}")
 CLOCK_TOLERANCE = 2.0
 """Seconds by which a clock may be wrong: OpenD tells the vendor's time in whole seconds."""
 
-_MARKETS = {
-    Market.HK: "market_hk",
-    Market.US: "market_us",
-    Market.SH: "market_sh",
-    Market.SZ: "market_sz",
-    Market.SG: "market_sg",
-    Market.JP: "market_jp",
-    Market.MY: "market_my",
-}
+_MARKETS = (Market.HK, Market.US, Market.SH, Market.SZ, Market.SG, Market.JP, Market.MY)
 _LOOK = mark("look at OpenD's own window or log")
 _LOGIN_ADVICE: dict[int, str] = {
     ProgramStatus.LOGGING_IN: mark("wait until OpenD has logged in"),
@@ -57,15 +49,9 @@ _LOGIN_ADVICE: dict[int, str] = {
 }
 
 
-def phase(state: GlobalState, market: Market) -> MarketState | int | None:
-    """Return the phase of a market; None if OpenD does not report it."""
-    name = _MARKETS.get(market)
-    return None if name is None else getattr(state, name)
-
-
 def is_open(state: GlobalState, market: Market) -> bool:
     """True if figures of this market change now."""
-    now = phase(state, market)
+    now = state.phase_of(market)
     return isinstance(now, MarketState) and now != MarketState.NONE and not now.is_resting
 
 
@@ -163,7 +149,7 @@ def check_rights(info: user_info_pb2.S2C | AiocapdistError) -> Finding:
 
 def check_markets(state: GlobalState) -> Finding:
     """Say which phase each market is in."""
-    phases = {market.name: _phase_name(phase(state, market)) for market in _MARKETS}
+    phases = {market.name: _phase_name(state.phase_of(market)) for market in _MARKETS}
     known = {market: name for market, name in phases.items() if name is not None}
     text = tr(", ").join(f"{market} {tr(name)}" for market, name in known.items())
     return Finding(check.MARKETS, "ok", text, data=known)
