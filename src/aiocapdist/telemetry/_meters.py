@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter_provider
 
-from .. import __version__
 from .._client.observers import Observer
 from .._protocol import catalog
 from .._requests.request import Request
@@ -37,10 +37,10 @@ METHODS = {
 
 
 class Meters:
-    """Creates the instruments. Gauges report the clients that are measured, and nobody else."""
+    """Creates the instruments. Gauges report only the clients that are measured."""
 
     def __init__(self, provider: MeterProvider) -> None:
-        meter = provider.get_meter(SCOPE, __version__)
+        meter = provider.get_meter(SCOPE, version("aiocapdist"))
         self._observers: dict[ClientSource, Observer] = {}
         self.requests = meter.create_counter(
             "aiocapdist.requests", "{request}", "Requests that ended, by outcome."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
-from .. import __version__
 from .._client.base import BaseClient
 from .._client.sweep import Sweep
 from .._requests.sweep_source import SweepSource
@@ -24,7 +24,7 @@ class Tracing:
 
     def __init__(self, source: ClientSource, provider: TracerProvider) -> None:
         self._client = source.client
-        self._tracer: Tracer = provider.get_tracer("aiocapdist", __version__)
+        self._tracer: Tracer = provider.get_tracer("aiocapdist", version("aiocapdist"))
         self._attributes = source.shared
 
     def begin(self) -> None:
