@@ -80,7 +80,7 @@ class BaseClient:
         :param timeout: Seconds for the whole call: the wait for OpenD, for the quota and for the
             reply.
         :param max_wait: Seconds for the wait for the quota alone.
-        :param max_age: Return the latest answer if it came within so many seconds.
+        :param max_age: Return the latest answer if it came within this many seconds.
         :raises InvalidCode, UnknownSecurity, UnsupportedSecurity: The code is wrong, not known to
             OpenD, or of a kind without such figures.
         :raises QuotaWaitTooLong: The quota does not allow the call within ``max_wait``.
@@ -158,7 +158,7 @@ class BaseClient:
             within the latest 4096 codes.
         :param timeout: Seconds for the whole sweep, from its first step. Codes without an answer
             by then get a RequestTimeout, and are not sent any more.
-        :param max_age: Accept answers of the last so many seconds.
+        :param max_age: Accept answers of the last this many seconds.
         :raises TypeError: ``codes`` is a single string.
         """
         check_codes(codes)

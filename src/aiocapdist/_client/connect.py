@@ -78,9 +78,9 @@ def connect(
         damaged or does not come, or the vendor's servers fail.
     :param reconnect: If False, the first loss ends the client.
     :param reconnect_timeout: Seconds from a loss for which calls wait while OpenD is away. Then
-        they end with ConnectionLost, and new ones at once, until it is back. None waits for ever.
+        they end with ConnectionLost, and new ones at once, until it is back. None waits forever.
         The same holds for the file or server of a shared quota, with QuotaUnavailable.
-    :param max_frame: Replies longer than so many bytes end the connection.
+    :param max_frame: Replies longer than this many bytes end the connection.
     :raises ConnectError: OpenD cannot be reached within ``connect_timeout``.
     :raises HandshakeError: OpenD rejects the handshake.
     :raises InvalidKey: ``rsa_key`` is not a key.

@@ -18,7 +18,7 @@ async def submit(
     timeout: float | None,
     observers: Observers | None = None,
 ) -> T:
-    """Submit a request of nobody else's, wait for it, and tell the observers."""
+    """Submit a request that no other call shares, wait for it, and notify the observers."""
     try:
         try:
             queue.submit(request)

@@ -307,7 +307,7 @@ class Supervisor(Hub):
         self.connection = None
         self.state = LinkState.CLOSED
         self._started.set()
-        # First that nothing can be sent: who hears of the end may ask for more.
+        # First nothing can be sent any more: listeners may ask for more when they hear of the end.
         run_all([self.refresh_all, self._fail_calls])
 
     def _fail_calls(self) -> None:

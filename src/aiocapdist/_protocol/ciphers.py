@@ -110,7 +110,7 @@ class AesCbc:
             from cryptography.hazmat.primitives.ciphers.modes import CBC
         self._cipher = AesCipher(AES(key), CBC(iv))
         self._iv = _number(iv)
-        # Each context with that difference. None while in use: what is interrupted is made anew.
+        # Each context with that difference. None while in use: what is interrupted is made again.
         self._sending: tuple[_Update, int] | None = None
         self._receiving: tuple[_Update, int] | None = None
 
@@ -178,7 +178,7 @@ class FtAesEcb:
 
 
 def session_cipher(algorithm: Algorithm, key: str | bytes, iv: str | bytes) -> Cipher:
-    """Return the cipher for everything after the handshake. Raises ValueError on a wrong size."""
+    """Return the cipher foreverything after the handshake. Raises ValueError on a wrong size."""
     key, iv = _raw(key), _raw(iv)
     if len(key) != KEY_SIZE or (algorithm is Algorithm.AES_CBC and len(iv) != _BLOCK):
         raise ValueError("a key or an iv of the wrong length")

@@ -198,7 +198,7 @@ class Request(ABC, Generic[T]):
         return self.value  # type: ignore[return-value]
 
     def remove_listener(self, listener: RequestListener) -> None:
-        """Call this listener no more; cancel the request if nobody else wants it."""
+        """Remove this listener; cancel the request if it was the last."""
         self.listeners = tuple(other for other in self.listeners if other is not listener)
         self.cancel_if_unwanted()
 

@@ -28,7 +28,7 @@ class Route:
 
 
 class Routes:
-    """Routes to choose from. Those that are connected are found anew by :meth:`refresh`."""
+    """Routes to choose from. Those that are connected are found again by :meth:`refresh`."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._all = routes

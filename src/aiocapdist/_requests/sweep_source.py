@@ -71,7 +71,7 @@ class SweepSource:
         self._final: AiocapdistError | None = None
         self._overdue: Interruption | None = None
         self._in_cache = self._latest is not None or max_age > 0
-        # True if every code that nobody else asks for needs a token.
+        # True if every code that no other call asks for needs a token.
         self._simple = not self._in_cache
         self._window = min(WINDOW * len(singles.all_routes), MAX_WINDOW)
         self._room = 0  # nothing is drawn before the codes are counted

@@ -178,7 +178,7 @@ class RankingOptions:
     sort
         One line for each code, largest first by this field.
     top
-        Show only so many of these lines.
+        Show only this many of these lines.
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     """

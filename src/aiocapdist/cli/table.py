@@ -146,7 +146,7 @@ def _flows(figures: CapitalDistribution) -> list[Flow]:
 
 
 def _right(text: str, width: int) -> str:
-    """Return the text at the right of so many cells of the terminal."""
+    """Return the text at the right of this many cells of the terminal."""
     return " " * (width - cell_len(text)) + text
 
 

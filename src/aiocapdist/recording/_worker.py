@@ -108,7 +108,7 @@ class Worker:
             await anyio.sleep(_PAUSE)
 
     def _check_process(self) -> None:
-        # A connection must not be used after a fork, and the lock may be held for ever.
+        # A connection must not be used after a fork, and the lock may be held forever.
         if self._process != os.getpid():
             raise self._database.failed(
                 "it was made before this process was forked", "make another Recording here"

@@ -42,8 +42,9 @@ def create_app(
     lifespan the watch runs all the time, without one (mounted in another application) while
     there is a reader of ``/v1/watch``. Changes are kept in ``recording``, an open one.
 
-    Without a ``token``, programs of this machine alone are answered. With one, whoever sends it:
-    at least 16 characters, as ``Authorization: Bearer``, or posted by the page for a cookie.
+    Without a ``token``, only programs on this machine are answered. With one, only requests that
+    send it: at least 16 characters, as ``Authorization: Bearer``, or posted by the page for a
+    cookie.
     Requests must name this machine's loopback, or one of ``allow_hosts``: ``opend.example``, or
     ``opend.example:8321``.
 

@@ -37,7 +37,7 @@ class Feed:
 
     def __init__(self, watch: Mapping[str, Any], *, kept: int = KEPT) -> None:
         self._watch = watch
-        # Numbers begin anew with each process, and must not be taken for those of another.
+        # Numbers start again with each process, and must not be taken for those of another.
         self._epoch = secrets.token_hex(4)
         self._number = 0
         self._figures: dict[str, Event] = {}

@@ -167,7 +167,7 @@ def _text() -> dict[str, Any]:
 
 
 _PERIODS = [one.name.lower() for one in Period]
-_AGE = "An answer that came within so many seconds will do."
+_AGE = "An answer that came within this many seconds will do."
 _WAIT = "Seconds to wait for the quota at most."
 _MAX_AGE = _query("max_age", _AGE, type="number", minimum=0, default=0)
 _MAX_WAIT = _query("max_wait", _WAIT, type="number", minimum=0, default=10)

@@ -69,26 +69,26 @@ class Publisher:
         self._scope: anyio.CancelScope | None = None
         self._tried: set[tuple[str, object]] = set()
 
-    # ---- whom it watches for
+    # ---- start and stop
 
     def attach(self, client: Client | ClientGroup) -> None:
-        """Watch with this client from now on. Raises InvalidCode."""
+        """Use this client from now on. Raises InvalidCode."""
         self._client = client
         self.watch = client.watch(self.codes, every=self.every)
         self._start()
 
     def detach(self) -> None:
-        """Watch no more with the client, which is at its end."""
+        """Stop watching: the client is being closed."""
         self._stop()
         self._client = self.watch = None
 
     def want(self) -> None:
-        """Watch, until as many have said that they no longer want it."""
+        """Add a reader: the watch runs while there is one."""
         self._wanted += 1
         self._start()
 
     def unwant(self) -> None:
-        """Watch no more if nobody wants it. Nothing more is asked then."""
+        """Remove a reader. Without one, nothing is asked."""
         self._wanted -= 1
         if not self._wanted:
             self._stop()
@@ -154,7 +154,7 @@ class Publisher:
         previous = self.figures.get(change.code)
         is_over = self.failing.pop(change.code, None) is not None
         if previous == change.value and not is_over:
-            return  # the watch begins anew, and its first answers are no news
+            return  # the watch starts again, and its first answers are no news
         self.figures[change.code] = change.value
         self.curves.add(change.value, change.seen_at)
         moved = None if previous is None else change.value.main_net - previous.main_net

@@ -27,7 +27,7 @@ from ._stream import EventStream, cancel_on_disconnect
 from ._token import Token
 
 ANSWER_TIMEOUT = 15.0
-"""Seconds for everything but the wait for the quota."""
+"""Seconds foreverything but the wait for the quota."""
 AWAY_WAIT = 2.0
 """Seconds that calls wait for an OpenD that is away: most losses are shorter."""
 MAX_BODY = 4096

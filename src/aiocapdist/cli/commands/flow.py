@@ -44,7 +44,7 @@ def flow(
     end
         Last day.
     last
-        Show only so many rows of each code, the last ones; a table shows 20 by default.
+        Show only this many rows of each code, the last ones; a table shows 20 by default.
     format
         table (the default), json (one array), jsonl (a line for each row) or csv.
     json
@@ -54,7 +54,7 @@ def flow(
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     timeout
-        End after so many seconds, with the answers so far.
+        End after this many seconds, with the answers so far.
     """
     from ...models import Period
     from ...models.flow import flow_dates

@@ -35,7 +35,7 @@ def get(
     codes
         Codes such as HK.00700 or US.AAPL; @FILE reads them from a file, - from standard input.
     timeout
-        End after so many seconds, with the answers so far.
+        End after this many seconds, with the answers so far.
     format
         table (the default), json (one array), jsonl (a line each, as they come) or csv.
     json

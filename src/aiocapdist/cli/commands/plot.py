@@ -48,7 +48,7 @@ def plot(
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     timeout
-        Give up after so many seconds.
+        Give up after this many seconds.
     """
     try:
         if output is None:

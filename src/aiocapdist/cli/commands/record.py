@@ -43,13 +43,13 @@ def record(
         Record to this SQLite file, or database such as postgresql://user@host/name; with
         --export, write this file.
     every
-        Ask for each code once in so many seconds, or as often as the quota allows.
+        Ask for each code once in this many seconds, or as often as the quota allows.
     while_closed
         Ask while a code's market is closed too.
     flows
         Record the capital flow of each code too, every ten minutes; export flows.
     timeout
-        End after so many seconds.
+        End after this many seconds.
     export
         Export this recording instead: a SQLite file, or the URL of a database.
     format

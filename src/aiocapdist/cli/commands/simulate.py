@@ -49,7 +49,7 @@ def simulate(
     replay
         Play this recording: a SQLite file, or the URL of a database.
     speed
-        Play it so many times as fast. [default: 1]
+        Play it this many times as fast. [default: 1]
     start
         Play from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
     nights

@@ -37,7 +37,7 @@ def watch(
     codes
         Codes such as HK.00700; @FILE reads them from a file, - from standard input.
     every
-        Ask for each code once in so many seconds, or as often as the quota allows.
+        Ask for each code once in this many seconds, or as often as the quota allows.
     while_closed
         Ask while a code's market is closed too.
     format
@@ -47,7 +47,7 @@ def watch(
     output
         Write to this file instead of standard output.
     timeout
-        End after so many seconds.
+        End after this many seconds.
     """
     try:
         chosen = _format(format, json, output)

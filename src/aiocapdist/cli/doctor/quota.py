@@ -57,7 +57,7 @@ def _standing(snapshot: QuotaSnapshot) -> Finding:
             "; what was spent is not known: none is granted for {seconds:.0f} s",
             seconds=snapshot.unknown_for,
         )
-        return Finding(check.QUOTA, "warning", text, tr("wait: it mends itself"), data)
+        return Finding(check.QUOTA, "warning", text, tr("wait: it repairs itself"), data)
     if snapshot.rejections:
         text += tr("; OpenD has rejected {count} calls so far", count=snapshot.rejections)
         advice = tr("let all programs of this account share one quota: another one spends too")

@@ -103,7 +103,7 @@ def check_listener() -> Finding:
 
 
 def check_handshake(client: Client, seconds: float, warnings: Sequence[str]) -> Finding:
-    """Return the finding about a handshake that succeeded in so many seconds."""
+    """Return the finding about a handshake that succeeded in this many seconds."""
     status = client.status
     text = tr(
         "answered in {milliseconds:.0f} ms over {transport}, {encrypted}",

@@ -60,13 +60,13 @@ def default_quota(opend: object, server: str = "", new_quota: Callable[[], Quota
 
 
 def forget_default_quota(opend: str) -> None:
-    """Begin anew with an OpenD that is another one now, at the same address."""
+    """Start over with an OpenD that is another one now, at the same address."""
     with _lock:
         _by_address.pop(opend, None)
 
 
 def forget_default_quotas() -> None:
-    """Begin anew, as a new process would. For tests."""
+    """Start over, as a new process would. For tests."""
     with _lock:
         _by_address.clear()
         _by_opener.clear()

@@ -181,7 +181,7 @@ class Granter:
             try:
                 used = place.grant(acquired, now)
             finally:
-                queue.served(place)  # a place that raises must not be the next one for ever
+                queue.served(place)  # a place that raises must not be the next one forever
             if used < acquired:
                 store.release(acquired - used)
 

@@ -117,7 +117,7 @@ class Scheduler(Granter):
     # ---- clients that are gone
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child: what is in use belongs to the parent's clients."""
+        """Start over in a forked child: what is in use belongs to the parent's clients."""
         self._was_forked = not self._shared and bool(
             self.listeners or self.store.held or self.store.expiring
         )

@@ -193,7 +193,7 @@ def file_size(*limits: int) -> int:
 
 
 def section_size(limit: int) -> int:
-    """Return the size in bytes of a section of so many tokens."""
+    """Return the size in bytes of a section of this many tokens."""
     return _SECTION.size + limit * RECORD_SIZE
 
 

@@ -25,7 +25,7 @@ class FileQuota(Quota):
 
     The file is made when a client first uses it, a few KiB; looking at the quota makes none.
     If it is deleted or moved away, those that use it go on in a new one, with what they
-    knew. To begin anew, stop all that use it, wait a period and delete it. Times are of the
+    knew. To start over, stop all that use it, wait a period and delete it. Times are of the
     machine's own clock since its start; after a restart of the machine a period is waited out
     at most.
 

@@ -235,7 +235,7 @@ def _packed(owner: Owner) -> bytes:
 
 @lru_cache(8)
 def _times(limit: int) -> struct.Struct:
-    """Return what reads the times of so many records."""
+    """Return what reads the times of this many records."""
     return struct.Struct("<" + f"{RECORD_SIZE - 8}xd" * limit)
 
 

@@ -122,7 +122,7 @@ class Experiment:
         return (first, second) if in_time else None
 
     async def _ask_together(self, number: int) -> None:
-        """Send so many requests that should be within the quota."""
+        """Send this many requests that should be within the quota."""
         errors: list[AiocapdistError] = []
 
         async def ask() -> None:
