@@ -26,7 +26,7 @@ async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
     with anyio.fail_after(20):
         async with (
             Simulator(quota=None, faults=faults) as opend,
-            aiocapdist.connect(port=opend.port, attempts=1, request_timeout=0.2) as client,
+            aiocapdist.connect(port=opend.port, attempts=1, request_timeout=1.0) as client,
         ):
             with instrument(client, metrics.provider):
                 await client.capital_distribution("HK.00700")
