@@ -22,7 +22,7 @@ ONE = "capital_distribution"
 
 
 async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
-    faults = Faults(script=[None, None, Fault.DROP])
+    faults = Faults(script=[None, None, Fault.DROP, Fault.DROP])
     with anyio.fail_after(20):
         async with (
             Simulator(quota=None, faults=faults) as opend,
@@ -34,6 +34,8 @@ async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
                     await client.capital_distribution("HK.99999")
                 with pytest.raises(RequestTimeout):
                     await client.capital_distribution("HK.00005")
+                with pytest.raises(RequestTimeout):  # the caller gave up, not the request
+                    await client.capital_distribution("HK.00006", timeout=0.01)
                 await client.capital_flow("HK.00700")
                 await client.global_state()
                 await client.capital_distributions(["HK.00001", "HK.00002"])
@@ -45,7 +47,7 @@ async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
         (ONE, "ok", None): 3,
         (ONE, "error", "UnknownSecurity"): 1,
         (ONE, "error", "RequestTimeout"): 1,
-        (ONE, "cancelled", None): 1,
+        (ONE, "cancelled", None): 2,
         ("capital_flow", "ok", None): 1,
         ("global_state", "ok", None): 1,
     }
