@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 import aiocapdist
 from aiocapdist.web import create_app
-from aiocapdist.web._guard import MAX_PATH, MAX_QUERY, SECURITY_HEADERS
+from aiocapdist.web._guard import MAX_HEADERS, MAX_PATH, MAX_QUERY, SECURITY_HEADERS
 from aiocapdist.web._token import Token
 
 from ..support.web import HERE, visitor_of
@@ -271,6 +271,13 @@ async def test_long_paths_and_queries_are_refused(app: Starlette) -> None:
         answer = await get(app, path)
         assert (answer.status_code, answer.json()["error"]["type"]) == (414, "AddressTooLong")
     assert (await get(app, f"/healthz?{'a' * MAX_QUERY}")).status_code == 200
+
+
+async def test_long_headers_are_refused_however_they_arrive(app: Starlette) -> None:
+    assert (await get(app, "/healthz", {"X": "a" * (MAX_HEADERS - 500)})).status_code == 200
+    for headers in ({"X": "a" * MAX_HEADERS}, {f"X-{n}": "a" * 100 for n in range(160)}):
+        answer = await get(app, "/healthz", headers)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (431, "HeadersTooLong")
 
 
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/healthz", "/v1/status", "/nothing"])

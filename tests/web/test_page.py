@@ -409,6 +409,10 @@ async def test_a_phone_shows_it_without_scrolling_sideways(clock: SetClock) -> N
             assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
             await page.tap("tbody tr:nth-child(3) button")
             assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+            await page.set_viewport_size({"width": 360, "height": 800})
+            clipped = "one => one.scrollWidth > one.clientWidth"
+            assert not await page.eval_on_selector(".details > td", clipped)
+            await page.set_viewport_size(PHONE)
             await page.tap("tbody tr:nth-child(3) button")
             await shoot(page, "phone")
 

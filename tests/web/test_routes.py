@@ -124,6 +124,8 @@ async def test_while_opend_is_away_calls_are_503(app: Starlette, opend: Simulato
         answer = await get(app, f"{path}?max_wait=0.1")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
+        assert answer.json()["error"]["type"] == "RequestTimeout"
+        assert "connection to OpenD" in answer.json()["error"]["message"]
     assert (await get(app, "/healthz")).status_code == 200
 
 
@@ -242,7 +244,7 @@ async def test_a_flow_is_given_by_name(app: Starlette) -> None:
         ("capital-flow/HK.00700?period=year", "intraday, day, week, month"),
         ("capital-flow/HK.00700?period=day&start=yesterday", "2025-12-31"),
         ("capital-flow/HK.00700?start=2025-12-31", "not for INTRADAY"),
-        ("watch?token=secret", "no parameter of that name"),
+        ("watch?token=secret", "no parameter is named 'token'; there is none here"),
     ],
 )
 async def test_a_wrong_parameter_is_422_and_says_what_was_expected(
@@ -318,6 +320,8 @@ async def test_the_description_is_valid_and_has_every_path(app: Starlette) -> No
 async def test_before_there_is_a_client_calls_are_503_and_say_so() -> None:
     """Mounted with a client that nobody connects: no lifespan ever begins."""
     app = create_app(aiocapdist.connect(port=1), ["HK.00700"])
+    for wrong in ("capital-distribution/HK.700", "capital-flow/HK.700", "capital-flow/US.A?a=1"):
+        assert (await get(app, f"/v1/{wrong}")).status_code == 422
     for path in ("/v1/capital-distribution/HK.00700", "/v1/watch"):
         answer = await get(app, path)
         assert answer.status_code == 503

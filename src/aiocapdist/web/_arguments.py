@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -20,12 +20,13 @@ LONGEST_AGE = 86400.0
 T = TypeVar("T")
 
 
-def check_names(request: Request, known: Iterable[str]) -> None:
+def check_names(request: Request, known: Sequence[str]) -> None:
     """Raise Rejection for a parameter that does not exist: a mistake must not go unnoticed."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:
-            raise _invalid(f"there is no parameter of that name; there are {', '.join(known)}")
+            there = f"expected {', '.join(known)}" if known else "there is none here"
+            raise _invalid(f"no parameter is named {name[:100]!r}; {there}")
         if names.count(name) > 1:
             raise _invalid(f"{name} is given twice")
 
@@ -40,7 +41,7 @@ def seconds(query: Mapping[str, str], name: str, default: float, largest: float)
     except ValueError:
         value = math.nan
     if not 0 <= value <= largest:
-        raise _invalid(f"{name} is a number of seconds from 0 to {largest:g}")
+        raise _invalid(f"{name} must be a number of seconds from 0 to {largest:g}")
     return value
 
 
@@ -49,7 +50,7 @@ def period(query: Mapping[str, str]) -> Period:
     names = {each.name.lower(): each for each in Period}
     found = names.get(query.get("period", "intraday").lower())
     if found is None:
-        raise _invalid(f"period is one of {', '.join(names)}")
+        raise _invalid(f"period must be one of {', '.join(names)}")
     return found
 
 
@@ -60,7 +61,7 @@ def codes(query: Mapping[str, str], watched: tuple[str, ...]) -> tuple[str, ...]
         return watched
     found = tuple(dict.fromkeys(part for part in text.split(",") if part))
     if not 1 <= len(found) <= MAX_CODES:
-        raise _invalid(f"codes are 1 to {MAX_CODES}, with commas between: HK.00700,US.AAPL")
+        raise _invalid(f"codes must be 1 to {MAX_CODES}, separated by commas: HK.00700,US.AAPL")
     return found
 
 

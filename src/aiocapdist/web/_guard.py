@@ -12,6 +12,8 @@ from ._token import Token
 MAX_PATH = 256
 MAX_QUERY = 8192
 """Bytes: enough for 700 codes."""
+MAX_HEADERS = 16384
+"""Bytes of all headers."""
 SHELL = frozenset({"/", "/healthz", "/readyz", "/v1/session"})
 """Open without the token, as is the page's folder: nothing of OpenD's is in them."""
 SECURITY_HEADERS = {
@@ -69,6 +71,9 @@ class Guard:
         if len(scope["path"].encode()) > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
             text = f"the limits are {MAX_PATH} bytes for a path and {MAX_QUERY} for a query"
             raise Rejection(414, "AddressTooLong", text)
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS:
+            text = f"the limit is {MAX_HEADERS} bytes for all headers"
+            raise Rejection(431, "HeadersTooLong", text)
         host = self._checked_host(scope, headers)
         path = route_path(scope)
         _check_origin(headers, host, is_page=path == "/")
@@ -94,7 +99,7 @@ class Guard:
             text = "a request needs one Host header, with a host and perhaps a port"
             raise Rejection(400, "InvalidHost", text) from None
         if not self._hosts.accept(host, server[1] if server else None):
-            text = "this server does not go by that host; allow it with --allow-host"
+            text = "this host is not allowed: see --allow-host, or allow_hosts in Python"
             raise Rejection(421, "HostNotAllowed", text)
         return host
 

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..models import Outcome
+from ..models import Outcome, Security
 from ..models._records import figures_record, flow_record, outcome_record
 from . import _arguments as arguments
 from . import _json
 from ._errors import Json, Rejection, status_of
-from ._feed import TooManyReaders
+from ._feed import MAX_READERS, TooManyReaders
 from ._metrics import CONTENT_TYPE, Metrics
 from ._openapi import description
 from ._page import page_routes
@@ -27,7 +27,7 @@ from ._stream import EventStream, cancel_on_disconnect
 from ._token import Token
 
 ANSWER_TIMEOUT = 15.0
-"""Seconds foreverything but the wait for the quota."""
+"""Seconds that a call may take, the wait for the quota aside."""
 AWAY_WAIT = 2.0
 """Seconds that calls wait for an OpenD that is away: most losses are shorter."""
 MAX_BODY = 4096
@@ -66,13 +66,15 @@ class Routes:
 
     async def distribution(self, request: Request) -> Response:
         arguments.check_names(request, ("max_age", "max_wait"))
-        query, client = request.query_params, self._service.client
+        query = request.query_params
         max_age = arguments.seconds(query, "max_age", 0.0, arguments.LONGEST_AGE)
         max_wait, timeout = self._bounds(request)
+        code = Security.parse(request.path_params["code"])
+        client = self._service.client
 
         async def call() -> Response:
             figures = await client.capital_distribution(
-                request.path_params["code"],
+                code,
                 max_age=max_age,
                 max_wait=max_wait,
                 timeout=timeout,
@@ -83,10 +85,11 @@ class Routes:
 
     async def distributions(self, request: Request) -> Response:
         arguments.check_names(request, ("codes", "max_age", "max_wait"))
-        query, client = request.query_params, self._service.client
+        query = request.query_params
         codes = arguments.codes(query, self._service.publisher.codes)
         max_age = arguments.seconds(query, "max_age", 0.0, arguments.LONGEST_AGE)
         _, timeout = self._bounds(request)
+        client = self._service.client
 
         async def call() -> Response:
             found: dict[str, Outcome] = {}
@@ -100,13 +103,15 @@ class Routes:
 
     async def flow(self, request: Request) -> Response:
         arguments.check_names(request, ("period", "start", "end", "max_wait"))
-        query, client = request.query_params, self._service.client
+        query = request.query_params
         period = arguments.period(query)
         max_wait, timeout = self._bounds(request)
+        code = Security.parse(request.path_params["code"])
+        client = self._service.client
 
         async def call() -> Response:
             flow = await client.capital_flow(
-                request.path_params["code"],
+                code,
                 period,
                 start=query.get("start"),
                 end=query.get("end"),
@@ -135,7 +140,7 @@ class Routes:
         try:
             stream = EventStream(publisher.feed, last_id)
         except TooManyReaders:
-            text = "as many event streams are open as this server serves"
+            text = f"{MAX_READERS} event streams are open, and this server has room for no more"
             raise Rejection(503, "TooManyReaders", text, {"Retry-After": "60"}) from None
         return Watching(stream, publisher.want, publisher.unwant)
 
@@ -196,7 +201,7 @@ class Routes:
             raise Rejection(401, "WrongToken", "that is not this server's token")
         return response
 
-    def _bounds(self, request: Request) -> tuple[float, float]:
+    def _bounds(self, request: Request) -> tuple[float | None, float]:
         """Return how long a call may wait for the quota, and how long it may take as a whole.
 
         While OpenD is away it may take as long as most losses do.
@@ -205,8 +210,9 @@ class Routes:
             request.query_params, "max_wait", arguments.DEFAULT_WAIT, arguments.MAX_WAIT
         )
         if not self._service.is_ready:
-            wait = min(wait, AWAY_WAIT)
-            return wait, wait
+            return None, max(
+                min(wait, AWAY_WAIT), 0.001
+            )  # an error of the connection, not the quota
         return wait, wait + ANSWER_TIMEOUT
 
 

@@ -164,7 +164,7 @@ class Service:
 
 
 def quota_record(quota: Quota | GroupQuota) -> dict[str, Any]:
-    """Return how a quota stands. ``eta`` is in seconds, null while OpenD is not connected."""
+    """Return how a quota stands. ``eta`` is in seconds, null if nothing says when."""
     eta = quota.eta()
     return {
         "limit": quota.limit,
