@@ -31,6 +31,7 @@ TIMEOUT = (
     "connect() has no argument 'timeout': connect_timeout limits connecting and "
     "request_timeout the wait for each reply; timeout is an argument of each call"
 )
+CODES = ("HK.00700", "US.AAPL")
 ENCRYPT = "connect() has no argument 'is_encrypt': rsa_key encrypts the connection"
 MADE: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "client": (Client, {}, CLIENT + SAME),
@@ -121,6 +122,68 @@ async def test_guesses_at_a_client() -> None:
                 list(client.watch(["HK.00700"]))  # type: ignore[call-overload]
 
 
+ARGUMENTS: dict[str, Callable[[Any], object]] = {
+    "watch() has no argument 'timeout': a watch has no end; leave its loop by `break`, or put "
+    "asyncio.timeout() around it": lambda client: client.watch(CODES, timeout=5.0),
+    "watch() has no argument 'interval': every is the number of seconds in which each code is "
+    "asked for once": lambda client: client.watch(CODES, interval=5.0),
+    "capital_distributions() has no argument 'max_wait': timeout limits the whole sweep, the wait "
+    "for the quota included": lambda client: client.capital_distributions(CODES, max_wait=5.0),
+    "collect() has no argument 'timeout': it is an argument of capital_distributions(codes)": (
+        lambda client: client.capital_distributions(CODES).collect(timeout=5.0)
+    ),
+    "capital_flow() has no argument 'period_type': period is an aiocapdist.Period, such as "
+    "Period.DAY": lambda client: client.capital_flow(CODES[0], period_type="DAY"),
+    "codes is a list of codes, not NoneType": lambda client: client.watch(None),
+    "codes is a list of codes, not int": lambda client: client.capital_distributions(5),
+    "codes is a list of codes, not one string; try ['HK.00700']": (
+        lambda client: client.watch("HK.00700", "US.AAPL")
+    ),
+}
+RESULTS = ("to_pandas", "values", "errors", "rows")
+
+
+@pytest.mark.anyio
+async def test_guesses_at_arguments() -> None:
+    with anyio.fail_after(10):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            for text, call in ARGUMENTS.items():
+                with pytest.raises(TypeError) as error:
+                    call(client)
+                assert str(error.value) == text
+            for period in ("DAY", 9):
+                with pytest.raises(ValueError, match=r"Period \(INTRADAY, DAY, WEEK, MONTH\), not"):
+                    await client.capital_flow("HK.00700", period)  # type: ignore[arg-type]
+            assert not [one for one in opend.requests if one.proto_id in {3211, 3212}]
+
+
+@pytest.mark.anyio
+async def test_a_sweep_or_a_watch_taken_for_a_result() -> None:
+    with anyio.fail_after(10):
+        async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
+            sweep: Any = client.capital_distributions(CODES)
+            told = "a sweep is no result yet: `result = await client.capital_distributions(codes)`"
+            for name in RESULTS:
+                with pytest.raises(AttributeError) as error:
+                    getattr(sweep, name)
+                assert str(error.value) == f"'Sweep' object has no attribute {name!r}; {told}"
+            with pytest.raises(TypeError) as wrong:
+                sweep["HK.00700"]
+            assert str(wrong.value) == told
+            watch: Any = client.watch(CODES)
+            for name, meant in (
+                ("collect", "`await client.capital_distributions(codes)` asks once"),
+                ("remove", "here it is watch.discard(codes)"),
+                ("stop", "leave its loop, or `await watch.aclose()`"),
+            ):
+                with pytest.raises(AttributeError) as error:
+                    getattr(watch, name)
+                assert str(error.value).endswith(meant)
+            with pytest.raises(AttributeError) as error:
+                watch.round_tim  # noqa: B018
+            assert (error.value.name, error.value.obj) == ("round_tim", watch)
+
+
 @pytest.mark.anyio
 async def test_a_list_to_the_call_for_one() -> None:
     with anyio.fail_after(10):
@@ -147,6 +210,7 @@ async def test_a_security_is_as_good_as_its_code() -> None:
             assert (await client.capital_flow(tencent)).code == "HK.00700"
             result = await client.capital_distributions([tencent, "HK.00700", "HK.00005"])
             assert list(result.values) == ["HK.00700", "HK.00005"]
+            assert result[tencent] is result["HK.00700"]
             drawn = iter([tencent, Security.parse("US.AAPL")])
             assert [o.code async for o in client.capital_distributions(drawn)] == [
                 "HK.00700",
@@ -177,6 +241,18 @@ def test_guesses_at_a_blocking_client() -> None:
         with pytest.raises(AttributeError, match="here it is `client.close\\(\\)`"):
             client.aclose  # type: ignore[attr-defined]  # noqa: B018
         assert client.capital_distribution(Security(Market.HK, "00700")).code == "HK.00700"
+        for text, call in ARGUMENTS.items():
+            with pytest.raises(TypeError) as wrong:
+                call(client)
+            assert str(wrong.value) == text
+        sweep: Any = client.capital_distributions(CODES)
+        told = "a sweep is no result yet: `result = client.capital_distributions(codes).collect()`"
+        with pytest.raises(AttributeError) as error:
+            sweep.to_pandas()
+        assert str(error.value) == f"'Sweep' object has no attribute 'to_pandas'; {told}"
+        with pytest.raises(TypeError) as wrong:
+            sweep["HK.00700"]
+        assert str(wrong.value) == told
 
 
 @pytest.mark.anyio

@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,10 @@ class Terminal:
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"not as it should be:\n{self.text}")
 
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self._child.send(text)
+
     def press_ctrl_c(self) -> None:
         """Press Ctrl-C."""
         self._child.sendintr()
@@ -66,12 +70,12 @@ class Terminal:
         return self._child.exitstatus
 
     def _read(self) -> bool:
-        """Read what there is. False at the end."""
+        """Read what there is. False at the end, and if nothing comes."""
         import pexpect
 
         try:
             more = self._child.read_nonblocking(65536, timeout=DEADLINE)
-        except pexpect.EOF:
+        except (pexpect.EOF, pexpect.TIMEOUT):
             return False
         self.written += more
         self._stream.feed(more)
@@ -80,7 +84,11 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *arguments: str, columns: int = 80, lines: int = 24, **environment: str
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    columns: int = 80,
+    lines: int = 24,
+    **environment: str,
 ) -> Iterator[Terminal]:
     """Run the command in a terminal; it is killed at the end of the body."""
     import pexpect
@@ -88,7 +96,7 @@ def terminal(
     # The terminal's size counts, not that of another one (pytest-xdist sets these).
     own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     variables = {**own, "TERM": "xterm-256color", **environment}
-    program, *rest = COMMAND
+    program, *rest = command
 
     def set_size() -> None:
         # Before the command begins: pexpect does it from outside, and may come too late.

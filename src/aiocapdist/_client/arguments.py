@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from .._protocol import catalog
 from ..models import Security
@@ -35,8 +36,10 @@ def check_askable(proto_id: int) -> None:
 
 
 def check_codes(codes: object) -> None:
-    """Raise TypeError for a single code."""
+    """Raise TypeError for a single code, and for what is no collection of them."""
     if isinstance(codes, str | bytes):
         raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
     if isinstance(codes, Security):
         raise TypeError(f"codes is a list of codes, not one Security; try [{str(codes)!r}]")
+    if not isinstance(codes, Iterable):
+        raise TypeError(f"codes is a list of codes, not {type(codes).__name__}")

@@ -105,6 +105,7 @@ class BaseClient:
             return request.result()
         return await (request.wait() if plain else wait_for(request, timeout, max_wait))
 
+    @guesses.explain_arguments(guesses.FLOW_ARGUMENTS)
     async def capital_flow(
         self,
         code: str | Security,
@@ -143,6 +144,7 @@ class BaseClient:
         request = self._flows.join(key, security, queue)
         return request.result() if request.done else await wait_for(request, timeout, max_wait)
 
+    @guesses.explain_arguments(guesses.SWEEP_ARGUMENTS)
     def capital_distributions(
         self, codes: Iterable[str | Security], *, timeout: float | None = None, max_age: float = 0.0
     ) -> Sweep:
@@ -172,6 +174,7 @@ class BaseClient:
 
         return Sweep(codes, make_source, self)
 
+    @guesses.explain_arguments(guesses.WATCH_ARGUMENTS)
     def watch(
         self, codes: Iterable[str | Security], every: float = 60.0, while_closed: bool = False
     ) -> Watch:
@@ -198,6 +201,7 @@ class BaseClient:
         :raises TypeError: ``codes`` is a single string.
         :raises ValueError: ``every`` is not above 0.
         """
+        check_codes(codes)
         check_every(every)
         quotas = {gateway.quota for gateway in self._gateways.values()}
         source = WatchSource(

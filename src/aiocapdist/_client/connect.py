@@ -21,11 +21,11 @@ from ..quota import Quota
 from ..quota._core.defaults import default_quota
 from ..quota._core.quota import scheduler_of, sibling
 from .client import Client
-from .guesses import explain_arguments
+from .guesses import CONNECT_ARGUMENTS, explain_arguments
 from .lifecycle import Lifecycle
 
 
-@explain_arguments
+@explain_arguments(CONNECT_ARGUMENTS)
 def connect(
     address: str | StreamOpener | None = None,
     port: int | None = None,

@@ -27,7 +27,7 @@ VENDORS: Mapping[str, str] = {
 }
 """Names of the vendor's client, and the calls here."""
 
-ARGUMENTS: Mapping[str, str] = {
+CONNECT_ARGUMENTS: Mapping[str, str] = {
     "timeout": "connect_timeout limits connecting and request_timeout the wait for each reply; "
     "timeout is an argument of each call",
     "is_encrypt": "rsa_key encrypts the connection",
@@ -36,17 +36,48 @@ ARGUMENTS: Mapping[str, str] = {
 }
 """Arguments that ``connect()`` does not have, and those that are meant."""
 
+WATCH_ARGUMENTS: Mapping[str, str] = {
+    "timeout": "a watch has no end; leave its loop by `break`, or put asyncio.timeout() around it",
+    "interval": "every is the number of seconds in which each code is asked for once",
+}
+SWEEP_ARGUMENTS: Mapping[str, str] = {
+    "max_wait": "timeout limits the whole sweep, the wait for the quota included",
+}
+COLLECT_ARGUMENTS: Mapping[str, str] = dict.fromkeys(
+    ("timeout", "max_age"), "it is an argument of capital_distributions(codes)"
+)
+FLOW_ARGUMENTS: Mapping[str, str] = {
+    "period_type": "period is an aiocapdist.Period, such as Period.DAY",
+    "max_age": "flows are not kept, each call asks OpenD",
+}
+
+WATCH_NAMES: Mapping[str, str] = {
+    "collect": "a watch has no end; `await client.capital_distributions(codes)` asks once",
+    "remove": "here it is watch.discard(codes)",
+    **dict.fromkeys(("close", "stop"), "leave its loop, or `await watch.aclose()`"),
+}
+
+
+def sweep_names(collected: str) -> Mapping[str, str]:
+    """Return what a result has and a sweep has not, with how to get a result."""
+    names = ("errors", "rows", "to_arrow", "to_pandas", "to_polars", "values")
+    return dict.fromkeys(names, f"a sweep is no result yet: `result = {collected}`")
+
 
 def missing(owner: object, name: str, *, close: str, call: str) -> AttributeError:
     """Build the error for an attribute that a client does not have."""
+    vendors = {known: f"here it is {call}client.{ours}" for known, ours in VENDORS.items()}
+    return named_otherwise(
+        owner, name, {**vendors, **dict.fromkeys(("close", "aclose"), f"here it is {close}")}
+    )
+
+
+def named_otherwise(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
+    """Build the error for a missing attribute, with what is meant if the name is a known guess."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
-    if name in VENDORS:
-        text += f"; here it is {call}client.{VENDORS[name]}"
-    elif name in {"close", "aclose"}:
-        text += f"; here it is {close}"
-    else:
-        return AttributeError(text, name=name, obj=owner)  # Python adds the nearest name
-    return AttributeError(text)
+    if name in meant:
+        return AttributeError(f"{text}; {meant[name]}")
+    return AttributeError(text, name=name, obj=owner)  # Python adds the nearest name
 
 
 def not_connected(owner: object, name: str, maker: str) -> AttributeError:
@@ -73,25 +104,27 @@ def made_by(maker: str, what: str) -> Callable[..., Any]:
     return new
 
 
-def use_instead(text: str) -> Callable[[object], NoReturn]:
+def use_instead(text: str) -> Callable[..., NoReturn]:
     """Return a special method that raises TypeError with this text."""
 
-    def method(self: object) -> NoReturn:
+    def method(*_: object) -> NoReturn:
         raise TypeError(text)
 
     return method
 
 
-def explain_arguments(function: Callable[P, T]) -> Callable[P, T]:
-    """Wrap ``connect()``: an argument that is another's name is told so."""
+def explain_arguments(
+    meant: Mapping[str, str],
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Wrap a function: of arguments that it does not have, the error says what is meant."""
 
-    @wraps(function)
-    def explained(*args: P.args, **kwargs: P.kwargs) -> T:
-        for name in kwargs:
-            if name in ARGUMENTS:
-                raise TypeError(
-                    f"{function.__name__}() has no argument {name!r}: {ARGUMENTS[name]}"
-                )
-        return function(*args, **kwargs)
+    def explain(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def explained(*args: P.args, **kwargs: P.kwargs) -> T:
+            for name in meant.keys() & kwargs:
+                raise TypeError(f"{function.__name__}() has no argument {name!r}: {meant[name]}")
+            return function(*args, **kwargs)
 
-    return explained
+        return explained
+
+    return explain

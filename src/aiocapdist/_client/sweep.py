@@ -19,6 +19,8 @@ from . import guesses
 REFILL_EVERY = 128
 """Number of outcomes returned at most before other tasks run and further codes are drawn."""
 
+NOT_AWAITED = guesses.sweep_names("await client.capital_distributions(codes)")
+
 
 class Sweep:
     """The figures of many securities: iterate over them as they come, or await them all. Once.
@@ -52,10 +54,15 @@ class Sweep:
         __iter__ = guesses.use_instead(
             "a sweep is iterated by `async for`, or awaited; without asyncio: aiocapdist.sync"
         )
+        __getitem__ = guesses.use_instead(NOT_AWAITED["values"])
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.named_otherwise(self, name, NOT_AWAITED)
 
     def __await__(self) -> Generator[Any, Any, SweepResult]:
         return self.collect().__await__()
 
+    @guesses.explain_arguments(guesses.COLLECT_ARGUMENTS)
     async def collect(self) -> SweepResult:
         """Return all outcomes, in the order of the codes given. Awaiting the sweep does the same.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 
@@ -41,6 +41,9 @@ class Watch:
         __iter__ = guesses.use_instead(
             "a watch is iterated by `async for`; without asyncio: aiocapdist.sync"
         )
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.named_otherwise(self, name, guesses.WATCH_NAMES)
 
     def __aiter__(self) -> WatchReader:
         self._source.queue.hub.check_loop()

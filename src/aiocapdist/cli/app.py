@@ -12,7 +12,7 @@ from . import version
 from .codes import STANDARD_INPUT
 from .exit_codes import OK, USAGE
 from .help import ARGUMENTS, HELP
-from .language import LANGUAGES, Language, choose_language, language, take_option, tr
+from .language import LANGUAGES, Language, choose_language, take_option, tr
 from .streams import report
 
 app: cyclopts.App = cyclopts.App(
@@ -42,8 +42,8 @@ def _start(
     Parameters
     ----------
     language
-        Language of messages, and of error texts of a simulated OpenD: zh or en. By default
-        that of the environment, such as LANG.
+        Language of messages, and of a simulated OpenD's error texts. By default that of the
+        environment, such as LANG.
     """
     # The language is in use already: help and errors of the parser need it too.
     return app(tokens, exit_on_error=False, print_error=False, verbose=False)
@@ -56,10 +56,10 @@ def run(arguments: Sequence[str]) -> int:
     # Only help and a wrong value need the parser of the option, which costs some time.
     needs_option = not others or {"--help", "-h"} & {*others} or option not in (None, *LANGUAGES)
     parser, given = (app.meta, arguments or ["--help"]) if needs_option else (app, others)
-    if needs_option and language() == "zh":
-        from .translated_help import TranslatedHelp
+    if needs_option:
+        from .help_formatter import HelpFormatter
 
-        app.help_formatter = TranslatedHelp()
+        app.help_formatter = HelpFormatter()
     # The parser would take a lone dash for the beginning of an option.
     tokens = [STANDARD_INPUT if argument == "-" else argument for argument in given]
     try:

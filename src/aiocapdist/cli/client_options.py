@@ -32,7 +32,7 @@ class ClientOptions:
     Parameters
     ----------
     simulate
-        Ask a simulator inside this program instead of OpenD: the figures are made up.
+        Ask a built-in simulator instead of OpenD: the figures are made up.
     """
 
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)

@@ -39,11 +39,12 @@ class AddressOptions:
     Parameters
     ----------
     address
-        Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port.
+        Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port. [env var:
+        AIOCAPDIST_ADDRESS]
     host
-        Host of OpenD, if you prefer it apart from the port. [default: 127.0.0.1]
+        Host of OpenD, in place of --address. [env var: FUTU_OPEND_HOST] [default: 127.0.0.1]
     port
-        Port of OpenD. [default: 11111]
+        Port of OpenD, in place of --address. [env var: FUTU_OPEND_PORT] [default: 11111]
     """
 
     address: str | None = None
@@ -78,9 +79,9 @@ class KeyOptions:
     Parameters
     ----------
     rsa_key
-        PEM file of the RSA key that OpenD uses too: encrypts a TCP connection.
+        PEM file of OpenD's RSA key: encrypts a TCP connection.
     websocket_key
-        Key of OpenD's WebSocket. Use the environment variable: other users do not see it.
+        Key of OpenD's WebSocket. Prefer the environment variable: other users can see options.
     """
 
     rsa_key: Annotated[Path | None, Parameter(env_var=RSA_VARIABLE, show_env_var=True)] = None
@@ -122,13 +123,14 @@ class QuotaOptions:
     Parameters
     ----------
     quota
-        auto: your runs share a file of your own for this OpenD; none: this run counts alone.
+        auto: all your runs for this OpenD share one file; none: this run counts only its own
+        calls.
     quota_file
-        Spend from the quota in this file, shared by all programs of this machine.
+        Share the quota in this file with other programs on this machine.
     quota_redis
-        Spend from the quota on this Redis server, shared by many machines: redis://host:6379/0.
+        Share the quota on this Redis server with other machines: redis://host:6379/0.
     quota_key
-        Redis key of that quota, if it is not the default, which is made from the user id.
+        Redis key of that quota. By default it is made from the user id.
     """
 
     quota: Literal["auto", "none"] = "auto"
@@ -176,9 +178,9 @@ class RankingOptions:
     Parameters
     ----------
     sort
-        One line for each code, largest first by this field.
+        Show one line for each code, the largest of this field first.
     top
-        Show only this many of these lines.
+        Show only this many lines, the first ones.
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     """
@@ -196,7 +198,7 @@ class TableOptions(RankingOptions):
     Parameters
     ----------
     detail
-        A whole table for each code, however many there are.
+        Show a whole table for each code, however many there are.
     """
 
     detail: Annotated[bool, Parameter(negative=())] = False

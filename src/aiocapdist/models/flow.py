@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from pydantic import Field
 
@@ -22,6 +22,11 @@ class Period(IntEnum):
     DAY = 2
     WEEK = 3
     MONTH = 4
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        names = ", ".join(cls.__members__)
+        raise ValueError(f"a period is one of aiocapdist.Period ({names}), not {value!r}")
 
 
 class FlowPoint(Frozen):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..errors import AiocapdistError
 from ._tables import Columns, Tabular, columns_of
 from .figures import CapitalDistribution
+from .securities import Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class SweepResult(Tabular):
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, code: str) -> CapitalDistribution:
+    def __getitem__(self, code: str | Security) -> CapitalDistribution:
+        code = str(code)
         if code in self.errors:
             raise self.errors[code]
         return self.values[code]

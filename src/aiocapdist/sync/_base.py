@@ -60,6 +60,7 @@ class BlockingClient(Generic[C]):
             max_age=max_age,
         )
 
+    @guesses.explain_arguments(guesses.FLOW_ARGUMENTS)
     def capital_flow(
         self,
         code: str | Security,
@@ -85,6 +86,7 @@ class BlockingClient(Generic[C]):
             max_wait=max_wait,
         )
 
+    @guesses.explain_arguments(guesses.SWEEP_ARGUMENTS)
     def capital_distributions(
         self, codes: Iterable[str | Security], *, timeout: float | None = None, max_age: float = 0.0
     ) -> Sweep:
@@ -98,6 +100,7 @@ class BlockingClient(Generic[C]):
         sweep = self._client.capital_distributions(codes, timeout=timeout, max_age=max_age)
         return Sweep(self._thread, sweep, self)
 
+    @guesses.explain_arguments(guesses.WATCH_ARGUMENTS)
     def watch(
         self, codes: Iterable[str | Security], every: float = 60.0, while_closed: bool = False
     ) -> Watch:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .._client import sweep, watch
+from .._client import guesses, sweep, watch
 from ..errors import ClientClosed
 from ..events import Event
 from ..models import Change, Outcome, Security, SweepResult
 from ._loop_thread import LoopThread
 
 T = TypeVar("T")
+NOT_COLLECTED = guesses.sweep_names("client.capital_distributions(codes).collect()")
 
 
 class Iteration(Iterator[T], Generic[T]):
@@ -53,6 +54,13 @@ class Sweep:
     def __iter__(self) -> Iteration[Outcome]:
         return Iteration(self._thread, self._thread.call(self._sweep.__aiter__), self._client)
 
+    if not TYPE_CHECKING:
+        __getitem__ = guesses.use_instead(NOT_COLLECTED["values"])
+
+        def __getattr__(self, name: str) -> Any:
+            raise guesses.named_otherwise(self, name, NOT_COLLECTED)
+
+    @guesses.explain_arguments(guesses.COLLECT_ARGUMENTS)
     def collect(self) -> SweepResult:
         """Return all outcomes, in the order of the codes given."""
         return self._thread.run(self._sweep.collect)

@@ -45,19 +45,20 @@ def doctor(
     timeout
         Seconds that each step may take.
     code
-        Security whose figures are asked for; by default one whose market is open.
+        Security to ask for. By default one whose market is open.
     probe
-        Find out what is not known of OpenD without an account. Spends quota; asks first.
+        Find out by experiment how OpenD counts its quota, and what it answers. Spends quota; asks
+        first.
     yes
-        Do not ask before the probe.
+        Start the probe without asking.
     second
         Address of another OpenD with the same account, for the probe.
     rate
-        Rate limit that OpenD has, as calls per seconds, if it is not 30/30.
+        Rate limit of this OpenD as calls/seconds, if it is not 30/30.
     json
-        Print one JSON object for programs.
+        Print one JSON object, for programs.
     unmasked
-        Show host names, addresses and your home folder, which are hidden otherwise.
+        Show host names, addresses and your home folder. By default they are hidden.
     """
     import anyio
 

@@ -38,13 +38,14 @@ def flow(
     codes
         Codes such as HK.00700; @FILE reads them from a file, - from standard input.
     period
-        Time that a row covers. intraday, the default, is cumulative since the day's start.
+        Time that a row covers. Rows of intraday, the default, are cumulative since the day's
+        start.
     start
-        First day, such as 2026-11-02: the period is then a day unless you say otherwise.
+        First day, such as 2026-11-02. With it, --period is day by default.
     end
-        Last day.
+        Last day. With it, --period is day by default.
     last
-        Show only this many rows of each code, the last ones; a table shows 20 by default.
+        Show only this many rows of each code, the last ones. A table shows 20 by default.
     format
         table (the default), json (one array), jsonl (a line for each row) or csv.
     json

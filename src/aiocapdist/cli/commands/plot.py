@@ -36,15 +36,15 @@ def plot(
     Parameters
     ----------
     codes
-        Codes such as HK.00700, a panel for each; of a recording, all unless given.
+        Codes such as HK.00700, one panel each. With --recording, all of its codes by default.
     output
         File to write: .png or .svg.
     recording
         Draw this recording, a SQLite file or the URL of a database, instead of today's flow.
     since
-        Draw from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
+        Draw from this time on: 2026-11-27T09:30+08:00, or a date. UTC if no zone is given.
     until
-        Draw what is before this time.
+        Draw up to this time.
     colors
         Colours of inflow and outflow: us (green and red), cn (red and green) or none.
     timeout

@@ -43,21 +43,21 @@ def record(
         Record to this SQLite file, or database such as postgresql://user@host/name; with
         --export, write this file.
     every
-        Ask for each code once in this many seconds, or as often as the quota allows.
+        Ask for each code once in this many seconds, or less often if the quota requires it.
     while_closed
         Ask while a code's market is closed too.
     flows
-        Record the capital flow of each code too, every ten minutes; export flows.
+        Record the capital flow of each code too, every ten minutes; with --export, export flows.
     timeout
         End after this many seconds.
     export
         Export this recording instead: a SQLite file, or the URL of a database.
     format
-        Format to export: csv, jsonl or parquet. By default it follows from the file's name.
+        Format to export: csv, jsonl or parquet. By default that of the file's name.
     since
-        Export from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
+        Export from this time on: 2026-11-27T09:30+08:00, or a date. UTC if no zone is given.
     until
-        Export what is before this time.
+        Export up to this time.
     """
     try:
         if output is None:

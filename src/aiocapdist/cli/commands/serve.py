@@ -59,19 +59,21 @@ def serve(
     codes
         Codes to watch, such as HK.00700; @FILE reads them from a file, - from standard input.
     every
-        Seconds in which each code is asked for once; longer if the quota does not allow it.
+        Ask for each code once in this many seconds, or less often if the quota requires it.
     host
         Address to listen on.
     port
         Port to listen on; 0 takes a free one.
     allow_host
-        Name by which others reach this server, such as opend.example or opend.example:8321.
+        Name by which others reach this server, such as opend.example or opend.example:8321. Can be
+        repeated.
     record
-        Keep each change in this file too: a recording.
+        Record each change in this SQLite file too.
     address
-        Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port.
+        Address of OpenD: a host, host:port, or tcp://, ws:// or wss://host:port. [env var:
+        AIOCAPDIST_ADDRESS]
     simulate
-        Ask a simulator inside this program instead of OpenD: the figures are made up.
+        Ask a built-in simulator instead of OpenD: the figures are made up.
     """
     keys = keys or KeyOptions()
     connection = ConnectionOptions(address, rsa_key=keys.rsa_key, websocket_key=keys.websocket_key)

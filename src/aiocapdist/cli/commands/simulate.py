@@ -43,17 +43,17 @@ def simulate(
     latency
         Seconds from a request to its reply.
     seed
-        Seed of the made-up figures: the same seed gives the same figures.
+        Seed of the made-up figures. The same seed gives the same figures.
     quota
-        Rate limit as calls per seconds, such as 30/30, or none.
+        Rate limit as calls/seconds, such as 30/30, or none.
     replay
         Play this recording: a SQLite file, or the URL of a database.
     speed
         Play it this many times as fast. [default: 1]
     start
-        Play from this time on: 2026-11-27T09:30+08:00, or a date; UTC without a zone.
+        Play from this time on: 2026-11-27T09:30+08:00, or a date. UTC if no zone is given.
     nights
-        Play nights in full, which are cut to ten minutes otherwise.
+        Play nights in full. By default each is cut to ten minutes.
     """
     import anyio
 

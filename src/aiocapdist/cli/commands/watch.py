@@ -37,11 +37,11 @@ def watch(
     codes
         Codes such as HK.00700; @FILE reads them from a file, - from standard input.
     every
-        Ask for each code once in this many seconds, or as often as the quota allows.
+        Ask for each code once in this many seconds, or less often if the quota requires it.
     while_closed
         Ask while a code's market is closed too.
     format
-        table (on a terminal), jsonl (elsewhere: a line for each change) or csv.
+        table (default on a terminal), jsonl (default elsewhere: a line for each change) or csv.
     json
         The same as --format jsonl.
     output

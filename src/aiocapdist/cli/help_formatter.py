@@ -1,4 +1,4 @@
-"""Help in Chinese: the parser's panels, their texts translated before they are drawn."""
+"""Help: the parser's panels, in the language in use, without line breaks of the sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 
-class TranslatedHelp(DefaultFormatter):
+NO_DEFAULTS = ("False", "()")
+"""Defaults of options that are off or empty unless given: not worth a word."""
+
+
+class HelpFormatter(DefaultFormatter):
     """Draws help as the parser does, in the language in use."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
@@ -40,7 +44,7 @@ def _translated(entry: HelpEntry) -> HelpEntry:
         notes.append(tr("[choices: {choices}]", choices=", ".join(entry.choices)))
     if entry.env_var:
         notes.append(tr("[env var: {names}]", names=", ".join(entry.env_var)))
-    if entry.default is not None:
+    if entry.default not in (None, *NO_DEFAULTS):
         notes.append(tr("[default: {default}]", default=entry.default))
     text = Text(" ".join(filter(None, notes)))
     return entry.copy(description=text, choices=None, env_var=None, default=None)
