@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..embedding.opend_thread import opend_in_thread
-from ..interop.vendor import needs_vendor
+from ..interop.vendor import VENDORS_LOG, needs_vendor
 from .pages import SNIPPETS
 
 PAIRS = SNIPPETS / "from_futu"
@@ -33,9 +32,7 @@ def printed(path: Path, port: int, home: Path) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return [
-        line for line in done.stdout.splitlines() if not re.match(r"\d{4}-\d\d-\d\d .* \| ", line)
-    ]
+    return VENDORS_LOG.sub("", done.stdout).splitlines()
 
 
 @needs_vendor

@@ -18,7 +18,7 @@ import pytest
 from aiocapdist import CapitalDistribution, Market
 
 from ..embedding.opend_thread import OpendThread, opend_in_thread
-from ..interop.vendor import needs_vendor
+from ..interop.vendor import VENDORS_LOG, needs_vendor
 from ..quota.redis.servers import needs_redis, running
 from .pages import DOCS, SNIPPETS, rows
 
@@ -28,14 +28,13 @@ NAMES = sorted({path.stem.rpartition("_")[0] for path in PROGRAMS.glob("*_*.*py"
 PRINTING = ["one", "rank", "store", "frame", "script", "bot", "processes"]
 SOONER = {
     "11111": "{port}",
+    "range(1, 41)": "range(1, 21)",
     "time.sleep(1)": "time.sleep(0)",
     "self.last + 1": "self.last",
     "every=60.0": "every=0.1",
     "max(0.0, 60 -": "max(0.0, 0.1 -",
 }
 """What tests do not wait for: the paces are for an OpenD that counts."""
-LOG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| [^\n]*\n")
-"""A line of the vendor's log: its threads write it into the middle of other lines too."""
 
 pytestmark = [needs_vendor, pytest.mark.skipif(sys.platform == "win32", reason="uses flock")]
 
@@ -69,7 +68,7 @@ def printed(process: subprocess.Popen[str]) -> list[str]:
     """Wait for a program, which must succeed, and return its lines, the vendor's log aside."""
     out, err = process.communicate(timeout=110)
     assert process.returncode == 0, out + err
-    return LOG.sub("", out).splitlines()
+    return VENDORS_LOG.sub("", out).splitlines()
 
 
 @pytest.mark.parametrize("name", PRINTING)
@@ -127,7 +126,7 @@ def test_watch(kind: str, tmp_path: Path) -> None:
     with opend_in_thread(figures=swinging(), quota=None, now=lambda: morning) as opend:
         process = start(f"watch_{kind}", opend.port, tmp_path)
         assert process.stdout is not None
-        alarms = (line for line in process.stdout if not LOG.match(line))
+        alarms = (line for line in process.stdout if not VENDORS_LOG.match(line))
         seen = {next(alarms).strip() for _ in range(6)}
         process.kill()
         process.communicate()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ needs_vendor = pytest.mark.skipif(
     importlib.util.find_spec("futu") is None,
     reason="futu-api is not installed: pip install futu-api",
 )
+
+VENDORS_LOG = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ \| [^\n]*\n")
+"""What its threads log, at any time, also in the middle of a line that a program prints."""
 
 _PROLOGUE = """
 import json, sys, warnings

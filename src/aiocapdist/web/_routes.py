@@ -210,9 +210,8 @@ class Routes:
             request.query_params, "max_wait", arguments.DEFAULT_WAIT, arguments.MAX_WAIT
         )
         if not self._service.is_ready:
-            return None, max(
-                min(wait, AWAY_WAIT), 0.001
-            )  # an error of the connection, not the quota
+            # Without max_wait: the error would speak of the quota.
+            return None, max(min(wait, AWAY_WAIT), 0.001)
         return wait, wait + ANSWER_TIMEOUT
 
 
