@@ -119,7 +119,8 @@ def translations(session: nox.Session) -> None:
         page = catalogue.relative_to(catalogues).with_suffix("").as_posix()
         if not re.fullmatch(TRANSLATED, page):
             catalogue.unlink()
-    session.run("sphinx-intl", "update", "-p", str(catalogues), "-d", "docs/locale", "-l", "zh_CN")
+    options = ("-d", "docs/locale", "-l", "zh_CN", "-w", "101")
+    session.run("sphinx-intl", "update", "-p", str(catalogues), *options)
 
 
 @nox.session
