@@ -150,7 +150,7 @@ def test_a_lost_connection_is_shown_and_the_figures_stay() -> None:
             shown.wait_for(lambda text: "%" in text)
             assert lost not in shown.text
             stack.close()
-            shown.wait_for(lambda text: lost in text)
+            shown.wait_for(lambda text: lost in text and "%" in text)  # drawn to its end
             assert "aiocapdist: connection to OpenD lost" in shown.text
             (row,) = [line for line in shown.lines if line[2:].startswith("HK.00700")]
             assert "%" in row
