@@ -53,7 +53,7 @@ def _profile(code: str, seed: int) -> _Profile:
 def figures(code: str, seed: int, now: float) -> Figures:
     """Return the figures of ``code`` at the Unix time ``now``."""
     zone = zone_of(code.partition(".")[0])
-    timestamp, progress = _session(now, zone)
+    timestamp, progress, text = _session(int(now) // STEP * STEP, zone)
     turnover, biases = _profile(code, seed)
     day = timestamp // _DAY
 
@@ -65,7 +65,6 @@ def figures(code: str, seed: int, now: float) -> Figures:
 
     (in_super, out_super), (in_big, out_big) = flows(0), flows(1)
     (in_mid, out_mid), (in_small, out_small) = flows(2), flows(3)
-    text = datetime.fromtimestamp(timestamp, zone).strftime("%Y-%m-%d %H:%M:%S")
     return Figures(
         in_super=in_super,
         in_big=in_big,
@@ -85,9 +84,10 @@ def without_amounts(made: Figures) -> Figures:
     return Figures(0, 0, 0, 0, 0, 0, 0, 0, timestamp=made.timestamp, text=made.text)
 
 
-def _session(now: float, zone: tzinfo) -> tuple[int, float]:
-    """Time of the last change in the current or latest session, and the session's progress."""
-    local = datetime.fromtimestamp(int(now) // STEP * STEP, zone)
+@lru_cache(maxsize=1024)
+def _session(now: int, zone: tzinfo) -> tuple[int, float, str]:
+    """Return when figures last changed, how much of the session is over, and that time as text."""
+    local = datetime.fromtimestamp(now, zone)
     day = local.date()
     second = local.hour * 3600 + local.minute * 60 + local.second
     if second < _OPENING_SECOND + STEP:
@@ -96,8 +96,8 @@ def _session(now: float, zone: tzinfo) -> tuple[int, float]:
         day, second = day - timedelta(days=1), _CLOSING_SECOND
     second = min(second, _CLOSING_SECOND)
     progress = (second - _OPENING_SECOND) / (_CLOSING_SECOND - _OPENING_SECOND)
-    midnight = datetime.combine(day, time(), zone)
-    return int((midnight + timedelta(seconds=second)).timestamp()), progress
+    changed = datetime.combine(day, time(), zone) + timedelta(seconds=second)
+    return int(changed.timestamp()), progress, changed.strftime("%Y-%m-%d %H:%M:%S")
 
 
 @cache
