@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist._pb import global_state_pb2
-from aiocapdist._protocol.decoders import decode_global_state
+from aiocapdist._protocol.global_state import decode_global_state
 from aiocapdist.errors import AiocapdistError, BackendError, OpenDError, ProtocolError
 from aiocapdist.models import GlobalState, MarketState
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist._pb import capital_distribution_pb2, global_state_pb2, keep_alive_pb2
-from aiocapdist._protocol.encoders import (
-    _REUSES,
-    CapitalDistributionEncoder,
-    encode_global_state,
-    encode_keep_alive,
-)
+from aiocapdist._protocol.encoders import _REUSES, CapitalDistributionEncoder, encode_keep_alive
+from aiocapdist._protocol.global_state import encode_global_state
 from aiocapdist.models import Market, Security, SecurityFirm
 
 

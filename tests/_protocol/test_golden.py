@@ -20,13 +20,10 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from aiocapdist._protocol.capital_flow import decode_capital_flow, encode_capital_flow
 from aiocapdist._protocol.catalog import MAX_BODY, PUSHES
-from aiocapdist._protocol.decoders import decode_capital_distribution, decode_global_state
-from aiocapdist._protocol.encoders import (
-    CapitalDistributionEncoder,
-    encode_global_state,
-    encode_keep_alive,
-)
+from aiocapdist._protocol.decoders import decode_capital_distribution
+from aiocapdist._protocol.encoders import CapitalDistributionEncoder, encode_keep_alive
 from aiocapdist._protocol.frames import Frame, FrameDecoder, digest_of, encode_frame
+from aiocapdist._protocol.global_state import decode_global_state, encode_global_state
 from aiocapdist._protocol.session import Session
 from aiocapdist._protocol.session_events import HandshakeCompleted, PushReceived, ReplyReceived
 from aiocapdist._protocol.state import State

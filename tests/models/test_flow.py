@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from aiocapdist import CapitalFlow, FlowPoint, Market, Period
-from aiocapdist.models.flow import flow_dates
+from aiocapdist.models.period import flow_dates
 
 POINT = FlowPoint(
     time="2025-10-09 09:31:00",

@@ -14,8 +14,9 @@ from typing import Final
 from aiocapdist import InvalidCode, OpenDError, ProtocolError
 from aiocapdist._connection.address import Address, parse_address
 from aiocapdist._protocol.ciphers import Algorithm
-from aiocapdist._protocol.decoders import decode_capital_distribution, decode_global_state
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist._protocol.frames import HEAD_SIZE, FrameDecoder, encode_frame
+from aiocapdist._protocol.global_state import decode_global_state
 from aiocapdist._protocol.notices import decode_notice
 from aiocapdist._protocol.rsa_key import parse_rsa_key
 from aiocapdist._protocol.tcp_codec import TcpCodec

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from google.protobuf.message import Message
+
 from .._protocol import catalog
 from ..models import Security
 
@@ -33,6 +35,15 @@ def check_askable(proto_id: int) -> None:
         raise ValueError(f"proto_id is OpenD's number of a call, such as 3211, not {proto_id!r}")
     if proto_id in catalog.CONNECTION_ONLY or proto_id in catalog.PUSHES:
         raise ValueError(f"proto {proto_id} cannot be asked: the connection itself deals with it")
+
+
+def check_message(message: object) -> None:
+    """Raise TypeError for what is no protobuf message, ValueError if it lacks required fields."""
+    if not isinstance(message, Message):
+        raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
+    if not message.IsInitialized():
+        missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
+        raise ValueError(f"the message lacks required fields: {missing}")
 
 
 def check_codes(codes: object) -> None:

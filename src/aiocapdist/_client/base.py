@@ -1,9 +1,10 @@
-"""The calls of a client, over one gateway or several."""
+"""The calls of a client, over one gateway or several. Sweeps and watches are loaded when used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -19,20 +20,22 @@ from .._requests.kinds import (
     M,
     MessageRequest,
 )
-from .._requests.market_phases import MarketPhases
 from .._requests.single_flight import Distributions, Flows, SingleFlight
-from .._requests.sweep_source import SweepSource
-from .._requests.watch_source import WatchSource
-from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
-from ..models.flow import flow_dates
+from ..models import CapitalDistribution, Period, Security
+from ..models.period import flow_dates
 from ..quota import Quota
 from . import guesses
-from .arguments import check_askable, check_codes, check_every, check_seconds
+from .arguments import check_askable, check_codes, check_every, check_message, check_seconds
 from .deadlines import submit, wait_for
 from .observers import Observers
 from .queues import Queues
-from .sweep import Sweep
-from .watch import Watch
+
+if TYPE_CHECKING:
+    from .._requests.market_phases import MarketPhases
+    from .._requests.watch_source import WatchSource
+    from ..models import CapitalFlow, GlobalState
+    from .sweep import Sweep
+    from .watch import Watch
 
 
 class BaseClient:
@@ -42,16 +45,14 @@ class BaseClient:
     def __init__(self, hub: Hub, gateways: Mapping[str | None, Gateway]) -> None:
         self._hub = hub
         self._gateways = gateways
-        self._attempts = max(gateway.attempts for gateway in gateways.values())
+        attempts = self._attempts = max(gateway.attempts for gateway in gateways.values())
 
         def clock() -> float:
             return hub.clock()  # another one once the client is closed
 
-        self._single_flight: Distributions = SingleFlight(
-            DistributionRequest, clock, self._attempts
-        )
+        self._single_flight: Distributions = SingleFlight(DistributionRequest, clock, attempts)
         # Answers are not kept: each may be a day of minutes.
-        self._flows: Flows = SingleFlight(FlowRequest, clock, self._attempts, kept=0)
+        self._flows: Flows = SingleFlight(FlowRequest, clock, attempts, kept=0)
         self._queues = Queues(hub, gateways)
         self._singles = self._queues.singles
         self._free = self._queues.free
@@ -60,7 +61,6 @@ class BaseClient:
             {name: gateway.supervisor.stats for name, gateway in gateways.items()},
         )
         self._watches: WeakSet[WatchSource] = WeakSet()
-        self._phases = MarketPhases(self._free, self._attempts)
 
     async def capital_distribution(
         self,
@@ -163,16 +163,14 @@ class BaseClient:
         :param max_age: Accept answers of the last this many seconds.
         :raises TypeError: ``codes`` is a single string.
         """
+        from .sweep import Sweep
+
         check_codes(codes)
         check_seconds("timeout", timeout)
         check_seconds("max_age", max_age)
-
-        def make_source(codes: Iterable[str | Security]) -> SweepSource:
-            return SweepSource(
-                codes, self._singles, self._single_flight, timeout=timeout, max_age=max_age
-            )
-
-        return Sweep(codes, make_source, self)
+        return Sweep(
+            codes, self._singles, self._single_flight, self, timeout=timeout, max_age=max_age
+        )
 
     @guesses.explain_arguments(guesses.WATCH_ARGUMENTS)
     def watch(
@@ -201,6 +199,9 @@ class BaseClient:
         :raises TypeError: ``codes`` is a single string.
         :raises ValueError: ``every`` is not above 0.
         """
+        from .._requests.watch_source import WatchSource
+        from .watch import Watch
+
         check_codes(codes)
         check_every(every)
         quotas = {gateway.quota for gateway in self._gateways.values()}
@@ -215,6 +216,13 @@ class BaseClient:
         watch = Watch(source, self)
         watch.add(codes)
         return watch
+
+    @cached_property
+    def _phases(self) -> MarketPhases:
+        """Which markets are closed, for all watches of this client."""
+        from .._requests.market_phases import MarketPhases
+
+        return MarketPhases(self._free, self._attempts)
 
     async def global_state(self, *, timeout: float | None = None) -> GlobalState:
         """Return market phases, log-ins and clocks. Costs no token.
@@ -262,11 +270,7 @@ class BaseClient:
         self._hub.check_loop()
         check_askable(proto_id)
         check_seconds("timeout", timeout)
-        if not isinstance(message, Message):
-            raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
-        if not message.IsInitialized():
-            missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
-            raise ValueError(f"the message lacks required fields: {missing}")
+        check_message(message)
         queue = await self._queues.for_call(proto_id, quota)
         body = message.SerializeToString()
         request = MessageRequest(

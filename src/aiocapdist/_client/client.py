@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._connection.gateway import Gateway, name_of
 from .._connection.link_state import server_version
-from ..models import Status
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of
 from .base import BaseClient
+
+if TYPE_CHECKING:
+    from ..models import Status
 
 
 class Client(BaseClient):
@@ -31,6 +35,8 @@ class Client(BaseClient):
     @property
     def status(self) -> Status:
         """The state of the connection, now."""
+        from ..models import Status
+
         supervisor = self._supervisor
         handshake, stats, since = supervisor.handshake, supervisor.stats, supervisor.ready_since
         return Status.model_construct(  # valid as it is: validating would first build a schema

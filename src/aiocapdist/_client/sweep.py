@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,6 +12,8 @@ import anyio.lowlevel
 
 from .._loop import new_waiter, threadsafe_scheduler
 from .._requests.given_codes import COUNTED_AT_ONCE, shown_as
+from .._requests.queue import RequestQueue
+from .._requests.single_flight import Distributions
 from .._requests.sweep_source import SweepSource
 from ..errors import AiocapdistError
 from ..models import CapitalDistribution, Outcome, Security, SweepResult
@@ -34,11 +37,21 @@ class Sweep:
     def __init__(
         self,
         codes: Iterable[str | Security],
-        make_source: Callable[[Iterable[str | Security]], SweepSource],
+        singles: RequestQueue,
+        single_flight: Distributions,
         client: object,
+        *,
+        timeout: float | None,
+        max_age: float,
     ) -> None:
         self._codes = codes
-        self._make_source = make_source
+        self._make_source: Callable[[Iterable[str | Security]], SweepSource] = partial(
+            SweepSource,
+            singles=singles,
+            single_flight=single_flight,
+            timeout=timeout,
+            max_age=max_age,
+        )
         self._client = client
         self._source: SweepSource | None = None
 

@@ -7,8 +7,7 @@ import ssl
 from collections.abc import Mapping
 
 from .._protocol.foreign import ForeignProtocol, protocol_of
-from .._transports.base import AddressesFailed, Connector
-from .._transports.websocket import NotWebSocket
+from .._transports.base import AddressesFailed, Connector, NotWebSocket
 from ..errors import AiocapdistError, ConnectError, HandshakeError, OpenDError
 from .address import Address
 from .endpoint import Endpoint

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
-from anyio import to_thread
 from anyio.abc import ByteStream
 
 from .._protocol.catalog import MAX_BODY
@@ -17,7 +16,6 @@ from .._protocol.ciphers import Algorithm
 from .._protocol.codec import Codec
 from .._protocol.tcp_codec import TcpCodec
 from .._transports.base import Connector
-from .._transports.stream import StreamConnector
 from .._transports.tcp import TcpConnector
 from ..errors import InvalidKey
 from . import environment
@@ -106,6 +104,8 @@ class ConnectOptions:
         """Load the key and create the connector. Raises InvalidKey."""
         where = self._where
         if not isinstance(where, Address):
+            from .._transports.stream import StreamConnector
+
             return await self._tcp(StreamConnector("memory", where.open))
         if where.scheme == "tcp":
             _warn_beyond_loopback(where.host, encrypted=self._rsa_key is not None)
@@ -115,6 +115,8 @@ class ConnectOptions:
     async def _tcp(self, connector: Connector) -> Endpoint:
         key: RSAPrivateKey | None = None
         if self._rsa_key is not None:
+            from anyio import to_thread
+
             # In a thread: the disk may be slow.
             key = await to_thread.run_sync(self._load_key, self._rsa_key)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ..models import RoundTrip
+if TYPE_CHECKING:
+    from ..models import RoundTrip
 
 KEPT = 512
 """Number of round trips kept for the quantiles."""
@@ -31,6 +33,8 @@ class ConnectionStats:
         ordered = sorted(self._seconds)
         if not ordered:
             return None
+        from ..models import RoundTrip
+
         last = len(ordered) - 1
         median, p90, p99 = (ordered[round(last * share)] for share in (0.5, 0.9, 0.99))
         # Valid as it is: validating would first build a schema.

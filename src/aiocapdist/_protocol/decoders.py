@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime
 from math import hypot
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from pydantic import ValidationError
 
-from .._pb import capital_distribution_pb2, global_state_pb2
+from .._pb import capital_distribution_pb2
 from ..errors import OpenDError, ProtocolError
-from ..models import CapitalDistribution, GlobalState, MarketState, Security
-from ..models._base import construct, known
+from ..models import CapitalDistribution, Security
+from ..models._base import construct
 from ..models._times import moment
-from ..models.state import version_text
-from .response import SUCCESS, MessageT, error_from_response, parse_response, text_of
+from .response import SUCCESS, MessageT, error_from_response, parse_response
 
 # Looked up once: each lookup would cost as much per reply as decoding a field.
 _decode = capital_distribution_pb2.Response.FromString
@@ -118,61 +116,6 @@ def _figures_error(body: bytes, code: str) -> OpenDError | ProtocolError:
     return ProtocolError(f"the reply about {code} reports success but holds no figures")
 
 
-# Our field and OpenD's field for each market's state.
-_MARKETS = (
-    ("market_hk", "marketHK"),
-    ("market_us", "marketUS"),
-    ("market_sh", "marketSH"),
-    ("market_sz", "marketSZ"),
-    ("market_hk_future", "marketHKFuture"),
-    ("market_us_future", "marketUSFuture"),
-    ("market_sg_future", "marketSGFuture"),
-    ("market_jp_future", "marketJPFuture"),
-    ("market_sg", "marketSG"),
-    ("market_my", "marketMY"),
-    ("market_jp", "marketJP"),
-)
-
-
-def decode_global_state(body: bytes) -> GlobalState:
-    """Decode a reply to 1002.
-
-    Raises OpenDError if it reports a failure, ProtocolError if it cannot be decoded or the
-    server time is invalid. An invalid local time of OpenD is None.
-    """
-    response = parse_response(global_state_pb2.Response, body)
-    if response.retType != SUCCESS:
-        raise error_from_response(response.retType, response.retMsg, response.errCode)
-    if not response.HasField("s2c"):
-        raise ProtocolError("the reply about the global state reports success but is empty")
-    s2c = response.s2c
-    has = s2c.HasField
-    markets = {
-        ours: known(MarketState, getattr(s2c, theirs)) if has(theirs) else None
-        for ours, theirs in _MARKETS
-    }
-    server_time = _time(s2c.time)
-    if server_time is None:
-        raise ProtocolError(f"the global state's time {s2c.time} is out of range")
-    status = s2c.programStatus if has("programStatus") else None
-    return GlobalState.model_validate(
-        {
-            **markets,
-            "quote_logged_in": s2c.qotLogined,
-            "trade_logged_in": s2c.trdLogined,
-            "server_version": version_text(s2c.serverVer),
-            "server_build": s2c.serverBuildNo,
-            "server_time": server_time,
-            "local_time": _time(s2c.localTime) if has("localTime") else None,
-            "program_status": status.type if status is not None else None,
-            "program_status_text": text_of(status.strExtDesc) or None
-            if status is not None
-            else None,
-            "conn_id": s2c.connID if has("connID") else None,
-        }
-    )
-
-
 def decode_message(body: bytes, kind: type[MessageT]) -> MessageT:
     """Decode a reply into a message class of the user's.
 
@@ -184,11 +127,3 @@ def decode_message(body: bytes, kind: type[MessageT]) -> MessageT:
         ret_msg, err_code = getattr(message, "retMsg", ""), getattr(message, "errCode", 0)
         raise error_from_response(ret_type, ret_msg, err_code)
     return message
-
-
-def _time(seconds: float) -> datetime | None:
-    """Return a Unix time as an aware datetime; None if out of range."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._pb import capital_distribution_pb2, global_state_pb2, keep_alive_pb2
+from .._pb import capital_distribution_pb2
 from ..models import Security
 
 _REUSES = 4096
@@ -34,11 +34,8 @@ class CapitalDistributionEncoder:
         return self._request.SerializeToString()
 
 
-def encode_global_state() -> bytes:
-    """Return the body of a 1002 request. OpenD no longer reads the user id: it is 0."""
-    return global_state_pb2.Request(c2s=global_state_pb2.C2S(userID=0)).SerializeToString()
-
-
 def encode_keep_alive(utc: float) -> bytes:
     """Return the body of a 1004 request sent at this Unix time."""
+    from .._pb import keep_alive_pb2  # many programs end before the first
+
     return keep_alive_pb2.Request(c2s=keep_alive_pb2.C2S(time=int(utc))).SerializeToString()

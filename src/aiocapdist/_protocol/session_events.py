@@ -50,10 +50,6 @@ class PushReceived(NamedTuple):
 
 
 SessionEvent: TypeAlias = (
-    ReplyReceived[RefT]
-    | ReplyInvalid[RefT]
-    | ReplyOverdue[RefT]
-    | RequestSettled[RefT]
-    | HandshakeCompleted
-    | PushReceived
+    "ReplyReceived[RefT] | ReplyInvalid[RefT] | ReplyOverdue[RefT] | RequestSettled[RefT]"
+    " | HandshakeCompleted | PushReceived"
 )

@@ -1,4 +1,4 @@
-"""The kinds of request: one class for each."""
+"""The kinds of request: one class for each. What few programs ask for is loaded when asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 from google.protobuf.message import Message
 
 from .._protocol import catalog
-from .._protocol.capital_flow import decode_capital_flow, encode_capital_flow
-from .._protocol.decoders import decode_capital_distribution, decode_global_state, decode_message
-from .._protocol.encoders import encode_global_state
-from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Security
+from .._protocol.decoders import decode_capital_distribution, decode_message
+from ..models import CapitalDistribution, Period, Security
 from .request import Queue, Request, RequestListener, T
 
 if TYPE_CHECKING:
+    from ..models import CapitalFlow, GlobalState
     from .routes import Route
 
 K = TypeVar("K")
@@ -56,7 +55,7 @@ class DistributionRequest(SharedRequest[str, CapitalDistribution]):
         return decode_capital_distribution(body, self.key, self.security)
 
 
-class FlowRequest(SharedRequest[FlowKey, CapitalFlow]):
+class FlowRequest(SharedRequest[FlowKey, "CapitalFlow"]):
     """Proto 3211, for one security, period and range of dates."""
 
     __slots__ = ()
@@ -68,15 +67,19 @@ class FlowRequest(SharedRequest[FlowKey, CapitalFlow]):
         return self.key[0]
 
     def body(self, route: Route) -> bytes:
+        from .._protocol.capital_flow import encode_capital_flow
+
         _, period, start, end = self.key
         return encode_capital_flow(self.security, period, start, end, route.encoder.security_firm)
 
     def read(self, body: bytes) -> CapitalFlow:
+        from .._protocol.capital_flow import decode_capital_flow
+
         code, period, *_ = self.key
         return decode_capital_flow(body, code, self.security, period)
 
 
-class GlobalStateRequest(Request[GlobalState]):
+class GlobalStateRequest(Request["GlobalState"]):
     """Proto 1002."""
 
     __slots__ = ()
@@ -84,9 +87,13 @@ class GlobalStateRequest(Request[GlobalState]):
     proto_id = catalog.GLOBAL_STATE
 
     def body(self, route: Route) -> bytes:
+        from .._protocol.global_state import encode_global_state
+
         return encode_global_state()
 
     def read(self, body: bytes) -> GlobalState:
+        from .._protocol.global_state import decode_global_state
+
         return decode_global_state(body)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._loop import Clock
-from ..models import CapitalDistribution, CapitalFlow, Security
+from ..models import CapitalDistribution, Security
 from .kinds import FlowKey, SharedRequest
 from .queue import RequestQueue
 from .request import Queue, RequestListener
 from .routes import Route
+
+if TYPE_CHECKING:
+    from ..models import CapitalFlow
 
 CACHED = 4096
 """Number of answers kept: more than a user's list of securities, and little memory."""
@@ -102,4 +105,4 @@ class SingleFlight(Generic[K, V]):
 
 
 Distributions: TypeAlias = SingleFlight[str, CapitalDistribution]
-Flows: TypeAlias = SingleFlight[FlowKey, CapitalFlow]
+Flows: TypeAlias = "SingleFlight[FlowKey, CapitalFlow]"

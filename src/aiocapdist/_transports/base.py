@@ -23,6 +23,17 @@ class AddressesFailed(OSError):
         self.causes = dict(causes)
 
 
+class NotWebSocket(ConnectionError):
+    """Raised when the peer does not complete the upgrade to WebSocket.
+
+    ``first_bytes`` is the begin of what it sent instead.
+    """
+
+    def __init__(self, reason: str, first_bytes: bytes) -> None:
+        super().__init__(reason)
+        self.first_bytes = first_bytes
+
+
 class Transport(Protocol):
     """One open connection to OpenD, used once.
 

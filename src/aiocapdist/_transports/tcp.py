@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
@@ -18,7 +18,9 @@ from .._loop import on_asyncio
 from .base import AddressesFailed, DataSource, ReceiveCallback, Transport
 from .happy_eyeballs import connect_first, interleave
 from .readable import socket_readable
-from .stream import StreamTransport
+
+if TYPE_CHECKING:
+    from .stream import StreamTransport
 
 READ_SIZE = 65_536
 """Bytes read at most at once on asyncio. Its own 256 KiB are mapped and unmapped for each read."""
@@ -51,6 +53,8 @@ class TcpConnector:
     async def _connect(self, address: str) -> AsyncioTransport | StreamTransport:
         if on_asyncio():
             return await self._connect_on_asyncio(address)
+        from .stream import StreamTransport
+
         try:
             if self._ssl is None:
                 return StreamTransport(await anyio.connect_tcp(address, self.port))

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .._extras import needs_extra
-from .base import Connector, DataSource, ReceiveCallback, Transport
+from .base import Connector, DataSource, NotWebSocket, ReceiveCallback, Transport
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -27,17 +27,6 @@ _MAX_PONGS = 1000
 """Pongs queued for a peer that does not read."""
 _FIRST_BYTES = 16
 """Bytes of the peer's first reply that are kept to recognise its protocol."""
-
-
-class NotWebSocket(ConnectionError):
-    """Raised when the peer does not complete the upgrade to WebSocket.
-
-    ``first_bytes`` is the begin of what it sent instead.
-    """
-
-    def __init__(self, reason: str, first_bytes: bytes) -> None:
-        super().__init__(reason)
-        self.first_bytes = first_bytes
 
 
 class WebSocketConnector:

@@ -1,19 +1,21 @@
 """Return types of calls: immutable, typed, validated."""
 
-from .._lazy import publish
-from .changes import Change as Change
-from .figures import CapitalDistribution as CapitalDistribution
-from .figures import Outcome as Outcome
-from .flow import CapitalFlow as CapitalFlow
-from .flow import FlowPoint as FlowPoint
-from .flow import Period as Period
-from .securities import Market as Market
-from .securities import Security as Security
-from .securities import SecurityFirm as SecurityFirm
-from .state import GlobalState as GlobalState
-from .state import MarketState as MarketState
-from .state import RoundTrip as RoundTrip
-from .state import Status as Status
-from .sweep_result import SweepResult as SweepResult
+from .._lazy import load_lazily
 
-publish("aiocapdist", globals())
+TYPE_CHECKING = False
+
+if TYPE_CHECKING or not load_lazily(globals()):
+    from .changes import Change as Change
+    from .figures import CapitalDistribution as CapitalDistribution
+    from .figures import Outcome as Outcome
+    from .flow import CapitalFlow as CapitalFlow
+    from .flow import FlowPoint as FlowPoint
+    from .period import Period as Period
+    from .securities import Market as Market
+    from .securities import Security as Security
+    from .securities import SecurityFirm as SecurityFirm
+    from .state import GlobalState as GlobalState
+    from .state import MarketState as MarketState
+    from .state import RoundTrip as RoundTrip
+    from .state import Status as Status
+    from .sweep_result import SweepResult as SweepResult

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from .._lazy import publish
 from ..errors import AiocapdistError
 from .figures import CapitalDistribution
 
@@ -65,3 +66,6 @@ class Change(NamedTuple):
             assert self.error is not None
             raise self.error
         return self.value
+
+
+publish("aiocapdist", globals())

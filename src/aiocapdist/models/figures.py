@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, computed_field
 
+from .._lazy import publish
 from ..errors import AiocapdistError
 from ._base import Frozen
 from .securities import Market
@@ -138,3 +139,6 @@ class Outcome(NamedTuple):
             assert self.error is not None
             raise self.error
         return self.value
+
+
+publish("aiocapdist", globals())

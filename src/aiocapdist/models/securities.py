@@ -4,6 +4,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple, Self
 
+from .._lazy import publish
 from ..errors import InvalidCode
 
 
@@ -146,3 +147,6 @@ def _suggestion(code: str) -> str | None:
     market, _, symbol = code.strip().upper().partition(".")
     digits = without_letters_for_digits(symbol) if market == "HK" else None
     return None if digits is None else f"HK.{digits.zfill(5)}"
+
+
+publish("aiocapdist", globals())

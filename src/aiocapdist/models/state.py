@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
+from .._lazy import publish
 from ._base import Frozen
 from .securities import Market
 
@@ -171,3 +172,6 @@ class Status(Frozen):
         from ._html import status_html  # for notebooks alone
 
         return status_html(self)
+
+
+publish("aiocapdist", globals())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .._lazy import publish
 from ..errors import AiocapdistError
 from ._tables import Columns, Tabular, columns_of
 from .figures import CapitalDistribution
@@ -41,3 +42,6 @@ class SweepResult(Tabular):
         from ._html import result_html  # for notebooks alone
 
         return result_html(self)
+
+
+publish("aiocapdist", globals())

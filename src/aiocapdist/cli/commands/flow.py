@@ -58,7 +58,7 @@ def flow(
         End after this many seconds, with the answers so far.
     """
     from ...models import Period
-    from ...models.flow import flow_dates
+    from ...models.period import flow_dates
 
     try:
         name = period or ("day" if start or end else "intraday")
