@@ -127,12 +127,11 @@ async def test_one_string_is_a_mistake(codes: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("codes", [None, 5])
-async def test_what_is_no_iterable_is_a_type_error_when_it_begins(codes: Any) -> None:
+async def test_what_is_no_iterable_is_a_type_error_at_once(codes: Any) -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
-            sweep = client.capital_distributions(codes)
-            with pytest.raises(TypeError, match="not iterable"):
-                await sweep.collect()
+            with pytest.raises(TypeError, match="codes is a list of codes, not"):
+                client.capital_distributions(codes)
             await client.global_state()
             assert asked(opend) == []
 
