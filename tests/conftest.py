@@ -77,6 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
+    import hypothesis  # noqa: F401 - warns of what has no referrer, and sees none that is frozen
+
     gc.freeze()
 
 
