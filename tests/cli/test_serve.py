@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from aiocapdist.cli.commands.serve import _check_reach
+
 from .processes import run_command, simulator, start_command
 
 TOKEN = "a token of the tests, long enough"
@@ -137,14 +139,24 @@ def test_with_a_token_it_listens_elsewhere(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AIOCAPDIST_TOKEN", TOKEN)
     options = ("--simulate", "--port", "0", "--host", "0.0.0.0", "--allow-host", "opend.example")
     with start_command("serve", "HK.00700", *options) as process:
-        port = address(process).rpartition(":")[2]
-        url = f"http://127.0.0.1:{port}"
+        url = address(process)
+        assert url.startswith("http://127.0.0.1:")
         assert get(f"{url}/v1/status")[0] == 401
         status, text = get(f"{url}/v1/status", TOKEN)
         assert status == 200
         assert TOKEN not in text
         _, err = end(process)
     assert TOKEN not in err
+
+
+def test_without_a_host_that_is_allowed_others_are_refused_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for host, allowed in (("127.0.0.1", ()), ("0.0.0.0", ("opend.example",))):
+        _check_reach(host, TOKEN, allowed)
+        assert capsys.readouterr().err == ""
+    _check_reach("0.0.0.0", TOKEN, ())
+    assert "--allow-host" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_told() -> None:

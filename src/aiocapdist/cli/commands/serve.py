@@ -7,6 +7,7 @@ import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,7 @@ def serve(
     options = ClientOptions(connection, quota or QuotaOptions(), simulate)
     token = os.environ.get(TOKEN) or None
     try:
-        _check_token(host, token)
+        _check_reach(host, token, allow_host)
         serving = Serving(read_codes(codes), every, host, port, allow_host, record, token)
         source = options.source()
     except (CodesUnreadable, ValueError, ModuleNotFoundError, QuotaUnavailable) as error:
@@ -92,11 +93,13 @@ def serve(
     return _run(serving, source)
 
 
-def _check_token(host: str, token: str | None) -> None:
+def _check_reach(host: str, token: str | None, allow_hosts: tuple[str, ...]) -> None:
     """Raise ValueError for an address that others reach, without a token."""
     from ...web._hosts import is_loopback
 
-    if token is None and not is_loopback(host):
+    if is_loopback(host):
+        return
+    if token is None:
         text = tr(
             "others can reach this server at {host}: it needs a token in the environment "
             "variable {token}; leave out --host to serve this machine alone",
@@ -104,6 +107,13 @@ def _check_token(host: str, token: str | None) -> None:
             token=TOKEN,
         )
         raise ValueError(text)
+    if not allow_hosts:
+        report(
+            tr(
+                "requests from other machines are refused: give the name by which they reach "
+                "this server, such as --allow-host opend.example"
+            )
+        )
 
 
 def _run(serving: Serving, source: Source) -> int:
@@ -170,6 +180,8 @@ async def _serve_until_signal(app: Starlette, listener: socket.socket, count: in
         with cancel_on_signal():
             group.start_soon(partial(server.serve, sockets=[listener]))
             host, port = listener.getsockname()[:2]
+            if ip_address(host).is_unspecified:  # every address: this machine has at least one
+                host = "::1" if ":" in host else "127.0.0.1"
             shown = f"[{host}]" if ":" in host else host
             codes = tr_count(count, "{count} code", "{count} codes")
             # The page speaks as the command does; otherwise the browser decides.
