@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -76,6 +77,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
+    # Hypothesis, which comes with the first test or report that needs it, looks for the objects
+    # that refer to trio's random numbers: among frozen ones it finds none, and warns.
+    importlib.import_module("hypothesis")
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
     import hypothesis  # noqa: F401 - warns of what has no referrer, and sees none that is frozen
 
