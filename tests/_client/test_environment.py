@@ -75,7 +75,7 @@ def test_where_opend_is(
         ),
         (
             {"AIOCAPDIST_REDIS": "http://user:sentinel@a"},
-            "AIOCAPDIST_REDIS: url names a Redis server: redis://host:6379/0",
+            "AIOCAPDIST_REDIS: url is the address of a Redis server: redis://host:6379/0",
         ),
     ],
     ids=str,

@@ -88,6 +88,13 @@ def test_files_of_other_programs_are_understood(tmp_path: Path, text: str, mark:
     assert read_codes([f"@{path}"]) == CODES
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "gb18030"])
+def test_files_in_encodings_of_excel_and_chinese_programs(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "list"
+    path.write_text("代码\t名称\n00700\t腾讯控股\n600519\t贵州茅台\n", encoding)
+    assert read_codes([f"@{path}"]) == ["HK.00700", "SH.600519"]
+
+
 def test_a_word_that_is_no_code_is_not_dropped_in_silence(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("HK.O0700 HK.00005\n腾讯\nnothing\tis here\n", "utf-8")

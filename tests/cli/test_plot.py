@@ -105,7 +105,7 @@ def test_nothing_is_written_if_nothing_is_known(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ("plot HK.00700", 2, "where to? try: --output today.png"),
+        ("plot HK.00700", 2, "no output file; try: --output today.png"),
         ("plot HK.00700 --output {tmp}/a.pdf", 2, "a figure is a .png or .svg, not 'a.pdf'"),
         ("plot --output {tmp}/a.png", 2, "no codes given"),
         ("plot HK.O0700 --output {tmp}/a.png", 2, "try 'HK.00700'"),

@@ -145,7 +145,7 @@ def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
     assert (code, out) == (3, "")
     assert err == (
         f"aiocapdist: the quota at {path} cannot be used: there is no such file; "
-        "the first program that uses it makes it\n"
+        "the first program that uses it creates it\n"
     )
     assert not path.exists()
 
@@ -156,7 +156,7 @@ def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
         ("quota --address http://b", "invalid address"),
         ("quota --file a --redis redis://b", "name one of them"),
         ("quota --file a --key b", "a key belongs to a quota on a Redis server"),
-        ("quota --redis http://b", "url names a Redis server"),
+        ("quota --redis http://b", "url is the address of a Redis server"),
         ("get HK.00001 --quota-file a --quota-redis redis://b", "name one of them"),
         ("get HK.00001 --quota-key b", "a key belongs to a quota on a Redis server"),
         (

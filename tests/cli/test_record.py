@@ -186,8 +186,8 @@ def test_an_export_in_another_format_is_wrong_usage(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ("record HK.00700", 2, "where to? try: --output day.sqlite"),
-        ("record --export day.sqlite", 2, "where to? try: --output day.parquet"),
+        ("record HK.00700", 2, "no output file; try: --output day.sqlite"),
+        ("record --export day.sqlite", 2, "no output file; try: --output day.parquet"),
         ("record --output {tmp}/a", 2, "no codes given; try: aiocapdist record HK.00700"),
         ("record HK.O0700 --output {tmp}/a", 2, "try 'HK.00700'"),
         ("record HK.00700 --output mysql://host/name", 2, "the URL's driver is 'mysql'"),

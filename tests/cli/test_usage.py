@@ -52,7 +52,7 @@ def test_wrong_usage_has_exit_code_2_and_one_line() -> None:
         ("simulate --latency -1", "-1.0 … --latency … >= 0"),
         ("simulate --latency nan", "nan"),
         ("simulate --language fr", "fr … zh … en"),
-        ("simulate --quota 30", "quota must be calls per seconds such as 30/30, or none, not '30'"),
+        ("simulate --quota 30", "a rate limit is calls/seconds such as 30/30, or none, not '30'"),
         ("simulate --quota 0/30", "such as 30/30"),
         ("simulate --quota 30/0", "such as 30/30"),
         ("simulate --quota 30/inf", "such as 30/30"),
@@ -78,14 +78,18 @@ def test_a_file_without_codes_is_reported(
 ) -> None:
     path = tmp_path / "codes.txt"
     path.write_text("# none yet\n", "utf-8")
-    assert usage_error(capsys, "get", f"@{path}").startswith("no codes given")
+    for command in (("get",), ("plot", "--recording", "a.sqlite", "--output", "a.png")):
+        error = usage_error(capsys, *command, f"@{path}")
+        assert error == f"cannot read codes from '{path}': there are none"
 
 
 def test_standard_input_without_codes_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    assert usage_error(capsys, "get", "-").startswith("no codes given")
+    assert (
+        usage_error(capsys, "get", "-") == "cannot read codes from standard input: there are none"
+    )
 
 
 def test_a_port_in_use_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +105,17 @@ def test_an_address_of_another_machine_is_exit_code_3(
 ) -> None:
     text = usage_error(capsys, "simulate", "--host", "2001:db8::1", "--port", "11111", code=3)
     assert text.startswith("cannot listen on [2001:db8::1]:11111: ")
+    assert "try" not in text
+
+
+@pytest.mark.parametrize("name", ["nothing.invalid", "a..b"])
+def test_a_name_that_is_no_host_is_exit_code_3(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOCAPDIST_TOKEN", "0123456789abcdef")
+    for command in (("simulate",), ("serve", "HK.00700", "--simulate")):
+        text = usage_error(capsys, *command, "--host", name, "--port", "11111", code=3)
+        assert text == f"cannot listen on {name}:11111: it is not the name of a host"
 
 
 @pytest.mark.parametrize("arguments", ["--help", "get --help", "simulate -h", ""])

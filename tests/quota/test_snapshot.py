@@ -202,7 +202,7 @@ def refusal(path: Path) -> str:
 
 def test_a_missing_file_is_told_and_not_made(tmp_path: Path) -> None:
     told = refusal(tmp_path / "none")
-    assert told == "there is no such file; the first program that uses it makes it"
+    assert told == "there is no such file; the first program that uses it creates it"
     assert os.listdir(tmp_path) == []
 
 

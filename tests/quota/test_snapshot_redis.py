@@ -149,7 +149,7 @@ def test_it_is_found_among_many_other_keys(server: Server, write: Callable[..., 
 
 @needs_redis
 def test_a_key_of_something_else_is_told(server: Server, write: Callable[..., None]) -> None:
-    assert refusal(server, "none") == "there is none; the first program that uses it makes it"
+    assert refusal(server, "none") == "there is none; the first program that uses it creates it"
     write("SET", "text", "milk")
     assert refusal(server, "text").startswith("its key holds something else; ")
     write("HSET", "hash", "milk", "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 
 from ..models._codes import guess_code
@@ -14,6 +15,19 @@ _HEADS = frozenset(
     {"code", "codes", "symbol", "symbols", "ticker", "tickers", "security", "stock"}
     | {f"{of}{word}" for of in ("", "股票", "证券", "證券") for word in _CODE_WORDS}
 )
+
+
+def decode(data: bytes) -> str:
+    """Return the text: UTF-8, UTF-16 with a byte order mark, or GB18030.
+
+    Excel writes UTF-16, and Chinese trading programs the last. Raises UnicodeDecodeError.
+    """
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")  # editors on Windows write a byte order mark
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
 
 
 def split_codes(text: str) -> Iterator[str]:

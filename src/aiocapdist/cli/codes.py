@@ -26,15 +26,15 @@ def read_codes(arguments: Sequence[str]) -> list[str]:
     where a market or digits were added. What means no code is kept as it is: it fails among
     the answers of the others. Raises CodesUnreadable.
     """
-    from .code_files import SEPARATORS, split_codes
+    from .code_files import SEPARATORS
 
     texts: list[str] = []
     for argument in arguments:
         if argument in ("-", STANDARD_INPUT):
-            texts.extend(split_codes(_read(tr("standard input"), _read_standard_input)))
+            texts.extend(_codes_in(tr("standard input"), _read_standard_input))
         elif argument.startswith("@"):
             path = Path(argument[1:])
-            texts.extend(split_codes(_read(f"{str(path)!r}", path.read_bytes)))
+            texts.extend(_codes_in(f"{str(path)!r}", path.read_bytes))
         else:
             texts.extend([part for part in SEPARATORS.split(argument) if part] or [argument])
     return _understood(texts)
@@ -79,15 +79,16 @@ def _read_standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _read(name: str, read: Callable[[], bytes]) -> str:
+def _codes_in(name: str, read: Callable[[], bytes]) -> Sequence[str]:
+    from .code_files import decode, split_codes
+
     try:
-        return read().decode("utf-8-sig")  # editors on Windows write a byte order mark
+        codes = list(split_codes(decode(read())))
+        reason = None if codes else tr("there are none")
     except OSError as error:
         reason = error.strerror or ""
-        raise CodesUnreadable(_unreadable(name, reason)) from None
     except UnicodeDecodeError:
-        raise CodesUnreadable(_unreadable(name, tr("it is not UTF-8 text"))) from None
-
-
-def _unreadable(name: str, reason: str) -> str:
-    return tr("cannot read codes from {name}: {reason}", name=name, reason=reason)
+        reason = tr("it is not UTF-8 text")
+    if reason is None:
+        return codes
+    raise CodesUnreadable(tr("cannot read codes from {name}: {reason}", name=name, reason=reason))

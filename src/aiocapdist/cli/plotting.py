@@ -88,7 +88,7 @@ class Plot:
         if missing:
             report(tr("nothing to draw of {codes}", codes=tr(", ").join(missing)))
         if not drawn:
-            report(tr("no figure was drawn"))
+            report(tr("nothing to draw: no file was written"))
             return SOME_FAILED
         try:
             self.path.write_bytes(draw(drawn, self.format, self.colors))

@@ -94,7 +94,7 @@ class PostgresDatabase(Database):
                 "use a database of its own, or a schema by ?options=-csearch_path%3DNAME",
             )
         elif read_only:
-            raise self.failed("there is no recording yet", "see whether the URL is right")
+            raise self.failed("there is no recording yet", "check the URL")
         else:
             DISTRIBUTIONS.metadata.create_all(connection)
             connection.execute(VERSION.insert().values(schema_version=SCHEMA_VERSION))
@@ -110,5 +110,5 @@ class PostgresDatabase(Database):
         lost = error.connection_invalidated or state is None or state.startswith(("08", "57P"))
         reason = (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
         if lost:
-            return self.failed(reason, "see whether the server runs", "away")
+            return self.failed(reason, "check that the server runs", "away")
         return self.failed(reason, "see the server's log")

@@ -37,7 +37,7 @@ class SqliteDatabase(Database):
     def open(self, *, read_only: bool) -> Engine:
         exists = self._inspect()
         if read_only and not exists:
-            raise self.failed("there is no recording yet", "see whether the path is right")
+            raise self.failed("there is no recording yet", "check the path")
         options = self._access() if read_only else "mode=rw" if exists else "mode=rwc"
         engine = self._engine(options, query_only=read_only)
         try:
@@ -196,7 +196,7 @@ class SqliteDatabase(Database):
                 name = error.sqlite_errorname
                 return self.failed(
                     f"the disk reported an error ({name})",
-                    f"see whether the disk, or your share of it, is full; {_READABLE}",
+                    f"check whether the disk, or your share of it, is full; {_READABLE}",
                 )
             case sqlite3.SQLITE_READONLY:
                 return self.failed("it cannot be written", "see its permissions and its folder's")

@@ -108,7 +108,7 @@ async def test_where_nobody_listens() -> None:
     error = await failure(f"redis://:secret@127.0.0.1:{port}/3")
     assert error.where == f"redis://127.0.0.1:{port}/3"
     assert "connecting to" in error.reason
-    assert "see that it runs there" in error.hint
+    assert "check that it runs there" in error.hint
     assert "secret" not in "".join(traceback.format_exception(error))
 
 
@@ -211,7 +211,7 @@ def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_url_that_is_none_is_not_quoted(url: str) -> None:
-    with pytest.raises(ValueError, match="url names a Redis server: ") as caught:
+    with pytest.raises(ValueError, match="url is the address of a Redis server: ") as caught:
         RedisQuota(url)
     said = "".join(traceback.format_exception(caught.value))
     assert "cret" not in str(caught.value)

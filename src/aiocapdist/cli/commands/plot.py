@@ -52,7 +52,7 @@ def plot(
     """
     try:
         if output is None:
-            raise ValueError(tr("where to? try: --output today.png"))
+            raise ValueError(tr("no output file; try: --output today.png"))
         kind = output.suffix.lower().removeprefix(".")
         if kind not in get_args(FigureFormat):
             raise ValueError(tr("a figure is a .png or .svg, not {name!r}", name=output.name))

@@ -62,7 +62,7 @@ def record(
     try:
         if output is None:
             wanted = "day.sqlite" if export is None else "day.parquet"
-            raise ValueError(tr("where to? try: --output {file}", file=wanted))
+            raise ValueError(tr("no output file; try: --output {file}", file=wanted))
         wanted_codes = read_valid_codes(codes)
         from ...recording import Recording
 

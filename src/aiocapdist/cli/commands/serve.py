@@ -17,8 +17,9 @@ from cyclopts.validators import Number
 from ...errors import InvalidCode, QuotaUnavailable, RecordingError
 from ..client_options import ClientOptions, Source
 from ..codes import CodesUnreadable, read_codes
-from ..exit_codes import NOT_REACHED, NOT_WRITTEN, OK, USAGE
+from ..exit_codes import NOT_WRITTEN, OK, USAGE
 from ..language import given_language, language, tr, tr_count
+from ..listening import report_not_listening
 from ..options import ConnectionOptions, KeyOptions, QuotaOptions
 from ..streams import report, report_log_records, write
 
@@ -154,15 +155,7 @@ async def _serve(serving: Serving, source: Source) -> int:
         try:
             listener = listen(serving.host, serving.port)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or tr("it is not the name of a host")
-            report(
-                tr(
-                    "cannot listen on {address}: {reason}; try --port 0",
-                    address=f"{serving.host}:{serving.port}",
-                    reason=reason,
-                )
-            )
-            return NOT_REACHED
+            return report_not_listening(f"{serving.host}:{serving.port}", error)
         if source.opend is None:
             report(tr(SIMULATED))
         await _serve_until_signal(app, listener, len(serving.codes))

@@ -13,6 +13,7 @@ from ...errors import RecordingError
 from ..escape import one_line
 from ..exit_codes import NOT_REACHED, OK, USAGE
 from ..language import given_language, tr
+from ..listening import report_not_listening
 from ..streams import report, report_log_records, write
 from ..times import parse_time
 
@@ -90,21 +91,8 @@ async def _serve(opend: Simulator) -> int:
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(opend)
-        except OSError as error:
-            report(
-                tr(
-                    "cannot listen on {address}: {reason}; try --port 0",
-                    address=_address(opend),
-                    reason=error.strerror,
-                )
-            )
-            return NOT_REACHED
-        except UnicodeError:
-            reason = tr("it is not the name of a host")
-            report(
-                tr("cannot listen on {address}: {reason}", address=_address(opend), reason=reason)
-            )
-            return USAGE
+        except (OSError, UnicodeError) as error:
+            return report_not_listening(_address(opend), error)
         except RecordingError as error:
             report(str(error))
             return NOT_REACHED
@@ -129,7 +117,7 @@ def parse_quota(text: str) -> tuple[int, float] | None:
         limit, period = 0, 0.0
     if limit < 1 or not 0 < period < math.inf:
         raise ValueError(
-            tr("quota must be calls per seconds such as 30/30, or none, not {text!r}", text=text)
+            tr("a rate limit is calls/seconds such as 30/30, or none, not {text!r}", text=text)
         )
     return limit, period
 

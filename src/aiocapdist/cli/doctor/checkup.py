@@ -131,9 +131,7 @@ class Checkup:
     def _skip_up_to(self, last: str) -> None:
         for name in _ORDER[: _ORDER.index(last)]:
             if name not in self._reported:
-                self.report(
-                    Finding(name, "skipped", tr("not checked: it needs what comes before it"))
-                )
+                self.report(Finding(name, "skipped", tr("not checked: an earlier check failed")))
 
     async def _reach(self) -> bool:
         name, addresses = await reaching.check_name(self._address, self._timeout)

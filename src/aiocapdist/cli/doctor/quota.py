@@ -68,13 +68,13 @@ def _standing(snapshot: QuotaSnapshot) -> Finding:
 def _unavailable(error: QuotaUnavailable, options: QuotaOptions) -> Finding:
     if error.reason.startswith("there is none"):  # on a Redis server
         text = tr(
-            "{where}: {reason}; the first call makes it", where=error.where, reason=error.reason
+            "{where}: {reason}; the first call creates it", where=error.where, reason=error.reason
         )
         return Finding(check.QUOTA, "ok", text)
     if error.reason != _NO_FILE:
         return Finding(check.QUOTA, "failed", f"{error.where}: {error.reason}", error.hint)
     if _can_be_made(Path(error.where).parent, its_folder_too=options.quota_file is None):
-        text = tr("{where} does not exist yet: the first call makes it", where=error.where)
+        text = tr("{where} does not exist yet: the first call creates it", where=error.where)
         return Finding(check.QUOTA, "ok", text)
     text = tr("{where} cannot be made: there is no folder that can be written", where=error.where)
     return Finding(check.QUOTA, "failed", text, tr("name a file in another folder: --quota-file"))

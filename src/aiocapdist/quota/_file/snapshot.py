@@ -65,7 +65,7 @@ def _read(path: Path) -> Contents:
             os.close(descriptor)
     except FileNotFoundError:
         raise QuotaUnavailable(
-            str(path), "there is no such file", "the first program that uses it makes it"
+            str(path), "there is no such file", "the first program that uses it creates it"
         ) from None
     except OSError as error:
         raise QuotaUnavailable(

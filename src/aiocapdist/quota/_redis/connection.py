@@ -54,7 +54,7 @@ class RedisConnection:
         except (AttributeError, TypeError, ValueError):
             # Its own words may quote the password.
             raise ValueError(
-                "url names a Redis server: redis://host:6379/0, rediss://… or unix:///path"
+                "url is the address of a Redis server: redis://host:6379/0, rediss://… or unix:///path"
             ) from None
         self.where = _where(options)
         """Host, port and database, or the socket's path: no password."""

@@ -10,7 +10,7 @@ RULES = "+ping +evalsha +eval +time +info +hgetall +hset +hdel +hincrby"
 _FORBIDDEN = ("its user may not do what is needed", f"allow it the key and {RULES}")
 _FOREIGN = ("its key holds something else", "give another key, or delete what is there")
 _REPLICA = ("it is a replica", "give the address of the master")
-_OTHERWISE = "see that it runs there and can be reached"
+_OTHERWISE = "check that it runs there and can be reached"
 
 # What is in the text of a ResponseError: the script's own words, and what Redis says of a
 # command within a script, for which redis-py has no class.
@@ -28,7 +28,7 @@ _BY_TEXT = {
     "READONLY": _REPLICA,
     "NOREPLICAS": (
         "it may not write without its replicas",
-        "see whether another server has taken over, and give its address",
+        "check whether another server has taken over, and give its address",
     ),
 }
 
@@ -45,8 +45,8 @@ def explain(error: Exception, where: str) -> QuotaUnavailable:
         exceptions.NoPermissionError: _FORBIDDEN,
         exceptions.ReadOnlyError: _REPLICA,
         exceptions.BusyLoadingError: ("it is loading its data", "wait until it is ready"),
-        exceptions.TimeoutError: ("it does not answer", "see that it runs and can be reached"),
-        TimeoutError: ("it does not answer", "see that it runs and can be reached"),
+        exceptions.TimeoutError: ("it does not answer", "check that it runs and can be reached"),
+        TimeoutError: ("it does not answer", "check that it runs and can be reached"),
     }
     for kind, words in by_class.items():
         # redis-py wraps some of its own errors into others.

@@ -35,7 +35,7 @@ async def snapshot_of_server(url: str, key: str | None) -> QuotaSnapshot:
         await connection.close()
     where = f"{connection.where}, key {key}"
     if not book:
-        raise QuotaUnavailable(where, "there is none", "the first program that uses it makes it")
+        raise QuotaUnavailable(where, "there is none", "the first program that uses it creates it")
     try:
         terms = Terms.parse(book["terms"])
         restarted = f"run_id:{book['run']}" not in info.split()
