@@ -82,7 +82,10 @@ async def test_flows_are_read_whole_day_by_day_and_in_order(
         in_order = sorted([*given, daily], key=lambda v: (v.code, v.period.name, v.points[0].at))
         assert await flows(recording) == in_order
         assert await flows(recording, period=Period.DAY) == [daily]
-        assert await flows(recording, ["SH.600519", "HK.00005", "HK.1"]) == [*given[:2], *given[4:]]
+        assert await flows(recording, ["SH.600519", "HK.00005", "HK.00001"]) == [
+            *given[:2],
+            *given[4:],
+        ]
         assert await flows(recording, [], Period.INTRADAY) == []
         (part,) = await flows(
             recording,

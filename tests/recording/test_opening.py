@@ -75,6 +75,7 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(
 
 
 NOT_OURS = "it is an SQLite database, but not a recording"
+READ_ONLY = "it cannot be written: it was opened with read_only=True"
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
@@ -153,8 +154,8 @@ anyio.run(main)
     ("file", "folder", "said"),
     [
         (0o600, 0o755, ["it cannot be read: permission denied"] * 2),
-        (0o644, 0o755, ["it cannot be written", "1", "it cannot be written"]),
-        (0o644, 0o777, ["1", "it cannot be written", "1", "it cannot be written"]),
+        (0o644, 0o755, ["it cannot be written", "1", READ_ONLY]),
+        (0o644, 0o777, ["1", "it cannot be written", "1", READ_ONLY]),
     ],
     ids=["unreadable", "folder and file read-only", "file read-only"],
 )
@@ -260,7 +261,7 @@ async def test_read_only_reads_and_never_writes(where: str) -> None:
         await recording.add(figures())
         async with Recording(where, read_only=True) as reader:
             assert await everything(reader) == [figures()]
-            with pytest.raises(RecordingError, match="it cannot be written"):
+            with pytest.raises(RecordingError, match="opened with read_only=True"):
                 await reader.add(figures(second=1))
         assert await everything(recording) == [figures()]
     async with Recording(where, read_only=True) as reader:

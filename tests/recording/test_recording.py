@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import Outcome, RecordingError, UnknownSecurity
+from aiocapdist import InvalidCode, Outcome, RecordingError, Security, UnknownSecurity
 from aiocapdist.recording import Recording, _store
 from aiocapdist.simulator import Simulator
 
@@ -272,9 +272,33 @@ async def test_a_time_without_a_zone_is_a_value_error(tmp_path: Path) -> None:
                 recording.read(**times)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="needs its zone"):
             await recording.add(figures(updated_at=naive))
-        with pytest.raises(ValueError, match=r"codes are several: \['HK.00700'\]"):
-            recording.read("HK.00700")
+        for time in ("2026-01-01", date(2026, 1, 1)):
+            with pytest.raises(TypeError, match="a time is an aware datetime, not (str|date)"):
+                recording.read(since=time)  # type: ignore[arg-type]
         assert await everything(recording) == []
+
+
+async def test_codes_that_are_none_are_no_empty_answer(tmp_path: Path) -> None:
+    async with Recording(tmp_path / "a") as recording:
+        await recording.add(figures())
+        with pytest.raises(TypeError, match=r"not one string; try \['HK.00700'\]"):
+            recording.read("HK.00700")
+        with pytest.raises(InvalidCode, match="try 'HK.00700'"):
+            recording.read(["700.HK"])
+        with pytest.raises(InvalidCode):
+            await recording.export(tmp_path / "a.csv", codes=["700.HK"])
+        tencent = Security.parse("HK.00700")
+        assert [found async for found in recording.read([tencent])] == [figures()]
+
+
+async def test_only_what_is_iterated_by_async_for_is_followed(tmp_path: Path) -> None:
+    async with Recording(tmp_path / "a") as recording:
+        with pytest.raises(TypeError) as error:
+            await recording.follow([figures()])  # type: ignore[arg-type]
+        text = "a watch or a sweep is followed, not list; add(*figures) records it"
+        assert str(error.value) == text
+        with pytest.raises(TypeError, match=r"not list; try add\(\*it\)"):
+            await recording.add([figures()])  # type: ignore[arg-type]
 
 
 async def test_what_holds_no_figures_is_a_type_error(tmp_path: Path) -> None:

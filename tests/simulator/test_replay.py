@@ -13,6 +13,7 @@ import aiocapdist
 from aiocapdist import (
     CapitalDistribution,
     Client,
+    InvalidCode,
     MarketState,
     Period,
     RecordingError,
@@ -212,6 +213,21 @@ async def test_figures_can_be_given_by_code(hand: Hand) -> None:
         assert await flow_of(opend, "HK.00700", Period.INTRADAY) == "未知股票 HK.00700"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"HK.00700": 5}, "figures of HK.00700 are a CapitalDistribution, or None, not int"),
+        ({"HK.00700": {"net": 5}}, "not dict"),
+        ([], "figures are given by code, or by a function, not as list"),
+    ],
+)
+def test_figures_that_are_none_are_told_at_once(given: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        Simulator(figures=given)
+    with pytest.raises(InvalidCode, match="it has no market"):
+        Simulator(figures={"700": figures()})
+
+
 async def test_figures_can_be_given_by_a_function() -> None:
     asked = []
 
@@ -235,6 +251,7 @@ async def test_figures_can_be_given_by_a_function() -> None:
     [
         ({"recording": "a", "figures": {}}, "either given or recorded"),
         ({"recording": "a", "speed": 0}, "speed must be a positive number"),
+        ({"recording": "a", "speed": "2"}, "speed must be a positive number"),
         ({"recording": "a", "start": datetime(2026, 1, 1)}, "needs its zone"),  # noqa: DTZ001
         ({"recording": "mysql://host"}, "a recording is a path"),
         ({"speed": 2.0}, "those of a recording"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from google.protobuf.message import Message
 
 from .._protocol import catalog
-from ..models import Security
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -44,13 +42,3 @@ def check_message(message: object) -> None:
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())  # type: ignore[attr-defined]
         raise ValueError(f"the message lacks required fields: {missing}")
-
-
-def check_codes(codes: object) -> None:
-    """Raise TypeError for a single code, and for what is no collection of them."""
-    if isinstance(codes, str | bytes):
-        raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
-    if isinstance(codes, Security):
-        raise TypeError(f"codes is a list of codes, not one Security; try [{str(codes)!r}]")
-    if not isinstance(codes, Iterable):
-        raise TypeError(f"codes is a list of codes, not {type(codes).__name__}")

@@ -23,9 +23,10 @@ from .._requests.kinds import (
 from .._requests.single_flight import Distributions, Flows, SingleFlight
 from ..models import CapitalDistribution, Period, Security
 from ..models.period import flow_dates
+from ..models.securities import check_codes
 from ..quota import Quota
 from . import guesses
-from .arguments import check_askable, check_codes, check_every, check_message, check_seconds
+from .arguments import check_askable, check_every, check_message, check_seconds
 from .deadlines import submit, wait_for
 from .observers import Observers
 from .queues import Queues

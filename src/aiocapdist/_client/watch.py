@@ -13,8 +13,8 @@ from .._loop import new_waiter, threadsafe_scheduler
 from .._requests.watch_source import WatchSource
 from ..errors import own_copy
 from ..models import Change, Security
+from ..models.securities import check_codes
 from . import guesses
-from .arguments import check_codes
 
 CHECKPOINT_EVERY = 128
 """Number of changes read in a row before other tasks have their turn."""

@@ -83,12 +83,11 @@ def _codes_in(name: str, read: Callable[[], bytes]) -> Sequence[str]:
     from .code_files import decode, split_codes
 
     try:
-        codes = list(split_codes(decode(read())))
-        reason = None if codes else tr("there are none")
+        if codes := list(split_codes(decode(read()))):
+            return codes
+        reason = tr("there are none")
     except OSError as error:
         reason = error.strerror or ""
     except UnicodeDecodeError:
         reason = tr("it is not UTF-8 text")
-    if reason is None:
-        return codes
     raise CodesUnreadable(tr("cannot read codes from {name}: {reason}", name=name, reason=reason))

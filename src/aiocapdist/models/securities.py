@@ -1,6 +1,7 @@
 """Markets, brokers, and codes of securities such as ``HK.00700``."""
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple, Self
 
@@ -106,6 +107,16 @@ def _invalid(code: object) -> InvalidCode:
         what = "capital_distributions(codes) takes many" if several else _EXPECTED
         return InvalidCode(code, f"a code is a string, not {type(code).__name__}; {what}")
     return InvalidCode(code, f"{_reason(code)}; {_EXPECTED}", _suggestion(code))
+
+
+def check_codes(codes: object) -> None:
+    """Raise TypeError for a single code, and for what is no collection of them."""
+    if isinstance(codes, str | bytes):
+        raise TypeError(f"codes is a list of codes, not one string; try [{codes!r}]")
+    if isinstance(codes, Security):
+        raise TypeError(f"codes is a list of codes, not one Security; try [{str(codes)!r}]")
+    if not isinstance(codes, Iterable):
+        raise TypeError(f"codes is a list of codes, not {type(codes).__name__}")
 
 
 def _reason(code: str) -> str:

@@ -67,7 +67,9 @@ class Exporter(ABC):
             while after is not None:
                 after = await worker.use(partial(self._copy_page, pages=pages, after=after))
             await worker.run(self._finish)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OSError) and error.filename == str(self._part):
+                error.filename = str(self._path)
             with CancelScope(shield=True):
                 await worker.run(self._discard)
             raise

@@ -27,7 +27,12 @@ class InvalidRow(Exception):
 
 
 def to_microseconds(at: datetime) -> int:
-    """Return whole microseconds since the epoch, exactly. ValueError for a naive time."""
+    """Return whole microseconds since the epoch, exactly. ValueError for a naive time.
+
+    TypeError for what is no datetime.
+    """
+    if not isinstance(at, datetime):
+        raise TypeError(f"a time is an aware datetime, not {type(at).__name__}")
     if at.tzinfo is None:
         raise ValueError(f"a time needs its zone: {at!r} has none; try tzinfo=datetime.UTC")
     return (at - _EPOCH) // _MICROSECOND

@@ -73,13 +73,15 @@ class SqliteDatabase(Database):
                 raise self.failed("its folder does not exist", "create the folder") from None
             return False
         except OSError as error:
-            raise self.failed(error.strerror or str(error), "see the path's permissions") from error
+            raise self.failed(
+                error.strerror or str(error), "check the path's permissions"
+            ) from error
         if stat.S_ISDIR(status.st_mode):
             raise self.failed("it is a directory", "name a file in it")
         if not stat.S_ISREG(status.st_mode):
             raise self.failed("it is not a regular file", "give the recording a path of its own")
         if not os.access(self._path, os.R_OK):
-            raise self.failed("it cannot be read: permission denied", "see its permissions")
+            raise self.failed("it cannot be read: permission denied", "check its permissions")
         if status.st_size == 0:
             return False
         application, version = self._header()
@@ -199,9 +201,9 @@ class SqliteDatabase(Database):
                     f"check whether the disk, or your share of it, is full; {_READABLE}",
                 )
             case sqlite3.SQLITE_READONLY:
-                return self.failed("it cannot be written", "see its permissions and its folder's")
+                return self.failed("it cannot be written", "check its permissions and its folder's")
             case sqlite3.SQLITE_CANTOPEN:
-                return self.failed("it cannot be opened", "see its permissions and its folder's")
+                return self.failed("it cannot be opened", "check its permissions and its folder's")
             case sqlite3.SQLITE_NOTADB:
                 return self.failed(
                     "it is not an SQLite database", "give the recording a path of its own"

@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, database: Database, *, read_only: bool) -> None:
         self._database = database
-        self._read_only = read_only
+        self.read_only = read_only
         self._lock = Lock()
         self._limiter: CapacityLimiter | None = None  # first come, first served
         self._store: Store | None = None
@@ -120,7 +120,7 @@ class Worker:
         with self._lock:
             # Cancelled before this thread started: nobody would close the store.
             if self._wanted and self._store is None:
-                self._store = Store(self._database, read_only=self._read_only)
+                self._store = Store(self._database, read_only=self.read_only)
 
     def _close(self) -> None:
         with self._lock:

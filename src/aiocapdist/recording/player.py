@@ -63,7 +63,7 @@ class Player:
         nights: bool = False,
         now: Callable[[], float] | None = None,
     ) -> None:
-        if not 0 < speed < math.inf:
+        if not isinstance(speed, int | float) or not 0 < speed < math.inf:
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         where = recording.where if isinstance(recording, Recording) else recording
         self._database: Database = (

@@ -14,7 +14,8 @@ from typing import Any, Protocol, Self
 from sqlalchemy import Table
 from sqlalchemy.engine import URL
 
-from ..models import CapitalDistribution, CapitalFlow, Period
+from ..models import CapitalDistribution, CapitalFlow, Period, Security
+from ..models.securities import check_codes
 from ._database import Database, Failed
 from ._export import Format, exporter, format_of
 from ._flow_rows import flow_rows
@@ -113,6 +114,9 @@ class Recording:
         ValueError for figures whose time has no zone, TypeError for other objects; nothing is
         recorded then.
         """
+        if self._worker.read_only:
+            reason = "it cannot be written: it was opened with read_only=True"
+            raise self._database.failed(reason, "open it without").error
         rows: dict[Table, list[dict[str, Any]]] = {DISTRIBUTIONS: [], FLOWS: []}
         for item in figures:
             value = item if isinstance(item, CapitalDistribution | CapitalFlow) else _value(item)
@@ -132,6 +136,9 @@ class Recording:
         Changes without figures are skipped. Any async iterable of changes or outcomes works,
         such as a sweep.
         """
+        if not isinstance(watch, AsyncIterable):
+            kind = type(watch).__name__
+            raise TypeError(f"a watch or a sweep is followed, not {kind}; add(*figures) records it")
         reader = aiter(watch)
         try:
             async for answer in reader:
@@ -145,21 +152,22 @@ class Recording:
 
     def read(
         self,
-        codes: Iterable[str] | None = None,
+        codes: Iterable[str | Security] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Reader[CapitalDistribution]:
         """Return an async iterator over recorded figures, in order of their time.
 
         ``codes`` limits it to these, ``since`` (included) and ``until`` (excluded) to a time
-        range. Both are aware; ValueError for naive ones. Memory use is constant: 1,000 rows
-        are read at a time. Rows added meanwhile are returned if they are later in the order.
+        range. Both are aware; ValueError for naive ones, InvalidCode for a wrong code. Memory
+        use is constant: 1,000 rows are read at a time. Rows added meanwhile are returned if
+        they are later in the order.
         """
         return Reader(self._worker, distributions(distribution_pages(_span(codes, since, until))))
 
     def read_flows(
         self,
-        codes: Iterable[str] | None = None,
+        codes: Iterable[str | Security] | None = None,
         period: Period | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -187,7 +195,7 @@ class Recording:
         format: Format | None = None,  # noqa: A002
         *,
         flows: bool = False,
-        codes: Iterable[str] | None = None,
+        codes: Iterable[str | Security] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:
@@ -220,18 +228,23 @@ def _value(item: Answer) -> CapitalDistribution | CapitalFlow | None:
     value = getattr(item, "value", item)
     if isinstance(value, CapitalDistribution | CapitalFlow | None):
         return value
-    raise TypeError(f"figures, outcomes and changes are recorded, not {type(value).__name__}")
+    several = "" if isinstance(value, str) or not isinstance(value, Iterable) else "; try add(*it)"
+    kind = type(value).__name__
+    raise TypeError(f"figures, outcomes and changes are recorded, not {kind}{several}")
 
 
 def _name(period: Period | None) -> str | None:
     return None if period is None else period.name
 
 
-def _span(codes: Iterable[str] | None, since: datetime | None, until: datetime | None) -> Span:
-    if isinstance(codes, str):
-        raise ValueError(f"codes are several: [{codes!r}]")
+def _span(
+    codes: Iterable[str | Security] | None, since: datetime | None, until: datetime | None
+) -> Span:
+    if codes is not None:
+        check_codes(codes)
+        codes = frozenset(str(Security.parse(code)) for code in codes)
     return Span(
-        None if codes is None else frozenset(codes),
+        codes,
         None if since is None else to_microseconds(since),
         None if until is None else to_microseconds(until),
     )

@@ -121,12 +121,20 @@ class GivenSource:
     """Figures that the user gave; any other security, and any flow, is unknown."""
 
     def __init__(self, given: GivenFigures, *, super_fields: bool) -> None:
+        if isinstance(given, Mapping):
+            for code, found in given.items():
+                Security.parse(code)
+                _checked(found, code)
+        elif not callable(given):
+            kind = type(given).__name__
+            raise TypeError(f"figures are given by code, or by a function, not as {kind}")
         self._get = given.get if isinstance(given, Mapping) else given
         self._super_fields = super_fields
 
     def capital_distribution(self, security: Security) -> capital_distribution_pb2.S2C:
         """Return the figures given for a security."""
-        return _distribution(self._get(str(security)), super_fields=self._super_fields)
+        code = str(security)
+        return _distribution(_checked(self._get(code), code), super_fields=self._super_fields)
 
     def capital_flow(self, security: Security, c2s: capital_flow_pb2.C2S) -> capital_flow_pb2.S2C:
         """Reject it: no flow was given."""
@@ -199,6 +207,13 @@ def source_of(
     if given is not None:
         return GivenSource(given, super_fields=super_fields)
     return GeneratedSource(seed, now, assumptions, super_fields=super_fields)
+
+
+def _checked(found: object, code: str) -> CapitalDistribution | None:
+    if found is None or isinstance(found, CapitalDistribution):
+        return found
+    kind = type(found).__name__
+    raise TypeError(f"figures of {code} are a CapitalDistribution, or None, not {kind}")
 
 
 def _distribution(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .._client.arguments import check_codes, check_every
+from .._client.arguments import check_every
 from .._client.base import hub_of
 from .._client.client import Client
 from .._client.group import ClientGroup, GroupQuota
@@ -19,6 +19,7 @@ from .._client.lifecycle import Lifecycle
 from .._protocol.backoff import Backoff
 from ..errors import AiocapdistError, own_copy
 from ..models import Security, Status
+from ..models.securities import check_codes
 from ..quota import Quota
 from ._errors import RETRY_AFTER, Rejection
 from ._publisher import Publisher
