@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from aiocapdist import (
     CapitalDistribution,
     CapitalFlow,
+    Change,
     FlowPoint,
     GlobalState,
     InvalidCode,
@@ -197,8 +198,15 @@ def test_models_of_several_classes_are_no_table() -> None:
 
 
 def test_what_is_no_row_is_said() -> None:
-    with pytest.raises(TypeError, match="outcomes may be errors"):
+    with pytest.raises(TypeError, match="not of Outcome; give each one's .value"):
         frames.rows([Outcome("HK.00700", FULL)])  # type: ignore[list-item]
+    change = Change("HK.00700", FULL, None, None, 0, None, AT)
+    with pytest.raises(TypeError, match="not of Change; give each one's .value"):
+        frames.rows([change])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not of one; give it in brackets"):
+        frames.rows(FULL)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"not of a dict; give its \.values\(\)"):
+        frames.rows(RESULT.values)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="made of models, not of str"):
         frames.rows(["HK.00700"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="Notice is no table row: quote_rights is not one value"):
@@ -208,6 +216,10 @@ def test_what_is_no_row_is_said() -> None:
 def test_a_result_is_a_collection_of_figures_by_code() -> None:
     assert list(RESULT) == [FULL, OLD]
     assert len(RESULT) == 2
+    assert "US.AAPL" in RESULT
+    assert FULL in RESULT
+    assert "HK.99999" not in RESULT
+    assert None not in RESULT
     assert RESULT["HK.00005"] is OLD
     with pytest.raises(InvalidCode):
         RESULT["x"]

@@ -16,10 +16,10 @@ Extras: ``pandas``, ``polars``, ``arrow``; :func:`rows` needs none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .models import CapitalDistribution, CapitalFlow, Outcome
+from .models import CapitalDistribution, CapitalFlow, Change, Outcome
 from .models import _tables as tables
 from .models._base import Frozen
 
@@ -67,10 +67,15 @@ def to_arrow(models: Models) -> pyarrow.Table:
 def _columns(models: Models) -> tables.Columns:
     if isinstance(models, tables.Tabular):
         return models._columns()
+    if isinstance(models, Frozen):
+        raise TypeError("a table is made of a list of models, not of one; give it in brackets")
+    if isinstance(models, Mapping):
+        raise TypeError("a table is made of a list of models, not of a dict; give its .values()")
     items = list(models)
     first = items[0] if items else None
-    if isinstance(first, Outcome):
-        raise TypeError("outcomes may be errors; await the sweep, or give their values")
+    if isinstance(first, Outcome | Change):
+        kind = type(first).__name__
+        raise TypeError(f"a table is made of models, not of {kind}; give each one's .value")
     if first is not None and not isinstance(first, Frozen):
         raise TypeError(f"a table is made of models, not of {type(first).__name__}")
     if isinstance(first, CapitalFlow):

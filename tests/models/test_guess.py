@@ -79,6 +79,8 @@ NOTATIONS = [
     ("hk700", "HK.00700", True),
     ("usAAPL", "US.AAPL", False),
     ("usBRK.B", "US.BRK.B", False),
+    ("SHSE.600519", "SH.600519", False),
+    ("SZSE.000001", "SZ.000001", False),
     # full width
     ("ＨＫ．００７００", "HK.00700", False),
     ("ｈｋ．７００", "HK.00700", True),

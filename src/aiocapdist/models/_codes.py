@@ -24,7 +24,8 @@ def _table(pairs: str) -> dict[str, str]:
 
 
 _OWN = "HK US SH SZ SG JP AU MY CA"
-_MARKETS = _table(f"{_OWN} HK_FUTURE FX CC EC")
+# Before the first dot: OpenD's, and those of Chinese trading libraries.
+_MARKETS = _table(f"{_OWN} HK_FUTURE FX CC EC SHSE=SH SZSE=SZ")
 # After the last dot: Yahoo and Reuters, the markets themselves, ISO 10383.
 _SUFFIXES = _table(
     f"{_OWN} SS=SH T=JP SI=SG AX=AU KL=MY TO=CA O=US OQ=US N=US K=US "
@@ -84,7 +85,7 @@ def _market_first(text: str) -> GuessedCode | None:
     if match := _GLUED.fullmatch(text):
         return _of(match[1], match[2])
     market, separator, symbol = text.partition("." if "." in text else " ")
-    return _of(market, symbol) if separator and market in _MARKETS else None
+    return _of(_MARKETS[market], symbol) if separator and market in _MARKETS else None
 
 
 def _exchange_first(text: str) -> GuessedCode | None:

@@ -16,6 +16,7 @@ class SweepResult(Tabular):
 
     Iterating gives the values, ``len()`` is their number, and ``result["HK.00700"]`` is one of
     them: it raises that code's error if there is one, KeyError if the code was not asked for.
+    ``"HK.00700" in result`` is True if there is a value.
     """
 
     values: dict[str, CapitalDistribution]
@@ -28,6 +29,10 @@ class SweepResult(Tabular):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __contains__(self, code: object) -> bool:
+        """True for a code that has a value, and for one of the values."""
+        return str(code) in self.values or code in self.values.values()
 
     def __getitem__(self, code: str | Security) -> CapitalDistribution:
         code = str(code)
