@@ -113,7 +113,7 @@ def test_a_name_that_is_no_host_is_exit_code_3(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_TOKEN", "0123456789abcdef")
-    for command in (("simulate",), ("serve", "HK.00700", "--simulate")):
+    for command in (("simulate",), ("serve", "HK.00700", "--simulate", "--allow-host", "a.b")):
         text = usage_error(capsys, *command, "--host", name, "--port", "11111", code=3)
         assert text == f"cannot listen on {name}:11111: it is not the name of a host"
 
