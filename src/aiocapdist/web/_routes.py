@@ -134,15 +134,12 @@ class Routes:
 
     async def watch(self, request: Request) -> Response:
         arguments.check_names(request, ())
-        publisher, service = self._service.publisher, self._service
-        _ = service.client  # raises why there is none
-        last_id = request.headers.get("last-event-id")
+        _ = self._service.client  # raises why there is none
         try:
-            stream = EventStream(publisher.feed, last_id)
+            return EventStream(self._service.publisher, request.headers.get("last-event-id"))
         except TooManyReaders:
             text = f"{MAX_READERS} event streams are open, and this server has room for no more"
             raise Rejection(503, "TooManyReaders", text, {"Retry-After": "60"}) from None
-        return Watching(stream, publisher.want, publisher.unwant)
 
     # ---- the server
 
@@ -213,23 +210,6 @@ class Routes:
             # Without max_wait: the error would speak of the quota.
             return None, max(min(wait, AWAY_WAIT), 0.001)
         return wait, wait + ANSWER_TIMEOUT
-
-
-class Watching(Response):
-    """An event stream, with the watch running as long as it is open."""
-
-    def __init__(
-        self, stream: EventStream, begin: Callable[[], None], end: Callable[[], None]
-    ) -> None:
-        self._stream, self._begin, self._end = stream, begin, end
-        self.background = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._begin()
-        try:
-            await self._stream(scope, receive, send)
-        finally:
-            self._end()
 
 
 async def _while_connected(request: Request, call: Callable[[], Awaitable[Response]]) -> Response:

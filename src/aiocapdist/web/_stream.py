@@ -1,4 +1,4 @@
-"""Server-sent events: a feed's reader as a response that goes on."""
+"""Server-sent events: a reader of the publisher's feed as a response that goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from . import _json
-from ._feed import Feed
+from ._publisher import Publisher
 
 PING_EVERY = 15.0
 """Seconds of silence after which a reader is told that nothing has happened."""
@@ -16,7 +16,7 @@ RETRY = b"retry: 2000\n\n"
 
 
 class EventStream(Response):
-    """Sends a feed's events until the visitor leaves or the feed ends.
+    """Sends events until the visitor leaves or the feed ends. The watch runs as long.
 
     Raises TooManyReaders.
     """
@@ -24,12 +24,14 @@ class EventStream(Response):
     media_type = "text/event-stream"
     charset = "utf-8"
 
-    def __init__(self, feed: Feed, last_id: str | None) -> None:
+    def __init__(self, publisher: Publisher, last_id: str | None) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._reader = feed.open(last_id)
+        self._publisher = publisher
+        self._reader = publisher.feed.open(last_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._publisher.want()
         try:
             start = {"status": self.status_code, "headers": self.raw_headers}
             await send({"type": "http.response.start", **start})
@@ -39,6 +41,7 @@ class EventStream(Response):
                 group.cancel_scope.cancel()
         finally:
             self._reader.end()
+            self._publisher.unwant()
 
     async def _send_events(self, send: Send) -> None:
         data = RETRY
