@@ -125,6 +125,7 @@ def test_a_request_after_the_end_is_lost_with_the_others_and_unsent() -> None:
     session.data_to_send()
     session.drain()
     flight = session.request(3212, b"", "ref", 0.0)
+    assert session.data_to_send() == []
     waiting, _ = session.drain()
     assert list(waiting) == [flight]
     assert not flight.written

@@ -24,7 +24,8 @@ from typing import Any, Self, TypeAlias
 from ..support.interrupts import INTERRUPTS, Functions, instrument
 
 CLOSING: Functions = {
-    "aiocapdist/_loop.py": ["wait_shielded", "run_child", "exit_in"],
+    "aiocapdist/_loop.py": ["wait_shielded", "run_child", "exit_in", "_join", "_run"],
+    "anyio/_backends/_asyncio.py": ["task_done"],
     "aiocapdist/_client/lifecycle.py": ["__aexit__", "_leave_group"],
     "aiocapdist/_connection/hub.py": ["run", "aclose", "finish", "run_all", "fail_all"],
     "aiocapdist/_connection/supervisor.py": [
@@ -44,6 +45,8 @@ CLOSING: Functions = {
     "aiocapdist/_requests/sweep_source.py": ["fail", "leave", "on_done", "_drop_pending"],
 }
 Run: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
+NOT_CLOSED = "RuntimeError('Cannot close a running event loop')"
+"""uvloop's own end was interrupted: it believes that it runs, and nothing on it can be closed."""
 HUNG_AFTER = 20.0  # seconds of one run; closing itself takes 3 s at most
 CODES = [f"HK.{n:05d}" for n in range(1, 12)]
 
@@ -102,7 +105,7 @@ class Trial:
         seconds = time.monotonic() - began
         self.count = INTERRUPTS.disarm()
         unfinished = self._client is None or not internals.is_finished(self._client)
-        if unfinished:
+        if unfinished and ended != NOT_CLOSED:
             # The loop was left before its tasks had ended: asyncio.run does so at the next Ctrl-C.
             asyncio.run(self._use_again())
         faulthandler.cancel_dump_traceback_later()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ..embedding.opend_thread import opend_in_thread
+from .interrupted import NOT_CLOSED
 from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals to a thread")
@@ -59,8 +60,9 @@ def interrupted(runner: str, presses: int, share: str, port: int) -> dict[str, A
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["runs"]
     for run in found["runs"]:
-        assert (run["users"], run["held"]) == (0, 0), run
         assert run["seconds"] < LONGEST, run
+        if run["ended"] != NOT_CLOSED:  # else nobody can tell that its clients are gone
+            assert (run["users"], run["held"]) == (0, 0), run
     return found
 
 
@@ -84,11 +86,9 @@ def test_interrupted_at_any_statement_of_closing(runner: str, presses: int, port
     )
 
 
-@pytest.mark.parametrize("runner", ["asyncio", "asyncio raising", "trio"])
+@pytest.mark.parametrize("runner", ["asyncio", "asyncio raising", "uvloop", "trio"])
 def test_interrupted_at_random_moments(runner: str, port: int) -> None:
-    """Not on uvloop: there one in some 300 second presses strikes in a callback of anyio's task
-    group, which then waits for ever, unless Ctrl-C is pressed once more."""
     found = interrupted(runner, 2, f"~{scaled(8)}", port)
-    assert {run["ended"] for run in found["runs"]} <= ENDS
+    assert {run["ended"] for run in found["runs"]} <= ENDS | {NOT_CLOSED}
     longest = max(run["seconds"] for run in found["runs"])
     figure(28, runner=runner, random=len(found["runs"]), longest=longest)

@@ -80,7 +80,8 @@ class Soak:
             # A cancelled request without a reply is kept for a minute, or until a reconnect.
             reconnects = self._client.status.reconnects
             self._opend.disconnect_all()
-            await until(lambda: self._client.status.reconnects > reconnects)
+            with anyio.fail_after(60):
+                await until(lambda: self._client.status.reconnects > reconnects)
             for client in (self._client, other):
                 await wait_no_leftovers(client)
         self._opend.requests.clear()
@@ -106,6 +107,8 @@ class Soak:
                 else:
                     await self._call(client)
             except AiocapdistError as error:
+                if type(error) is AiocapdistError:
+                    raise  # an error of the library itself
                 self.ends[type(error).__name__] += 1
 
     async def _cancelled_by_scope(self, client: Client) -> None:

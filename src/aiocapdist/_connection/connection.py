@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Sized
 from typing import Any, Protocol
 
-import anyio
-
-from .._loop import Clock, Ticker, run_child
+from .._loop import Clock, Ticker, create_task_group, run_child
 from .._protocol.codec import Codec, HandshakeResult
 from .._protocol.flight import Flight
 from .._protocol.session import Session
@@ -105,7 +103,7 @@ class Connection:
         session = self._session
         session.start(self._clock(), handshake_by)
         try:
-            async with anyio.create_task_group() as group:
+            async with create_task_group() as group:
                 group.start_soon(run_child, self._ticker.run)
                 error = await self._transport.run(self._receive, session.data_to_send)
                 group.cancel_scope.cancel()

@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 
-from .._loop import Clock, run_child
+from .._loop import Clock, TaskGroup, create_task_group, run_child
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
@@ -141,7 +140,7 @@ class Supervisor(Hub):
         """Stay connected until closed, or until reconnecting is over. Raises no Exception."""
         try:
             with self._scope:
-                async with anyio.create_task_group() as group:
+                async with create_task_group() as group:
                     self._group = group
                     for scheduler in self._quotas:
                         group.start_soon(run_child, scheduler.run)

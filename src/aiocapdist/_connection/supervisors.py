@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-import anyio
-from anyio.abc import TaskGroup
-
-from .._loop import run_child
+from .._loop import TaskGroup, create_task_group, run_child
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler
@@ -42,7 +39,7 @@ class Supervisors(Hub):
     async def start(self) -> None:
         """Wait until one gateway is connected; raise ConnectError if none can be."""
         causes: dict[str, AiocapdistError] = {}
-        async with anyio.create_task_group() as group:
+        async with create_task_group() as group:
 
             async def wait_for(name: str, supervisor: Supervisor) -> None:
                 try:
@@ -59,9 +56,9 @@ class Supervisors(Hub):
 
     async def stay_connected(self) -> None:
         """Keep all gateways connected until each has ended."""
-        async with anyio.create_task_group() as background:
+        async with create_task_group() as background:
             self._background = background
-            async with anyio.create_task_group() as group:
+            async with create_task_group() as group:
                 for supervisor in self._all.values():
                     group.start_soon(run_child, supervisor.run)
             background.cancel_scope.cancel()

@@ -115,7 +115,9 @@ class Session(Generic[RefT]):
         return True
 
     def data_to_send(self) -> list[bytes]:
-        """Return the queued messages, each once, and mark them as written."""
+        """Return the queued messages, each once, and mark them as written; none once closed."""
+        if self.state is State.CLOSED:
+            return []
         for flight in self._unsent:
             flight.written = True
         self._unsent.clear()

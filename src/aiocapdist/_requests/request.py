@@ -208,13 +208,16 @@ class Request(ABC, Generic[T]):
             return
         self.done = True
         flight, self.flight = self.flight, None
+        unused = None  # the quota of its token, if its bytes were not sent
         if flight is None:
             self.queue.withdraw(self)
         elif not flight.route.link.cancel(flight):
-            flight.route.quota.release()
-            flight.route.quota.pump()
+            unused = flight.route.quota
+            unused.release()
         if self.registry is not None:
             self.registry.on_done(self)
+        if unused is not None:
+            unused.pump()  # last: a sweep that is served now must not join this request
 
     def mark_sent(self) -> None:
         """Deadlines for the time in the queue no longer apply."""

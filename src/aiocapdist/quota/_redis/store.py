@@ -13,7 +13,7 @@ from math import inf
 import anyio
 import anyio.lowlevel
 
-from ..._loop import on_asyncio
+from ..._loop import create_task_group, on_asyncio
 from ..._protocol.backoff import Backoff
 from ...errors import QuotaUnavailable
 from ...events import QuotaDegraded
@@ -147,7 +147,7 @@ class RedisStore(Leases):
     async def run(self, keep_time: KeepTime) -> None:
         self._connection = self._new_connection()
         self._begin()
-        async with anyio.create_task_group() as group:
+        async with create_task_group() as group:
             group.start_soon(keep_time)
             while True:
                 await self._until_due()
