@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
+from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.search.en import SearchEnglish
 
 import aiocapdist
 
@@ -69,7 +72,34 @@ def _read_attribute_docstrings() -> None:
                 face.attr_docs.update(ModuleAnalyzer.for_module(module).find_attr_docs())
 
 
-def setup(app: object) -> None:
+class SearchChinese(SearchEnglish):
+    """Finds Chinese text by pairs of characters, and everything else by words, as in English.
+
+    Sphinx's own class finds no Chinese without jieba, and names a stemmer that no script has.
+    """
+
+    lang = "zh"
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const runs = query.match(/\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{L}\p{N}_])+/gu) || [];
+  return runs.flatMap(function (run) {
+    if (!/^\p{Script=Han}{2,}$/u.test(run)) return [run];
+    return Array.from({ length: run.length - 1 }, function (_, n) { return run.slice(n, n + 2); });
+  });
+}
+"""
+
+    def split(self, input: str) -> list[str]:  # noqa: A002 - the name of the base
+        """Return the words of a text, and the pairs of neighbouring Chinese characters."""
+        words = []
+        for run in re.findall(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]+", input):
+            pairs = [run[n : n + 2] for n in range(len(run) - 1)] if run[0] >= "\u3400" else []
+            words += pairs or [run]
+        return words
+
+
+def setup(app: Sphinx) -> None:
+    app.add_search_language(SearchChinese)
     for name in aiocapdist.__all__:
         getattr(aiocapdist, name)
     _read_attribute_docstrings()

@@ -31,6 +31,7 @@ WORDS = (
     "pandas", "rate limit", "FastAPI", "Redis", "pytest",
     "Jupyter", "Parquet", "timeout", "reconnect", "WebSocket", "主力",
 )  # fmt: skip
+CHINESE_WORDS = ("主力", "特大单", "频率限制", "pandas")
 
 CLIPPED = """() => {
   const wide = document.scrollingElement.scrollWidth - document.documentElement.clientWidth;
@@ -169,10 +170,15 @@ def test_every_text_can_be_read(site: Path, address: str, browser: Any, scheme: 
 
 
 @needs_browser
-@pytest.mark.parametrize("word", WORDS)
-def test_search_finds_what_people_look_for(address: str, browser: Any, word: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [*(("", word) for word in WORDS), *(("zh/", word) for word in CHINESE_WORDS)],
+)
+def test_search_finds_what_people_look_for(
+    address: str, browser: Any, path: str, word: str
+) -> None:
     page = browser.new_page()
-    page.goto(f"{address}/search.html?q={word}")
+    page.goto(f"{address}/{path}search.html?q={word}")
     page.locator("#search-results li").first.wait_for(timeout=20_000)
     page.close()
 
