@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # the programs that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Programs that tests start would compile the whole package each time: a third of their time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # Where the user's own OpenD is must not matter, in programs that tests start neither.
     for name in ENVIRONMENT:
         os.environ.pop(name, None)
@@ -84,6 +88,10 @@ def pytest_collection_finish() -> None:
     import hypothesis  # noqa: F401 - warns of what has no referrer, and sees none that is frozen
 
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # Hypothesis looks for references when it is first imported: in its summary
 
 
 @pytest.fixture(params=LOOPS)
