@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-
 import pytest
-
-
-@pytest.fixture(scope="module")
-def only_new_garbage() -> Iterator[None]:
-    """Let the garbage collector skip what exists by now: each test would look through it."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from .interrupting import (
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+    pytest.mark.usefixtures("no_reconnect_delay"),
 ]
 SOME_TRANSPORTS = [
     transport for transport in TRANSPORTS if SCALE > 1 or transport.cipher != "ftaes-ecb"

@@ -48,7 +48,7 @@ from .interrupting import (
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+    pytest.mark.usefixtures("no_reconnect_delay"),
 ]
 
 

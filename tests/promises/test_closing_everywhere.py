@@ -42,7 +42,7 @@ from .interrupting import MEMORY, SCALE, TCP, Record, wide_quota
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.usefixtures("only_new_garbage", "no_reconnect_delay"),
+    pytest.mark.usefixtures("no_reconnect_delay"),
 ]
 CLOSERS = 3
 SOME = [name for name in SCENES if name.startswith(("sweep,", "request once,")) or name == "events"]

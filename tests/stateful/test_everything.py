@@ -275,7 +275,6 @@ def garbage_is_collected_by_the_rule_alone() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("part", range(PARTS))
