@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import pytest
@@ -41,10 +41,17 @@ SLOW = 8.0
 """Seconds that the browser may take; the machine is busy with other tests."""
 
 
-@pytest.fixture(params=ASYNCIO_LOOPS[:1])
+@pytest.fixture(scope="module", params=ASYNCIO_LOOPS[:1])
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Playwright and uvicorn run on asyncio."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+async def running() -> AsyncIterator[Any]:
+    """A browser: starting one takes longer than most tests."""
+    async with browser() as started:
+        yield started
 
 
 @pytest.fixture
@@ -80,16 +87,20 @@ class World:
             yield url
 
 
-@asynccontextmanager
-async def world(
-    clock: SetClock, codes: list[str] = CODES, figures: Any = None, **options: Any
-) -> AsyncIterator[World]:
-    with anyio.fail_after(60):
-        async with (
-            Simulator(language="en", now=clock, quota=None, figures=figures) as opend,
-            browser() as running,
-        ):
-            yield World(opend, running, codes, **options)
+Worlds: TypeAlias = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture
+def world(running: Any, clock: SetClock) -> Worlds:
+    @asynccontextmanager
+    async def opened(
+        codes: list[str] = CODES, figures: Any = None, **options: Any
+    ) -> AsyncIterator[World]:
+        with anyio.fail_after(60):
+            async with Simulator(language="en", now=clock, quota=None, figures=figures) as opend:
+                yield World(opend, running, codes, **options)
+
+    return opened
 
 
 def flows_of(amount: float) -> dict[str, Any]:
@@ -137,8 +148,8 @@ async def shoot(page: Any, name: str, **options: Any) -> None:
 # ---- figures
 
 
-async def test_figures_appear_change_and_are_marked(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+async def test_figures_appear_change_and_are_marked(world: Worlds, clock: SetClock) -> None:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         assert set(await order(page)) == set(CODES)
         assert re.fullmatch(r"[+-][\d.]+M", (await cell(page, "HK.00700", "main_net span")))
@@ -164,19 +175,19 @@ async def test_figures_appear_change_and_are_marked(clock: SetClock) -> None:
         await wait(page, "!document.querySelector('.changed')")  # the mark goes away
 
 
-async def test_a_curve_goes_back_to_the_opening(clock: SetClock) -> None:
+async def test_a_curve_goes_back_to_the_opening(world: Worlds) -> None:
     """The server was started in the afternoon: it asks for the day so far."""
     points = "document.querySelector(\"tr[data-code='HK.00700'] polyline\").getAttribute('points')"
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         await wait(page, f"{points}?.split(' ').length > 60")
         label = await page.get_attribute("tr[data-code='HK.00700'] .curve", "aria-label")
         assert re.fullmatch(r"Main net from [+-]?[\d.]+K? to [+-][\d.]+M", label)
 
 
-async def test_what_opend_says_is_shown_as_text(clock: SetClock) -> None:
+async def test_what_opend_says_is_shown_as_text(world: Worlds, clock: SetClock) -> None:
     nasty = "<img src=x onerror=alert(1)>\x1b[2J\u202eevil"
-    async with world(clock, ["HK.00700"]) as here:
+    async with world(["HK.00700"]) as here:
         answers = {3212: lambda body: error_reply(-1, nasty)}
         async with Simulator(language="en", now=clock, answers=answers) as opend:
             here.opend = opend
@@ -188,9 +199,9 @@ async def test_what_opend_says_is_shown_as_text(clock: SetClock) -> None:
                 assert await page.query_selector("img") is None
 
 
-async def test_markup_and_scripts_from_elsewhere_do_nothing(clock: SetClock) -> None:
+async def test_markup_and_scripts_from_elsewhere_do_nothing(world: Worlds) -> None:
     """The policy of the page, as the browser understands it."""
-    async with world(clock, ["HK.00700"]) as here, here.server() as url:
+    async with world(["HK.00700"]) as here, here.server() as url:
         async with visit(here.browser, url, allowed="Content Security Policy|Trusted") as page:
             await figures_there(page, 1)
             blocked = await page.evaluate(
@@ -213,7 +224,7 @@ async def test_markup_and_scripts_from_elsewhere_do_nothing(clock: SetClock) -> 
 # ---- sorting, keyboard, details
 
 
-async def test_sorting_keeps_currencies_apart(clock: SetClock) -> None:
+async def test_sorting_keeps_currencies_apart(world: Worlds, clock: SetClock) -> None:
     def figures(code: str) -> CapitalDistribution:
         n = {"HK.00001": 9.0, "HK.00002": 5.0, "US.AA": 7.0, "US.BB": 1.0}[code]
         market = Market[code[:2]]
@@ -224,7 +235,7 @@ async def test_sorting_keeps_currencies_apart(clock: SetClock) -> None:
         )
 
     codes = ["US.BB", "HK.00002", "US.AA", "HK.00001"]
-    async with world(clock, codes, figures) as here, here.server() as url:
+    async with world(codes, figures) as here, here.server() as url:
         async with visit(here.browser, url) as page:
             await figures_there(page, 4)
             await wait(page, "document.querySelector('tbody tr').dataset.code === 'HK.00001'")
@@ -247,8 +258,8 @@ async def test_sorting_keeps_currencies_apart(clock: SetClock) -> None:
             assert await order(page) == ["HK.00001", "US.AA", "HK.00002", "US.BB"]
 
 
-async def test_the_keyboard_reaches_everything(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+async def test_the_keyboard_reaches_everything(world: Worlds, clock: SetClock) -> None:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         reached = []
         for _ in range(11):
@@ -277,8 +288,8 @@ async def test_the_keyboard_reaches_everything(clock: SetClock) -> None:
         assert await page.locator(".details").count() == 0
 
 
-async def test_a_screen_reader_finds_a_table_with_words_for_what_is_drawn(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+async def test_a_screen_reader_finds_a_table_with_words_for_what_is_drawn(world: Worlds) -> None:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         table = page.get_by_role("table")
         assert await table.count() == 1
@@ -300,8 +311,8 @@ async def test_a_screen_reader_finds_a_table_with_words_for_what_is_drawn(clock:
 # ---- losses
 
 
-async def test_a_restart_of_opend_is_shown_and_survived(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+async def test_a_restart_of_opend_is_shown_and_survived(world: Worlds, clock: SetClock) -> None:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         await here.opend.go_away()
         await wait(page, "!document.getElementById('notice').hidden")
@@ -315,8 +326,10 @@ async def test_a_restart_of_opend_is_shown_and_survived(clock: SetClock) -> None
         assert await page.text_content("#state") == "Connected to OpenD"
 
 
-async def test_a_restart_of_the_server_is_shown_and_survived(clock: SetClock) -> None:
-    async with world(clock) as here:
+async def test_a_restart_of_the_server_is_shown_and_survived(
+    world: Worlds, clock: SetClock
+) -> None:
+    async with world() as here:
         async with here.server() as url:
             visiting = visit(here.browser, url)
             page = await visiting.__aenter__()
@@ -341,8 +354,8 @@ async def test_a_restart_of_the_server_is_shown_and_survived(clock: SetClock) ->
             await visiting.__aexit__(None, None, None)
 
 
-async def test_a_server_that_starts_without_opend_shows_it(clock: SetClock) -> None:
-    async with world(clock) as here:
+async def test_a_server_that_starts_without_opend_shows_it(world: Worlds) -> None:
+    async with world() as here:
         await here.opend.go_away()
         async with here.server() as url, visit(here.browser, url) as page:
             await wait(page, "document.getElementById('connection').dataset.state === 'connecting'")
@@ -351,8 +364,8 @@ async def test_a_server_that_starts_without_opend_shows_it(clock: SetClock) -> N
             await figures_there(page)
 
 
-async def test_codes_that_are_no_longer_served_go_away(clock: SetClock) -> None:
-    async with world(clock) as here:
+async def test_codes_that_are_no_longer_served_go_away(world: Worlds) -> None:
+    async with world() as here:
         async with here.server() as url:
             visiting = visit(here.browser, url)
             page = await visiting.__aenter__()
@@ -369,8 +382,8 @@ async def test_codes_that_are_no_longer_served_go_away(clock: SetClock) -> None:
 # ---- the token
 
 
-async def test_a_token_is_asked_for_once(clock: SetClock) -> None:
-    async with world(clock, token=TOKEN) as here, here.server() as url:
+async def test_a_token_is_asked_for_once(world: Worlds) -> None:
+    async with world(token=TOKEN) as here, here.server() as url:
         async with visit(here.browser, url) as page:
             await wait(page, "!document.getElementById('sign-in').hidden")
             assert await page.evaluate("document.activeElement.id") == "token"
@@ -391,8 +404,8 @@ async def test_a_token_is_asked_for_once(clock: SetClock) -> None:
 # ---- looks
 
 
-async def test_desktop(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+async def test_desktop(world: Worlds, clock: SetClock) -> None:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         await _curves_drawn(page)
         clock.now += 60
@@ -401,9 +414,9 @@ async def test_desktop(clock: SetClock) -> None:
         await shoot(page, "desktop")
 
 
-async def test_a_phone_shows_it_without_scrolling_sideways(clock: SetClock) -> None:
+async def test_a_phone_shows_it_without_scrolling_sideways(world: Worlds) -> None:
     options: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
-    async with world(clock) as here, here.server() as url:
+    async with world() as here, here.server() as url:
         async with visit(here.browser, url, **options) as page:
             await figures_there(page)
             assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -417,9 +430,9 @@ async def test_a_phone_shows_it_without_scrolling_sideways(clock: SetClock) -> N
             await shoot(page, "phone")
 
 
-async def test_dark_and_chinese(clock: SetClock) -> None:
+async def test_dark_and_chinese(world: Worlds) -> None:
     options: dict[str, Any] = {"color_scheme": "dark", "locale": "zh-CN"}
-    async with world(clock) as here, here.server() as url:
+    async with world() as here, here.server() as url:
         async with visit(here.browser, url, **options) as page:
             await figures_there(page)
             await _curves_drawn(page)
@@ -442,8 +455,8 @@ async def test_dark_and_chinese(clock: SetClock) -> None:
             await shoot(page, "dark", clip={"x": 0, "y": 0, "width": 1280, "height": 640})
 
 
-async def test_the_address_can_name_the_language(clock: SetClock) -> None:
-    async with world(clock) as here, here.server() as url:
+async def test_the_address_can_name_the_language(world: Worlds) -> None:
+    async with world() as here, here.server() as url:
         async with visit(here.browser, f"{url}/?language=zh") as page:
             await figures_there(page)
             assert await page.text_content("h1") == "资金分布"
@@ -455,9 +468,9 @@ async def test_the_address_can_name_the_language(clock: SetClock) -> None:
 
 
 async def test_figures_that_are_not_updated_look_old(
-    clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    world: Worlds, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with world(clock) as here, here.server() as url, visit(here.browser, url) as page:
+    async with world() as here, here.server() as url, visit(here.browser, url) as page:
         await figures_there(page)
         await wait(page, "!document.querySelector('.old')")
         # An hour later OpenD still says the same of an open market.
@@ -491,14 +504,14 @@ async def _brightness(page: Any) -> float:
 # ---- many codes
 
 
-async def test_200_codes_without_stutter(clock: SetClock) -> None:
+async def test_200_codes_without_stutter(world: Worlds, clock: SetClock) -> None:
     """All of them change each half second, a hundred times as fast as the quota allows.
 
     What is measured is the processor time of the page's process: the machine may be busy.
     """
     codes = [f"HK.{n:05d}" for n in range(1, 201)]
     rounds = 10
-    async with world(clock, codes, every=0.5) as here, here.server() as url:
+    async with world(codes, every=0.5) as here, here.server() as url:
         async with visit(here.browser, url) as page:
             await figures_there(page, 200)
             before = await _processor_time(here.browser)
@@ -519,7 +532,7 @@ async def _processor_time(running: Any) -> float:
     return float(sum(one["cpuTime"] for one in found["processInfo"] if one["type"] == "renderer"))
 
 
-async def test_only_cells_that_changed_are_drawn(clock: SetClock) -> None:
+async def test_only_cells_that_changed_are_drawn(world: Worlds, clock: SetClock) -> None:
     changing = {"n": 0.0}
 
     def figures(code: str) -> CapitalDistribution:
@@ -530,7 +543,7 @@ async def test_only_cells_that_changed_are_drawn(clock: SetClock) -> None:
         return CapitalDistribution(code=code, market=Market.HK, **flows, updated_at=at)
 
     codes = [f"HK.{n:05d}" for n in range(1, 51)]
-    async with world(clock, codes, figures) as here, here.server() as url:
+    async with world(codes, figures) as here, here.server() as url:
         async with visit(here.browser, url) as page:
             await figures_there(page, 50)
             await page.wait_for_timeout(500)
