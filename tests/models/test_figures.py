@@ -24,7 +24,7 @@ from aiocapdist import (
 )
 from aiocapdist.models._base import known
 from aiocapdist.models._times import moment
-from aiocapdist.models.state import version_text
+from aiocapdist.models.status import version_text
 
 SIZES = ("super", "big", "mid", "small")
 

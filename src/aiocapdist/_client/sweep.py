@@ -16,8 +16,11 @@ from .._requests.queue import RequestQueue
 from .._requests.single_flight import Distributions
 from .._requests.sweep_source import SweepSource
 from ..errors import AiocapdistError
-from ..models import CapitalDistribution, Outcome, Security, SweepResult
+from ..models import CapitalDistribution, Outcome, Security
 from . import guesses
+
+if TYPE_CHECKING:
+    from ..models import SweepResult
 
 REFILL_EVERY = 128
 """Number of outcomes returned at most before other tasks run and further codes are drawn."""
@@ -81,6 +84,8 @@ class Sweep:
 
         Cancelling leaves the sweep.
         """
+        from ..models import SweepResult
+
         if not isinstance(self._codes, Collection):
             self._codes = list(self._codes)
         answers: dict[str, CapitalDistribution | AiocapdistError | None] = {}

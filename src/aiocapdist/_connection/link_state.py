@@ -9,7 +9,7 @@ from .._protocol.codec import HandshakeResult
 
 if TYPE_CHECKING:
     from ..events import Connected, Disconnected, Reconnecting
-    from ..models.state import ConnectionState
+    from ..models.status import ConnectionState
 
 
 class LinkState(Enum):
@@ -52,6 +52,6 @@ def server_version(handshake: HandshakeResult | None) -> str | None:
     """Return OpenD's version as people write it; None if it is not known."""
     if handshake is None or handshake.server_version is None:
         return None
-    from ..models.state import version_text
+    from ..models.status import version_text
 
     return version_text(handshake.server_version)

@@ -8,7 +8,7 @@ from .._pb import global_state_pb2
 from ..errors import ProtocolError
 from ..models import GlobalState, MarketState
 from ..models._base import known
-from ..models.state import version_text
+from ..models.status import version_text
 from .response import SUCCESS, error_from_response, parse_response, text_of
 
 # Our field and OpenD's field for each market's state.

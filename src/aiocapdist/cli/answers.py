@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import AiocapdistError
-from ..models import CapitalFlow
+
+if TYPE_CHECKING:
+    from ..models import CapitalFlow
 
 
 class Answer(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
@@ -51,6 +50,8 @@ def split_codes(text: str) -> Iterator[str]:
 
 def _cells(line: str) -> list[str]:
     if '"' in line:
+        import csv
+
         line = SEPARATORS.sub(",", line)
         try:
             cells = next(csv.reader([line], delimiter="\t" if "\t" in line else ","))

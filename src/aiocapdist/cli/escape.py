@@ -7,7 +7,6 @@ spreadsheet run what looks like a formula.
 
 from __future__ import annotations
 
-import json
 import re
 
 # Printable by their Unicode category, but drawn as nothing: fillers, joiners, selectors.
@@ -41,6 +40,8 @@ def csv_cell(value: object) -> object:
 
 def to_json(data: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
     """Return JSON in which what is not drawn is escaped; reading it gives the same text."""
+    import json
+
     text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
     if text.isascii() and "\x7f" not in text:
         return text

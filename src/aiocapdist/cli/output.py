@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -147,6 +146,8 @@ def print_json(data: object, *, indent: int | None = None) -> None:
 
 def print_csv(names: Sequence[str], *records: Mapping[str, object], header: bool = True) -> None:
     """Write rows of CSV, with cells escaped for terminals and spreadsheets."""
+    import csv
+
     rows = io.StringIO()
     writer = csv.DictWriter(rows, names, lineterminator="\n")
     if header:

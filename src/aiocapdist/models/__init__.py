@@ -16,6 +16,6 @@ if TYPE_CHECKING or not load_lazily(globals()):
     from .securities import SecurityFirm as SecurityFirm
     from .state import GlobalState as GlobalState
     from .state import MarketState as MarketState
-    from .state import RoundTrip as RoundTrip
-    from .state import Status as Status
+    from .status import RoundTrip as RoundTrip
+    from .status import Status as Status
     from .sweep_result import SweepResult as SweepResult

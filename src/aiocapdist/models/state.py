@@ -1,8 +1,7 @@
-"""The state of OpenD, of the markets, and of a client's connection."""
+"""The state of OpenD and of the markets."""
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Literal, TypeAlias
 
 from .._lazy import publish
 from ._base import Frozen
@@ -124,54 +123,6 @@ class GlobalState(Frozen):
         """Return the phase of a market; None if OpenD does not report it."""
         phase: MarketState | int | None = getattr(self, f"market_{market.name.lower()}", None)
         return phase
-
-
-def version_text(number: int) -> str:
-    """Return OpenD's version number in its usual form: 1011 is ``10.11``."""
-    return f"{number // 100}.{number % 100:02d}"
-
-
-class RoundTrip(Frozen):
-    """Seconds from sending a request to its reply: quantiles of the last 512 replies."""
-
-    median: float
-    p90: float
-    p99: float
-    largest: float
-
-
-ConnectionState: TypeAlias = Literal["connecting", "ready", "reconnecting", "closed"]
-
-
-class Status(Frozen):
-    """State of one client at one moment (``client.status``)."""
-
-    state: ConnectionState
-    transport: str
-    """``tcp``, ``ws``, ``wss`` or ``memory``."""
-    encrypted: bool
-    """True if the connection is encrypted, by ``rsa_key`` or by TLS."""
-    conn_id: int | None
-    """OpenD's number for the connection; None while not connected."""
-    server_version: str | None
-    """Such as ``10.11``; None before the first connection and over WebSocket."""
-    login_user_id: int | None
-    """User id of OpenD's login; None before the first connection and over WebSocket."""
-    uptime: float | None
-    """Seconds since the handshake of the present connection; None while not connected."""
-    reconnects: int
-    """Number of connections after the first one."""
-    calls: int
-    """Number of requests sent, each retry included."""
-    late_replies: int
-    """Number of replies that arrived after their call had timed out or been cancelled."""
-    round_trip: RoundTrip | None
-    """None before the first reply."""
-
-    def _repr_html_(self) -> str:
-        from ._html import status_html  # for notebooks alone
-
-        return status_html(self)
 
 
 publish("aiocapdist", globals())
