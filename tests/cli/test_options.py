@@ -145,6 +145,21 @@ def test_a_timeout_limits_connecting_too(capsys: pytest.CaptureFixture[str]) -> 
     assert err == "aiocapdist: not connected to OpenD within 0.3 s\n"
 
 
+@pytest.mark.parametrize("dash", [("--output", "-"), ("--output=-",), ("--output", "/dev/stdout")])
+def test_a_dash_is_standard_output(
+    dash: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    for arguments in ("get HK.00700 --simulate", "flow HK.00700 --simulate --last 1"):
+        assert run([*arguments.split(), "--format", "csv", *dash]) == 0
+        assert capsys.readouterr().out.startswith("code,market,")
+    assert {path for path in tmp_path.iterdir() if path.name != "state"} == before
+
+
 # ---- Help
 
 

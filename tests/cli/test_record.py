@@ -122,6 +122,15 @@ def day(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/stdout")
+def test_an_export_to_standard_output(day: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for dash in ("-", "/dev/stdout"):
+        assert run(["record", "--export", str(day), "--output", dash, "--format", "csv"]) == 0
+        out, err = capfd.readouterr()
+        assert err == f"aiocapdist: {len(out.splitlines()) - 1} rows exported to '/dev/stdout'\n"
+        assert out.startswith("code,time,")
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_an_export_is_exact(day: Path, tmp_path: Path, kind: str) -> None:
     path, target = day, tmp_path / "out"

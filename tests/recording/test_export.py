@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,6 +149,28 @@ async def test_other_formats_are_a_value_error(tmp_path: Path) -> None:
         for call in (("a.xlsx",), ("day.sqlite",), ("a.csv", "xml")):
             with pytest.raises(ValueError, match="exported as csv, jsonl or parquet, not"):
                 await recording.export(tmp_path / call[0], *call[1:])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links and named pipes")
+async def test_links_and_pipes_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("file.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    read: list[str] = []
+
+    async def read_pipe() -> None:
+        read.append(await anyio.Path(tmp_path / "pipe.csv").read_text())
+
+    async with Recording(tmp_path / "day.sqlite") as recording:
+        await recording.add(figures())
+        assert await recording.export(tmp_path / "link.csv") == 1
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_pipe)
+            assert await recording.export(tmp_path / "pipe.csv") == 1
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "pipe.csv").is_fifo()
+    assert read == [(tmp_path / "file.csv").read_text()]
+    assert read[0].startswith("code,time,")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])

@@ -40,9 +40,8 @@ class Export:
             report(str(error))
             return NOT_REACHED
         except OSError as error:
-            report(
-                tr("cannot write {path!r}: {reason}", path=str(self.path), reason=error.strerror)
-            )
+            reason = error.strerror or str(error)
+            report(tr("cannot write {path!r}: {reason}", path=str(self.path), reason=reason))
             return NOT_WRITTEN
 
     async def _write(self, recording: Recording) -> int:

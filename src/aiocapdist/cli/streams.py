@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from logging import LogRecord
 
 
+STANDARD_OUTPUT = "/dev/stdout"
 READER_GONE = mark("its reader closed the pipe")
 
 
@@ -97,10 +98,15 @@ def write(text: str) -> None:
     print(text, end="", flush=True)
 
 
+def is_standard_output(path: Path | str | None) -> bool:
+    """True if ``--output`` means standard output: a dash too, as :func:`run` passes it on."""
+    return path is None or str(path) in ("-", "@-", STANDARD_OUTPUT)
+
+
 @contextmanager
 def output_to(path: Path | None) -> Iterator[None]:
     """Let standard output be written to a file in the body. Raises OutputError."""
-    if path is None:
+    if path is None or is_standard_output(path):
         yield
         return
     try:

@@ -49,12 +49,18 @@ def format_of(path: Path, given: str | None) -> Format:
 class Exporter(ABC):
     """Writes rows to a file, which gets its name when it is complete.
 
-    Until then its name ends in ``.part``.
+    Until then its name ends in ``.part``. A device or a pipe is written to as it is.
     """
 
     def __init__(self, path: Path, table: Table) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        # What /dev/stdout is, a regular file too, belongs to others.
+        is_device = path.parts[1:2] == ("dev",)
+        self._is_stream = path.exists() and (is_device or not path.is_file())
+        # Of a symlink, the file that it points to is replaced.
+        self._file_path = Path(os.path.realpath(path))
+        part = f"{self._file_path.name}.{secrets.token_hex(4)}.part"
+        self._part = path if self._is_stream else self._file_path.with_name(part)
         self._names = table.c.keys()
         self._types = [type(column.type) for column in table.c]
         self._count = 0
@@ -91,13 +97,15 @@ class Exporter(ABC):
     def _finish(self) -> None:
         if not self._discarded:
             self._close()
-            os.replace(self._part, self._path)
+            if not self._is_stream:
+                os.replace(self._part, self._file_path)
 
     def _discard(self) -> None:
         self._discarded = True
         with suppress(OSError):  # such as a full disk, whose error is being raised already
             self._close()
-        self._part.unlink(missing_ok=True)
+        if not self._is_stream:
+            self._part.unlink(missing_ok=True)
 
     @abstractmethod
     def _open(self) -> None: ...
@@ -114,7 +122,8 @@ class _TextExporter(Exporter):
     _file: TextIO | None = None
 
     def _open(self) -> None:
-        self._file = self._part.open("w", encoding="utf-8", newline="")
+        mode: Literal["a", "w"] = "a" if self._is_stream else "w"
+        self._file = self._part.open(mode, encoding="utf-8", newline="")
 
     def _close(self) -> None:
         if self._file is not None:

@@ -205,7 +205,8 @@ class Recording:
         :meth:`read_flows`. ``format`` is csv, jsonl or parquet (extra ``arrow``); by default
         it follows from the file's suffix. The other arguments are as in :meth:`read`, and
         memory use is constant. The file gets its name when it is complete; a failed or
-        cancelled export leaves none, and keeps an older file of that name. Raises OSError if
+        cancelled export leaves none, and keeps an older file of that name. A pipe or a device is
+        written to as it is, but not in Parquet. Raises OSError if
         the file cannot be written, ValueError for another format.
         """
         target = Path(path)

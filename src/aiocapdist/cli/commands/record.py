@@ -14,7 +14,7 @@ from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import ExportFormat
 from ..language import tr
-from ..streams import report
+from ..streams import STANDARD_OUTPUT, is_standard_output, report
 from ..times import parse_time
 
 PROBLEMS = (CodesUnreadable, InvalidCode, ModuleNotFoundError, QuotaUnavailable, ValueError)
@@ -71,7 +71,8 @@ def record(
 
             chosen = wanted_codes or None
             times = parse_time("--since", since), parse_time("--until", until)
-            task = Export(Path(output), format, flows, chosen, *times)
+            file = Path(STANDARD_OUTPUT if is_standard_output(output) else output)
+            task = Export(file, format, flows, chosen, *times)
             return task.run(Recording(export, read_only=True))
         if format or since or until:
             raise ValueError(tr("--format, --since and --until are for --export"))

@@ -16,7 +16,7 @@ from ..exit_codes import USAGE
 from ..formats import WatchFormat
 from ..language import tr
 from ..options import RankingOptions
-from ..streams import report
+from ..streams import is_standard_output, report
 
 
 def watch(
@@ -85,7 +85,7 @@ def _format(format: WatchFormat | None, json: bool, output: Path | None) -> Watc
 
 def _can_animate(output: Path | None) -> bool:
     """True if standard output is a terminal that can redraw lines."""
-    if output is not None or not sys.stdout.isatty():
+    if not is_standard_output(output) or not sys.stdout.isatty():
         return False
     from rich.console import Console
 
