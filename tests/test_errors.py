@@ -97,9 +97,9 @@ SAMPLES: list[tuple[AiocapdistError, dict[str, object], str]] = [
         "OpenD answered -1: no reason given",
     ),
     (
-        QuotaUnavailable("/q", "it holds something else", "give it a path of its own"),
-        {"where": "/q", "reason": "it holds something else", "hint": "give it a path of its own"},
-        "the quota at /q cannot be used: it holds something else; give it a path of its own",
+        QuotaUnavailable("/q", "it holds something else", "give it another path"),
+        {"where": "/q", "reason": "it holds something else", "hint": "give it another path"},
+        "the quota at /q cannot be used: it holds something else; give it another path",
     ),
     (UnknownSecurity(-1, "who?"), {"ret_msg": "who?"}, "OpenD answered -1: who?"),
     (UnsupportedSecurity(-1, "no"), {"ret_msg": "no"}, "OpenD answered -1: no"),

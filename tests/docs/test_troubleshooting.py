@@ -383,7 +383,7 @@ async def no_password(home: Path) -> None:
         await connect_by(RedisQuota(url.replace("//", "//:wrong@"), "key"))
 
 
-@text("the quota at redis://127.0.0.1:6379/0 cannot be used: others use the same key")
+@text("the quota at redis://127.0.0.1:6379/0 cannot be used: other programs use this key")
 async def other_terms(home: Path) -> None:
     async with redis() as url, Simulator() as opend:
         quota = RedisQuota(url, "key")
@@ -401,7 +401,7 @@ async def on_trio(home: Path) -> None:
     await asyncio.to_thread(run)
 
 
-@text("the quota at redis://127.0.0.1:6379/0: what was spent of late")
+@text("the quota at redis://127.0.0.1:6379/0: recent use is not known")
 async def new_key(home: Path) -> None:
     async with redis() as url, Simulator() as opend:
         quota = RedisQuota(url, "another")

@@ -79,7 +79,7 @@ class SqliteDatabase(Database):
         if stat.S_ISDIR(status.st_mode):
             raise self.failed("it is a directory", "name a file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise self.failed("it is not a regular file", "give the recording a path of its own")
+            raise self.failed("it is not a regular file", "give the recording another path")
         if not os.access(self._path, os.R_OK):
             raise self.failed("it cannot be read: permission denied", "check its permissions")
         if status.st_size == 0:
@@ -88,7 +88,7 @@ class SqliteDatabase(Database):
         if application != APPLICATION_ID:
             raise self.failed(
                 "it is an SQLite database, but not a recording",
-                "give the recording a path of its own",
+                "give the recording another path",
             )
         if version > SCHEMA_VERSION:
             raise self.too_new(version, SCHEMA_VERSION)
@@ -152,7 +152,7 @@ class SqliteDatabase(Database):
         if _scalar(connection, "PRAGMA application_id") != APPLICATION_ID:
             raise self.failed(
                 "it is an SQLite database, but not a recording",
-                "give the recording a path of its own",
+                "give the recording another path",
             )
         version = _scalar(connection, "PRAGMA user_version")
         if version > SCHEMA_VERSION:
@@ -206,7 +206,7 @@ class SqliteDatabase(Database):
                 return self.failed("it cannot be opened", "check its permissions and its folder's")
             case sqlite3.SQLITE_NOTADB:
                 return self.failed(
-                    "it is not an SQLite database", "give the recording a path of its own"
+                    "it is not an SQLite database", "give the recording another path"
                 )
             case sqlite3.SQLITE_CORRUPT:
                 return self.failed("it is damaged", "save what you can: sqlite3 FILE .recover")

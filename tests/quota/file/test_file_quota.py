@@ -166,7 +166,7 @@ async def test_a_deleted_ledger_is_told_with_how_long_nothing_is_granted(path: P
             call = Call(group, client.capital_distribution, "HK.00002")
             told = {type(each): each for each in [await anext(heard), await anext(heard)]}
             lost, throttled = told[events.QuotaDegraded], told[events.Throttled]
-            words = "what was spent of late is not known, so nothing is granted for 151 s"
+            words = "recent use is not known, so nothing is granted for 151 s"
             assert lost == events.QuotaDegraded(reason=words, fallback=0)
             assert isinstance(throttled, events.Throttled)
             assert 145.0 < throttled.eta < 152.0
@@ -303,7 +303,7 @@ async def test_connecting_while_a_stopped_process_has_the_file_locked_ends_soon(
     await scheduler_of(FileQuota(path)).prepare()
     with stopped_with_the_lock(path), anyio.fail_after(10):
         async with Simulator(quota=None) as opend:
-            with pytest.raises(QuotaUnavailable, match="has had it locked for seconds"):
+            with pytest.raises(QuotaUnavailable, match="has held its lock for seconds"):
                 async with aiocapdist.connect(port=opend.port, quota=FileQuota(path)):
                     raise AssertionError("it connected")
             assert opend.requests == []

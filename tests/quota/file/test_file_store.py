@@ -475,7 +475,7 @@ def test_a_lock_that_is_kept_is_trouble_until_it_is_let_go(machine: Machine) -> 
         machine.now += 0.001
         store.advance(machine.now)
         assert store.updater.trouble is not None
-        assert store.updater.trouble.reason == "another program has had it locked for seconds"
+        assert store.updater.trouble.reason == "another program has held its lock for seconds"
         assert store.next_back == machine.now + RETRY_IN_TROUBLE
     machine.now = store.next_back
     assert look(store, machine) == (2, 1, 0)

@@ -217,15 +217,15 @@ def huge(path: Path) -> None:
 
 SAME = "give all that share it the same numbers, or another path"
 NOT_OURS = [
-    (foreign, "it holds something else; give it a path of its own"),
+    (foreign, "it holds something else; give it another path"),
     (of_more_tokens, f"it is for 30 calls in 30 s, not 3 in 30 s; {SAME}"),
     (of_fewer_tokens, f"it is for 2 calls in 30 s, not 3 in 30 s; {SAME}"),
     (of_another_period, f"it is for 3 calls in 31 s, not 3 in 30 s; {SAME}"),
     (
         of_a_later_version,
-        "it is of version 3, and this program knows 2; give it a path of its own",
+        "it is of version 3, and this program knows 2; give it another path",
     ),
-    (huge, "it is far too large; give it a path of its own"),
+    (huge, "it is far too large; give it another path"),
 ]
 
 
@@ -560,7 +560,7 @@ def test_an_empty_file_is_never_overwritten(path: Path, is_known: bool) -> None:
         take(file)
     path.write_bytes(b"")
     for _ in range(2):
-        assert refusal(lambda: take(file)) == "it is empty; give it a path of its own"
+        assert refusal(lambda: take(file)) == "it is empty; give it another path"
     assert path.read_bytes() == b""
     path.unlink()
     assert take(file)
@@ -795,8 +795,8 @@ def test_who_has_it_for_a_moment_is_given_that_moment(
 
 def test_a_lock_kept_says_so(path: Path) -> None:
     assert str(file_at(path).locked()) == (
-        f"the quota at {path} cannot be used: another program has had it locked for seconds; "
-        "see which one stopped meanwhile"
+        f"the quota at {path} cannot be used: another program has held its lock for seconds; "
+        "find the one that is suspended"
     )
 
 

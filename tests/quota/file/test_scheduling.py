@@ -171,7 +171,7 @@ def test_a_lock_that_is_kept_is_told_once_and_its_end(
     throttled, *others = told(quota)
     assert isinstance(throttled, events.Throttled)
     assert others == [
-        events.QuotaDegraded(reason="another program has had it locked for seconds", fallback=0),
+        events.QuotaDegraded(reason="another program has held its lock for seconds", fallback=0),
         events.Unthrottled(),
         events.QuotaRestored(),
     ]

@@ -124,7 +124,7 @@ class Server:
             return client.execute_command(*words)
 
     def warm(self, key: str) -> None:
-        """Make a book at ``key`` in which it is known that nothing was spent of late."""
+        """Make a book at ``key`` that is known to be unused recently."""
         self.say("HSET", key, "run", self.say("INFO", "server")["run_id"], "cold", "0")
 
     def book(self, key: str) -> dict[str, str]:

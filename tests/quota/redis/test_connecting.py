@@ -165,7 +165,7 @@ async def test_where_others_agreed_on_other_terms(redis_server: Server) -> None:
         ):
             await client.capital_distribution("HK.00700")
             error = await failure(redis_server.url, key)
-    assert error.reason == "others use the same key with other terms"
+    assert error.reason == "other programs use this key with different settings"
 
 
 async def test_a_replica_is_none() -> None:

@@ -239,9 +239,7 @@ class LedgerFile:
         if len(data) > self._size:  # there is another section, perhaps
             data = os.pread(descriptor, LARGEST, 0)
             if len(data) == LARGEST:
-                raise opening.unavailable(
-                    self.path, "it is far too large", "give it a path of its own"
-                )
+                raise opening.unavailable(self.path, "it is far too large", "give it another path")
         return data
 
     def _contents_of(self, data: bytes, changed_at: float) -> Contents:
@@ -278,7 +276,7 @@ class LedgerFile:
         try:
             contents = Contents.unpack(data)
         except Foreign as error:
-            raise opening.unavailable(self.path, str(error), "give it a path of its own") from None
+            raise opening.unavailable(self.path, str(error), "give it another path") from None
         if contents.boot != self._boot:
             now = boot_clock()
             contents.restarted(self._boot, now, time.time() - now, self._span)

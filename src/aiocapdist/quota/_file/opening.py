@@ -158,8 +158,8 @@ def locked(path: Path) -> QuotaUnavailable:
     """Build the error for a file that another process keeps locked."""
     return unavailable(
         path,
-        "another program has had it locked for seconds",
-        "see which one stopped meanwhile",
+        "another program has held its lock for seconds",
+        "find the one that is suspended",
     )
 
 

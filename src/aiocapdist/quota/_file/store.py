@@ -36,7 +36,7 @@ LOOK_EVERY = 1.0
 A thirtieth of shorter periods, or too much would be missed."""
 BACK_AFTER = 1e-6
 """Seconds later than need be, so that no rounding between two clocks makes us come too early."""
-COLD = "what was spent of late is not known, so nothing is granted"
+COLD = "recent use is not known, so nothing is granted"
 CHECKS = 100  # while another process has the file locked
 BETWEEN_CHECKS = 0.05
 

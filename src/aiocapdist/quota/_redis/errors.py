@@ -18,7 +18,7 @@ _BY_TEXT = {
     "FOREIGN": _FOREIGN,
     "WRONGTYPE": _FOREIGN,
     "TERMS": (
-        "others use the same key with other terms",
+        "other programs use this key with different settings",
         "give all the same limit, period, margin and lease, or another key",
     ),
     "NORUN": ("it does not tell its run id", "use Redis or Valkey itself"),

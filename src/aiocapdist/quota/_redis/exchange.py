@@ -82,7 +82,7 @@ class Report:
     heard: int = 0
     """Number of the latest exchange that the owner heard of: a book with a lower one is old."""
     idle: bool = False
-    """True if nobody has used the account of late: a new book need not be cold."""
+    """True if the account was idle recently: a new ledger need not wait."""
 
     def dump(self, terms: Terms) -> str:
         """Return the JSON that the script reads."""

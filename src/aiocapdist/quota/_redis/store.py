@@ -26,7 +26,7 @@ from .leases import Leases
 log = logging.getLogger("aiocapdist")
 
 JITTER = 1 / 1000  # of a period, added to each wait: those that wait together ask one by one
-COLD = "what was spent of late is not known there: it is new, or was restarted"
+COLD = "recent use is not known there: the key is new, or the server was restarted"
 
 
 class RedisStore(Leases):
