@@ -110,6 +110,9 @@ async def test_awaited_it_works_on_asyncio_and_says_what_to_do_on_trio() -> None
                 return
             client = await connecting
             assert (await client.capital_distribution("HK.00700")).code == "HK.00700"
+            with pytest.raises(TypeError, match="closed by `await client.aclose"):
+                async with client:  # type: ignore[attr-defined]
+                    pass
             await client.aclose()
             await until(lambda: opend.connections == 0)
             await client.aclose()

@@ -33,6 +33,8 @@ from ..support.waiting import Call, checkpoints, until
 
 def test_it_takes_what_connect_makes() -> None:
     one = connect()
+    with pytest.raises(TypeError, match="a list of connect\\(\\), not one; put it in brackets"):
+        connect_many(connect())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one connect"):
         connect_many([])
     with pytest.raises(ValueError, match="the same connect\\(\\) is given twice"):

@@ -63,9 +63,9 @@ def test_a_host_or_a_url_with_or_without_a_port(
         ("nas.local/quotes", "it has parts beyond host and port"),
         ("tcp://nas.local?x=1", "it has parts beyond host and port"),
         ("tcp://nas.local#x", "it has parts beyond host and port"),
-        ("nas.local:eleven", "Port could not be cast to integer"),
-        ("nas.local:99999", "Port out of range"),
-        ("nas.local:-1", "Port could not be cast to integer"),
+        ("nas.local:eleven", "its port is not a number"),
+        ("nas.local:99999", "its port is not a number from 1 to 65535"),
+        ("nas.local:-1", "its port is not a number"),
         ("tcp://[::1", "Invalid IPv6 URL"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
 import aiocapdist
 from aiocapdist._pb import keep_alive_pb2
-from aiocapdist.simulator import LoggedRequest, Simulator
+from aiocapdist.simulator import Fault, LoggedRequest, Simulator
 
 from ..support.waiting import until
 from .raw import distribution_request, frame, handshake_request, keep_alive_request, raw_client
@@ -15,9 +17,22 @@ from .raw import distribution_request, frame, handshake_request, keep_alive_requ
 pytestmark = pytest.mark.anyio
 
 
-def test_an_unknown_language_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="language must be 'zh' or 'en', not 'de'"):
-        Simulator(language="de")
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"language": "de"}, "language must be 'zh' or 'en', not 'de'"),
+        ({"quota": 30}, r"quota must be \(calls, seconds\) or None, not 30"),
+        ({"quota": (30, "30")}, "quota must be"),
+        ({"quota": (0, 30.0)}, "quota must be"),
+        ({"latency": "1"}, r"latency must be seconds or a \(low, high\) pair, not '1'"),
+        ({"latency": (2.0, 1.0)}, "latency must be"),
+        ({"faults": Fault.CLOSE}, r"faults is a Faults, such as Faults\(script=\[…\]\), not "),
+        ({"now": 5.0}, "now is a function that returns a Unix time, not 5.0"),
+    ],
+)
+def test_wrong_arguments_are_told_at_once(argument: dict[str, Any], said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        Simulator(**argument)
 
 
 async def test_a_port_in_use_is_an_os_error() -> None:

@@ -173,7 +173,7 @@ async def test_an_observer_that_raises_harms_no_call(
 
 
 async def test_what_is_no_client_is_told(metrics: Metrics) -> None:
-    with pytest.raises(TypeError, match="client is what connect\\(\\) gives, not Connecting"):
+    with pytest.raises(TypeError, match="a Client or ClientGroup, not Connecting"):
         instrument(aiocapdist.connect(), metrics.provider)  # type: ignore[arg-type]
 
 

@@ -196,8 +196,7 @@ class BaseClient:
         :param codes: Codes to begin with; :meth:`Watch.add` and :meth:`Watch.discard` change them.
         :param every: Seconds in which each code is asked for once.
         :param while_closed: Ask while a market is closed too.
-        :raises InvalidCode: A code is not valid.
-        :raises TypeError: ``codes`` is a single string.
+        :raises InvalidCode, TypeError: A code is not valid; ``codes`` is no list of codes.
         :raises ValueError: ``every`` is not above 0.
         """
         from .._requests.watch_source import WatchSource
@@ -305,6 +304,7 @@ class BaseClient:
         __new__ = guesses.made_by(
             "aiocapdist.connect()", "async with aiocapdist.connect(…) as client:"
         )
+        __aenter__ = __aexit__ = guesses.use_instead(guesses.AWAITED)
 
         def __getattr__(self, name: str) -> Any:
             raise guesses.missing(self, name, close="`await client.aclose()`", call="await ")

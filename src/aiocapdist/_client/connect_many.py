@@ -30,6 +30,8 @@ def connect_many(gateways: Iterable[Connecting]) -> ConnectingMany:
     :raises ValueError: The list is empty, or has the same :func:`connect` twice.
     :raises TypeError: The list holds anything else.
     """
+    if isinstance(gateways, Connecting):
+        raise TypeError("gateways is a list of connect(), not one; put it in brackets")
     given = list(gateways)
     for one in given:
         if not isinstance(one, Connecting):

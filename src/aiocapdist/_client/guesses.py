@@ -36,6 +36,11 @@ CONNECT_ARGUMENTS: Mapping[str, str] = {
 }
 """Arguments that ``connect()`` does not have, and those that are meant."""
 
+AWAITED = (
+    "a client that was awaited is closed by `await client.aclose()`; `async with` takes what is "
+    "not awaited: `async with aiocapdist.connect(…) as client:`"
+)
+
 WATCH_ARGUMENTS: Mapping[str, str] = {
     "timeout": "a watch has no end; leave its loop by `break`, or put asyncio.timeout() around it",
     "interval": "every is the number of seconds in which each code is asked for once",

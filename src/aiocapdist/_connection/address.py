@@ -26,6 +26,8 @@ def parse_address(address: str, port: int | None) -> Address:
     except ValueError as error:
         # The text of urllib's error may hold user name and password.
         reason = _EXTRA_PARTS if "@" in text else str(error)
+        if reason.startswith("Port"):
+            reason = "its port is not a number from 1 to 65535"
         raise _wrong(address, reason) from None
     if parts.scheme not in DEFAULT_PORTS:
         raise _wrong(address, f"unknown scheme {parts.scheme!r}")

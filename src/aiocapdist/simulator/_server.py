@@ -111,7 +111,7 @@ class Simulator:
         assumptions: Assumptions = _DEFAULTS,
         account: Simulator | None = None,
     ) -> None:
-        check_arguments(language, quota, latency)
+        check_arguments(language, quota, latency, faults, now)
         self._player = player_of(Replay(recording, speed, start, nights), now)
         if self._player is not None:
             now = self._player.now

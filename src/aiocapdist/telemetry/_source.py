@@ -38,7 +38,8 @@ class ClientSource:
         self._blocking = client._thread if isinstance(client, Client | ClientGroup) else None
         inner = client._client if isinstance(client, Client | ClientGroup) else client
         if not isinstance(inner, BaseClient):
-            raise TypeError(f"client is what connect() gives, not {type(client).__name__}")
+            kind = type(client).__name__
+            raise TypeError(f"client is one that is connected, a Client or ClientGroup, not {kind}")
         self.client: BaseClient = inner
         self.attributes: dict[str, Attributes] = {}
         """Of each gateway, by its name; that of a single client is empty."""
