@@ -184,8 +184,8 @@ class BaseClient:
         takes longer: see ``round_time``. Single calls are not held up. A reader gets the first
         figures of each code, then a :class:`Change` whenever they differ; of changes that were
         not read in time only the latest of each code. An error is reported when it begins, and
-        the figures when it is over. Nothing is asked while nobody iterates. Watches and calls of
-        one client share requests.
+        the figures when it is over. Nothing is requested without a reader. Watches and calls of one
+        client share requests.
 
         While a market is closed its codes are asked for once after the close, then not until it
         opens. OpenD is asked for the markets' states every 30 seconds, which costs no token;

@@ -143,7 +143,7 @@ class GroupQuota:
 
     @property
     def rejections(self) -> int:
-        """Number of requests that OpenD rejected for frequency: somebody else spends too."""
+        """Number of requests that OpenD rejected: another program spends too."""
         return sum(quota.rejections for quota in self._quotas)
 
     def eta(self, n: int = 1) -> float:

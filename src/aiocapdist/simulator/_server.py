@@ -76,7 +76,7 @@ class Simulator:
     :param answers: Functions by proto id that take a request's body and return the reply as a
         protobuf message, which may be one of the vendor's own.
     :param faults: Schedule of what goes wrong (see Faults).
-    :param assumptions: How it decides what nobody knows of OpenD (see Assumptions).
+    :param assumptions: What to assume where OpenD's behaviour is unknown (see Assumptions).
     :param account: Another simulator whose account this one is logged in with too, and whose
         quota it shares if that is the account's.
     :raises ValueError, InvalidKey, ModuleNotFoundError: A wrong argument, an unusable key, a

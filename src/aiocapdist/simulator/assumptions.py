@@ -1,4 +1,4 @@
-"""What nobody can know about OpenD without an account, and what the simulator takes for it."""
+"""What is unknown about OpenD without an account, and what the simulator assumes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _DEFAULT_ANSWERS: dict[Kind, KindAnswer] = {
 
 @dataclass(frozen=True)
 class Assumptions:
-    """How the simulator decides what is not known of OpenD: ``Simulator(assumptions=…)``.
+    """What the simulator assumes where OpenD's behaviour is unknown.
+
+    Passed as ``Simulator(assumptions=…)``.
 
     ``quota_of`` says who has a quota: each ``connection``, each ``opend``, or the ``account``,
     so that several simulators share it (``Simulator(account=…)``). ``counted`` says when a

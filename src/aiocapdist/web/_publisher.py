@@ -1,4 +1,4 @@
-"""One watch for all visitors: it runs while somebody wants it, and feeds readers and curves."""
+"""One watch for all visitors: it runs while it has a reader, and feeds readers and curves."""
 
 from __future__ import annotations
 

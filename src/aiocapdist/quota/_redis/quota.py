@@ -35,8 +35,8 @@ class RedisQuota(Quota):
     :param fallback: Tokens in a period that this program may use alone while the server is away,
         once all that others may have spent has expired. No window is exceeded as long as
         ``limit`` and all fallbacks together stay within what OpenD allows.
-    :param assume_idle: States that nobody used the account before this program: a new key lends
-        at once, until the server was first heard.
+    :param assume_idle: The account was idle before this program started: a new key lends at once,
+        until the server was first heard.
     :raises ValueError: As by :class:`Quota`, or a wrong lease, fallback, url or key.
     :raises ModuleNotFoundError: redis-py is not installed.
     :raises QuotaUnavailable: When connecting, within ``lease / 2`` seconds: the server cannot be
