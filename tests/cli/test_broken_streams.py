@@ -95,11 +95,12 @@ def test_a_broken_stdout_ends_the_sweep(kind: str, broken_pipe: int) -> None:
 def test_every_command_reports_a_broken_stdout(
     redirection: str, arguments: str, tmp_path: Path
 ) -> None:
-    ledger = tmp_path / "ledger"
-    with simulator() as opend:
-        where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(ledger))
-        run_command("get", "HK.00001", *where)
-    code, out, err = run_in_shell(redirection, *arguments.replace("FILE", str(ledger)).split())
+    ledger = str(tmp_path / "ledger")
+    if "FILE" in arguments:
+        with simulator() as opend:
+            where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", ledger)
+            run_command("get", "HK.00001", *where)
+    code, out, err = run_in_shell(redirection, *arguments.replace("FILE", ledger).split())
     assert (code, out) == (4, "")
     assert err == f"aiocapdist: cannot write the output: {BROKEN_STDOUT[redirection]}\n"
 

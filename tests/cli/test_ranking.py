@@ -100,8 +100,9 @@ def test_if_all_fail_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("columns", [40, 80, 160])
-@pytest.mark.parametrize("colors", ["us", "cn", "none"])
+@pytest.mark.parametrize(
+    ("columns", "colors"), [(40, "us"), (80, "us"), (80, "cn"), (80, "none"), (160, "us")]
+)
 @pytest.mark.parametrize("arguments", [CODES, CODES[:1]], ids=["ranking", "table"])
 def test_on_a_terminal_of_any_width(columns: int, colors: str, arguments: list[str]) -> None:
     leader, follower = os.openpty()

@@ -50,13 +50,10 @@ def test_a_table_has_no_broken_line(columns: int, codes: tuple[str, ...]) -> Non
         ((), {"TERM": "dumb"}, set()),
     ],
 )
-@pytest.mark.parametrize("columns", WIDTHS)
-def test_colours(
-    options: tuple[str, ...], environment: dict[str, Any], colours: set[str], columns: int
-) -> None:
+def test_colours(options: tuple[str, ...], environment: dict[str, Any], colours: set[str]) -> None:
     with simulator(now=lambda: TUESDAY) as opend:
         arguments = ("get", *MANY, *options, *to(opend))
-        with terminal(*arguments, columns=columns, **environment) as shown:
+        with terminal(*arguments, **environment) as shown:
             assert shown.exit_code() == 0
             shares = [line.split()[1] for line in shown.lines if "%" in line]
             found = {share[0]: shown.colors_of(share) for share in shares}

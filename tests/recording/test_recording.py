@@ -81,8 +81,8 @@ async def test_since_is_included_and_until_is_not(
     given = [figures(code, second) for second in range(20) for code in codes]
     async with Recording(where) as recording:
         await recording.add(*given)
-        for since in (-1, 0, 3, 19, 20):
-            for until in (0, 4, 19, 20, 99):
+        for since in (-1, 3, 20):
+            for until in (4, 20, 99):
                 for chosen in ([], codes[:1], codes[1:], [*codes, "HK.00001"], None):
                     got = await everything(recording, chosen, at(since), at(until))
                     assert got == [
