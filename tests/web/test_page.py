@@ -334,11 +334,13 @@ async def test_a_restart_of_the_server_is_shown_and_survived(
             visiting = visit(here.browser, url)
             page = await visiting.__aenter__()
             await figures_there(page)
+            await _curves_drawn(page)
+            await _closed_told(page)
         try:
             await wait(page, "document.getElementById('connection').dataset.state === 'lost'")
             assert await page.text_content("#state") == "No connection to the server"
             told = await page.text_content("#notice")
-            assert "does not answer. These figures are of 11/15/23, 2:00:" in told
+            assert "does not answer. These figures are from 11/15/23, 2:00:" in told
             figures = await cell(page, "HK.00700", "main_net span")
             assert re.fullmatch(r"[+-][\d.]+M", figures)  # they stay
             await shoot(page, "lost", clip={"x": 0, "y": 0, "width": 1280, "height": 430})
@@ -427,6 +429,8 @@ async def test_a_phone_shows_it_without_scrolling_sideways(world: Worlds) -> Non
             assert not await page.eval_on_selector(".details > td", clipped)
             await page.set_viewport_size(PHONE)
             await page.tap("tbody tr:nth-child(3) button")
+            await _closed_told(page)
+            await page.evaluate("document.activeElement.blur()")
             await shoot(page, "phone")
 
 
@@ -487,6 +491,13 @@ async def _curves_drawn(page: Any) -> None:
         "[...document.querySelectorAll('.curve polyline')].filter("
         f"one => one.getAttribute('points').length > 500).length >= {len(CODES) - 1}",
     )
+
+
+async def _closed_told(page: Any) -> None:
+    """Wait until the page knows which markets are closed, if pictures are kept."""
+    if SHOTS:
+        tags = "[...document.querySelectorAll('.tag')]"
+        await wait(page, f"{tags}.filter(one => one.textContent === 'closed').length === 2")
 
 
 async def _color(page: Any, name: str) -> str:
