@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import AsyncMock, create_autospec
 
 import anyio
 import pytest
 
 import aiocapdist
-from aiocapdist import Client, ClientGroup, InvalidCode, Market, Security, sync
+from aiocapdist import Client, ClientGroup, InvalidCode, Market, Security, Sweep, sync
 from aiocapdist.simulator import Simulator
 
 from ..embedding.opend_thread import opend_in_thread
@@ -122,7 +123,7 @@ async def test_guesses_at_a_client() -> None:
                 list(client.watch(["HK.00700"]))  # type: ignore[call-overload]
 
 
-ARGUMENTS: dict[str, Callable[[Any], object]] = {
+ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "watch() has no argument 'timeout': a watch has no end; leave its loop by `break`, or put "
     "asyncio.timeout() around it": lambda client: client.watch(CODES, timeout=5.0),
     "watch() has no argument 'interval': every is the number of seconds in which each code is "
@@ -140,6 +141,16 @@ ARGUMENTS: dict[str, Callable[[Any], object]] = {
         lambda client: client.watch("HK.00700", "US.AAPL")
     ),
 }
+
+
+def test_mocks_of_clients_are_awaited_as_clients_are() -> None:
+    client = create_autospec(Client, instance=True)
+    for name in ("capital_distribution", "capital_flow", "global_state", "aclose"):
+        assert isinstance(getattr(client, name), AsyncMock), name
+    assert not isinstance(client.watch, AsyncMock)
+    assert isinstance(create_autospec(Sweep, instance=True).collect, AsyncMock)
+
+
 RESULTS = ("to_pandas", "values", "errors", "rows")
 
 
@@ -149,7 +160,7 @@ async def test_guesses_at_arguments() -> None:
         async with Simulator() as opend, aiocapdist.connect(opend.memory) as client:
             for text, call in ARGUMENTS.items():
                 with pytest.raises(TypeError) as error:
-                    call(client)
+                    await call(client)
                 assert str(error.value) == text
             for period in ("DAY", 9):
                 with pytest.raises(ValueError, match=r"Period \(INTRADAY, DAY, WEEK, MONTH\), not"):

@@ -112,6 +112,14 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_codes(["HK.00001", "-"]) == ["HK.00001", "US.A", "US.B"]
 
 
+def test_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(
+        CodesUnreadable, match="cannot read codes from standard input: it is closed"
+    ):
+        read_codes(["-"])
+
+
 def test_a_folder_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(CodesUnreadable, match="cannot read codes from '"):
         read_codes([f"@{tmp_path}"])

@@ -49,6 +49,37 @@ def test_options_put_the_environment_aside(
     assert ConnectionOptions(**options).opend == address  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("FUTU_OPEND_PORT", "abc", "FUTU_OPEND_PORT must be a number from 1 to 65535, not 'abc'"),
+        ("AIOCAPDIST_ADDRESS", "a:b", "AIOCAPDIST_ADDRESS: invalid address 'a:b': its port is"),
+        ("AIOCAPDIST_REDIS", "a", "AIOCAPDIST_REDIS: url is the address of a Redis server: "),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    variable: str,
+    value: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert run(["get", "HK.00700"]) == 2
+    assert capsys.readouterr().err.startswith(f"aiocapdist: {said}")
+
+
+def test_an_empty_variable_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ADDRESS", "REDIS", "RSA_KEY", "WEBSOCKET_KEY"):
+        monkeypatch.setenv(f"AIOCAPDIST_{name}", "")
+    monkeypatch.setenv("COLUMNS", "0")
+    with simulator() as opend:
+        assert run(["get", "HK.00700", "--port", str(opend.port)]) == 0
+    assert capsys.readouterr().out.startswith("HK.00700 ")
+
+
 def test_get_asks_the_opend_at_host_and_port(capsys: pytest.CaptureFixture[str]) -> None:
     with simulator() as opend:
         assert run(["get", "HK.00700", "--host", "localhost", "--port", str(opend.port)]) == 0

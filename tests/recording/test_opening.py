@@ -127,6 +127,18 @@ async def test_errors_distinguish_unusable_paths(tmp_path: Path) -> None:
         assert (await refusal(tmp_path / "pipe")).reason == "it is not a regular file"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted")
+def test_a_path_in_a_folder_that_was_deleted_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    with pytest.raises(ValueError, match="the current folder was deleted: give a whole path"):
+        Recording("day.sqlite")
+    Recording(tmp_path / "day.sqlite")
+
+
 _AS_NOBODY = """
 import os, sys, anyio
 from aiocapdist import RecordingError

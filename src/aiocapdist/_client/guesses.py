@@ -5,9 +5,10 @@ Classes take these in where type checkers do not look, so that those report the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from inspect import iscoroutinefunction
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,12 +125,21 @@ def explain_arguments(
     """Wrap a function: of arguments that it does not have, the error says what is meant."""
 
     def explain(function: Callable[P, T]) -> Callable[P, T]:
+        def check(names: Iterable[str]) -> None:
+            for name in meant.keys() & names:
+                raise TypeError(f"{function.__name__}() has no argument {name!r}: {meant[name]}")
+
         @wraps(function)
         def explained(*args: P.args, **kwargs: P.kwargs) -> T:
-            for name in meant.keys() & kwargs:
-                raise TypeError(f"{function.__name__}() has no argument {name!r}: {meant[name]}")
+            check(kwargs)
             return function(*args, **kwargs)
 
-        return explained
+        @wraps(function)
+        async def explained_later(*args: P.args, **kwargs: P.kwargs) -> Any:
+            check(kwargs)
+            return await cast(Any, function)(*args, **kwargs)
+
+        # A coroutine function stays one: mocks ask.
+        return cast(Any, explained_later) if iscoroutinefunction(function) else explained
 
     return explain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def _start(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
+    _drop_empty_variables()
     option, others = take_option(arguments)
     choose_language(option)
     # Only help and a wrong value need the parser of the option, which costs some time.
@@ -69,3 +71,11 @@ def run(arguments: Sequence[str]) -> int:
         report(tr("{error} See: {command} --help", error=error, command=command))
         return USAGE
     return result if isinstance(result, int) else OK
+
+
+def _drop_empty_variables() -> None:
+    """Unset variables that say nothing: the parser takes them for values, Rich for a width."""
+    for name, value in list(os.environ.items()):
+        empty = name.startswith("AIOCAPDIST_") and not value
+        if empty or (name in ("COLUMNS", "LINES") and not value.strip("0")):
+            del os.environ[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from errno import EBADF
 from pathlib import Path
 
 from .language import tr
@@ -74,6 +75,8 @@ def _understood(texts: Sequence[str]) -> list[str]:
 
 
 def _read_standard_input() -> bytes:
+    if sys.stdin is None:
+        raise OSError(EBADF, tr("it is closed"))
     if sys.stdin.isatty():
         report(tr("reading codes from the keyboard; end with Ctrl-D on a line of its own"))
     return sys.stdin.buffer.read()

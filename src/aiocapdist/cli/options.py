@@ -65,9 +65,11 @@ class AddressOptions:
             return self.address
         if self.host is not None or self.port is not None:
             return _joined(self.host, self.port)
-        environment = os.environ
-        return environment.get("AIOCAPDIST_ADDRESS") or _joined(
-            environment.get("FUTU_OPEND_HOST"), environment.get("FUTU_OPEND_PORT")
+        from .._connection import environment
+
+        environment.opend_address()  # raises an error that names the variable
+        return environment.variable(environment.ADDRESS) or _joined(
+            environment.variable(environment.HOST), environment.variable(environment.PORT)
         )
 
 
@@ -157,7 +159,11 @@ class QuotaOptions:
         if redis is not None:
             from ..quota import RedisQuota
 
-            return RedisQuota(redis, key=self.quota_key)
+            try:
+                return RedisQuota(redis, key=self.quota_key)
+            except ValueError as error:
+                name = "--quota-redis" if _given(redis) else REDIS_VARIABLE
+                raise ValueError(f"{name}: {error}") from None
         file = self.quota_file or _prepared(default_quota_file(address))
         if file is None:
             return None

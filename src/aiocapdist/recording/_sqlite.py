@@ -30,7 +30,10 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: str) -> None:
         self.where = path
-        self._path = os.path.abspath(path)
+        try:
+            self._path = os.path.abspath(path)
+        except FileNotFoundError:
+            raise ValueError("the current folder was deleted: give a whole path") from None
         self._uri = Path(self._path).as_uri()
         self._identity: tuple[int, int] | None = None
 
