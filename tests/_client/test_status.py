@@ -38,26 +38,26 @@ def facts(status: Status) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("door", "key"),
+    ("transport", "key"),
     [("tcp", None), ("memory", None), ("ws", None), ("tcp", rsa_pem()), ("memory", rsa_pem())],
     ids=["tcp", "memory", "ws", "tcp with a key", "memory with a key"],
 )
-async def test_it_says_how_and_to_whom_we_are_connected(door: str, key: bytes | None) -> None:
+async def test_it_says_how_and_to_whom_we_are_connected(transport: str, key: bytes | None) -> None:
     with anyio.fail_after(5):
-        async with Simulator(seed=5, rsa_key=key, websocket=door == "ws") as opend:
+        async with Simulator(seed=5, rsa_key=key, websocket=transport == "ws") as opend:
             address: Any = {
                 "tcp": f"tcp://127.0.0.1:{opend.port}",
                 "memory": opend.memory,
                 "ws": f"ws://127.0.0.1:{opend.websocket_port}",
-            }[door]
+            }[transport]
             async with aiocapdist.connect(address, rsa_key=key) as client:
                 assert facts(client.status) == {
                     "state": "ready",
-                    "transport": door,
+                    "transport": transport,
                     "encrypted": key is not None,
                     "conn_id": 1,
-                    "server_version": None if door == "ws" else "10.11",
-                    "login_user_id": None if door == "ws" else 10_000_005,
+                    "server_version": None if transport == "ws" else "10.11",
+                    "login_user_id": None if transport == "ws" else 10_000_005,
                 }
 
 

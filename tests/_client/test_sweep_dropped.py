@@ -92,14 +92,14 @@ async def test_garbage_is_collected_in_the_middle_of_anything_and_that_harms_not
             ):
                 await begun(client, unreachable=True)
                 line = scheduler_of(client.quota).queue
-                lanes = [Collecting(), Collecting()]
-                for lane in lanes:
-                    line.join(lane)
+                places = [Collecting(), Collecting()]
+                for place in places:
+                    line.join(place)
                 assert line.length == 3, "the sweep is in line as long as this takes"
                 await checkpoints(3)
-                assert line.places == set(lanes)
-                for lane in lanes:
-                    line.leave(lane)
+                assert line.places == set(places)
+                for place in places:
+                    line.leave(place)
     finally:
         gc.enable()
 
@@ -109,7 +109,7 @@ async def test_another_thread_may_find_it_and_yet_its_own_leaves_it(
 ) -> None:
     left, threads = anyio.Event(), list[int]()
 
-    def leave(lane: SweepSource) -> None:
+    def leave(place: SweepSource) -> None:
         threads.append(threading.get_ident())
         left.set()
 

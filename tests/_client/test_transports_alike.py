@@ -1,4 +1,4 @@
-"""What every door of OpenD does alike: one suite, over each of them, on each loop."""
+"""What every transport does alike: one suite, over each of them, on each loop."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_status_tells_the_door_and_what_is_known_of_opend(transport: Trans
         transport.encrypted,
     )
     assert (status.conn_id, status.reconnects) == (1, 0)
-    # The WebSocket door tells neither version nor user when it lets a client in.
+    # Over WebSocket the handshake tells neither version nor user.
     known = (None, None) if transport.handshake_proto_id == 1 else ("10.11", 10_000_000 + SEED)
     assert (status.server_version, status.login_user_id) == known
     assert isinstance(first, aiocapdist.Connected)

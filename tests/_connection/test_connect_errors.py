@@ -141,7 +141,7 @@ def test_the_operating_systems_error_is_unwrapped(wrapped: Exception) -> None:
     assert told.__cause__ is REFUSED
 
 
-def entrance(kind: str) -> Endpoint:
+def endpoint(kind: str) -> Endpoint:
     """Return an endpoint of this kind."""
     connector = TCP if kind in ("clear", "sealed") else WebSocketConnector(kind, TCP, 2**20)
     return Endpoint(
@@ -163,7 +163,7 @@ def entrance(kind: str) -> Endpoint:
 def test_a_failed_handshake_has_the_text_of_opend_or_of_the_system(
     cause: Exception, reason: str
 ) -> None:
-    told = explain_handshake(cause, entrance("clear"))
+    told = explain_handshake(cause, endpoint("clear"))
     assert isinstance(told, HandshakeError)
     assert (told.host, told.port) == ("nas.local", 22222)
     assert told.reason == reason
@@ -182,7 +182,7 @@ def test_a_failed_handshake_has_the_text_of_opend_or_of_the_system(
 def test_the_hint_of_a_failed_handshake_depends_on_the_transport(
     kind: str, hints: list[str]
 ) -> None:
-    told = explain_handshake(ProtocolError("no"), entrance(kind))
+    told = explain_handshake(ProtocolError("no"), endpoint(kind))
     assert isinstance(told, HandshakeError)
     assert all(hint in told.hint for hint in hints), told.hint
 

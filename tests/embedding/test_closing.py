@@ -135,13 +135,13 @@ class Vanishing:
 async def test_closing_while_connecting_does_not_wait_for_opend(
     opend_thread: OpendThread, close: Way
 ) -> None:
-    door = Vanishing(opend_thread)
+    opener = Vanishing(opend_thread)
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
-            async with aiocapdist.connect(door, connect_timeout=3600.0) as client:
+            async with aiocapdist.connect(opener, connect_timeout=3600.0) as client:
                 await until(lambda: opend_thread.opend.connections)
                 opend_thread.disconnect_all()
-                await until(lambda: door.dialled == 2)
+                await until(lambda: opener.dialled == 2)
                 await close(client)
 
 

@@ -23,7 +23,7 @@ class Day:
         self.quota = scheduler(LIMIT, PERIOD)
         self.watched = Watched()
         self.quota.attach(clock, self.watched)
-        self.lane = Asking(self.quota)
+        self.place = Asking(self.quota)
         self.in_flight: dict[int, float] = {}  # the moment at which each will be counted
         self.counted: list[float] = []
         self.number = self.granted = 0
@@ -49,11 +49,11 @@ class Day:
                     _, number, kind = heapq.heappop(events)
                     getattr(self, kind)(number)
             if self.asking and quota.listeners:
-                self.lane.ask(max(0, self.eager - self.lane.waiting))
+                self.place.ask(max(0, self.eager - self.place.waiting))
             quota.pump()
-            for _ in range(self.lane.granted - self.granted):
+            for _ in range(self.place.granted - self.granted):
                 self.sent()
-            self.granted = self.lane.granted
+            self.granted = self.place.granted
         self.counted += self.in_flight.values()
 
     # ---- one request
@@ -117,7 +117,7 @@ class Day:
 
     def stop_asking(self) -> None:
         self.asking = False
-        self.lane.ask(-self.lane.waiting)
+        self.place.ask(-self.place.waiting)
 
     def phase(self, number: int) -> None:
         self.change_phase()

@@ -40,15 +40,15 @@ AWAY = [0.05, 1.0, 10.0, 120.0] if SCALE > 1 else [0.05, 1.0]
 class Connector:
     """Connects all clients; records the time of each attempt and of each success."""
 
-    def __init__(self, door: MemoryListener) -> None:
+    def __init__(self, listener: MemoryListener) -> None:
         self.tried: list[float] = []
         self.opened: list[float] = []
         self.all_back = anyio.Event()
-        self._door = door
+        self._listener = listener
 
     async def open(self) -> MemoryStream:
         self.tried.append(trio.current_time())
-        stream = await self._door.open()
+        stream = await self._listener.open()
         self.opened.append(trio.current_time())
         if len(self.opened) == CLIENTS:
             self.all_back.set()
@@ -83,13 +83,13 @@ async def test_after_a_restart_clients_reconnect_spread_over_time(away: float) -
         Simulator(seed=SEED, now=lambda: NOW, quota=None) as opend,
         anyio.create_task_group() as group,
     ):
-        door = Connector(opend.memory)
+        connector = Connector(opend.memory)
         losses: list[float] = []
         clients: list[Client] = []
         told = anyio.Event()
 
         async def live() -> None:
-            async with aiocapdist.connect(door, quota=Quota(10, 1.0)) as client:
+            async with aiocapdist.connect(connector, quota=Quota(10, 1.0)) as client:
                 clients.append(client)
                 group.start_soon(note_losses, client, losses)
                 await told.wait()
@@ -98,18 +98,18 @@ async def test_after_a_restart_clients_reconnect_spread_over_time(away: float) -
             group.start_soon(live)
         await trio.sleep(2.0)
         assert len(clients) == opend.connections == CLIENTS
-        door.tried.clear()
-        door.opened.clear()
-        door.all_back = anyio.Event()
+        connector.tried.clear()
+        connector.opened.clear()
+        connector.all_back = anyio.Event()
         began = trio.current_time()
         await opend.go_away()
         await trio.sleep(away)
         await opend.come_back()
         with trio.fail_after(31.0):  # no delay is longer than 30 s
-            await door.all_back.wait()
+            await connector.all_back.wait()
         await trio.testing.wait_all_tasks_blocked()
         assert opend.connections == CLIENTS
-        assert len(losses) == len(door.opened) == CLIENTS, "each connection was lost once"
+        assert len(losses) == len(connector.opened) == CLIENTS, "each connection was lost once"
         fixed = fixed_attempts(losses, began + away)
         for client in random.sample(clients, 20):
             assert amounts(await client.capital_distribution("HK.00700")) == expected_amounts(
@@ -121,16 +121,16 @@ async def test_after_a_restart_clients_reconnect_spread_over_time(away: float) -
     figure(
         14,
         away=away,
-        peak_tried=peak(door.tried),
-        peak_let_in=peak(door.opened),
+        peak_tried=peak(connector.tried),
+        peak_opened=peak(connector.opened),
         fixed_6_s=peak(fixed),
-        tried=len(door.tried),
+        tried=len(connector.tried),
         fixed_tried=len(fixed),
-        last_back_after=round(max(door.opened) - began - away, 2),
+        last_back_after=round(max(connector.opened) - began - away, 2),
         fixed_back_after=round(max(fixed) - began - away, 2),
     )
     # The first delay is drawn from 0.2 s, so that about half of all fall into one tenth of a
     # second. Clients that are refused early draw again from 0.5 s, which adds to it.
-    assert peak(door.tried) <= 0.75 * peak(fixed)
+    assert peak(connector.tried) <= 0.75 * peak(fixed)
     if away >= 1.0:
-        assert peak(door.opened) <= 0.35 * peak(fixed)
+        assert peak(connector.opened) <= 0.35 * peak(fixed)

@@ -87,7 +87,7 @@ class Account:
         self.drawn = random.Random(seed)
         self.quota, self.clock, self.watched = scheduler(30, PERIOD, reserve=3), Clock(), Watched()
         self.quota.attach(self.clock, self.watched)
-        self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
+        self.places = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
         self.under_way = 0
         self.granted = 0
         weights = {
@@ -107,22 +107,22 @@ class Account:
         (deed,) = self.drawn.choices(self.deeds, self.weights)
         deed()
         self.quota.pump()
-        granted = sum(lane.granted for lane in self.lanes)
+        granted = sum(place.granted for place in self.places)
         self.under_way += granted - self.granted
         self.granted = granted
         self.watched.events.clear()
 
-    def lane(self) -> Asking:
-        return self.drawn.choice(self.lanes)
+    def place(self) -> Asking:
+        return self.drawn.choice(self.places)
 
     def ask(self) -> None:
-        lane = self.lane()
-        if lane.waiting < 50:
-            lane.ask(self.drawn.randint(1, 5))
+        place = self.place()
+        if place.waiting < 50:
+            place.ask(self.drawn.randint(1, 5))
 
     def give_up(self) -> None:
-        lane = self.lane()
-        lane.ask(-min(self.drawn.randint(1, 5), lane.waiting))
+        place = self.place()
+        place.ask(-min(self.drawn.randint(1, 5), place.waiting))
 
     def ask_at_once(self) -> None:
         self.under_way += self.quota.try_acquire(self.clock.now)
@@ -141,7 +141,7 @@ class Account:
         if self.under_way:
             assert self.quota.reject()
             self.under_way -= 1
-            self.lane().ask(1)
+            self.place().ask(1)
 
     def all_are_lost(self) -> None:
         self.quota.lost(self.under_way)
@@ -156,7 +156,7 @@ class Account:
 
 
 def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
-    """Lanes that come and go, replies, refusals, losses, giving up, clients that change."""
+    """Places that come and go, replies, refusals, losses, giving up, clients that change."""
     account = Account(seed=5)
     quota, ledger = account.quota, account.quota.store
     assert isinstance(ledger, Ledger)
@@ -168,8 +168,8 @@ def test_a_quota_neither_mints_nor_leaks_a_token() -> None:
     assert account.granted > QUOTA_STEPS / 20
     figure(5, steps=LEDGER_STEPS + QUOTA_STEPS, granted=account.granted, leaked_or_minted=0)
     account.all_are_lost()
-    for lane in account.lanes:
-        lane.ask(-lane.waiting)
+    for place in account.places:
+        place.ask(-place.waiting)
     account.clock.now += 2000.0
     assert quota.available == 30
     ledger.advance(account.clock.now)

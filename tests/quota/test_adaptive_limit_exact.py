@@ -83,7 +83,7 @@ def test_with_another_clock_it_rises_when_it_would_have_risen(seconds: float) ->
 
 
 class Plain(Place):
-    """As lanes are made where nothing is said of patience."""
+    """As places are made where nothing is said of patience."""
 
     @property
     def length(self) -> int:
@@ -93,7 +93,7 @@ class Plain(Place):
         return 1
 
 
-def test_a_lane_is_eager_unless_told_otherwise() -> None:
+def test_a_place_is_eager_unless_told_otherwise() -> None:
     line = FairQueue()
     plain = Plain()
     line.join(plain)
@@ -105,7 +105,7 @@ def test_a_lane_is_eager_unless_told_otherwise() -> None:
 def test_of_two_newcomers_the_one_that_minds_no_reserve_goes_first() -> None:
     for order in ("sx", "xs"):
         line = FairQueue()
-        lanes = {name: Named(line, name, 1, patient=name == "s") for name in "sx"}
+        places = {name: Named(line, name, 1, patient=name == "s") for name in "sx"}
         for name in order:
-            line.join(lanes[name])
-        assert line.next(patient=True) is lanes["x"]
+            line.join(places[name])
+        assert line.next(patient=True) is places["x"]

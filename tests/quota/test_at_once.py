@@ -1,4 +1,4 @@
-"""What need not wait goes at once: a burst to a lane alone, a single call past an empty line."""
+"""What need not wait goes at once: a burst to a place alone, a single call past an empty line."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def answer(quota: Scheduler, clock: Clock, n: int) -> None:
 # ---- bursts
 
 
-def test_a_lane_alone_is_given_all_that_is_free_at_once() -> None:
+def test_a_place_alone_is_given_all_that_is_free_at_once() -> None:
     quota = scheduler(30, 30.0)
     running(quota)
-    lane = Asking(quota, 100)
+    place = Asking(quota, 100)
     quota.pump()
-    assert (lane.bursts, tokens(quota)) == ([30], (0, 30, 0))
+    assert (place.bursts, tokens(quota)) == ([30], (0, 30, 0))
 
 
 def test_what_it_does_not_use_of_them_stays_free() -> None:
     quota = scheduler(30, 30.0)
     running(quota)
-    lane = Asking(quota, 7)
+    place = Asking(quota, 7)
     quota.pump()
-    assert (lane.granted, tokens(quota)) == (7, (23, 7, 0))
+    assert (place.granted, tokens(quota)) == (7, (23, 7, 0))
     assert quota.available == 23
 
 
@@ -47,13 +47,13 @@ def test_a_sweep_alone_is_given_what_is_beyond_the_reserve() -> None:
 def test_no_more_at_once_than_the_ceiling_allows() -> None:
     quota = scheduler(30, 30.0)
     clock = running(quota)
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     quota.pump()
     quota.reject()
     clock.now = 1.0
-    lane.ask(100)
+    place.ask(100)
     quota.pump()
-    assert lane.bursts == [1, 26]
+    assert place.bursts == [1, 26]
     assert tokens(quota) == (3, 26, 1)
 
 
@@ -118,11 +118,11 @@ def test_a_single_call_takes_a_free_token_where_nobody_waits() -> None:
 def test_it_never_overtakes_someone_who_waits(patient: bool) -> None:
     quota = scheduler(2, 30.0)
     clock = running(quota)
-    lane = Asking(quota, 1, patient=patient)
+    place = Asking(quota, 1, patient=patient)
     assert quota.available == 2
     assert not quota.try_acquire(clock()), "it was not granted yet, but it was first"
     quota.pump()
-    assert lane.granted == 1
+    assert place.granted == 1
     assert quota.try_acquire(clock())
 
 
@@ -149,9 +149,9 @@ def test_nor_anyone_in_the_middle_of_a_grant() -> None:
 
     quota = scheduler(3, 30.0)
     running(quota)
-    lane = Asks(quota, 3)
+    place = Asks(quota, 3)
     quota.pump()
-    assert (taken, lane.granted) == ([False], 3)
+    assert (taken, place.granted) == ([False], 3)
 
 
 def test_after_a_refusal_it_waits_out_the_pause_and_minds_the_ceiling() -> None:
@@ -209,17 +209,17 @@ def test_a_reply_of_the_same_moment_as_an_earlier_ones_is_another() -> None:
         assert tokens(quota) == (0, held, 2 - held)
 
 
-def test_a_lane_that_comes_after_unsettled_replies_is_told_how_long_it_waits() -> None:
+def test_a_place_that_comes_after_unsettled_replies_is_told_how_long_it_waits() -> None:
     quota = scheduler(1, 30.0, margin=0.0)
     clock, watched = Clock(), Watched()
     quota.attach(clock, watched)
     assert quota.try_acquire(clock())
     quota.replied(clock())
     clock.now = 12.0
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     quota.pump()
     (throttled,) = watched.events
     assert isinstance(throttled, Throttled)
     assert throttled.eta == 18.0
     run_out(quota, clock)
-    assert (lane.granted, clock.now) == (1, 30.0)
+    assert (place.granted, clock.now) == (1, 30.0)

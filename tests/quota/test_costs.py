@@ -63,34 +63,34 @@ def line_of(n: int, limit: int = 30) -> tuple[Scheduler, RequestQueue, Requests]
 
 
 def cost(n: int, work: Work) -> int:
-    quota, lane, requests = line_of(n)
-    return operations(lambda: work(quota, lane, requests))
+    quota, place, requests = line_of(n)
+    return operations(lambda: work(quota, place, requests))
 
 
-def grant_all(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
+def grant_all(quota: Scheduler, place: RequestQueue, requests: Requests) -> None:
     quota.release(30)
     quota.pump()
     assert quota.waiting == len(requests) - 30
 
 
-def ask_one_more(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
-    lane.submit(GlobalStateRequest(lane, 3))
+def ask_one_more(quota: Scheduler, place: RequestQueue, requests: Requests) -> None:
+    place.submit(GlobalStateRequest(place, 3))
 
 
-def cancel_from_the_middle(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
+def cancel_from_the_middle(quota: Scheduler, place: RequestQueue, requests: Requests) -> None:
     for request in requests[10:40]:
         request.cancel_if_unwanted()
 
 
-def put_back(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
-    lane.put_back(GlobalStateRequest(lane, 3))
+def put_back(quota: Scheduler, place: RequestQueue, requests: Requests) -> None:
+    place.put_back(GlobalStateRequest(place, 3))
 
 
-def look(quota: Scheduler, lane: RequestQueue, requests: Requests) -> None:
+def look(quota: Scheduler, place: RequestQueue, requests: Requests) -> None:
     assert quota.available == 0
     assert quota.waiting == len(requests)
     assert quota.eta() > 0.0
-    assert lane.eta(requests[0]) > 0.0
+    assert place.eta(requests[0]) > 0.0
 
 
 @pytest.mark.parametrize("work", [grant_all, ask_one_more, cancel_from_the_middle, put_back, look])
@@ -103,11 +103,11 @@ def test_what_is_done_at_the_line_costs_the_same_however_long_it_is(
 
 
 def test_the_last_to_come_pays_no_more_than_the_first() -> None:
-    quota, lane, _ = line_of(0)
+    quota, place, _ = line_of(0)
 
     def ask_1000() -> None:
         for _ in range(1000):
-            lane.submit(GlobalStateRequest(lane, 3))
+            place.submit(GlobalStateRequest(place, 3))
 
     first = operations(ask_1000)
     for _ in range(MANY // 1000 - 2):
@@ -117,16 +117,16 @@ def test_the_last_to_come_pays_no_more_than_the_first() -> None:
     assert last <= first * 1.1
 
 
-def test_many_lanes_come_and_go_without_slowing_each_other() -> None:
-    """A lane more costs a place in a heap: its depth, not its length."""
+def test_many_places_come_and_go_without_slowing_each_other() -> None:
+    """One more place costs one more entry in a heap: its depth, not its length."""
 
-    def serve(lanes: int) -> int:
+    def serve(places: int) -> int:
         quota = scheduler(30, 30.0)
         running(quota)
-        for _ in range(lanes):
+        for _ in range(places):
             Asking(quota, 2)
         return operations(quota.pump)
 
     few, many = serve(FEW), serve(5_000)
-    # What waits is counted lane by lane, once, for the watchers of the quota.
+    # What waits is counted place by place, once, for the watchers of the quota.
     assert many <= few + 3 * 5_000

@@ -32,14 +32,14 @@ class Account(RuleBasedStateMachine):
         self.quota = scheduler(limit, PERIOD, reserve=min(reserve, limit - 1), margin=margin)
         self.clock = Clock(1000.0)
         self.quota.attach(self.clock, Watched())
-        self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
+        self.places = [Asking(self.quota, patient=patient) for patient in (False, True, True)]
         self.under_way: list[float] = []  # when each was sent
         self.counted: list[float] = []
 
     def pump(self) -> None:
-        before = sum(lane.granted for lane in self.lanes)
+        before = sum(place.granted for place in self.places)
         self.quota.pump()
-        granted = sum(lane.granted for lane in self.lanes) - before
+        granted = sum(place.granted for place in self.places) - before
         self.under_way += [self.clock.now] * granted
 
     def end(self, sent: float, share: float, until: float) -> None:
@@ -47,14 +47,14 @@ class Account(RuleBasedStateMachine):
         self.under_way.remove(sent)
         self.counted.append(sent + share * (until - sent))
 
-    @rule(lane=st.integers(0, 2), n=st.integers(1, 12))
-    def ask(self, lane: int, n: int) -> None:
-        self.lanes[lane].ask(n)
+    @rule(place=st.integers(0, 2), n=st.integers(1, 12))
+    def ask(self, place: int, n: int) -> None:
+        self.places[place].ask(n)
         self.pump()
 
-    @rule(lane=st.integers(0, 2), n=st.integers(1, 12))
-    def cancel_in_line(self, lane: int, n: int) -> None:
-        chosen = self.lanes[lane]
+    @rule(place=st.integers(0, 2), n=st.integers(1, 12))
+    def cancel_in_line(self, place: int, n: int) -> None:
+        chosen = self.places[place]
         chosen.ask(-min(n, chosen.waiting))
         self.pump()
 
@@ -108,7 +108,7 @@ class Account(RuleBasedStateMachine):
         sent = data.draw(st.sampled_from(self.under_way))
         self.quota.reject()
         self.under_way.remove(sent)
-        self.lanes[0].ask(1)
+        self.places[0].ask(1)
         self.pump()
 
     @precondition(lambda self: self.under_way)

@@ -1,4 +1,4 @@
-"""The line: first come first served within a lane, round-robin between lanes."""
+"""The line: first come first served within a place, round-robin between places."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Named(Place):
 def serve(line: FairQueue, tokens: int, *, patient: bool = True) -> str:
     served = ""
     for _ in range(tokens):
-        lane = line.next(patient=patient)
-        if lane is None:
+        place = line.next(patient=patient)
+        if place is None:
             break
-        assert isinstance(lane, Named)
-        served += lane.name * lane.grant(1, 0.0)
-        line.served(lane)
+        assert isinstance(place, Named)
+        served += place.name * place.grant(1, 0.0)
+        line.served(place)
     return served
 
 
-def test_lanes_take_turns() -> None:
+def test_places_take_turns() -> None:
     line = FairQueue()
     for name in "abc":
         line.join(Named(line, name, 3))
@@ -65,7 +65,7 @@ def test_coming_and_going_wins_nothing() -> None:
     assert served.count("s") == 3
 
 
-def test_patient_lanes_wait_while_only_the_reserve_is_left() -> None:
+def test_patient_places_wait_while_only_the_reserve_is_left() -> None:
     line = FairQueue()
     line.join(Named(line, "s", 5, patient=True))
     assert serve(line, 1, patient=False) == ""
@@ -74,7 +74,7 @@ def test_patient_lanes_wait_while_only_the_reserve_is_left() -> None:
     assert serve(line, 2, patient=True) == "ss"
 
 
-def test_patient_and_eager_lanes_take_turns_when_there_is_plenty() -> None:
+def test_patient_and_eager_places_take_turns_when_there_is_plenty() -> None:
     line = FairQueue()
     line.join(Named(line, "s", 3, patient=True))
     line.join(Named(line, "x", 3))
@@ -84,13 +84,13 @@ def test_patient_and_eager_lanes_take_turns_when_there_is_plenty() -> None:
 
 def test_joining_twice_is_the_same_as_once() -> None:
     line = FairQueue()
-    lane = Named(line, "a", 2)
-    line.join(lane)
-    line.join(lane)
-    line.leave(lane)
-    line.leave(lane)
+    place = Named(line, "a", 2)
+    line.join(place)
+    line.join(place)
+    line.leave(place)
+    line.leave(place)
     assert line.next(patient=True) is None
-    line.join(lane)
+    line.join(place)
     line.join(Named(line, "b", 2))
     assert sorted(serve(line, 2)) == ["a", "b"]
 
@@ -98,8 +98,8 @@ def test_joining_twice_is_the_same_as_once() -> None:
 def test_how_many_go_first() -> None:
     line = FairQueue()
     long, short, mine = Named(line, "l", 50), Named(line, "s", 2), Named(line, "m", 10)
-    for lane in (long, short, mine):
-        line.join(lane)
+    for place in (long, short, mine):
+        line.join(place)
     assert line.length == 62
     assert line.ahead_of(mine, 1) == 2
     assert line.ahead_of(mine, 5) == 7
@@ -107,7 +107,7 @@ def test_how_many_go_first() -> None:
     assert line.ahead_of(newcomer, 1) == 0
 
 
-def test_entries_of_lanes_that_left_do_not_pile_up() -> None:
+def test_entries_of_places_that_left_do_not_pile_up() -> None:
     line = FairQueue()
     stays, goes = Named(line, "a", 10_000), Named(line, "b", 10_000)
     line.join(stays)

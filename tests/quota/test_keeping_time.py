@@ -43,7 +43,7 @@ async def test_each_token_is_granted_in_the_moment_it_comes_back() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(quota.run)
         await trio.testing.wait_all_tasks_blocked()  # it sleeps, and knows of nothing due
-        lane = Noting(quota, 4)
+        place = Noting(quota, 4)
         quota.pump()
         quota.replied(trio.current_time())
         quota.pump()
@@ -51,7 +51,7 @@ async def test_each_token_is_granted_in_the_moment_it_comes_back() -> None:
         quota.replied(trio.current_time())
         quota.pump()
         await trio.sleep(100.0)
-        assert [time - began for time in lane.times] == [0.0, 30.0, 40.0]
-        assert lane.bursts == [2, 1, 1]
+        assert [time - began for time in place.times] == [0.0, 30.0, 40.0]
+        assert place.bursts == [2, 1, 1]
         group.cancel_scope.cancel()
     quota.detach(watcher)

@@ -31,10 +31,10 @@ def test_one_that_expires_out_between_the_grant_and_the_estimate(early: float) -
     assert quota.try_acquire(0.0)
     quota.replied(0.0)
     clock.now = 30.0 - early
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     quota.pump()
     run_out(quota, clock)
-    assert lane.granted == 1
+    assert place.granted == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ledger files need flock")
@@ -58,13 +58,13 @@ def test_one_in_a_file_that_was_locked_only_at_the_grant(
     assert quota.try_acquire(clock.now)
     quota.release()
     monkeypatch.setattr(quota.store, "acquire", take_while_locked)
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     quota.pump()
-    assert lane.granted == 0
+    assert place.granted == 0
     for _ in range(3):  # a file's keeper never runs out of duties
         due = quota.next_due()
         assert due is not None
         if due <= 1.0:
             clock.now = max(clock.now, due)
             quota.pump()
-    assert lane.granted == 1
+    assert place.granted == 1

@@ -8,36 +8,36 @@ from .stubs import Asking, run_out, running, scheduler, tokens
 def test_a_refusal_is_counted_pauses_all_and_lowers_the_ceiling() -> None:
     quota = scheduler(30, 30.0)
     clock = running(quota)
-    lane = Asking(quota, 2)
+    place = Asking(quota, 2)
     quota.pump()
     assert quota.reject(), "the request goes again"
-    lane.ask(1)
+    place.ask(1)
     quota.pump()
-    assert (quota.rejections, quota.waiting, lane.granted) == (1, 1, 2)
+    assert (quota.rejections, quota.waiting, place.granted) == (1, 1, 2)
     assert quota.eta() == 0.5, "the pause, a sixtieth of the period"
     assert quota.available == 0
     clock.now = 0.5
     assert quota.available == 25, "the ceiling of 26, less the one in flight"
     quota.pump()
-    assert (quota.waiting, lane.granted) == (0, 3)
+    assert (quota.waiting, place.granted) == (0, 3)
     assert tokens(quota) == (27, 2, 1)
 
 
 def test_a_refused_token_is_not_counted_as_ours_but_does_not_serve_again_in_its_period() -> None:
     quota = scheduler(2, 30.0, margin=0.0)
     clock = running(quota)
-    lane = Asking(quota, 2)
+    place = Asking(quota, 2)
     quota.pump()
     quota.reject()
     quota.replied(clock())
     quota.pump()
-    lane.ask(5)
+    place.ask(5)
     clock.now = 29.9
     quota.pump()
-    assert lane.granted == 2
+    assert place.granted == 2
     clock.now = 30.0
     quota.pump()
-    assert lane.granted > 2
+    assert place.granted > 2
 
 
 def test_a_grant_that_asks_for_grants_itself_changes_no_order() -> None:
@@ -50,21 +50,21 @@ def test_a_grant_that_asks_for_grants_itself_changes_no_order() -> None:
 
     quota = scheduler(3, 30.0)
     running(quota)
-    lanes = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
+    places = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
     quota.pump()
-    assert [lane.granted for lane in lanes] == [1, 1, 1]
+    assert [place.granted for place in places] == [1, 1, 1]
     assert tokens(quota) == (0, 3, 0)
 
 
 def test_what_was_never_written_frees_its_token_at_once() -> None:
     quota = scheduler(2, 30.0)
     running(quota)
-    lane = Asking(quota, 3)
+    place = Asking(quota, 3)
     quota.pump()
     quota.release()
     assert tokens(quota) == (1, 1, 0)
     quota.pump()
-    assert (lane.granted, tokens(quota)) == (3, (0, 2, 0))
+    assert (place.granted, tokens(quota)) == (3, (0, 2, 0))
     quota.release(2)
     assert tokens(quota) == (2, 0, 0)
 

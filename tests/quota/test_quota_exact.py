@@ -19,15 +19,15 @@ def watched(quota: Scheduler) -> tuple[Clock, Watched]:
     return clock, watcher
 
 
-def test_a_lane_that_waits_alone_gets_all_that_is_free_at_once() -> None:
+def test_a_place_that_waits_alone_gets_all_that_is_free_at_once() -> None:
     quota = scheduler(3, 30.0)
     running(quota)
-    lane = Asking(quota, 5)
+    place = Asking(quota, 5)
     quota.pump()
-    assert lane.bursts == [3]
+    assert place.bursts == [3]
 
 
-def test_a_patient_one_gets_all_but_the_reserve_and_two_lanes_get_one_each_in_turn() -> None:
+def test_a_patient_one_gets_all_but_the_reserve_and_two_places_get_one_each_in_turn() -> None:
     quota = scheduler(4, 30.0, reserve=1)
     running(quota)
     patient = Asking(quota, 5, patient=True)
@@ -35,9 +35,9 @@ def test_a_patient_one_gets_all_but_the_reserve_and_two_lanes_get_one_each_in_tu
     assert patient.bursts == [3]
     quota = scheduler(4, 30.0)
     running(quota)
-    lanes = [Asking(quota, 5), Asking(quota, 5)]
+    places = [Asking(quota, 5), Asking(quota, 5)]
     quota.pump()
-    assert [lane.bursts for lane in lanes] == [[1, 1], [1, 1]]
+    assert [place.bursts for place in places] == [[1, 1], [1, 1]]
 
 
 def test_waiting_is_told_with_how_long_and_that_nobody_was_refused() -> None:
@@ -56,11 +56,11 @@ def test_who_gives_up_the_last_place_in_line_ends_the_waiting() -> None:
     quota = scheduler(1, 30.0)
     _, watcher = watched(quota)
     assert quota.try_acquire(0.0)
-    lanes = [Asking(quota, 1), Asking(quota, 1)]
+    places = [Asking(quota, 1), Asking(quota, 1)]
     quota.pump()
-    quota.leave(lanes[0])
+    quota.leave(places[0])
     assert len(watcher.events) == 1, "the other one waits"
-    quota.leave(lanes[1])
+    quota.leave(places[1])
     assert watcher.events[1:] == [Unthrottled()]
 
 
@@ -104,8 +104,8 @@ def test_in_the_very_moment_that_the_ceiling_rises_there_is_one_more() -> None:
 
 
 @pytest.mark.parametrize(("position", "seconds"), [(1, 0.0), (2, 30.0), (3, 60.0), (5, 90.0)])
-def test_an_estimate_in_a_lane_counts_the_others_turns_too(position: int, seconds: float) -> None:
-    """Two tokens: the other lane's first goes before or between, and its second as well."""
+def test_an_estimate_in_a_place_counts_the_others_turns_too(position: int, seconds: float) -> None:
+    """Two tokens: the other place's first goes before or between, and its second as well."""
     quota = scheduler(2, 30.0, margin=0.0)
     running(quota)
     other, mine = Asking(quota, 2), Asking(quota, 6)

@@ -106,17 +106,17 @@ def test_its_watchers_are_told_when_waiting_begins_and_ends() -> None:
     clock, watched, other = Clock(), Watched(), Watched()
     quota.attach(clock, watched)
     quota.attach(clock, other)
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     quota.pump()
     assert watched.events == []
-    lane.ask(2)
+    place.ask(2)
     quota.pump()
     quota.pump()
     (throttled,) = watched.events
     assert isinstance(throttled, Throttled)
     assert (throttled.waiting, throttled.rejected) == (2, False)
     quota.reject()
-    lane.ask(1)
+    place.ask(1)
     quota.pump()
     assert [getattr(event, "rejected", None) for event in watched.events] == [False, True]
     quota.detach(other)

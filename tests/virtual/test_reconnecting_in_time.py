@@ -30,23 +30,23 @@ def longest(attempt: int) -> float:
     return 0.2 if attempt == 1 else min(30.0, 0.5 * 2 ** (attempt - 2))
 
 
-class CountedDoor:
+class CountingConnector:
     """Connects to the simulator, and records each attempt's time."""
 
-    def __init__(self, door: MemoryListener) -> None:
+    def __init__(self, listener: MemoryListener) -> None:
         self.tried: list[float] = []
-        self._door = door
+        self._listener = listener
 
     async def open(self) -> MemoryStream:
         self.tried.append(trio.current_time())
-        return await self._door.open()
+        return await self._listener.open()
 
 
 async def test_each_attempt_is_announced_with_its_number_and_its_delay() -> None:
     told: Told = []
     async with Simulator() as opend:
-        door = CountedDoor(opend.memory)
-        async with aiocapdist.connect(door) as client, anyio.create_task_group() as group:
+        connector = CountingConnector(opend.memory)
+        async with aiocapdist.connect(connector) as client, anyio.create_task_group() as group:
             group.start_soon(note, client, told)
             await trio.sleep(60.0)
             await opend.memory.aclose()
@@ -59,7 +59,9 @@ async def test_each_attempt_is_announced_with_its_number_and_its_delay() -> None
     assert len(again) == len(told) - 2, "only attempts were announced"
     assert [event.attempt for _, event in again] == list(range(1, len(again) + 1))
     assert len(again) > 40, "it never gives up"
-    for (at, event), tried, (next_at, _) in zip(again, door.tried[1:], again[1:], strict=False):
+    for (at, event), tried, (next_at, _) in zip(
+        again, connector.tried[1:], again[1:], strict=False
+    ):
         assert tried == pytest.approx(at + event.delay)
         assert next_at == tried, "refused at once, the next attempt is announced"
     shares = [event.delay / longest(event.attempt) for _, event in again]

@@ -24,16 +24,16 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> MemoryListener:
     """A pipe in memory that ``ws://`` connects to: sockets have no virtual time."""
-    door = MemoryListener()
+    listener = MemoryListener()
 
-    class PipeDoor(StreamConnector):
+    class PipeConnector(StreamConnector):
         def __init__(self, host: str, port: int, ssl_context: object) -> None:
-            super().__init__("tcp", door.open)
+            super().__init__("tcp", listener.open)
             self.host, self.port = host, port
             assert ssl_context is None
 
-    monkeypatch.setattr("aiocapdist._connection.endpoint.TcpConnector", PipeDoor)
-    return door
+    monkeypatch.setattr("aiocapdist._connection.endpoint.TcpConnector", PipeConnector)
+    return listener
 
 
 def seconds_since(began: float) -> float:

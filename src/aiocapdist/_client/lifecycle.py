@@ -40,7 +40,7 @@ class Lifecycle(ABC, Generic[ClientT]):
 
     @abstractmethod
     def unused(self) -> Lifecycle[ClientT]:
-        """Return another one with the same arguments, to connect once more."""
+        """Return a new one with the same arguments, to connect again."""
 
     if not TYPE_CHECKING:
 

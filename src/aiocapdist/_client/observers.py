@@ -22,7 +22,7 @@ class Observer(Protocol):
         ...
 
     def replied(self, gateway: str | None, seconds: float) -> None:
-        """A reply came so long after its request was sent; None is the only gateway."""
+        """A reply came ``seconds`` after its request was sent; gateway None is the only one."""
         ...
 
 

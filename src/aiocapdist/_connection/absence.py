@@ -40,7 +40,7 @@ class Absence:
         await self._ticker.run()
 
     def failed(self, cause: AiocapdistError) -> None:
-        """The connection was lost, or an attempt to connect failed."""
+        """Note a loss, or an attempt to connect that failed."""
         known, self._cause = self._cause, cause
         if self._since is None:
             self._begin()
@@ -60,7 +60,7 @@ class Absence:
             self._ticker.poke(self._since + self._timeout)
 
     def end(self) -> None:
-        """A connection is ready."""
+        """Note that a connection is ready."""
         if self._since is not None:
             log.info("connected to OpenD again after %.1f s", self._clock() - self._since)
         self._since = self._cause = self.error = None

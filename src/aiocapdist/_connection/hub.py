@@ -188,4 +188,4 @@ def run_all(steps: Iterable[Callable[[], object]]) -> None:
 
 
 def _no_check() -> None:
-    """A client that is closed says so on any loop."""
+    """Check nothing: a closed client reports that on any loop."""

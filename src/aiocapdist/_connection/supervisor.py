@@ -69,7 +69,7 @@ class Supervisor(Hub):
         )
         self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
-        self._running: Connection | None = None  # from dialling to its end
+        self._running: Connection | None = None  # from connecting to its end
         self._started = anyio.Event()
         self._final: AiocapdistError | None = None
         self._was_ready_at: float | None = None
@@ -194,14 +194,14 @@ class Supervisor(Hub):
             await anyio.sleep(delay)
 
     def _not_reached(self, cause: AiocapdistError) -> None:
-        """The first attempt has failed."""
+        """Note that the first attempt has failed."""
         self._first_failure = cause
         if not self.keep_trying:
             self._end(cause)
         self._started.set()
 
     async def _one_connection(self) -> AiocapdistError:
-        """Dial, greet, and carry requests until the end of it, which is returned."""
+        """Connect, do the handshake, and carry requests; return why the connection ended."""
         handshake_by = self.clock() + self._connect_timeout
         try:
             transport = await self.connector.open(self._connect_timeout)
@@ -234,7 +234,7 @@ class Supervisor(Hub):
     def _ready(self, connection: Connection, handshake: HandshakeResult) -> None:
         if self._final is not None:
             return  # closed just now: the connection's end is near
-        if not self._introduce(handshake):
+        if not self._bind_quotas(handshake):
             return
         self.reconnects += self.handshake is not None
         self.connection = connection
@@ -246,8 +246,8 @@ class Supervisor(Hub):
         self.publisher.publish_made(partial(connected, handshake))
         self._refresh()
 
-    def _introduce(self, handshake: HandshakeResult) -> bool:
-        """Tell the quotas whose account this is. One that cannot count for it is the end."""
+    def _bind_quotas(self, handshake: HandshakeResult) -> bool:
+        """Bind the quotas to the account. False, and the end, if one cannot count for it."""
         try:
             for scheduler in self._quotas:
                 scheduler.bind_account(handshake.login_user_id)
@@ -259,7 +259,7 @@ class Supervisor(Hub):
 
     def _lost(self, cause: Exception) -> None:
         if self.ready_since is None:
-            return  # it never was ready: nobody relied on it
+            return  # it never was ready: nothing was sent on it
         self.connection = None
         self.ready_since = None
         self.publisher.publish_made(partial(disconnected, reason_of(cause)))
@@ -295,7 +295,7 @@ class Supervisor(Hub):
         self._pump()
 
     def _overdue(self, error: ConnectionLost) -> None:
-        """Calls have waited for ``reconnect_timeout``: end them; reconnecting goes on."""
+        """End calls that have waited for ``reconnect_timeout``; reconnecting goes on."""
         self.fail_all(error)
 
     def _end(self, error: AiocapdistError) -> None:

@@ -27,7 +27,9 @@ class Supervisors(Hub):
         self._away: list[Supervisor] = []  # in the order in which they went
         self._pump_asked = False
         self._background: TaskGroup | None = None
-        self._relays = [Relay(self.publisher, name) for name in gateways]  # held: feeds do not
+        self._relays = [
+            Relay(self.publisher, name) for name in gateways
+        ]  # held here: publishers hold them weakly
         for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
             supervisor.keep_trying = True
             supervisor.add(self)
@@ -112,7 +114,7 @@ class Supervisors(Hub):
         self._pump_asked = True
 
     def fail(self, error: AiocapdistError) -> None:
-        """One of the supervisors has ended, or its gateway has been away for too long."""
+        """End calls if no gateway is left: one has ended, or has been away for too long."""
         away = [one for one in self._all.values() if one.final_error(sent=False) is not None]
         self._away = [one for one in self._away if one in away]
         self._away += [one for one in away if one not in self._away]
@@ -124,7 +126,7 @@ class Supervisors(Hub):
             self.fail_all(final)
 
     def expire(self) -> None:
-        """A quota of one of the supervisors has been out of reach for too long."""
+        """End calls that wait for a quota which was out of reach for too long."""
         self.expire_all()
 
     # ---- events

@@ -122,7 +122,7 @@ class _UsedQuota:
         self._heard(self, event)
 
     def expire(self, timeout: float | None) -> None:
-        """Calls have waited for ``timeout`` seconds: from now on they end at once."""
+        """End calls at once from now on: they have waited for ``timeout`` seconds."""
         trouble = self.scheduler.trouble
         if trouble is None:
             self.since = None

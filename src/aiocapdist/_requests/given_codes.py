@@ -30,7 +30,7 @@ class GivenCodes:
         self._uncounted: Iterator[Code] = iter(() if distinct else codes)
 
     def count(self) -> None:
-        """Count some more codes, few enough to hold up nobody."""
+        """Count up to COUNTED_AT_ONCE more codes."""
         first, repeats = self._first, self.repeats
         some = list(islice(self._uncounted, COUNTED_AT_ONCE))
         for code in some:

@@ -23,8 +23,8 @@ class LastAttempts:
 
     def put_back(self, request: SharedRequest[Any, Any]) -> None:
         """Put a request back into its queue, now or when the one before it is done."""
-        if not isinstance(request.registry, _Watch):
-            request.registry = _Watch(self, request.registry)
+        if not isinstance(request.registry, _DoneHook):
+            request.registry = _DoneHook(self, request.registry)
         if self._current is None:
             self._current = request
         if self._current is request:
@@ -56,8 +56,8 @@ class LastAttempts:
             self._releasing = False
 
 
-class _Watch:
-    """In place of a request's registry: tells when it is done."""
+class _DoneHook:
+    """In place of a request's registry: also reports to LastAttempts when it is done."""
 
     def __init__(self, attempts: LastAttempts, registry: RequestListener | None) -> None:
         self._attempts = attempts

@@ -64,7 +64,7 @@ class MarketPhases:
             request.remove_listener(self)
 
     def refresh(self, now: float) -> None:
-        """Ask OpenD if the last question is long enough ago."""
+        """Ask OpenD if the last question was asked at least INTERVAL seconds ago."""
         if now < self.next_due:
             return
         self.next_due = now + INTERVAL
@@ -96,7 +96,7 @@ class MarketPhases:
                 self._closed.setdefault(market, since)
 
     def _forget(self) -> None:
-        """OpenD does not say any more: all markets may be open."""
+        """Count all markets as open: OpenD no longer says."""
         for market in list(self._closed):
             self._reopen(market)
 

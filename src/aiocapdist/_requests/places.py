@@ -14,7 +14,7 @@ from .routes import Route, Routes
 AnyRequest: TypeAlias = Request[Any]
 
 
-class Granter(Protocol):
+class TokenUser(Protocol):
     """A request queue, as its places see it."""
 
     patient: bool
@@ -29,7 +29,7 @@ class Granter(Protocol):
 class QueuePlace(Place):
     """A queue's place in the line of one quota, for all the gateways that share it."""
 
-    def __init__(self, queue: Granter, quota: TokenSource, routes: Sequence[Route]) -> None:
+    def __init__(self, queue: TokenUser, quota: TokenSource, routes: Sequence[Route]) -> None:
         super().__init__(patient=queue.patient)
         self.quota = quota
         self.routes: Routes = Routes(routes)
@@ -51,10 +51,10 @@ class QueuePlace(Place):
         return self.routes.least_loaded(failed)
 
     def first_of(self, waiting: Iterable[AnyRequest]) -> AnyRequest | None:
-        """The first request that has a route here."""
+        """Return the first request that has a route here, None if there is none."""
         # Those that have none have just been put back: they are few, and at the head.
         return next((request for request in waiting if self.route_for(request) is not None), None)
 
     def etas(self) -> Iterator[float]:
-        """Seconds until each further grant here, as if this were the only place."""
+        """Yield the seconds until each further grant here, as if this were the only place."""
         return (self.quota.eta_of(self, n) for n in count(1))

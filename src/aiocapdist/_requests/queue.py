@@ -39,7 +39,7 @@ class Source(Protocol):
         ...
 
     def fail(self, error: AiocapdistError) -> None:
-        """No request will be sent any more."""
+        """End: no request will be sent any more."""
         ...
 
 
@@ -206,7 +206,7 @@ class RequestQueue:
     # ---- callbacks of the hub (see interfaces.ConnectionListener)
 
     def refresh(self) -> None:
-        """A connection became ready or was lost."""
+        """Update routes and places after a connection became ready or was lost."""
         self.routes.refresh()
         for place in self._places:
             place.routes.refresh()
@@ -221,7 +221,7 @@ class RequestQueue:
                 place.quota.leave(place)
 
     def fail(self, error: AiocapdistError) -> None:
-        """End everything that waits: no connection will come. Repeatable."""
+        """End all requests: no connection will come. Repeatable."""
         self._leave_all()
         waiting = self._waiting
         while waiting:
@@ -233,7 +233,7 @@ class RequestQueue:
             self._source.fail(error)
 
     def expire(self) -> None:
-        """End everything that waits if no quota here can be used, for too long."""
+        """End all requests if every quota here has been out of reach for too long."""
         if (final := self.final_error()) is not None:
             self.fail(final)
 
@@ -242,7 +242,7 @@ class RequestQueue:
     def grant(self, place: QueuePlace, count: int, now: float) -> int:
         """Send what can be sent with ``count`` tokens of this place's quota.
 
-        Return the number used. If sending raises, the rest is released first.
+        Return the number used. If sending raises, the unused tokens are released first.
         """
         if self._granting:
             # The user's code, which makes a source's codes, let another quota grant its tokens.

@@ -220,7 +220,7 @@ class Request(ABC, Generic[T]):
             unused.pump()  # last: a sweep that is served now must not join this request
 
     def mark_sent(self) -> None:
-        """Deadlines for the time in the queue no longer apply."""
+        """Mark as sent: deadlines for the queue no longer apply."""
         for scope in self.scopes or ():
             scope.deadline = math.inf
         self.scopes = None

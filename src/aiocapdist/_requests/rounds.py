@@ -137,7 +137,7 @@ class Rounds:
         return self.next
 
     def served(self, now: float) -> None:
-        """``next`` had its turn: it goes behind all others."""
+        """End the turn of ``next``: it goes behind all others."""
         code, span = self.next, self.span
         assert code is not None
         self.next = None
@@ -155,7 +155,7 @@ class Rounds:
         return next(iter(self._ring.values())).last_turn <= next(iter(self._new.values())).last_turn
 
     def pause(self) -> None:
-        """No code has a turn for now: the time until the next turn belongs to no round."""
+        """Give no code a turn for now: the time until the next turn belongs to no round."""
         self._round_began = None
 
     def _count_round(self, code: WatchedCode, now: float) -> None:
@@ -182,7 +182,7 @@ class Rounds:
         self._pause_if_idle()
 
     def rest(self) -> None:
-        """``next`` has no turns until its market wakes."""
+        """Give ``next`` no turns until its market wakes."""
         code, self.next = self.next, None
         assert code is not None
         self._resting.setdefault(code.security.market, OrderedDict())[code.code] = code

@@ -36,7 +36,7 @@ class Routes:
         self.refresh()
 
     def refresh(self) -> None:
-        """A connection became ready or was lost."""
+        """Find the open routes, after a connection became ready or was lost."""
         self.open: list[Route] = []
         self._flights: list[Sized] = []
         for route in self._all:

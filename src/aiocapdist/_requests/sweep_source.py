@@ -184,7 +184,7 @@ class SweepSource:
     def _expire_if_due(self) -> bool:
         """Once the time is over, give each code that has no answer yet a RequestTimeout.
 
-        True if it is over since now.
+        True if that happened just now.
         """
         if self._overdue is not None or self.queue.hub.clock() < (self.deadline or 0.0):
             return False

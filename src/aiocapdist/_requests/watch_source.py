@@ -24,7 +24,7 @@ class WatchSource:
 
     It asks while it has a subscription that is not paused. ``singles`` is the queue of the
     client's single calls: requests that other callers joined go on there when the watch is
-    left. ``phases`` says which markets rest; None if none shall.
+    left. ``phases`` says which markets rest; None to ask always.
     """
 
     one_at_a_time = False
@@ -112,7 +112,7 @@ class WatchSource:
             self._subscriptions_changed()
 
     def pause(self, subscription: Subscription) -> None:
-        """Ask nothing more for this subscription. What was sent is still passed on."""
+        """Stop asking for this subscription. Replies to what was sent are still passed on."""
         subscription.paused = True
         self._subscriptions_changed()
 
@@ -224,7 +224,7 @@ class WatchSource:
         return True
 
     def _cancel(self, item: WatchedCode) -> None:
-        """Want the pending request of this code no more."""
+        """Stop waiting for the pending request of this code."""
         request, item.request = item.request, None
         if request is not None:
             request.remove_listener(self)
@@ -293,7 +293,7 @@ class WatchSource:
         self._subscriptions_changed()
 
     def _stop(self) -> None:
-        """Ask nothing more."""
+        """Stop asking."""
         assert self._scope is not None
         self._scope.cancel()
         self._scope = self._ticker = None
@@ -306,7 +306,7 @@ class WatchSource:
         self._hub.remove(self.queue)
 
     def _cancel_requests(self, *, queued_only: bool = False) -> None:
-        """Want pending requests no more; their codes have a turn at once next time."""
+        """Stop waiting for pending requests; their codes are asked first when it goes on."""
         for item in self.codes.values():
             request = item.request
             if request is None:

@@ -33,17 +33,17 @@ MOST = 4  # processes at a time
 
 @dataclass
 class Process:
-    """One that shares the account: its quota, its lanes, and when each of its requests left."""
+    """One that shares the account: its quota, its places, and when each of its requests left."""
 
     quota: Scheduler
     under_way: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lanes = [Asking(self.quota, patient=patient) for patient in (False, True)]
+        self.places = [Asking(self.quota, patient=patient) for patient in (False, True)]
 
     @property
     def granted(self) -> int:
-        return sum(lane.granted for lane in self.lanes)
+        return sum(place.granted for place in self.places)
 
 
 class Account(RuleBasedStateMachine):
@@ -121,18 +121,18 @@ class Account(RuleBasedStateMachine):
     # ---- requests
 
     @precondition(lambda self: self.processes)
-    @rule(data=st.data(), lane=st.integers(0, 1), n=st.integers(1, 12))
-    def ask(self, data: st.DataObject, lane: int, n: int) -> None:
+    @rule(data=st.data(), place=st.integers(0, 1), n=st.integers(1, 12))
+    def ask(self, data: st.DataObject, place: int, n: int) -> None:
         process = self.chosen(data)
-        process.lanes[lane].ask(n)
+        process.places[place].ask(n)
         self.pump(process)
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data(), n=st.integers(1, 12))
     def cancel_in_line(self, data: st.DataObject, n: int) -> None:
         process = self.chosen(data)
-        lane = process.lanes[0]
-        lane.ask(-min(n, lane.waiting))
+        place = process.places[0]
+        place.ask(-min(n, place.waiting))
         self.pump(process)
 
     @precondition(lambda self: self.processes)
@@ -179,7 +179,7 @@ class Account(RuleBasedStateMachine):
         process = self.chosen(data, busy=True)
         process.quota.reject()
         process.under_way.pop()
-        process.lanes[0].ask(1)
+        process.places[0].ask(1)
         self.pump(process)
 
     @precondition(lambda self: any(p.under_way for p in self.processes))

@@ -1,4 +1,4 @@
-"""Lanes, ceiling and clocks of a quota in a file: by hand, without a loop."""
+"""Places, ceiling and clocks of a quota in a file: by hand, without a loop."""
 
 from __future__ import annotations
 
@@ -107,11 +107,11 @@ def test_who_did_not_look_for_long_hears_of_refusals_before_it_sends(machine: Ma
     assert other.available == 30
     assert one.try_acquire(machine.now)
     one.reject()
-    lane = Asking(other, 100)
+    place = Asking(other, 100)
     other.pump()
-    assert (lane.granted, other.waiting) == (0, 100)
+    assert (place.granted, other.waiting) == (0, 100)
     run_out(machine, other, until=machine.now + 1.1)
-    assert (lane.granted, other.rejections) == (26, 1)
+    assert (place.granted, other.rejections) == (26, 1)
 
 
 def test_a_client_that_closes_leaves_the_tokens_of_other_processes_alone(machine: Machine) -> None:
@@ -146,15 +146,15 @@ def test_while_the_file_is_locked_calls_wait_and_then_go(machine: Machine) -> No
     assert quota.available == 3
     with machine.locked():
         assert not quota.try_acquire(machine.now)
-        lane = Asking(quota, 2)
+        place = Asking(quota, 2)
         quota.pump()
-        assert (lane.granted, quota.available) == (0, 0)
+        assert (place.granted, quota.available) == (0, 0)
         quota.pump()
         assert quota.next_due() == machine.now + RETRY_AFTER
         run_out(machine, quota, until=machine.now + 1.0)
-        assert lane.granted == 0
+        assert place.granted == 0
     run_out(machine, quota, until=machine.now + 1.0)
-    assert lane.granted == 2
+    assert place.granted == 2
 
 
 def test_a_lock_that_is_kept_is_told_once_and_its_end(
@@ -162,12 +162,12 @@ def test_a_lock_that_is_kept_is_told_once_and_its_end(
 ) -> None:
     quota = machine.quota(3)
     assert quota.available == 3
-    lane = Asking(quota, 1)
+    place = Asking(quota, 1)
     with machine.locked(), caplog.at_level(logging.WARNING, "aiocapdist"):
         quota.pump()
         run_out(machine, quota, until=machine.now + LOCKED_AT_MOST + 10 * RETRY_IN_TROUBLE)
     run_out(machine, quota, until=machine.now + 2.0)
-    assert lane.granted == 1
+    assert place.granted == 1
     throttled, *others = told(quota)
     assert isinstance(throttled, events.Throttled)
     assert others == [
@@ -246,7 +246,7 @@ def test_a_grant_that_asks_for_grants_itself_changes_no_order(machine: Machine) 
             return super().grant(count, now)
 
     quota = machine.quota(3)
-    lanes = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
+    places = [Pumping(quota, 5), Pumping(quota, 5), Pumping(quota, 5)]
     quota.pump()
-    assert [lane.granted for lane in lanes] == [1, 1, 1]
+    assert [place.granted for place in places] == [1, 1, 1]
     assert tokens(quota) == (0, 3, 0)

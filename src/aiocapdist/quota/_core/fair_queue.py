@@ -1,4 +1,4 @@
-"""Whose turn it is to get a token. Pure.
+"""Decides which place gets the next token. Pure.
 
 First come first served within a place, round-robin between places. The place served longest
 ago goes first, so a call in a place of its own waits for one token, however many requests

@@ -121,7 +121,7 @@ class Granter:
     # ---- what became of a request that had a token
 
     def replied(self, at: float) -> None:
-        """Note a reply seen at ``at``: its token begins to expire. One read is one settling."""
+        """Note a reply seen at ``at``: its token begins to expire. Those of one read together."""
         if at == self._seen_at:
             self.unsettled += 1
         else:
@@ -150,7 +150,7 @@ class Granter:
     # ---- time
 
     def next_due(self) -> float | None:
-        """Return when :meth:`pump` is next of use; None if time alone changes nothing."""
+        """Return when to call :meth:`pump` next; None if time alone changes nothing."""
         store, ceiling = self.store, self.ceiling
         due = store.next_duty
         if self.queue.places:
@@ -228,7 +228,7 @@ class Granter:
         self.reports.waiting(queue.length, lambda: self._eta(1), throttled=bool(queue.places))
 
     def _look(self) -> float:
-        """Return the time. Replies seen are settled, unless others would see that."""
+        """Return the time. Replies seen are settled, unless other processes would see that."""
         if not self._shared:
             self._settle()
         return self._clock()

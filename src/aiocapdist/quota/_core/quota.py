@@ -125,7 +125,7 @@ def sibling(quota: Quota, call: str) -> Quota:
 
 
 def check_numbers(limit: int, period: float, reserve: int, margin: float) -> None:
-    """Raise ValueError for what no quota can be made with."""
+    """Raise ValueError for numbers that no quota can be made with."""
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ValueError(f"limit must be a whole number of requests, at least 1, not {limit!r}")
     if not (is_number(period) and period > 0):

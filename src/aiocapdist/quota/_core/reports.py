@@ -19,7 +19,7 @@ LONG_WAIT = 2.0
 
 
 class Reports:
-    """What listeners know, and the events that follow from what they do not know yet."""
+    """Publishes a quota's events to its listeners, each change once."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []

@@ -167,7 +167,7 @@ class Store(Protocol):
 
 
 class BaseStore:
-    """What a store does unless it has more to do."""
+    """Defaults of a store: methods that do nothing unless they are overridden."""
 
     shared: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""The scheduler of calls that OpenD does not count: every request goes at once."""
+"""Grants to calls that OpenD does not count: every request goes at once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import sys
 
 from ..._loop import Clock
 from .fair_queue import Place
-from .reports import Listener
 
 
 class Unlimited:
-    """A scheduler without a limit (see :class:`.scheduler.Scheduler`): no tokens are held."""
+    """Grants without a limit, as a :class:`.granter.Granter` does: no tokens are held."""
 
     limit: int = sys.maxsize
     period: float = 1.0
@@ -19,25 +18,10 @@ class Unlimited:
         self._clock = clock
         self._places: list[Place] = []
 
-    async def prepare(self) -> None:
-        """There is nothing to reach."""
-
-    def bind_account(self, login_user_id: int | None) -> None:
-        """Any account will do."""
-
     @property
     def trouble(self) -> None:
         """None: there is nothing to reach."""
         return None
-
-    def attach(self, clock: Clock, listener: Listener) -> None:
-        """There are no events."""
-
-    def detach(self, listener: Listener) -> None:
-        """There are no events."""
-
-    async def run(self) -> None:
-        """Return at once: no request waits for a time."""
 
     def join(self, place: Place) -> None:
         """Queue a place; :meth:`pump` lets all its requests go."""

@@ -64,7 +64,7 @@ class Section:
     # ---- what an owner does
 
     def acquire(self, count: int, owner: Owner, now: float, until: float) -> None:
-        """Give ``count`` free tokens to the owner, which has them until then."""
+        """Give ``count`` free tokens to the owner, which holds them until ``until``."""
         self.waiting.pop(owner.instance, None)
         self._put(list(islice(self._free(now), count)), Token(HELD, owner, until))
 
@@ -75,7 +75,7 @@ class Section:
     def settle(
         self, count: int, owner: Owner, now: float, until: float, *, rejected: bool = False
     ) -> None:
-        """Let ``count`` of the owner's tokens expire until then."""
+        """Let ``count`` of the owner's tokens expire at ``until``."""
         self.rejections += count if rejected else 0
         state = REJECTED if rejected else EXPIRING
         self._put(self._own(count, owner, now), Token(state, owner, until))
@@ -107,7 +107,7 @@ class Section:
         return {self._token(index).owner for index in held.values()} - {owner}
 
     def reclaim(self, owner: Owner, until: float) -> None:
-        """Let all tokens of a dead owner expire, until then at the latest."""
+        """Let all tokens of a dead owner expire at ``until``, or earlier if their lease ends."""
         for index in self._held_by(owner):
             self._put([index], Token(EXPIRING, owner, min(until, self._token(index).until)))
 
@@ -118,7 +118,7 @@ class Section:
         )
 
     def expire_all(self, until: float) -> None:
-        """Let all tokens expire until then: it is not known what was spent."""
+        """Let all tokens expire at ``until``: it is not known what was spent."""
         self.tokens = [Token(EXPIRING, NOBODY, until)] * self.limit
 
     def merge(self, other: Section) -> None:
@@ -151,7 +151,7 @@ class Section:
     # ---- owners that wait
 
     def wait(self, owner: Owner, now: float, until: float) -> None:
-        """Note that the owner waits for a token: others are to leave it a share until then."""
+        """Note that the owner waits for a token: others leave it a share until ``until``."""
         me = owner.instance
         self.waiting = {who: end for who, end in self.waiting.items() if end > now or who == me}
         if me in self.waiting or len(self.waiting) < WAITERS:

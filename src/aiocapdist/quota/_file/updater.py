@@ -54,7 +54,7 @@ class Updater:
         return bool(self._pending)
 
     def pause(self, seconds: float) -> None:
-        """Try nothing for so long."""
+        """Try nothing for this many seconds."""
         self.retry_at = self.clock() + seconds
 
     def resume(self, now: float) -> None:
