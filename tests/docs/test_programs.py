@@ -114,7 +114,7 @@ def swinging() -> Any:
         tiers = ("super", "big", "mid", "small")
         names = [f"capital_{side}_{tier}" for side in ("in", "out") for tier in tiers]
         amounts = {**dict.fromkeys(names, 1.0), "code": code, "market": Market.HK}
-        amounts["capital_in_big"] = 5.0 if next(turns) // 4 % 2 else 0.0
+        amounts["capital_in_big"] = 5.0 if next(turns) // 2 % 2 else 0.0
         return CapitalDistribution.model_validate(amounts)
 
     return figures
@@ -127,7 +127,7 @@ def test_watch(kind: str, tmp_path: Path) -> None:
         process = start(f"watch_{kind}", opend.port, tmp_path)
         assert process.stdout is not None
         alarms = (line for line in process.stdout if not VENDORS_LOG.match(line))
-        seen = {next(alarms).strip() for _ in range(6)}
+        seen = {next(alarms).strip() for _ in range(4)}
         process.kill()
         process.communicate()
     assert {line.split()[1] for line in seen} == {"bought", "sold"}
