@@ -112,7 +112,7 @@ async def test_servers_that_fail() -> None:
     found = await found_with(figures=None, faults=faults)
     assert found["figure"].state == "failed"
     assert "NN_ProtoRet_TimeOut" in found["figure"].text
-    assert "ask again later" in (found["figure"].advice or "")
+    assert "try again later" in (found["figure"].advice or "")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_second_opend_that_does_not_tell_its_account_is_believed() -> None:
             *("--rate", "16/1", "--second", f"ws://127.0.0.1:{second.websocket_port}"),
         )
     assert code == 0
-    assert "warning  second OpenD   it does not say whose account it has" in out
+    assert "warning  second OpenD   it does not report its account" in out
     assert "the account has one quota" in out
 
 
@@ -112,7 +112,10 @@ def test_nobody_can_be_asked() -> None:
         code, out, err = run_command("doctor", "--port", str(opend.port), "--probe")
         assert not opend.requests
     assert (code, out) == (2, "")
-    assert err == "aiocapdist: --probe spends quota, and nobody can be asked here: add --yes\n"
+    assert (
+        err
+        == "aiocapdist: --probe spends quota and asks first, which needs a terminal: add --yes\n"
+    )
 
 
 def test_a_second_opend_needs_the_probe() -> None:

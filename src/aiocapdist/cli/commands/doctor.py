@@ -102,7 +102,7 @@ def doctor(
 def _confirmed() -> bool:
     """Ask whether to spend quota. False, and a message, if the answer is not yes."""
     if not sys.stdin.isatty():
-        report(tr("--probe spends quota, and nobody can be asked here: add --yes"))
+        report(tr("--probe spends quota and asks first, which needs a terminal: add --yes"))
         return False
     print(tr(_QUESTION), end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() in ("y", "yes"):

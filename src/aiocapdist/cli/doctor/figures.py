@@ -55,17 +55,17 @@ async def check_figure(
             "no token is free for {seconds:.0f} s: other programs have spent the quota",
             seconds=error.eta,
         )
-        return Finding(check.FIGURE, "skipped", text, tr("run it again then")), None
+        return Finding(check.FIGURE, "skipped", text, tr("run it again after that")), None
     except AiocapdistError as error:
         return Finding(check.FIGURE, "failed", str(error), _advice(error)), None
     if figures.main_ratio is None:
-        text = tr("{code} has figures: none moved", code=code)
+        text = tr("{code} has figures: no money moved", code=code)
     else:
         text = tr(
             "{code} has figures: main ratio {ratio:+.1%}", code=code, ratio=figures.main_ratio
         )
     if client.quota.rejections > rejections:
-        text += tr("; OpenD refused the call at first, as one too many")
+        text += tr("; OpenD rejected the call at first, as over the quota")
         return Finding(check.FIGURE, "warning", text, tr(_SHARE), {"code": code}), figures
     if figures.net_super is None:
         text += tr("; super orders are missing")
@@ -81,7 +81,7 @@ def _advice(error: AiocapdistError) -> str:
         return tr("give a stock, a fund or a warrant, with --code")
     if isinstance(error, RequestTimeout) and error.waited_for == "quota":
         return tr(_SHARE)
-    return tr("ask again later; if it stays, look at OpenD's own log")
+    return tr("try again later; if that does not help, look at OpenD's own log")
 
 
 def check_freshness(

@@ -76,7 +76,7 @@ def _unavailable(error: QuotaUnavailable, options: QuotaOptions) -> Finding:
     if _can_be_made(Path(error.where).parent, its_folder_too=options.quota_file is None):
         text = tr("{where} does not exist yet: the first call creates it", where=error.where)
         return Finding(check.QUOTA, "ok", text)
-    text = tr("{where} cannot be made: there is no folder that can be written", where=error.where)
+    text = tr("{where} cannot be created: no folder there can be written", where=error.where)
     return Finding(check.QUOTA, "failed", text, tr("name a file in another folder: --quota-file"))
 
 

@@ -64,7 +64,7 @@ class Probe:
             return
         mine, its = (client.status.login_user_id for client in (self._first, self._other))
         if mine is None or its is None:
-            text = tr("it does not say whose account it has: taken to be the same")
+            text = tr("it does not report its account: assumed to be the same")
             self._add(Finding(SECOND, "warning", text, tr("make sure that it is")))
         elif mine != its:
             self._other = None
