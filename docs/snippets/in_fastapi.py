@@ -27,7 +27,9 @@ async def figures(code: str) -> aiocapdist.CapitalDistribution:
     except (aiocapdist.UnknownSecurity, aiocapdist.UnsupportedSecurity) as error:
         raise HTTPException(404, str(error)) from None
     except aiocapdist.QuotaWaitTooLong as error:
-        wait = str(math.ceil(error.eta)) if math.isfinite(error.eta) else "60"
-        raise HTTPException(429, str(error), {"Retry-After": wait}) from None
+        if math.isinf(error.eta):  # OpenD is away
+            raise HTTPException(503, str(error)) from None
+        wait = {"Retry-After": str(math.ceil(error.eta))}
+        raise HTTPException(429, str(error), wait) from None
     except aiocapdist.ConnectionLost as error:
         raise HTTPException(503, str(error)) from None

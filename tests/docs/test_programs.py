@@ -138,7 +138,8 @@ import os, runpy, sys
 from fastapi.testclient import TestClient
 with TestClient(runpy.run_path(sys.argv[1])["app"]) as web:
     found = web.get("/HK.00700")
-    print(found.status_code, found.json(), web.get("/HK.99999").status_code, flush=True)
+    others = [web.get(path).status_code for path in ("/HK.99999", "/US..DJI")]
+    print(found.status_code, found.json(), others, flush=True)
 os._exit(0)
 """
 NOTEBOOK = """
@@ -157,7 +158,7 @@ def test_web(opend: OpendThread, tmp_path: Path) -> None:
     ours = printed(start("web_ours", opend.port, tmp_path, "-c", WEB))
     theirs = printed(start("web_futu", opend.port, tmp_path, "-c", WEB))
     assert ours == theirs
-    assert re.fullmatch(r"200 [\d.]+ 404", ours[0])
+    assert re.fullmatch(r"200 [\d.]+ \[404, 404\]", ours[0])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("IPython") is None, reason="IPython is not installed")

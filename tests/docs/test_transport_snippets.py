@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.from_thread
 import pytest
 
 from ..interop.vendor import needs_vendor
@@ -132,6 +134,24 @@ def test_in_fastapi_when_the_quota_is_spent() -> None:
     *_, last = asyncio.run(serve())
     assert last[0] == 429
     assert 20 <= int(last[1] or "") <= 31
+
+
+def test_in_fastapi_while_opend_is_away() -> None:
+    testclient = pytest.importorskip("fastapi.testclient", reason="FastAPI is not installed")
+
+    async def serve() -> int:
+        async with opend() as simulator:
+            app = load("in_fastapi", {"max_wait=5.0": "max_wait=0.1"})["app"]
+
+            def ask() -> int:
+                with testclient.TestClient(app) as web:
+                    anyio.from_thread.run(simulator.go_away)
+                    status: int = web.get("/HK.00001").status_code
+                    return status
+
+            return await anyio.to_thread.run_sync(ask)
+
+    assert asyncio.run(serve()) == 503
 
 
 # In a process of its own: the vendor's package starts threads and writes logs.
