@@ -84,7 +84,7 @@ def protos(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, with coverage; arguments go to pytest."""
     session.install("-q", "-e", ".[test]")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-m", "", *session.posargs)
 
 
 @nox.session
@@ -190,7 +190,7 @@ def instructions(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """Run only the tests of the vendor's own clients against the simulator."""
     session.install("-q", "-e", ".[test]")
-    session.run("pytest", "tests/interop", *session.posargs)
+    session.run("pytest", "-m", "interop", *session.posargs)
 
 
 @nox.session(default=False)

@@ -38,6 +38,7 @@ def printed(path: Path, port: int, home: Path) -> list[str]:
 
 
 @needs_vendor
+@pytest.mark.interop
 @pytest.mark.parametrize("name", NAMES)
 def test_both_print_the_same(name: str, tmp_path: Path) -> None:
     # The vendor's client asks for the flow of the year until today.

@@ -36,7 +36,11 @@ SOONER = {
 }
 """What tests do not wait for: the paces are for an OpenD that counts."""
 
-pytestmark = [needs_vendor, pytest.mark.skipif(sys.platform == "win32", reason="uses flock")]
+pytestmark = [
+    pytest.mark.interop,
+    needs_vendor,
+    pytest.mark.skipif(sys.platform == "win32", reason="uses flock"),
+]
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_the_two_commands_come_before_anything_else_to_run() -> None:
     assert language == "sh"
     first, second = text.splitlines()
     assert first.endswith(".venv/bin/aiocapdist get HK.00700 US.AAPL SH.600519 --simulate")
-    assert second.endswith("-m pytest -q -n 2 --dist loadfile")
+    assert second.endswith("-m pytest -q -n 4 --dist loadfile")
 
 
 def test_ci_ends_with_the_second_command() -> None:

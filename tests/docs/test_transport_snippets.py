@@ -181,6 +181,7 @@ os._exit(0)
 
 
 @needs_vendor
+@pytest.mark.interop
 def test_vendors_classes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WITH_THE_VENDOR, str(SNIPPETS / "vendors_classes.py")],

@@ -18,7 +18,7 @@ from aiocapdist.simulator import Simulator
 
 from .vendor import needs_vendor, vendor
 
-pytestmark = [pytest.mark.anyio, needs_vendor]
+pytestmark = [pytest.mark.anyio, pytest.mark.interop, needs_vendor]
 CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 FIELDS = [

@@ -13,7 +13,7 @@ from aiocapdist.simulator import Simulator
 
 from .npm import javascript, packages_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.interop]
 KEY = "open sesame 芝麻"
 CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
 FIELDS = {

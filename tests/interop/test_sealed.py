@@ -20,7 +20,7 @@ from ..support.transports import rsa_key, rsa_pem
 from ..support.waiting import until
 from .vendor import needs_vendor
 
-pytestmark = needs_vendor
+pytestmark = [pytest.mark.interop, needs_vendor]
 CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
 FIELDS = [
     f"capital_{way}_{size}" for way in ("in", "out") for size in ("super", "big", "mid", "small")

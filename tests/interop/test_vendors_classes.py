@@ -16,7 +16,7 @@ import pytest
 
 from .vendor import needs_vendor
 
-pytestmark = needs_vendor
+pytestmark = [pytest.mark.interop, needs_vendor]
 
 OURS = """
 import aiocapdist

@@ -32,7 +32,11 @@ PAGE = 3
 BEFORE = [figures(second=n) for n in range(5)]
 LATER = [figures("US.AAPL", 100 + n) for n in range(7)]
 WAYS = [
-    pytest.param(point, interrupt, *loop.values, id=f"{point.name} {interrupt.__name__} {loop.id}")
+    pytest.param(
+        *(point, interrupt, *loop.values),
+        id=f"{point.name} {interrupt.__name__} {loop.id}",
+        marks=loop.marks,
+    )
     for point in Point
     for interrupt in (cancel_scope, cancel_task)
     for loop in LOOPS

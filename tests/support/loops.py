@@ -12,7 +12,8 @@ LOOPS: list[Any] = [
     pytest.param(("trio", {}), id="trio"),
 ]
 if sys.platform != "win32":  # uvloop does not exist there
-    LOOPS.insert(1, pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"))
+    uvloop = pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop", marks=pytest.mark.uvloop)
+    LOOPS.insert(1, uvloop)
 
 ASYNCIO_LOOPS = [loop for loop in LOOPS if loop.id != "trio"]
 STEPPED_LOOPS = [loop for loop in LOOPS if loop.id != "uvloop"]

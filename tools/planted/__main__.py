@@ -65,9 +65,11 @@ def _copy_to(copy: Path) -> None:
 def _run(copy: Path, tests: set[str]) -> tuple[int, float, str]:
     """Return pytest's exit code, the seconds it took, and its last lines."""
     path = f"{copy / 'src'}{os.pathsep}{copy}"
-    # No compiled files: two edits within one second could not be told apart by their times.
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=60"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    # Two edits within one second could not be told apart by their times.
+    for compiled in list(copy.rglob("__pycache__")):
+        shutil.rmtree(compiled)
+    options = ["-q", "-x", "-m", "", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=60"]
     begin = perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *sorted(tests)],

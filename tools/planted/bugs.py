@@ -133,10 +133,10 @@ BUGS = {
             Edit(
                 "src/aiocapdist/_requests/request.py",
                 "        elif not flight.route.link.cancel(flight):\n"
-                "            flight.route.quota.release()\n",
+                "            unused = flight.route.quota\n",
                 "        else:\n"
                 "            flight.route.link.cancel(flight)\n"
-                "            flight.route.quota.release()\n",
+                "            unused = flight.route.quota\n",
             ),
         ),
         ("tests/_client/test_cancelling.py",),
