@@ -21,6 +21,7 @@ from ..support.web import visitor_of
 
 pytestmark = pytest.mark.anyio
 DASHBOARD = Path(__file__).parents[2] / "docs" / "guides" / "serve" / "grafana.json"
+REFERENCE = DASHBOARD.parents[2] / "reference" / "metrics.md"
 
 
 async def samples(app: Starlette) -> dict[tuple[str, ...], float]:
@@ -66,6 +67,20 @@ async def test_figures_connection_quota_and_visitors(client: Client) -> None:
     assert found["aiocapdist_http_requests_total", path, "422"] == 1
 
 
+async def test_what_opend_did_not_send_is_no_zero() -> None:
+    async with (
+        Simulator(super_fields=False) as opend,
+        aiocapdist.connect(port=opend.port, quota=aiocapdist.Quota()) as client,
+    ):
+        app = create_app(client, ["HK.00700"], every=0.05)
+        with anyio.fail_after(10):
+            async with app.router.lifespan_context(app):
+                await until(lambda: app.state.service.publisher.figures)
+                found = await samples(app)
+    assert ("aiocapdist_capital_in", "HK.00700", "HK", "big") in found
+    assert ("aiocapdist_capital_in", "HK.00700", "HK", "super") not in found
+
+
 async def test_labels_are_of_the_watch_and_not_of_visitors(app: Starlette) -> None:
     """Else any visitor could fill Prometheus."""
     async with visitor_of(app) as http:
@@ -107,6 +122,8 @@ async def test_every_metric_of_the_dashboard_exists(client: Client) -> None:
         for sample in family.samples
     }
     assert named <= set(there)
+    page = set(re.findall(r"`(aiocapdist_\w+)`", REFERENCE.read_text("utf-8")))
+    assert page == set(there) | {"aiocapdist_recording_failing"}
     everything = there.keys() - {"aiocapdist_watch_codes", "aiocapdist_watch_resting_codes"}
     assert everything - named <= {"aiocapdist_main_ratio", "aiocapdist_quota_limit"}
     for panel in dashboard["panels"]:

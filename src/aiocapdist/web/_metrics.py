@@ -65,8 +65,10 @@ class _Figures(Collector):
         for figures in self._publisher.figures.values():
             labels = (figures.code, figures.market.name)
             for size in SIZES:
-                inflow.add_metric((*labels, size), getattr(figures, f"capital_in_{size}") or 0.0)
-                outflow.add_metric((*labels, size), getattr(figures, f"capital_out_{size}") or 0.0)
+                for side, family in (("in", inflow), ("out", outflow)):
+                    amount = getattr(figures, f"capital_{side}_{size}")
+                    if amount is not None:
+                        family.add_metric((*labels, size), amount)
             main.add_metric(labels, figures.main_net)
             if figures.main_ratio is not None:
                 ratio.add_metric(labels, figures.main_ratio)
