@@ -109,6 +109,10 @@ async def test_guesses_at_a_client() -> None:
             with pytest.raises(AttributeError) as error:
                 client.capital_distributio  # type: ignore[attr-defined]  # noqa: B018
             assert (error.value.name, error.value.obj) == ("capital_distributio", client)
+            state = await client.global_state()
+            assert state.phase_of(Market.HK) == state.market_hk
+            with pytest.raises(TypeError, match="market is a Market, such as Market.HK, not 'HK'"):
+                state.phase_of("HK")  # type: ignore[arg-type]
             with pytest.raises(TypeError) as wrong:
                 await client.watch(["HK.00700"])  # type: ignore[misc]
             told = "a watch is not awaited: `async for change in client.watch(codes)`"

@@ -121,6 +121,8 @@ class GlobalState(Frozen):
 
     def phase_of(self, market: Market) -> MarketState | int | None:
         """Return the phase of a market; None if OpenD does not report it."""
+        if not isinstance(market, Market):
+            raise TypeError(f"market is a Market, such as Market.HK, not {market!r}")
         phase: MarketState | int | None = getattr(self, f"market_{market.name.lower()}", None)
         return phase
 
