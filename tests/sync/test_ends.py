@@ -45,7 +45,7 @@ async def test_a_running_loop_is_not_blocked(name: str, client: sync.Client) -> 
     assert got.code == "HK.00700"
 
 
-@pytest.mark.parametrize("name", ["call", "flow", "state"])
+@pytest.mark.parametrize("name", ["call", "flow", "state", "collect", "iterate"])
 def test_a_closed_client_says_so(name: str, client: sync.Client) -> None:
     client.close()
     client.close()
@@ -54,6 +54,17 @@ def test_a_closed_client_says_so(name: str, client: sync.Client) -> None:
     assert client.status.state == "closed"
     assert client.quota.waiting == 0
     assert repr(client).endswith("closed>")
+
+
+def test_what_a_closed_client_gave_says_so_and_can_be_closed(client: sync.Client) -> None:
+    watch, sweep = client.watch(["HK.00700"]), client.capital_distributions(["HK.00700"])
+    client.close()
+    for given in (watch, sweep, client.watch(["HK.00700"])):
+        with pytest.raises(ClientClosed):
+            iter(given)
+        given.close()
+    assert watch.codes == ("HK.00700",)
+    assert list(client.events()) == []
 
 
 def test_closing_ends_calls_in_other_threads(opend_thread: OpendThread) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._client import guesses, sweep, watch
@@ -52,7 +53,9 @@ class Sweep:
         self._client = client
 
     def __iter__(self) -> Iteration[Outcome]:
-        return Iteration(self._thread, self._thread.call(self._sweep.__aiter__), self._client)
+        return Iteration(
+            self._thread, self._thread.call_on_loop(self._sweep.__aiter__), self._client
+        )
 
     if not TYPE_CHECKING:
         __getitem__ = guesses.use_instead(NOT_COLLECTED["values"])
@@ -67,7 +70,8 @@ class Sweep:
 
     def close(self) -> None:
         """Leave the sweep: no further token is spent for it. Repeatable."""
-        self._thread.run(self._sweep.aclose)
+        with suppress(ClientClosed):  # it has ended with its client
+            self._thread.run(self._sweep.aclose)
 
 
 class Watch:
@@ -86,7 +90,9 @@ class Watch:
         return repr(self._watch)
 
     def __iter__(self) -> Iteration[Change]:
-        return Iteration(self._thread, self._thread.call(self._watch.__aiter__), self._client)
+        return Iteration(
+            self._thread, self._thread.call_on_loop(self._watch.__aiter__), self._client
+        )
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -108,7 +114,8 @@ class Watch:
 
     def close(self) -> None:
         """End every iteration of this watch. Repeatable."""
-        self._thread.run(self._watch.aclose)
+        with suppress(ClientClosed):  # it has ended with its client
+            self._thread.run(self._watch.aclose)
 
 
 def drawn(codes: Iterable[str | Security]) -> Iterable[str | Security]:

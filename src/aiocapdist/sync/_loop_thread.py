@@ -75,16 +75,18 @@ class LoopThread:
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that does not wait, on the loop; here if the loop has ended."""
-        if not self.runs:
+        try:
+            return self.call_on_loop(function, *args, **kwargs)
+        except ClientClosed:
             return function(*args, **kwargs)
+
+    def call_on_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that does not wait, on the loop. ClientClosed if the loop has ended."""
 
         async def calling() -> T:
             return function(*args, **kwargs)
 
-        try:
-            return self.run(calling)
-        except ClientClosed:
-            return function(*args, **kwargs)
+        return self.run(calling)
 
     def stop(self) -> None:
         """End the loop: calls that wait end with ClientClosed. Repeatable."""
