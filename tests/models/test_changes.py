@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from aiocapdist import CapitalDistribution, Change, Market, UnknownSecurity
+from aiocapdist import CapitalDistribution, Change, Market, Outcome, UnknownSecurity
 
 
 def figures(net_big: float = 0.0, **fields: Any) -> CapitalDistribution:
@@ -64,6 +66,20 @@ def test_the_age_is_that_of_the_figures() -> None:
     assert age == pytest.approx(100, abs=5)
     assert change(figures(), None).age is None
     assert change(None, figures(updated_at=made)).age is None
+
+
+@pytest.mark.parametrize("kind", ["Change", "Outcome"])
+def test_an_amount_that_is_the_values_is_told(kind: str) -> None:
+    one: Any = change(figures(), None) if kind == "Change" else Outcome("HK.00700", figures())
+    with pytest.raises(AttributeError) as error:
+        one.main_net  # noqa: B018
+    assert str(error.value) == (
+        f"'{kind}' object has no attribute 'main_net'; here it is .value.main_net, "
+        "or .unwrap().main_net, which raises its error"
+    )
+    with pytest.raises(AttributeError, match="no attribute 'colour'$"):
+        one.colour  # noqa: B018
+    assert pickle.loads(pickle.dumps(one)) == copy.copy(one) == one
 
 
 def test_unwrap_gives_the_figures_or_raises() -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .._lazy import publish
 from ..errors import AiocapdistError
-from .figures import CapitalDistribution
+from .figures import CapitalDistribution, amount_of_value
 
 _NO_AMOUNTS = {"code", "market", "update_time", "updated_at"}
 _AMOUNTS = frozenset(
@@ -68,4 +68,5 @@ class Change(NamedTuple):
         return self.value
 
 
+Change.__getattr__ = amount_of_value  # type: ignore[attr-defined] # type checkers report it
 publish("aiocapdist", globals())

@@ -6,7 +6,7 @@ is rounded. Times are aware and in UTC.
 """
 
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, NoReturn
 
 from pydantic import Field, computed_field
 
@@ -141,4 +141,13 @@ class Outcome(NamedTuple):
         return self.value
 
 
+def amount_of_value(self: object, name: str) -> NoReturn:
+    """Raise AttributeError for a name that an outcome or a change does not have."""
+    text = f"{type(self).__name__!r} object has no attribute {name!r}"
+    if name in {*CapitalDistribution.model_fields, *CapitalDistribution.model_computed_fields}:
+        text += f"; here it is .value.{name}, or .unwrap().{name}, which raises its error"
+    raise AttributeError(text, name=name, obj=self)
+
+
+Outcome.__getattr__ = amount_of_value  # type: ignore[attr-defined] # type checkers report it
 publish("aiocapdist", globals())
