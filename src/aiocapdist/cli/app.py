@@ -68,9 +68,18 @@ def run(arguments: Sequence[str]) -> int:
         result = parser(tokens, exit_on_error=False, print_error=False, verbose=False)
     except cyclopts.CycloptsError as error:
         command = " ".join(("aiocapdist", *(error.command_chain or ())))
-        report(tr("{error} See: {command} --help", error=error, command=command))
+        if isinstance(error, cyclopts.UnknownCommandError) and _is_code(tokens[0]):
+            report(tr("{error} Try: {command}", error=error, command=f"{command} get {tokens[0]}"))
+        else:
+            report(tr("{error} See: {command} --help", error=error, command=command))
         return USAGE
     return result if isinstance(result, int) else OK
+
+
+def _is_code(text: str) -> bool:
+    from ..models._codes import guess_code
+
+    return not text.isalpha() and guess_code(text) is not None
 
 
 def _drop_empty_variables() -> None:

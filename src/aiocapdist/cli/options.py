@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ RECONNECT_TIMEOUT = 60.0
 """Seconds without a connection after which codes fail: enough to restart OpenD."""
 RSA_VARIABLE = "AIOCAPDIST_RSA_KEY"
 REDIS_VARIABLE = "AIOCAPDIST_REDIS"
+Seconds: TypeAlias = Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))]
 RedisUrl: TypeAlias = Annotated[str | None, Parameter(env_var=REDIS_VARIABLE, show_env_var=True)]
 """In the environment a password in the URL is not visible to other users of the machine."""
 

@@ -14,6 +14,7 @@ from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import ExportFormat
 from ..language import tr
+from ..options import Seconds
 from ..streams import STANDARD_OUTPUT, is_standard_output, report
 from ..times import parse_time
 
@@ -23,7 +24,7 @@ PROBLEMS = (CodesUnreadable, InvalidCode, ModuleNotFoundError, QuotaUnavailable,
 def record(
     *codes: str,
     output: str | None = None,
-    every: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    every: Seconds = 60.0,
     while_closed: Annotated[bool, Parameter(negative=())] = False,
     flows: Annotated[bool, Parameter(negative=())] = False,
     timeout: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,

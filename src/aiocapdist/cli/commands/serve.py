@@ -20,7 +20,7 @@ from ..codes import CodesUnreadable, read_codes
 from ..exit_codes import NOT_WRITTEN, OK, USAGE
 from ..language import given_language, language, tr, tr_count
 from ..listening import report_not_listening
-from ..options import ConnectionOptions, KeyOptions, QuotaOptions
+from ..options import ConnectionOptions, KeyOptions, QuotaOptions, Seconds
 from ..streams import report, report_log_records, write
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Serving:
 
 def serve(
     *codes: str,
-    every: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    every: Seconds = 60.0,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8321,
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = (),

@@ -15,13 +15,13 @@ from ..codes import CodesUnreadable, read_valid_codes
 from ..exit_codes import USAGE
 from ..formats import WatchFormat
 from ..language import tr
-from ..options import RankingOptions
+from ..options import RankingOptions, Seconds
 from ..streams import is_standard_output, report
 
 
 def watch(
     *codes: str,
-    every: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    every: Seconds = 60.0,
     while_closed: Annotated[bool, Parameter(negative=())] = False,
     format: WatchFormat | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
