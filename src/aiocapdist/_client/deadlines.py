@@ -7,7 +7,7 @@ import math
 import anyio
 
 from .._requests.queue import RequestQueue
-from .._requests.request import Interruption, Request, T
+from .._requests.request import Request, T
 from ..errors import QuotaWaitTooLong
 from .observers import Observers
 
@@ -62,6 +62,8 @@ async def _wait(
 ) -> T:
     if timeout is None:
         return await request.wait(while_queued)
+    from .._requests.interruption import Interruption  # most calls have no timeout
+
     interruption = Interruption()
     with anyio.CancelScope(deadline=request.queue.hub.clock() + timeout):
         return await request.wait(while_queued, interruption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -101,6 +102,8 @@ class Hub(ABC):
             self.stop()
         except BaseException:
             self.stop()  # completes what an interrupt left undone
+            if isinstance(self.task, asyncio.Task):
+                self.task.cancel()  # a scope that was interrupted while it cancels does no more
             raise
         finally:
             try:

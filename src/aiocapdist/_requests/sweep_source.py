@@ -11,9 +11,9 @@ from .._protocol import catalog
 from ..errors import AiocapdistError, InvalidCode, RequestTimeout, own_copy
 from ..models import CapitalDistribution, Outcome, Security
 from .given_codes import GivenCodes, shown_as
+from .interruption import Interruption
 from .kinds import SharedRequest
 from .queue import RequestQueue
-from .request import Interruption
 from .single_flight import CACHED, Distributions
 
 WINDOW = 128
