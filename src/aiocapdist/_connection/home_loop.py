@@ -8,7 +8,7 @@ from threading import get_ident
 from typing import Any
 
 from .._loop import on_asyncio
-from ..quota._core.loops import call_after_fork
+from ..quota._core.loops import call_after_fork, has_ended
 
 
 class HomeLoop:
@@ -49,13 +49,7 @@ class HomeLoop:
     @property
     def is_closed(self) -> bool:
         """True if the loop has ended for good."""
-        if isinstance(self._loop, asyncio.AbstractEventLoop):
-            return self._loop.is_closed()
-        try:
-            self._loop.run_sync_soon(int)
-        except RuntimeError:  # trio's RunFinishedError
-            return True
-        return False
+        return has_ended(self._loop)
 
     def _explain(self) -> str:
         """Return what is wrong with the caller's loop, and what to do."""

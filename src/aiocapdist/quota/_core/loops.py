@@ -50,15 +50,18 @@ class LoopBinding:
     def has_ended(self) -> bool:
         """True if the loop was closed, or dropped without being closed."""
         loop = None if self._loop is None else self._loop()
-        if loop is None:
-            return True
-        if isinstance(loop, asyncio.AbstractEventLoop):
-            return loop.is_closed()
-        try:
-            loop.run_sync_soon(_do_nothing)
-        except RuntimeError:  # trio's RunFinishedError
-            return True
-        return False
+        return loop is None or has_ended(loop)
+
+
+def has_ended(loop: Any) -> bool:
+    """True if this asyncio loop is closed, or the run of this trio token is over."""
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        return loop.is_closed()
+    try:
+        loop.run_sync_soon(_do_nothing)
+    except RuntimeError:  # trio's RunFinishedError
+        return True
+    return False
 
 
 def _current_loop() -> Any:
