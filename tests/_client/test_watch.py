@@ -393,6 +393,22 @@ async def test_two_tasks_cannot_read_one_iteration() -> None:
                 await first.value()
 
 
+async def test_a_code_of_a_closed_market_rests_from_its_first_answer_on() -> None:
+    """Not only when it would have its second turn: until then its figures would look old."""
+    clock = SetClock()  # in Hong Kong it is day, in New York night
+    async with (
+        Simulator(now=clock) as opend,
+        aiocapdist.connect(port=opend.port, quota=wide()) as client,
+    ):
+        watch = client.watch(["HK.00700", "US.AAPL", "US.NVDA"], every=60.0)
+        reader = aiter(watch)
+        assert not watch.resting
+        with anyio.fail_after(5):
+            await read(reader, 3)
+        assert watch.resting == ("US.AAPL", "US.NVDA")
+        await reader.aclose()
+
+
 async def test_it_ends_with_client_closed_when_the_client_closes() -> None:
     with anyio.fail_after(5):
         async with Simulator(latency=0.01) as opend, anyio.create_task_group() as group:

@@ -66,7 +66,8 @@ class Watch:
     @property
     def resting(self) -> tuple[str, ...]:
         """The codes that are not asked for until their market opens."""
-        return tuple(self._source.rounds.resting)
+        codes = self._source.codes.values()
+        return tuple(item.code for item in codes if self._source.rests(item))
 
     def add(self, codes: Iterable[str | Security]) -> None:
         """Watch these codes too; each is asked for as soon as the quota allows.

@@ -108,11 +108,6 @@ class Rounds:
         return max(self._every, active * self._gap)
 
     @property
-    def resting(self) -> list[str]:
-        """Codes without turns until their market wakes."""
-        return [code for codes in self._resting.values() for code in codes]
-
-    @property
     def due(self) -> float:
         """When :meth:`pick` finds a code; inf if never."""
         return -inf if self._new else self._next_in_ring
