@@ -285,6 +285,8 @@ async def test_codes_that_are_none_are_no_empty_answer(tmp_path: Path) -> None:
             recording.read("HK.00700")
         with pytest.raises(InvalidCode, match="try 'HK.00700'"):
             recording.read(["700.HK"])
+        with pytest.raises(ValueError, match="a period is one of aiocapdist.Period"):
+            recording.read_flows(period="DAY")  # type: ignore[arg-type]
         with pytest.raises(InvalidCode):
             await recording.export(tmp_path / "a.csv", codes=["700.HK"])
         tencent = Security.parse("HK.00700")

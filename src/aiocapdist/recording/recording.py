@@ -235,7 +235,7 @@ def _value(item: Answer) -> CapitalDistribution | CapitalFlow | None:
 
 
 def _name(period: Period | None) -> str | None:
-    return None if period is None else period.name
+    return None if period is None else Period(period).name
 
 
 def _span(
