@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 from hypothesis import example, given
@@ -186,3 +188,12 @@ async def test_in_a_sweep_each_invalid_code_is_a_failed_outcome(kind: type) -> N
         assert isinstance(outcome.error, InvalidCode)
         assert outcome.error.reason.startswith(reason)
         assert outcome.error.suggestion == suggestion
+
+
+def test_a_market_given_by_its_name_is_that_market() -> None:
+    wrong: Any = Security
+    assert Security.parse(wrong("HK", "00700")) == Security(Market.HK, "00700")
+    assert str(wrong("HK", "00700")) == "HK.00700"
+    for market in (1, None, "hk"):
+        with pytest.raises(InvalidCode, match=rf"invalid code '{market}\.00700'"):
+            Security.parse(wrong(market, "00700"))

@@ -71,7 +71,7 @@ class Security(NamedTuple):
                 return tuple.__new__(cls, (market, symbol))  # costs half of cls(...)
         except (AttributeError, KeyError, TypeError):
             pass  # TypeError: bytes have partition() too
-        if isinstance(code, Security) and isinstance(code.market, Market):
+        if isinstance(code, Security):
             return cls.parse(str(code))
         raise _invalid(code)
 
@@ -97,7 +97,8 @@ class Security(NamedTuple):
             return cls(Market[guess.market], guess.symbol)
 
     def __str__(self) -> str:
-        return f"{self.market.name}.{self.symbol}"
+        # People write Security("HK", "00700") too, and type checkers say so.
+        return f"{getattr(self.market, 'name', self.market)}.{self.symbol}"
 
 
 def _invalid(code: object) -> InvalidCode:
