@@ -183,6 +183,11 @@ async def test_a_curve_goes_back_to_the_opening(world: Worlds) -> None:
         await wait(page, f"{points}?.split(' ').length > 60")
         label = await page.get_attribute("tr[data-code='HK.00700'] .curve", "aria-label")
         assert re.fullmatch(r"Main net from [+-]?[\d.]+K? to [+-][\d.]+M", label)
+        # An answer to /v1/curves that was made before takes nothing away.
+        row = "document.querySelector(\"tr[data-code='HK.00700']\").row"
+        count = await page.evaluate(f"{row}.points.length")
+        await page.evaluate(f"{row}.fill([{row}.points.at(-1)])")
+        assert await page.evaluate(f"{row}.points.length") == count > 60
 
 
 async def test_what_opend_says_is_shown_as_text(world: Worlds, clock: SetClock) -> None:

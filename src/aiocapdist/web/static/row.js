@@ -72,9 +72,10 @@ export class Row {
     if (this.points.length > MOST_POINTS) this.points = this.points.filter((_, n) => n % 2 === 0 || n > MOST_POINTS - 2);
   }
   fill(points) {
-    const last = points.at(-1)?.[0] ?? 0;
-    const later = this.points.filter(([time]) => time > last);
-    this.points = [...points, ...later];
+    // Not in place of what is there: an answer can be older than an event that came before it.
+    const times = new Set(points.map(([time]) => time)), from = (points[0]?.[0] ?? 0) - 2 * SESSION;
+    const others = this.points.filter(([time]) => time > from && !times.has(time));
+    this.points = [...points, ...others].sort(([one], [other]) => one - other);
     this.touch();
   }
   mark() {
