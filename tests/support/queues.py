@@ -9,6 +9,7 @@ from aiocapdist import AiocapdistError, ConnectionLost, Quota
 from aiocapdist._loop import Waiter
 from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.flight import Flight
+from aiocapdist._requests.interfaces import LoadFalls
 from aiocapdist._requests.kinds import GlobalStateRequest
 from aiocapdist._requests.last_attempts import LastAttempts
 from aiocapdist._requests.queue import RequestQueue
@@ -51,6 +52,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.connection: FakeConnection | None = FakeConnection()
         self.stats = FakeStats()
+        self.load_falls = LoadFalls()
         self.lost_quota: AiocapdistError | None = None
 
     def cancel(self, flight: Flight[Any]) -> bool:
@@ -98,6 +100,8 @@ class Setup:
     def __init__(self, *limits: int) -> None:
         self.hub = FakeHub()
         self.gateways = [FakeGateway() for _ in limits]
+        for gateway in self.gateways:
+            gateway.load_falls = self.gateways[0].load_falls
         self.schedulers = [scheduler_of(Quota(limit, 30.0, margin=0.0)) for limit in limits]
         for scheduler in self.schedulers:
             scheduler.attach(self.hub.clock, lambda event: None)

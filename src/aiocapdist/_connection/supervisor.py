@@ -15,6 +15,7 @@ from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
 from .._protocol.flight import Flight
+from .._requests.interfaces import LoadFalls
 from .._transports.base import Connector
 from ..errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError, QuotaUnavailable
 from ..quota._core.scheduler import Scheduler
@@ -55,6 +56,7 @@ class Supervisor(Hub):
         self.reconnects: int = 0
         self.ready_since: float | None = None
         self.stats: ConnectionStats = ConnectionStats()
+        self.load_falls: LoadFalls = LoadFalls()
         self.keep_trying: bool = False
         """True to go on even if the first attempt to connect fails."""
         self.after_pump: Callable[[], None] | None = None
@@ -112,6 +114,7 @@ class Supervisor(Hub):
     # ---- called by queues and requests
 
     def cancel(self, flight: Flight[Any]) -> bool:
+        self.load_falls.count += 1
         # A flight of an earlier connection is known to nobody any more.
         return self.connection is None or self.connection.cancel(flight)
 
@@ -286,6 +289,7 @@ class Supervisor(Hub):
         self.unlimited.pump()
 
     def _pump(self) -> None:
+        self.load_falls.count += 1
         self.pump_own()
         if self.after_pump is not None:
             self.after_pump()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from .._loop import TaskGroup, create_task_group, run_child
+from .._requests.interfaces import LoadFalls
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler
@@ -30,8 +31,10 @@ class Supervisors(Hub):
         self._relays = [
             Relay(self.publisher, name) for name in gateways
         ]  # held here: publishers hold them weakly
+        load_falls = LoadFalls()
         for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
             supervisor.keep_trying = True
+            supervisor.load_falls = load_falls
             supervisor.add(self)
             supervisor.after_pump = self._pump_if_asked
             supervisor.publisher.add(relay)

@@ -31,10 +31,25 @@ class Stats(Protocol):
     """Number of requests sent, over all connections."""
 
 
+class LoadFalls:
+    """Counts what may let a gateway of a client have fewer requests in flight.
+
+    These are reads, timeouts, losses and cancellations at any of them. Until the next one, loads
+    only rise.
+    """
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count: int = 0
+
+
 class Link(Protocol):
     """One gateway, over as many connections as it takes."""
 
     request_timeout: float
+    load_falls: LoadFalls
+    """The same object for all gateways of a client."""
 
     @property
     def stats(self) -> Stats: ...

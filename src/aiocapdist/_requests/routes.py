@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence, Sized
 
 from .._protocol.encoders import CapitalDistributionEncoder
@@ -33,10 +34,13 @@ class Routes:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._all = routes
         self._turn = 0
+        self._least = 0
+        self._next: list[int] = []  # the last is the next
         self.refresh()
 
     def refresh(self) -> None:
         """Find the open routes, after a connection became ready or was lost."""
+        self._falls = -1
         self.open: list[Route] = []
         self._flights: list[Sized] = []
         for route in self._all:
@@ -55,17 +59,31 @@ class Routes:
             return min(others, key=_load, default=None)
         if len(self.open) < 2:
             return self.open[0] if self.open else None
-        loads = list(map(len, self._flights))  # in C: this is done for each call
-        least = min(loads)
-        if least == 0:
-            idle = [route for route, load in zip(self.open, loads, strict=True) if load == 0]
-            return min(idle, key=_calls)
-        try:
-            index = loads.index(least, self._turn)
-        except ValueError:
-            index = loads.index(least)
-        self._turn = index + 1
-        return self.open[index]
+        falls = self.open[0].link.load_falls.count
+        if falls != self._falls or not self._skip_used():
+            self._falls = falls
+            self._scan()
+        return self.open[self._next[-1]]
+
+    def _skip_used(self) -> bool:
+        """Leave out those that were used since the last scan; True if others are left."""
+        following, flights = self._next, self._flights
+        while following and len(flights[following[-1]]) > self._least:
+            self._turn = following.pop() + 1
+        return bool(following)
+
+    def _scan(self) -> None:
+        """Find the routes with the least load: those to take, until the load of any falls."""
+        loads = list(map(len, self._flights))  # in C: of single calls this is done for each
+        self._least = min(loads)
+        found = [index for index, load in enumerate(loads) if load == self._least]
+        if self._least == 0:
+            found.sort(key=lambda index: _calls(self.open[index]))
+        else:
+            at = bisect_left(found, self._turn)
+            found = found[at:] + found[:at]
+        self._next = found[::-1]
+        self._turn = found[0] + 1
 
     def by_load(self) -> list[Route]:
         """Return the open routes, the least loaded first."""
