@@ -73,8 +73,8 @@ def test_frames(capsys: pytest.CaptureFixture[str]) -> None:
     ("code", "answer"),
     [
         ("HK.00700", r"[+-][\d,]+"),
-        ("hk.00700", r"no such form of code; did you mean HK\.00700\?"),
-        ("US..DJI", r"OpenD says no: .+"),
+        ("hk.00700", r"check the code: .+; try 'HK\.00700'"),
+        ("US..DJI", r"OpenD answered: .+"),
     ],
 )
 def test_failures(code: str, answer: str) -> None:
