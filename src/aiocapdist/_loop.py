@@ -1,4 +1,4 @@
-"""What depends on the event loop: waiters, a ticker, the loop's clock. anyio does the rest.
+"""What depends on the event loop: its clock, waiters, a ticker, task groups. anyio does the rest.
 
 On asyncio a waiter is a plain future, the cheapest object to wait for. Elsewhere it is an anyio
 event with the same interface.
