@@ -31,6 +31,7 @@ KEEP_ALIVE_AT = 0.8  # of OpenD's interval, as its own clients do
 SILENCE_LIMIT = 3.0  # keep-alive intervals without a byte: then the connection is dead
 MIN_SILENCE = 0.9  # of the time a reply may take: a shorter silence never ends a connection
 TOMBSTONE_LIFETIME = 60.0  # seconds from sending until a late reply is no longer expected
+_ASKED_IN = (State.READY, State.CLOSED)  # the enum's members are looked up once, not each call
 _SERIALS = range(1, 2**32)  # it is not known whether OpenD treats 0 as "no serial"
 
 _new = tuple.__new__  # makes a named tuple at half the cost of calling its class
@@ -90,7 +91,7 @@ class Session(Generic[RefT]):
         """
         # After the end of the stream it is lost with the others, unsent: one read may bring both
         # a reply, which lets the next request go, and what ends the connection.
-        assert ref is None or self.state in (State.READY, State.CLOSED)
+        assert ref is None or self.state in _ASKED_IN
         in_flight = self.in_flight
         serial = next(self._serials)
         while serial in in_flight or serial in self._tombstones:
@@ -116,7 +117,7 @@ class Session(Generic[RefT]):
 
     def data_to_send(self) -> list[bytes]:
         """Return the queued messages, each once, and mark them as written; none once closed."""
-        if self.state is State.CLOSED:
+        if self.cause is not None:
             return []
         for flight in self._unsent:
             flight.written = True
