@@ -241,11 +241,12 @@ def _name(period: Period | None) -> str | None:
 def _span(
     codes: Iterable[str | Security] | None, since: datetime | None, until: datetime | None
 ) -> Span:
+    wanted = None
     if codes is not None:
         check_codes(codes)
-        codes = frozenset(str(Security.parse(code)) for code in codes)
+        wanted = frozenset(str(Security.parse(code)) for code in codes)
     return Span(
-        codes,
+        wanted,
         None if since is None else to_microseconds(since),
         None if until is None else to_microseconds(until),
     )
