@@ -49,7 +49,7 @@ class PushReceived(NamedTuple):
     body: bytes
 
 
-SessionEvent: TypeAlias = (
+_ReplyEvent: TypeAlias = (
     "ReplyReceived[RefT] | ReplyInvalid[RefT] | ReplyOverdue[RefT] | RequestSettled[RefT]"
-    " | HandshakeCompleted | PushReceived"
 )
+SessionEvent: TypeAlias = "_ReplyEvent[RefT] | HandshakeCompleted | PushReceived"
