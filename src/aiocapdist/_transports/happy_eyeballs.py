@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 
 import anyio
 
-from .._loop import create_task_group
 from .base import AddressesFailed
 
 DELAY = 0.25  # seconds until the next address is tried beside a silent one, as the RFC has it
@@ -61,7 +60,8 @@ async def connect_first(
             await _discard(connection)  # another one was faster by a moment
 
     try:
-        async with create_task_group() as group:
+        # anyio's own: what attempts shield must go on, and asyncio's cancelling would end it.
+        async with anyio.create_task_group() as group:
             for address in addresses:
                 failed = anyio.Event()
                 group.start_soon(attempt, address, failed)
