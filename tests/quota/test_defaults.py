@@ -7,7 +7,11 @@ import threading
 
 import pytest
 
-from aiocapdist.quota._core.defaults import default_quota, forget_default_quotas
+from aiocapdist.quota._core.defaults import (
+    default_quota,
+    forget_default_quota,
+    forget_default_quotas,
+)
 
 from .forks import in_a_fork
 
@@ -23,6 +27,13 @@ def test_it_is_one_for_each_address_and_outlives_its_users() -> None:
     assert default_quota("127.0.0.1:22222") is not quota
     forget_default_quotas()
     assert default_quota("127.0.0.1:11111") is not quota
+
+
+def test_that_of_one_address_can_be_forgotten() -> None:
+    quota, other = (default_quota(f"127.0.0.1:{port}") for port in (11111, 22222))
+    forget_default_quota("127.0.0.1:11111")
+    assert default_quota("127.0.0.1:11111") is not quota
+    assert default_quota("127.0.0.1:22222") is other
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")

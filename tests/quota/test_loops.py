@@ -107,6 +107,15 @@ def test_the_next_loop_can_use_the_quota_of_one_that_ended(
     assert tokens(used) == (0, 0, 3)
 
 
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_a_store_that_was_never_used_can_be_given_up(tmp_path: Path, kind: str) -> None:
+    there = {"file": FileQuota(tmp_path / "ledger"), "server": RedisQuota("redis://localhost:1")}
+    store = scheduler_of(there[kind]).store
+    store.abandon(0.0)
+    asyncio.run(store.stop(last=True))
+    assert (store.held, list(tmp_path.iterdir())) == (0, [])
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_its_tokens_serve_again_when_they_have_expired(backend: str) -> None:
     used = scheduler(3, 0.05, margin=0.0)

@@ -732,6 +732,17 @@ def test_a_disk_that_is_full_is_told_and_no_draft_is_left(
     assert os.listdir(path.parent) == []
 
 
+def test_a_trace_that_finds_no_room_for_its_text_is_a_trace(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.write", full)
+    opening.mark_made(path, 0o600)
+    assert opening.was_made(path)
+
+
 @pytest.mark.parametrize("grows", [False, True], ids=["as long as before", "longer"])
 def test_a_disk_on_which_half_of_it_has_room_is_told_and_over_when_there_is_more(
     path: Path, monkeypatch: pytest.MonkeyPatch, grows: bool

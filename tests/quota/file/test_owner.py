@@ -172,3 +172,14 @@ def test_where_the_system_does_not_name_its_boot_its_time_does(
 def test_what_is_no_name_of_a_boot_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_: "none\n")
     assert boot_id()[:8] == bytes(8), "a number of minutes"
+
+
+def test_a_process_of_another_user_that_is_out_of_sight_is_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(pid: int, signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module, "_look_up", lambda pid: (None, 0))
+    monkeypatch.setattr("os.kill", refuse)
+    assert is_alive(new_owner()._replace(pid=1, started=1))

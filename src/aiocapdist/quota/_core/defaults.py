@@ -21,7 +21,7 @@ def _after_fork() -> None:
     _lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+if hasattr(os, "register_at_fork"):  # pragma: no branch; not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork)
 
 _by_address: dict[str, list[tuple[str, Quota]]] = {}

@@ -29,7 +29,7 @@ def _after_fork() -> None:
         forkable.after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+if hasattr(os, "register_at_fork"):  # pragma: no branch; not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork)
 
 
