@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,12 @@ def test_an_extra_has_code_that_uses_it(extra: str) -> None:
 def test_the_source_archive_holds_everything() -> None:
     """Each file and folder at the top of a checkout, but for what is made there."""
     ignored = (ROOT / ".gitignore").read_text("utf-8").split()
-    made = {".git", ".venv", *(name.strip("/*") for name in ignored)}
+    made = (".git", *(name.strip("/") for name in ignored), "pyproject.toml", "PKG-INFO")
     listed = {
         path.strip("/") for path in PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     }
-    top = {path.name for path in ROOT.iterdir()} - made - {"pyproject.toml", "PKG-INFO"}
-    assert {name for name in top if not name.endswith(".egg-info")} <= listed
+    top = {path.name for path in ROOT.iterdir()}
+    assert {name for name in top if not any(fnmatch(name, one) for one in made)} <= listed
     assert all((ROOT / name).exists() for name in listed)
 
 
