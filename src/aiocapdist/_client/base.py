@@ -161,7 +161,7 @@ class BaseClient:
             within the latest 4096 codes.
         :param timeout: Seconds for the whole sweep, from its first step. Codes without an answer
             by then get a RequestTimeout, and are not sent any more.
-        :param max_age: Accept answers of the last this many seconds.
+        :param max_age: Accept answers that are at most this many seconds old.
         :raises TypeError: ``codes`` is a single string.
         """
         from .sweep import Sweep

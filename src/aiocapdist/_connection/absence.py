@@ -16,7 +16,7 @@ class Absence:
     """The time since the connection was lost, until the next one is ready.
 
     ``on_overdue`` is called once with the error that calls end with, when OpenD has been away
-    for ``timeout`` seconds; None is forever.
+    for ``timeout`` seconds; None means forever.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ class ConnectionStats:
         self.late_replies = 0
         self._seconds: deque[float] = deque(maxlen=KEPT)
         self.replied: Callable[[float], None]
-        """Called with its duration forevery reply; observers may put a function in its place."""
+        """Called with its duration for every reply; observers may put a function in its place."""
         self.reset_replied()
 
     def reset_replied(self) -> None:

@@ -28,9 +28,8 @@ class Supervisors(Hub):
         self._away: list[Supervisor] = []  # in the order in which they went
         self._pump_asked = False
         self._background: TaskGroup | None = None
-        self._relays = [
-            Relay(self.publisher, name) for name in gateways
-        ]  # held here: publishers hold them weakly
+        # Held here: publishers hold them weakly.
+        self._relays = [Relay(self.publisher, name) for name in gateways]
         load_falls = LoadFalls()
         for supervisor, relay in zip(self._all.values(), self._relays, strict=True):
             supervisor.keep_trying = True

@@ -22,7 +22,7 @@ class UsedQuotas:
     """Attaches a client to quotas, and passes their events on to ``publish``.
 
     ``on_overdue`` is called when the file or server of one of them has been out of reach for
-    ``timeout`` seconds, None is forever; ``on_restored`` when one is back after that. A quota
+    ``timeout`` seconds, None means forever; ``on_restored`` when one is back after that. A quota
     that is merely not known to be unspent says when it can be used, and is waited for.
     """
 

@@ -178,7 +178,7 @@ class FtAesEcb:
 
 
 def session_cipher(algorithm: Algorithm, key: str | bytes, iv: str | bytes) -> Cipher:
-    """Return the cipher foreverything after the handshake. Raises ValueError on a wrong size."""
+    """Return the cipher for everything after the handshake. Raises ValueError on a wrong size."""
     key, iv = _raw(key), _raw(iv)
     if len(key) != KEY_SIZE or (algorithm is Algorithm.AES_CBC and len(iv) != _BLOCK):
         raise ValueError("a key or an iv of the wrong length")

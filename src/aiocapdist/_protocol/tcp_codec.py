@@ -39,7 +39,7 @@ class TcpCodec(FrameDecoder):
         self._client_id = client_id
         self._algorithm = algorithm
         self._encrypted = algorithm is not Algorithm.CLEAR
-        # For the handshake; its reply has the key foreverything after.
+        # For the handshake; its reply has the key for everything after.
         self._cipher: Cipher = CLEAR if key is None else Rsa(key)
 
     def encode_handshake(self) -> tuple[int, bytes]:

@@ -26,7 +26,7 @@ class AddressesFailed(OSError):
 class NotWebSocket(ConnectionError):
     """Raised when the peer does not complete the upgrade to WebSocket.
 
-    ``first_bytes`` is the begin of what it sent instead.
+    ``first_bytes`` is the beginning of what it sent instead.
     """
 
     def __init__(self, reason: str, first_bytes: bytes) -> None:
