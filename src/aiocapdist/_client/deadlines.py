@@ -66,5 +66,5 @@ async def _wait(
 
     interruption = Interruption()
     with anyio.CancelScope(deadline=request.queue.hub.clock() + timeout):
-        return await request.wait(while_queued, interruption)
+        return await request.wait(while_queued, interruption.note)
     raise interruption.error(request.proto_id, timeout, request.code)

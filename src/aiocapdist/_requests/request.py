@@ -31,10 +31,11 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._loop import Waiter
     from .._protocol.flight import Flight
     from .interfaces import Hub
-    from .interruption import Interruption
     from .routes import Route
 
 T = TypeVar("T")
@@ -126,12 +127,12 @@ class Request(ABC, Generic[T]):
     async def wait(
         self,
         while_queued: anyio.CancelScope | None = None,
-        interruption: Interruption | None = None,
+        note: Callable[[Request[Any]], None] | None = None,
     ) -> T:
         """Return the value. Cancelling the last caller that waits cancels the request.
 
         The deadline of ``while_queued`` applies until the request is sent, no longer.
-        ``interruption`` is filled in if this caller is cancelled.
+        ``note`` is called with the request, as it is then, if this caller is cancelled.
         """
         if while_queued is not None:
             self._add_scope(while_queued)
@@ -145,8 +146,8 @@ class Request(ABC, Generic[T]):
         except BaseException:
             if while_queued is not None and self.scopes is not None:
                 self.scopes.pop(while_queued, None)  # else kept for as long as others wait
-            if interruption is not None:
-                interruption.note(self)
+            if note is not None:
+                note(self)
             if not self.done:
                 del waiters[waiter]
                 self.cancel_if_unwanted()
