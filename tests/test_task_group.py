@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from aiocapdist._loop import create_task_group
+from aiocapdist._task_group import create_task_group
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,8 @@ from typing import Any, Self, TypeAlias
 from ..support.interrupts import INTERRUPTS, Functions, instrument
 
 CLOSING: Functions = {
-    "aiocapdist/_loop.py": ["wait_shielded", "run_child", "exit_in", "_join", "_run"],
+    "aiocapdist/_loop.py": ["wait_shielded"],
+    "aiocapdist/_task_group.py": ["run_child", "exit_in", "_join", "_run"],
     "anyio/_backends/_asyncio.py": ["task_done", "_deliver_cancellation"],
     "aiocapdist/_client/lifecycle.py": ["__aexit__", "_leave_group"],
     "aiocapdist/_connection/hub.py": ["run", "aclose", "finish", "run_all", "fail_all"],

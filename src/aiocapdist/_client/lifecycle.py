@@ -12,7 +12,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .._connection.hub import Hub
-from .._loop import exit_in, on_asyncio, run_child
+from .._loop import on_asyncio
+from .._task_group import exit_in, run_child
 from . import guesses
 
 ClientT = TypeVar("ClientT")

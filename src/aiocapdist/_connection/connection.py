@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sized
 from typing import Any, Protocol
 
-from .._loop import Clock, Ticker, create_task_group, run_child
+from .._loop import Clock, Ticker
 from .._protocol.codec import Codec, HandshakeResult
 from .._protocol.flight import Flight
 from .._protocol.session import Session
@@ -24,6 +24,7 @@ from .._protocol.session_events import (
     SessionEvent,
 )
 from .._protocol.state import State
+from .._task_group import create_task_group, run_child
 from .._transports.base import Transport
 from ..errors import AiocapdistError
 from .stats import ConnectionStats

@@ -16,13 +16,13 @@ import anyio
 from .._loop import (
     Clock,
     Waiter,
-    exit_in,
     threadsafe_scheduler,
     wait_shielded,
     waiter_factory,
 )
 from .._requests.interfaces import ConnectionListener
 from .._requests.last_attempts import LastAttempts
+from .._task_group import exit_in
 from ..errors import AiocapdistError
 from ..quota._core.scheduler import Scheduler
 from ..quota._core.unlimited import Unlimited

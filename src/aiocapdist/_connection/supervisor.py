@@ -10,12 +10,13 @@ from typing import Any
 
 import anyio
 
-from .._loop import Clock, TaskGroup, create_task_group, run_child
+from .._loop import Clock
 from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
 from .._protocol.flight import Flight
 from .._requests.interfaces import LoadFalls
+from .._task_group import TaskGroup, create_task_group, run_child
 from .._transports.base import Connector
 from ..errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError, QuotaUnavailable
 from ..quota._core.scheduler import Scheduler

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from .._loop import TaskGroup, create_task_group, run_child
 from .._requests.interfaces import LoadFalls
+from .._task_group import TaskGroup, create_task_group, run_child
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
 from ..quota._core.scheduler import Scheduler

@@ -13,8 +13,9 @@ from math import inf
 import anyio
 import anyio.lowlevel
 
-from ..._loop import create_task_group, on_asyncio
+from ..._loop import on_asyncio
 from ..._protocol.backoff import Backoff
+from ..._task_group import create_task_group
 from ...errors import QuotaUnavailable
 from ...events import QuotaDegraded
 from .._core.quota import CAPITAL_DISTRIBUTION
