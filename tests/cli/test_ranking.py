@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -13,10 +14,11 @@ from aiocapdist.cli.app import run
 from aiocapdist.cli.drawing import make_style
 from aiocapdist.cli.ranking import rank, ranking_lines
 
-from .processes import start_command
+from .processes import simulator, start_command
 from .test_table import FIGURES
 
 STYLE = make_style("us", ascii_only=False)
+TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
 CODES = ["HK.00700", "US.AAPL", "SH.600519", "HK.00005", "SZ.000001"]
 
 
@@ -107,23 +109,25 @@ def test_if_all_fail_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 def test_on_a_terminal_of_any_width(columns: int, colors: str, arguments: list[str]) -> None:
     leader, follower = os.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
-    command = ("get", *arguments, "--simulate", "--colors", colors)
-    with start_command(*command, stdout=follower, env=environment) as process:
-        os.close(follower)
-        shown = b""
-        try:
-            while more := os.read(leader, 65536):
-                shown += more
-        except OSError:
-            pass  # how Linux reports that the other end is closed
-        assert process.wait() == 0
+    with simulator(now=lambda: TUESDAY) as opend:
+        where = ("--address", f"{opend.host}:{opend.port}", "--quota", "none")
+        command = ("get", *arguments, *where, "--colors", colors)
+        with start_command(*command, stdout=follower, env=environment) as process:
+            os.close(follower)
+            shown = b""
+            try:
+                while more := os.read(leader, 65536):
+                    shown += more
+            except OSError:
+                pass  # how Linux reports that the other end is closed
+            assert process.wait() == 0
     os.close(leader)
     text = shown.decode()
     assert ("\x1b[" in text) is (colors != "none")
     plain = [strip_colours(line) for line in text.replace("\r", "").splitlines()]
     assert max(map(len, plain)) <= columns
     if colors != "none":
-        positive = next(line for line in text.splitlines() if "+" in line)
+        positive = next(line for line in text.splitlines() if re.search(r"\+\d", line))
         code = {"us": "32", "cn": "31"}[colors]
         assert f"\x1b[{code}m+" in positive or f"\x1b[1;{code}m+" in positive
 
