@@ -187,7 +187,7 @@ def test_protobufs_slow_decoder_gives_the_same_errors() -> None:
     """It rejects strings that are not UTF-8, which the fast one returns as bytes."""
     script = (
         "from aiocapdist._pb import capital_distribution_pb2 as pb\n"
-        "from aiocapdist._protocol.decoders import parse_response\n"
+        "from aiocapdist._protocol.response import parse_response\n"
         "from aiocapdist.errors import ProtocolError\n"
         "try: parse_response(pb.Response, bytes([8, 1, 18, 1, 255]))\n"
         "except ProtocolError as error: print(error)\n"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist._pb import capital_distribution_pb2
-from aiocapdist._protocol import decoders
+from aiocapdist._protocol import decoders, figures
 from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.errors import OpenDError, ProtocolError
 from aiocapdist.models import CapitalDistribution, Security
@@ -178,7 +178,7 @@ def test_the_usual_layout_needs_no_protobuf(
     fields = {"retMsg": "", "errCode": 0, "updateTime": TEXT, "updateTimestamp": 1.76e9}
     given_ = {name: value for name, value in fields.items() if name not in absent}
     body = reply({name: 2.0**n for n, name in enumerate(AMOUNTS)}, **given_)
-    monkeypatch.setattr(decoders, "_decode", None)
+    monkeypatch.setattr(figures, "_decode", None)
     got = read(body, "HK.00700")
     assert got == validated(body, "HK.00700")
     assert got is not None

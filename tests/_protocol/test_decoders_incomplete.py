@@ -10,8 +10,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 from aiocapdist._pb import capital_distribution_pb2, global_state_pb2
-from aiocapdist._protocol.decoders import decode_capital_distribution, decode_message
+from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist._protocol.global_state import decode_global_state
+from aiocapdist._protocol.response import decode_message
 from aiocapdist.errors import OpenDError, ProtocolError, QuotaExceeded
 from aiocapdist.models import Market, Security
 

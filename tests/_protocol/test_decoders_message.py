@@ -6,8 +6,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from aiocapdist._pb import common_pb2, global_state_pb2, keep_alive_pb2
-from aiocapdist._protocol.decoders import decode_message
 from aiocapdist._protocol.global_state import decode_global_state
+from aiocapdist._protocol.response import decode_message
 from aiocapdist.errors import BackendError, OpenDError, ProtocolError, QuotaExceeded
 
 from .peer import alive, raw_text

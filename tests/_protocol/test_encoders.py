@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiocapdist._pb import capital_distribution_pb2, global_state_pb2, keep_alive_pb2
-from aiocapdist._protocol.encoders import _REUSES, CapitalDistributionEncoder, encode_keep_alive
+from aiocapdist._protocol.encoders import CapitalDistributionEncoder, encode_keep_alive
 from aiocapdist._protocol.global_state import encode_global_state
 from aiocapdist.models import Market, Security, SecurityFirm
 
@@ -44,18 +44,16 @@ def test_each_request_names_the_security_firm_if_given(firm: SecurityFirm) -> No
         assert asked(question, code).header.securityFirm == firm
 
 
-@pytest.mark.parametrize("firm", [None, SecurityFirm.FUTUINC, 3])
-def test_the_reused_message_is_replaced_and_encodes_the_same(
-    firm: int | None,
-) -> None:
-    question = CapitalDistributionEncoder(firm)
-    first, messages = question.encode(Security.parse("HK.00700")), [question._request]
-    assert first == CapitalDistributionEncoder(firm).encode(Security.parse("HK.00700"))
-    for _ in range(2 * _REUSES):
-        assert question.encode(Security.parse("HK.00700")) == first
-        if question._request is not messages[-1]:
-            messages.append(question._request)
-    assert len(messages) == 3, "kept for as many questions as are allowed, and no longer"
+@pytest.mark.parametrize("firm", [None, *SecurityFirm, 3, 2**31 - 1])
+@pytest.mark.parametrize("market", Market)
+def test_the_bytes_are_those_of_protobuf(market: Market, firm: int | None) -> None:
+    encoder = CapitalDistributionEncoder(firm)
+    for symbol in (*("x" * length for length in range(1, 65)), "00700", "00001"):
+        message = capital_distribution_pb2.Request()
+        message.c2s.security.market, message.c2s.security.code = market, symbol
+        if firm is not None:
+            message.c2s.header.securityFirm = firm
+        assert encoder.encode(Security(market, symbol)) == message.SerializeToString()
 
 
 def test_two_encoders_do_not_interfere() -> None:
@@ -70,6 +68,8 @@ def test_the_global_state_request_has_user_id_0() -> None:
     assert (c2s.HasField("userID"), c2s.userID) == (True, 0)
 
 
-@pytest.mark.parametrize(("utc", "seconds"), [(0.0, 0), (1_760_000_000.99, 1_760_000_000)])
+@pytest.mark.parametrize(
+    ("utc", "seconds"), [(0.0, 0), (1_760_000_000.99, 1_760_000_000), (2.0**33, 2**33)]
+)
 def test_a_keep_alive_has_whole_seconds(utc: float, seconds: int) -> None:
     assert keep_alive_pb2.Request.FromString(encode_keep_alive(utc)).c2s.time == seconds

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from google.protobuf.message import Message
-
 from .._protocol import catalog
 
 
@@ -37,6 +35,8 @@ def check_askable(proto_id: int) -> None:
 
 def check_message(message: object) -> None:
     """Raise TypeError for what is no protobuf message, ValueError if it lacks required fields."""
+    from google.protobuf.message import Message  # whoever made one has loaded it
+
     if not isinstance(message, Message):
         raise TypeError(f"message is a protobuf message, not {type(message).__name__}")
     if not message.IsInitialized():

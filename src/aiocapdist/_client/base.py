@@ -8,8 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from google.protobuf.message import Message
-
 from .._connection.event_stream import EventStream
 from .._connection.gateway import Gateway
 from .._connection.hub import Hub
@@ -32,6 +30,8 @@ from .observers import Observers
 from .queues import Queues
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from .._requests.market_phases import MarketPhases
     from .._requests.watch_source import WatchSource
     from ..models import CapitalFlow, GlobalState

@@ -50,6 +50,19 @@ def parse_response(kind: type[MessageT], body: bytes) -> MessageT:
     return message
 
 
+def decode_message(body: bytes, kind: type[MessageT]) -> MessageT:
+    """Decode a reply into a message class of the user's.
+
+    Raises OpenDError if it reports a failure, ProtocolError if it cannot be decoded.
+    """
+    message = parse_response(kind, body)
+    ret_type = getattr(message, "retType", SUCCESS)
+    if ret_type != SUCCESS:
+        ret_msg, err_code = getattr(message, "retMsg", ""), getattr(message, "errCode", 0)
+        raise error_from_response(ret_type, ret_msg, err_code)
+    return message
+
+
 def _reports_failure(message: Message) -> bool:
     fields = message.DESCRIPTOR.fields_by_name
     return (

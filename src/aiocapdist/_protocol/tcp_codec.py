@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._pb import init_connect_pb2
 from ..errors import ProtocolError
 from . import catalog
 from .ciphers import CLEAR, Algorithm, Cipher, DecryptionError, Rsa, session_cipher
-from .codec import (
-    PROGRAMMING_LANGUAGE,
-    HandshakeResult,
-    InvalidMessage,
-    ReplyTooLong,
-    bounded_keep_alive,
-)
+from .codec import HandshakeResult, InvalidMessage, ReplyTooLong, bounded_keep_alive
 from .frames import PROTOBUF, Frame, FrameDecoder, digest_of, encode_frame
-from .response import SUCCESS, error_from_response, parse_response
+from .init_connect import decode_init_connect, encode_init_connect
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-CLIENT_VERSION = 1011  # the version of OpenD that our messages were written for: 10.11
 
 
 class TcpCodec(FrameDecoder):
@@ -43,34 +34,20 @@ class TcpCodec(FrameDecoder):
         self._cipher: Cipher = CLEAR if key is None else Rsa(key)
 
     def encode_handshake(self) -> tuple[int, bytes]:
-        c2s = init_connect_pb2.C2S(
-            clientVer=CLIENT_VERSION,
-            clientID=self._client_id,
-            recvNotify=True,
-            packetEncAlgo=self._algorithm.value,
-            pushProtoFmt=PROTOBUF,
-            programmingLanguage=PROGRAMMING_LANGUAGE,
-        )
-        request = init_connect_pb2.Request(c2s=c2s)
-        return catalog.INIT_CONNECT, request.SerializeToString()
+        return catalog.INIT_CONNECT, encode_init_connect(self._client_id, self._algorithm)
 
     def decode_handshake(self, body: bytes) -> HandshakeResult:
-        response = parse_response(init_connect_pb2.Response, body)
-        if response.retType != SUCCESS:
-            raise error_from_response(response.retType, response.retMsg, response.errCode)
-        if not response.HasField("s2c"):
-            raise ProtocolError("OpenD accepted the handshake but sent no connection data")
-        s2c = response.s2c
+        reply = decode_init_connect(body)
         if self._encrypted:
             try:
-                self._cipher = session_cipher(self._algorithm, s2c.connAESKey, s2c.aesCBCiv)
+                self._cipher = session_cipher(self._algorithm, reply.key, reply.iv)
             except ValueError:
                 raise ProtocolError("OpenD sent no usable key for this connection") from None
         return HandshakeResult(
-            conn_id=s2c.connID,
-            server_version=s2c.serverVer,
-            login_user_id=s2c.loginUserID,
-            keep_alive_interval=bounded_keep_alive(s2c.keepAliveInterval),
+            conn_id=reply.conn_id,
+            server_version=reply.server_version,
+            login_user_id=reply.login_user_id,
+            keep_alive_interval=bounded_keep_alive(reply.keep_alive_interval),
         )
 
     def encode(self, proto_id: int, serial: int, body: bytes) -> bytes:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from google.protobuf.message import Message
-
 from .._protocol import catalog
-from .._protocol.decoders import decode_capital_distribution, decode_message
+from .._protocol.decoders import decode_capital_distribution
 from ..models import CapitalDistribution, Period, Security
 from .request import Queue, Request, RequestListener, T
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from ..models import CapitalFlow, GlobalState
     from .routes import Route
 
 K = TypeVar("K")
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound="Message")
 
 FlowKey: TypeAlias = tuple[str, Period, str | None, str | None]
 """Code, period, start and end of a capital flow. Dates are ``YYYY-MM-DD``."""
@@ -126,4 +126,6 @@ class MessageRequest(Request[M]):
         return self._body
 
     def read(self, body: bytes) -> M:
+        from .._protocol.response import decode_message
+
         return decode_message(body, self._response_type)

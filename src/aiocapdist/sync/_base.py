@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from google.protobuf.message import Message
-
 from .._client import guesses
 from .._client.base import BaseClient
 from .._requests.kinds import M
@@ -20,6 +18,9 @@ from ..models import CapitalDistribution, CapitalFlow, GlobalState, Period, Secu
 from ..quota import Quota
 from ._iteration import EventIteration, Iteration, Sweep, Watch, drawn
 from ._loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 C = TypeVar("C", bound=BaseClient)
 
