@@ -96,6 +96,7 @@ def start_rows(rounds: list[dict[str, starting.Start]]) -> list[Row]:
             for name, limit in commands
         ),
         _amount(f"{script}: CPU, ms", rounds, cpu(ours)),
+        _amount("the same with gc.freeze() at exit: CPU, ms", rounds, cpu(starting.FROZEN)),
         _amount(f"{script}: elapsed, ms", rounds, wall(ours)),
         _amount("the same of futu-api: CPU, ms", rounds, cpu(vendor)),
         _amount("the same of futu-api: elapsed, ms", rounds, wall(vendor)),
