@@ -17,7 +17,8 @@ from pathlib import Path
 MODULES = (
     *("_protocol.session", "_protocol.frames", "_protocol.decoders", "_protocol.response"),
     *("_protocol.tcp_codec", "_protocol.websocket_codec", "_protocol.codec", "_protocol.ciphers"),
-    *("_protocol.notices", "_protocol.rsa_key", "_protocol.backoff", "_protocol.encoders"),
+    *("_protocol.wire_format", "_protocol.init_connect", "_protocol.encoders", "_protocol.figures"),
+    *("_protocol.notices", "_protocol.rsa_key", "_protocol.backoff"),
     *("_protocol.capital_flow", "_protocol.global_state", "_protocol.foreign", "_protocol.state"),
     *("quota._core.ledger", "quota._core.fair_queue", "quota._core.granter"),
     *("quota._core.scheduler", "quota._core.adaptive_limit", "quota._core.unlimited"),
