@@ -48,13 +48,13 @@ def decode_init_connect(body: bytes) -> InitConnectReply:
 
 def _read_usual(body: bytes) -> InitConnectReply | None:
     """Read a success; None for anything else."""
-    match decode_fields(body):
-        case {1: 0, 4: bytes(s2c)}:
-            fields = decode_fields(s2c)
-        case _:
-            return None
-    match fields:
-        case {1: int(version), 2: int(user), 3: int(conn_id), 4: bytes(key), 5: int(interval)}:
+    reply = decode_fields(body)
+    s2c = reply.get(4)
+    if reply.get(1) != 0 or not isinstance(s2c, bytes):
+        return None
+    fields = decode_fields(s2c)
+    match [fields.get(number) for number in range(1, 6)]:
+        case [int(version), int(user), int(conn_id), bytes(key), int(interval)]:
             iv = fields.get(6, b"")
             if max(version, interval) < 2**31 and isinstance(iv, bytes):
                 return InitConnectReply(version, user, conn_id, key, interval, iv)
