@@ -56,8 +56,14 @@ class WebSocketTransport:
         from websockets.frames import Frame, Opcode
         from websockets.http11 import Response
 
+        from .websocket_frames import encode_messages
+
         self._transport = transport
+        self.schedule_write = transport.schedule_write
+        self.readable = transport.readable
+        self.close = transport.close
         self._protocol = protocol
+        self._encode_messages = encode_messages
         self._response = Response
         self._frame = Frame
         self._data = (Opcode.BINARY, Opcode.CONT)
@@ -85,24 +91,15 @@ class WebSocketTransport:
             self._check_protocol()
         return self._error or error
 
-    def schedule_write(self, immediately: bool = False) -> None:
-        self._transport.schedule_write(immediately)
-
-    def readable(self) -> bool:
-        return self._transport.readable()
-
-    def close(self) -> None:
-        self._transport.close()
-
     # Callbacks of the transport below
 
     def _fetch(self) -> list[bytes]:
-        if self._upgraded and self._error is None:
-            for message in self._data_to_send():
-                self._protocol.send_binary(message)
-        self._pongs = 0
         # An empty piece asks to close the sending side: close() does that.
-        return [piece for piece in self._protocol.data_to_send() if piece]
+        pieces = [piece for piece in self._protocol.data_to_send() if piece]
+        if self._upgraded and self._error is None:
+            pieces += self._encode_messages(self._data_to_send())
+        self._pongs = 0
+        return pieces
 
     def _receive_data(self, received: list[bytes]) -> None:
         for data in received:
