@@ -22,7 +22,7 @@ class _Connection:
 
     flights: tuple[Any, ...] = ()
 
-    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+    def send(self, request: Any, route: Route, now: float, alone: bool = False) -> Flight[Any]:
         return Flight(3212, 0, request, now, route)
 
 

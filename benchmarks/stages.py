@@ -64,7 +64,7 @@ class _Link:
     def connection(self) -> _Link:
         return self
 
-    def send(self, request: object, route: object, now: float) -> object:
+    def send(self, request: object, route: object, now: float, alone: bool = False) -> object:
         return self
 
 

@@ -173,7 +173,7 @@ async def test_a_call_whose_sending_fails_raises_and_the_next_for_its_code_is_an
 async def test_a_fault_in_sending_ends_the_calls_that_wait_and_leaves_none_hanging(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(request: object, route: object, now: float) -> NoReturn:
+    def broken(*args: object) -> NoReturn:
         raise RuntimeError("a fault of our own")
 
     with anyio.fail_after(5):
@@ -203,3 +203,24 @@ def test_what_comes_back_while_no_quota_can_be_used_ends_with_the_reason() -> No
     setup.queue.expire()
     assert first.error is error
     assert setup.queue.length == 0
+
+
+def test_of_the_calls_of_one_turn_the_first_alone_is_written_at_once() -> None:
+    setup = Setup(100, 100)
+    first, *_ = setup.submit(5)
+    alone = [request for n in (0, 1) for request in setup.connection(n).alone]
+    assert alone == [first], "over all gateways: what follows is written with one system call each"
+    setup.gateways[0].load_falls.count += 1
+    (next_one,) = setup.submit()
+    assert next_one in setup.connection(0).alone + setup.connection(1).alone
+
+
+def test_what_a_quota_grants_is_written_with_what_else_it_grants() -> None:
+    setup = Setup(1)
+    setup.submit(3)
+    connection = setup.connection(0)
+    setup.schedulers[0].replied(0.0)
+    setup.hub.now = 30.0
+    setup.schedulers[0].pump()
+    assert len(connection.sent) == 2
+    assert connection.alone == connection.sent[:1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from aiocapdist._protocol.flight import Flight
@@ -81,7 +82,20 @@ def test_finding_a_gateway_costs_the_same_for_few_and_many() -> None:
             setup.connection(n).flights = Counted()
         setup.queue.refresh()
         Counted.asked = 0
-        setup.submit(640)
-        costs.append(Counted.asked)
+        setup.submit(40 * count)
+        costs.append(Counted.asked / (40 * count))
     few, many = costs
-    assert many < 1.5 * few
+    assert many < 1.1 * few < 4
+
+
+def test_of_many_calls_each_gateway_gets_several_in_a_row_and_an_eighth_more_at_most() -> None:
+    setup = Setup(*[1000] * 4)
+    used = []
+    for _ in range(4 * 64):
+        before = loads(setup)
+        setup.submit()
+        least, most = min(loads(setup)), max(loads(setup))
+        assert most <= least + least // 8 + 1
+        used.append(next(n for n in range(4) if len(setup.connection(n).flights) > before[n]))
+    assert set(loads(setup)) == {64}
+    assert sum(a != b for a, b in pairwise(used[-100:])) < 20

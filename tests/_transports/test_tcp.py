@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -217,3 +218,12 @@ async def test_messages_of_one_turn_of_the_loop_are_written_together() -> None:
         assert await peer.take(2) == b"de"
         transport.close()
         await run.end()
+
+
+def test_connections_of_one_loop_read_into_one_buffer_and_no_other_loop_does() -> None:
+    async def buffers() -> list[object]:
+        return [AsyncioTransport().get_buffer(-1).obj for _ in range(2)]
+
+    (first, second), (other, _) = asyncio.run(buffers()), asyncio.run(buffers())
+    assert first is second
+    assert other is not first

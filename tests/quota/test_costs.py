@@ -45,7 +45,7 @@ def operations(work: Callable[[], Any]) -> int:
 class Ready(FakeConnection):
     """A connection that keeps nothing of what is sent."""
 
-    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+    def send(self, request: Any, route: Route, now: float, alone: bool = False) -> Flight[Any]:
         return Flight(3212, 0, request, now, route)
 
 

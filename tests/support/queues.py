@@ -25,13 +25,16 @@ class FakeConnection:
     def __init__(self) -> None:
         self.flights: list[Flight[Any]] = []
         self.broken: set[Any] = set()
+        self.alone: list[Any] = []  # the requests that were to be written at once
 
-    def send(self, request: Any, route: Route, now: float) -> Flight[Any]:
+    def send(self, request: Any, route: Route, now: float, alone: bool = False) -> Flight[Any]:
         if request in self.broken:
             raise LookupError("a fault of ours")
         serial = len(self.flights)
         flight: Flight[Any] = Flight(1002, serial, request, now, route)
         flight.written = True
+        if alone:
+            self.alone.append(request)
         self.flights.append(flight)
         return flight
 

@@ -24,10 +24,11 @@ class Queues:
     def __init__(self, hub: Hub, gateways: Mapping[str | None, Gateway]) -> None:
         self._hub = hub
         self._gateways = gateways
-        self._encoders = {
-            name: CapitalDistributionEncoder(gateway.security_firm)
-            for name, gateway in gateways.items()
+        by_firm = {
+            firm: CapitalDistributionEncoder(firm)
+            for firm in {gateway.security_firm for gateway in gateways.values()}
         }
+        self._encoders = {name: by_firm[one.security_firm] for name, one in gateways.items()}
         self.singles: RequestQueue = self._open(
             {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
         )

@@ -115,16 +115,18 @@ class Connection:
         assert session.cause is not None
         return session.cause
 
-    def send(self, request: Pending, route: Any, now: float) -> Flight[Pending]:
-        """Send a request. Only between ``on_ready`` and ``on_lost``."""
+    def send(
+        self, request: Pending, route: Any, now: float, alone: bool = False
+    ) -> Flight[Pending]:
+        """Send a request, at once if it is ``alone``. Only between ``on_ready`` and ``on_lost``."""
         session = self._session
         flight = session.request(request.proto_id, request.body(route), request, now, route)
         self._stats.calls += 1
-        alone = len(session.in_flight) == 1
+        first = len(session.in_flight) == 1
         # Else the ticker knows of an earlier deadline, as it nearly always does.
-        if alone and (due := now + self._request_timeout) < self._ticker.next_due:
+        if first and (due := now + self._request_timeout) < self._ticker.next_due:
             self._ticker.poke(due)
-        self._transport.schedule_write(alone)
+        self._transport.schedule_write(first and alone)
         return flight
 
     def cancel(self, flight: Flight[Pending]) -> bool:

@@ -19,8 +19,12 @@ class Sender(Protocol):
         """The requests that wait for their replies."""
         ...
 
-    def send(self, request: Any, route: Any, now: float) -> Flight[Any]:
-        """Send a request; ``now`` is the time on the hub's clock."""
+    def send(self, request: Any, route: Any, now: float, alone: bool = False) -> Flight[Any]:
+        """Send a request; ``now`` is the time on the hub's clock.
+
+        It is written at once if it is ``alone``, as far as the caller knows, and nothing else is
+        under way here; else with what follows in this turn of the loop.
+        """
         ...
 
 

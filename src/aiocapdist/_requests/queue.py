@@ -71,6 +71,7 @@ class RequestQueue:
         self._places = [QueuePlace(self, quota, its) for quota, its in by_quota.items()]
         self._only = routes[0] if len(routes) == 1 else None
         self._granting = False
+        self._load_falls = -1  # as they were when a request was sent without queueing
 
     def __repr__(self) -> str:
         routes = f"{len(self.routes.open)} of {len(self.all_routes)} routes open"
@@ -120,8 +121,10 @@ class RequestQueue:
             elif route.link.connection is None or not route.quota.try_acquire(now):
                 route = None
             if route is not None:
+                falls = route.link.load_falls.count
+                alone, self._load_falls = falls != self._load_falls, falls
                 try:
-                    self._send(request, route, now)
+                    self._send(request, route, now, alone)
                 except BaseException:
                     route.quota.release()
                     raise
@@ -292,11 +295,11 @@ class RequestQueue:
 
     # ---- sending
 
-    def _send(self, request: AnyRequest, route: Route, now: float) -> None:
+    def _send(self, request: AnyRequest, route: Route, now: float, alone: bool = False) -> None:
         connection = route.link.connection
         assert connection is not None
         try:
-            request.flight = connection.send(request, route, now)
+            request.flight = connection.send(request, route, now, alone)
         except BaseException:
             self.put_back(request)  # a fault of ours must not cost a caller the answer
             raise

@@ -28,13 +28,19 @@ class Route:
         self.encoder: CapitalDistributionEncoder = encoder
 
 
+SPREAD = 8
+"""A gateway is as good as the least loaded one while it has at most an eighth more in flight. Of
+many calls made at once, each then gets several in a row: to go through the memory of another
+gateway for each call would cost more than the call."""
+
+
 class Routes:
     """Routes to choose from. Those that are connected are found again by :meth:`refresh`."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._all = routes
         self._turn = 0
-        self._least = 0
+        self._most = 0
         self._next: list[int] = []  # the last is the next
         self.refresh()
 
@@ -52,38 +58,38 @@ class Routes:
     def least_loaded(self, failed: Route | None = None) -> Route | None:
         """Return the open route with the fewest requests in flight, but not ``failed``.
 
-        Of several that are idle, the one that was used least; of others each in turn.
+        Of several that are idle, the one that was used least; of others each in turn, until it
+        has an eighth more than the least loaded one had.
         """
-        if failed is not None and failed in self.open:
-            others = [route for route in self.open if route is not failed]
+        routes, following = self.open, self._next
+        if failed is not None and failed in routes:
+            others = [route for route in routes if route is not failed]
             return min(others, key=_load, default=None)
-        if len(self.open) < 2:
-            return self.open[0] if self.open else None
-        falls = self.open[0].link.load_falls.count
-        if falls != self._falls or not self._skip_used():
+        if len(routes) < 2:
+            return routes[0] if routes else None
+        falls = routes[0].link.load_falls.count
+        if falls != self._falls:
             self._falls = falls
-            self._scan()
-        return self.open[self._next[-1]]
-
-    def _skip_used(self) -> bool:
-        """Leave out those that were used since the last scan; True if others are left."""
-        following, flights = self._next, self._flights
-        while following and len(flights[following[-1]]) > self._least:
+            following = self._scan()
+        while len(self._flights[following[-1]]) > self._most:
             self._turn = following.pop() + 1
-        return bool(following)
+            following = following or self._scan()
+        return routes[following[-1]]
 
-    def _scan(self) -> None:
+    def _scan(self) -> list[int]:
         """Find the routes with the least load: those to take, until the load of any falls."""
         loads = list(map(len, self._flights))  # in C: of single calls this is done for each
-        self._least = min(loads)
-        found = [index for index, load in enumerate(loads) if load == self._least]
-        if self._least == 0:
+        least = min(loads)
+        self._most = least + least // SPREAD
+        found = [index for index, load in enumerate(loads) if load == least]
+        if least == 0:
             found.sort(key=lambda index: _calls(self.open[index]))
         else:
             at = bisect_left(found, self._turn)
             found = found[at:] + found[:at]
         self._next = found[::-1]
         self._turn = found[0] + 1
+        return self._next
 
     def by_load(self) -> list[Route]:
         """Return the open routes, the least loaded first."""

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
 import anyio
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 READ_SIZE = 65_536
 """Bytes read at most at once on asyncio. Its own 256 KiB are mapped and unmapped for each read."""
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+"""One for each loop: it is filled and read in one step, never by two connections at once."""
 
 
 class TcpConnector:
@@ -100,7 +103,8 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._buffer = _buffers.get(self._loop) or memoryview(bytearray(READ_SIZE))
+        _buffers[self._loop] = self._buffer
         self._ended: asyncio.Future[Exception | None] = self._loop.create_future()
         self._early: list[bytes] = []
         self._receive: ReceiveCallback = self._early.extend
