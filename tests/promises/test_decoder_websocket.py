@@ -5,17 +5,14 @@ in one chunking."""
 from __future__ import annotations
 
 import random
-import re
 
 import pytest
-from websockets.utils import accept_key
 
 from aiocapdist._protocol.websocket_codec import REPLY_HEAD, SIGN, Envelope, WebSocketCodec
-from aiocapdist._transports.base import DataSource, ReceiveCallback
-from aiocapdist._transports.websocket import WebSocketConnector, WebSocketTransport
 from aiocapdist.errors import ProtocolError
 
-from ..support.internals import cause_of, websocket_protocol
+from ..support.internals import cause_of
+from ..support.websocket_pipe import framed, upgraded
 from .byte_streams import chunkings, damaged
 from .scale import figure, scaled
 
@@ -76,67 +73,6 @@ def test_a_head_is_44_bytes(size: int) -> None:
 
 
 # Frames of the WebSocket
-
-
-class Attached(Exception):
-    """Leaves ``run`` once the callbacks are known: the test calls them itself."""
-
-
-class Pipe:
-    """A pipe that keeps what is written, and can be closed."""
-
-    scheme, host, port = "tcp", "127.0.0.1", 1
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.written = b""
-
-    async def open(self, timeout: float) -> Pipe:
-        return self
-
-    async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
-        self.receive, self.data_to_send = receive, data_to_send
-        self.schedule_write()
-        raise Attached
-
-    def schedule_write(self, immediately: bool = False) -> None:
-        self.written += b"".join(self.data_to_send())
-
-    def readable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def upgraded(
-    receive: ReceiveCallback | None = None,
-) -> tuple[WebSocketTransport, Pipe, list[bytes]]:
-    """A WebSocket that was just let through, and where its messages go."""
-    pipe = Pipe()
-    transport = WebSocketTransport(pipe, websocket_protocol(WebSocketConnector("ws", pipe, MAX)))
-    got: list[bytes] = []
-    with pytest.raises(Attached):
-        transport.run(receive or got.extend, list).send(None)
-    key = re.search(rb"Sec-WebSocket-Key: (\S+)", pipe.written)
-    assert key is not None
-    accept = accept_key(key[1].decode())
-    pipe.receive(
-        [
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n"
-        ]
-    )
-    assert not pipe.closed
-    return transport, pipe, got
-
-
-def framed(opcode: int, body: bytes, *, fin: bool = True) -> bytes:
-    """A frame as servers send it: without a mask."""
-    first = bytes([0x80 * fin | opcode])
-    if len(body) < 126:
-        return first + bytes([len(body)]) + body
-    return first + b"\x7e" + len(body).to_bytes(2, "big") + body
 
 
 class Over(Exception):
@@ -201,7 +137,7 @@ def test_any_bytes_through_the_websocket_are_its_messages_or_the_end() -> None:
             data = damaged(draw, data)
         wanted, over = read_frames(data)
         for pieces in chunkings(draw, data, 2):
-            transport, pipe, got = upgraded()
+            transport, pipe, got = upgraded(MAX)
             for piece in pieces:
                 if not pipe.closed:
                     pipe.receive([piece])
@@ -216,7 +152,7 @@ def test_any_bytes_through_the_websocket_are_its_messages_or_the_end() -> None:
 
 def test_the_messages_of_one_read_are_handed_on_together() -> None:
     reads: list[list[bytes]] = []
-    _, pipe, _ = upgraded(reads.append)
+    _, pipe, _ = upgraded(MAX, reads.append)
     messages = [bytes([n]) * n for n in range(5)]
     frames = b"".join(framed(2, message) for message in messages)
     pipe.receive([frames[:-1]])

@@ -1,7 +1,8 @@
 """WebSocket messages over another transport: TCP, or TLS for wss.
 
 The protocol is the core of the `websockets` library, which does no I/O: this module feeds it
-what the transport below receives, and takes from it what is to be sent.
+what the transport below receives, and takes from it what is to be sent. Usual messages alone
+go by without it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _FEED_SIZE = 16_384
 """Bytes parsed at a time: each two of them may become a frame, and a reply to it."""
 _MAX_PONGS = 1000
 """Pongs queued for a peer that does not read."""
+_END_OF_HEAD = b"\r\n\r\n"
 _FIRST_BYTES = 16
 """Bytes of the peer's first reply that are kept to recognise its protocol."""
 
@@ -40,23 +42,25 @@ class WebSocketConnector:
         self.host = connector.host
         self.port = connector.port
         self._connector = connector
+        self._max_message = max_message
         host = f"[{self.host}]" if ":" in self.host else self.host
         uri = parse_uri(f"{scheme}://{host}:{self.port}/")
         # No extensions: compression saves nothing here and costs memory for each message.
         self._new_protocol = partial(ClientProtocol, uri, max_size=max_message, logger=_SILENT)
 
     async def open(self, timeout: float) -> WebSocketTransport:
-        return WebSocketTransport(await self._connector.open(timeout), self._new_protocol())
+        transport = await self._connector.open(timeout)
+        return WebSocketTransport(transport, self._new_protocol(), self._max_message)
 
 
 class WebSocketTransport:
     """See :class:`~aiocapdist._transports.base.Transport`. Upgrades before anything else."""
 
-    def __init__(self, transport: Transport, protocol: ClientProtocol) -> None:
+    def __init__(self, transport: Transport, protocol: ClientProtocol, max_message: int) -> None:
         from websockets.frames import Frame, Opcode
         from websockets.http11 import Response
 
-        from .websocket_frames import encode_messages
+        from .websocket_frames import MessageReader, encode_messages
 
         self._transport = transport
         self.schedule_write = transport.schedule_write
@@ -64,6 +68,8 @@ class WebSocketTransport:
         self.close = transport.close
         self._protocol = protocol
         self._encode_messages = encode_messages
+        self._reader = MessageReader(max_message)
+        self._reads_directly = False
         self._response = Response
         self._frame = Frame
         self._data = (Opcode.BINARY, Opcode.CONT)
@@ -103,16 +109,34 @@ class WebSocketTransport:
 
     def _receive_data(self, received: list[bytes]) -> None:
         for data in received:
-            if not self._upgraded:
-                self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
-            for at in range(0, len(data), _FEED_SIZE):
-                if self._error is None:
-                    self._feed(data[at : at + _FEED_SIZE])
+            self._read(data if self._upgraded else self._receive_upgrade(data))
         self._transport.schedule_write()  # the handshake after the upgrade, a pong, a close frame
         if self._error is not None:
             self._transport.close()
 
+    def _receive_upgrade(self, data: bytes) -> bytes:
+        """Accept a part of the reply to the upgrade; return what follows the reply."""
+        self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
+        head, end, rest = data.partition(_END_OF_HEAD)
+        self._feed(head + end)
+        # Where the head's end is cut in two, another was found, if any: within a frame.
+        is_cut = data.startswith((b"\r", b"\n"))
+        self._reads_directly = self._upgraded and bool(end) and not is_cut
+        return rest
+
+    def _read(self, data: bytes) -> None:
+        if self._reads_directly:
+            messages, data = self._reader.read(data)
+            if messages:
+                self._receive(messages)
+        self._feed(data)
+
     def _feed(self, data: bytes) -> None:
+        for at in range(0, len(data), _FEED_SIZE):
+            if self._error is None:
+                self._parse(data[at : at + _FEED_SIZE])
+
+    def _parse(self, data: bytes) -> None:
         self._protocol.receive_data(data)
         messages: list[bytes] = []
         for event in self._protocol.events_received():
