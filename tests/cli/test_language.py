@@ -253,7 +253,8 @@ def test_tables_fit_their_columns(arguments: str, words: tuple[str, ...], column
     lines = [line for line in written.replace("\r", "").splitlines() if ".quota" not in line]
     tables = [line for line in lines if not line.startswith("aiocapdist: ")]
     assert max(map(cell_len, tables)) <= columns
-    assert [word for word in words if word not in screen.text.replace("\n", "")] == []
+    text = screen.text.replace("\n", "")
+    assert [word for word in words if word not in text] == []
 
 
 @needs_terminal

@@ -108,7 +108,7 @@ def test_any_stream_in_any_chunks_gives_the_frames_of_the_slow_reader(part: int)
         broken += left is None
         for pieces in chunkings(draw, data, CHUNKINGS):
             frames, decoder = decode(pieces)
-            assert list(map(tuple, frames)) == wanted, pieces
+            assert frames == wanted, pieces
             if left is None:
                 assert isinstance(decoder.error, ProtocolError), pieces
             else:
@@ -128,7 +128,7 @@ def test_every_split_point_of_every_kind_of_frame_gives_the_same_frames() -> Non
     assert len(wanted) >= 15
     for at in range(len(stream) + 1):
         frames, decoder = decode([stream[:at], stream[at:]])
-        assert list(map(tuple, frames)) == wanted, at
+        assert frames == wanted, at
         assert (decoder.error, decoder.pending) == (None, 0), at
 
 

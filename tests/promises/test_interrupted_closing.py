@@ -21,7 +21,7 @@ from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals to a thread")
 SCENES = "idle awaited group busy"
-RUNNERS = {
+SCENES_OF = {
     "asyncio": SCENES,
     "asyncio raising": SCENES,
     "uvloop": SCENES,
@@ -29,6 +29,10 @@ RUNNERS = {
     "trio": "idle group",  # it cannot be awaited there, and tasks are the nursery's
 }
 """Scenes by event loop. *Raising*: with a signal handler that raises wherever the loop is."""
+RUNNERS = [
+    pytest.param(runner, marks=pytest.mark.uvloop if runner.startswith("uvloop") else ())
+    for runner in SCENES_OF
+]
 STEP = 31
 ENDS = {
     "KeyboardInterrupt",
@@ -51,7 +55,7 @@ def interrupted(runner: str, presses: int, share: str, port: int) -> dict[str, A
     """Run the program; check that each of its runs ended and left nothing behind."""
     program = [sys.executable, "-m", "tests.promises.interrupted"]
     done = subprocess.run(
-        [*program, runner, RUNNERS[runner], str(presses), share, str(port)],
+        [*program, runner, SCENES_OF[runner], str(presses), share, str(port)],
         capture_output=True,
         text=True,
         check=False,
@@ -87,7 +91,7 @@ def test_interrupted_at_any_statement_of_closing(runner: str, presses: int, port
     )
 
 
-@pytest.mark.parametrize("runner", ["asyncio", "asyncio raising", "uvloop", "trio"])
+@pytest.mark.parametrize("runner", [each for each in RUNNERS if each.values != (SWALLOWED,)])
 def test_interrupted_at_random_moments(runner: str, port: int) -> None:
     found = interrupted(runner, 2, f"~{scaled(8)}", port)
     assert {run["ended"] for run in found["runs"]} <= ENDS | {NOT_CLOSED}

@@ -32,7 +32,7 @@ from .scale import figure, scaled
 
 LIMIT, PERIOD = 30, 30.0
 SEEDS = scaled(4)
-MINUTES = 8.0  # that are watched after the deed
+MINUTES = 5.0  # that are watched after the deed
 Deed: TypeAlias = Callable[[Path, bytes], None]
 """Done to the ledger at this path, of which there is an older copy."""
 
@@ -186,4 +186,4 @@ def test_nothing_goes_through_twice(tmp_path: Path, deed: Deed, who: str) -> Non
     assert largest == LIMIT
     # Those that are left alone go on at once; those that are replaced, when all has expired.
     usable = deed not in {emptied, overwritten}
-    assert (after > SEEDS * LIMIT * 8) is usable
+    assert (after > SEEDS * LIMIT * 4) is usable

@@ -2,7 +2,7 @@
 account's 30 in each window, and OpenD counts rejected requests or does not. No call fails, few
 are rejected, and most of what is left is used.
 
-Each test runs for 1.5 virtual hours at scale 1 (24 at most), the start included.
+Each test runs for a virtual hour at scale 1 (24 at most), the start included.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..support.virtual_asyncio import run_virtually
 from .neighbours import Fared, Ours, spend
 from .scale import SCALE, figure
 
-HOURS = min(24.0, 1.5 * SCALE)
+HOURS = min(24.0, SCALE)
 AT_LEAST = {5: 0.85, 15: 0.55}  # of what the other program leaves
 
 
@@ -64,7 +64,7 @@ async def two_of_ours(counted: bool, seed: int) -> tuple[Fared, Fared, list[floa
     """Run two equal clients, the second a little later, each with its own quota, as in two
     processes that know nothing of each other. Returns their shares of the second half, too."""
     first, second = Ours(20_000), Ours(60_000)
-    latency, seconds = (0.005, 0.3), HOURS / 2 * 3600.0
+    latency, seconds = (0.005, 0.3), 0.75 * HOURS * 3600.0
     async with (
         Simulator(
             count_refused=counted,

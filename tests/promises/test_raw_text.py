@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from aiocapdist.cli.app import run
 from aiocapdist.simulator import _tcp_codec
 from aiocapdist.simulator._handlers import Reply
 
-from ..cli.processes import COMMAND, simulator
+from ..cli.processes import simulator
 from ..quota.redis.servers import Server, needs_redis
 from .scale import figure
 
@@ -121,7 +121,8 @@ def wrong_ledger(folder: Path, text: str) -> Iterator[list[str]]:
 def ledger_path(folder: Path, text: str) -> Iterator[list[str]]:
     path = folder / text.replace("/", "")
     with from_opend({}) as arguments:
-        subprocess.run([*COMMAND, *arguments, "--quota-file", str(path)], check=True)
+        with redirect_stdout(io.StringIO()):
+            run([*arguments, "--quota-file", str(path)])
     yield ["quota", "--file", str(path)]
 
 

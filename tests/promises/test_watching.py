@@ -2,7 +2,7 @@
 
 Hours of markets opening and closing, with faults, slow readers, and codes that come and go:
 every change is given or counted as skipped, no code is more than a round ahead of another, and
-no window holds more than 30 requests. At scale 1: 2 seeds of 10 hours; from scale 2.4 on, of
+no window holds more than 30 requests. At scale 1: 2 seeds of 6 hours; from scale 4 on, of
 24 hours. And 40 codes a minute beside single calls, with the loop that people write beside it.
 """
 
@@ -27,8 +27,8 @@ from .watched_day import EVERY, Figures, WatchedDay
 
 FIRST_SEED = int(os.environ.get("AIOCAPDIST_SEED", "0"))
 SEEDS = scaled(2)
-HOURS = min(24.0, 10 * SCALE)
-MARKET_HOURS = min(24.0, 1.5 * SCALE)
+HOURS = min(24.0, 6 * SCALE)
+MARKET_HOURS = min(24.0, SCALE)
 CODES = [f"HK.{n:05d}" for n in range(1, 41)]
 
 
