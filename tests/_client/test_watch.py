@@ -97,7 +97,7 @@ async def test_first_the_figures_of_each_code_and_then_what_changed(transport: T
             # From start to start: a round that a busy machine began late shortens the next one.
             assert watch.round_time > 0.5 * FAST
             await reader.aclose()
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)  # one of the next round may be on its way
 
 
 async def test_break_asks_nothing_more_and_leaves_nothing() -> None:

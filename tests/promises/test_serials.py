@@ -46,7 +46,7 @@ class Wrapping:
         self.names = 0
         self.last_serial = 0
         self.flights: dict[str, Flight[str]] = {}  # whose end was not told yet
-        self.unanswered: list[Frame] = []  # what the server may still reply to
+        self.unanswered: dict[tuple[int, int], Frame] = {}  # what the server may still reply to
         self.answered: list[Frame] = []  # and what it already did, lately
 
     def wrap(self) -> None:
@@ -85,7 +85,9 @@ class Wrapping:
             del self.flights[name]
 
     def fetch(self) -> None:
-        self.unanswered += [frame for frame in sent(self.session) if frame.proto_id in PROTOS]
+        for frame in sent(self.session):
+            if frame.proto_id in PROTOS:
+                self.unanswered[frame.proto_id, frame.serial] = frame
 
     # Receiving
 
@@ -93,7 +95,7 @@ class Wrapping:
         """Reply rightly, twice, damaged, unasked, or with another id."""
         draw = self.drawn.random()
         if draw < 0.7 and self.unanswered:
-            frame = self.unanswered.pop(self.drawn.randrange(len(self.unanswered)))
+            frame = self.unanswered.pop(self.drawn.choice(list(self.unanswered)))
             self.answered = [*self.answered[-50:], frame]
             data = encode_frame(frame.proto_id, frame.serial, b"to " + frame.body)
             self.hear(with_bad_digest(data) if draw < 0.05 else data)
@@ -115,7 +117,7 @@ class Wrapping:
 
     def is_free(self, proto_id: int, serial: int) -> bool:
         """True if no request of this id and serial is unanswered."""
-        return all((f.proto_id, f.serial) != (proto_id, serial) for f in self.unanswered)
+        return (proto_id, serial) not in self.unanswered
 
     def hear(self, data: bytes, *, none: bool = False) -> None:
         events = self.session.receive_data(data, self.now)
@@ -139,8 +141,7 @@ class Wrapping:
             if isinstance(event, RequestSettled) or not event.flight.written:
                 self.tell(name)
                 # Expired after 60 s: this server does not reply to it any more.
-                key = (event.flight.proto_id, event.flight.serial)
-                self.unanswered = [f for f in self.unanswered if (f.proto_id, f.serial) != key]
+                self.unanswered.pop((event.flight.proto_id, event.flight.serial), None)
 
     def tell(self, name: str) -> None:
         """Record the end of a request, which must occur once."""

@@ -35,6 +35,10 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return virtual(request.param)
 
 
+for_hours = pytest.mark.parametrize("anyio_backend", BACKENDS[:1], indirect=True)
+"""On one loop: the rules are the same on the other, as the first minutes show."""
+
+
 @asynccontextmanager
 async def world(
     at: str = MORNING, quota: Quota | None = None, **options: Any
@@ -129,6 +133,7 @@ async def test_a_watch_leaves_single_calls_their_turn() -> None:
         group.cancel_scope.cancel()
 
 
+@for_hours
 @pytest.mark.parametrize(
     ("delays", "most"), [((0.0, 20.0), 1.02), ((0.0, 45.0), 1.02), ((0.0, 20.0, 25.0, 40.0), 2.0)]
 )
@@ -354,6 +359,7 @@ async def test_only_codes_whose_request_failed_get_an_error() -> None:
 # ---- markets
 
 
+@for_hours
 async def test_a_closed_market_is_asked_once_more_and_then_rests_until_it_opens() -> None:
     async with world("2023-11-15 15:50") as (opend, client), anyio.create_task_group() as group:
         zero = anyio.current_time()
@@ -471,6 +477,7 @@ async def test_two_watches_share_the_questions_for_the_markets() -> None:
         group.cancel_scope.cancel()
 
 
+@for_hours
 async def test_an_iteration_after_a_long_time_begins_with_fresh_figures() -> None:
     async with world() as (opend, client):
         watch = client.watch(HK[:5], every=60.0)
