@@ -1,7 +1,8 @@
 """Altered encrypted messages: each ends the connection with the same error.
 
-Of 100,000 in all, none may be told apart from the others, crash, or be accepted. The exception are those
-that decrypt to the same body: FTAES's tail has 15 bytes that are not used, and no MAC covers them.
+Of 100,000 in all, none may be told apart from the others, crash, or be accepted. The exception are
+those that decrypt to the same body: FTAES's tail has 15 bytes that are not used, and no MAC covers
+them.
 """
 
 from __future__ import annotations

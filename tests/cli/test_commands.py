@@ -10,7 +10,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.cli.help import HELP
 
-from .processes import COMMAND, DEADLINE, run_command, simulator
+from .processes import COMMAND, DEADLINE, run_here, simulator
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_an_absent_opend_is_exit_code_3(
 ) -> None:
     with simulator() as opend:
         port = opend.port
-    code, out, err = run_command(*asking[command], "--port", str(port))
+    code, out, err = run_here(*asking[command], "--port", str(port))
     assert (code, out) == (3, "")
     assert f"cannot connect to OpenD at 127.0.0.1:{port}" in err
     assert [path.name for path in tmp_path.iterdir() if path.name != "state"] == []

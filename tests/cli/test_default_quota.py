@@ -11,7 +11,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.cli.options import default_quota_file
 
-from .processes import run_command, simulator
+from .processes import run_here, simulator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ledger files need flock")
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made_is_reported_and_costs_no_answers(
     monkeypatch.setenv("XDG_STATE_HOME", str(file))
     with simulator() as opend:
         address = ("--address", f"127.0.0.1:{opend.port}", "--format", "jsonl")
-        code, out, err = run_command("get", "HK.00001", *address)
+        code, out, err = run_here("get", "HK.00001", *address)
     assert (code, out.count("\n")) == (0, 1)
     assert err == (
         f"aiocapdist: no quota file in {file}/aiocapdist/quota (Not a directory): "

@@ -11,7 +11,7 @@ import pytest
 from aiocapdist.cli.streams import report
 
 from ..support.transports import rsa_pem
-from .processes import run_command, simulator
+from .processes import run_here, simulator
 from .test_table import rendered
 
 CONTROLS = "\x1b]0;title\x07\x1b[31m\x9b2J\u202e\r\x00"
@@ -40,7 +40,7 @@ def test_log_records_are_escaped(tmp_path: Path) -> None:
     key.chmod(0o644)
     with simulator(rsa_key=rsa_pem()) as opend:
         address = ("--address", f"127.0.0.1:{opend.port}")
-        code, _, err = run_command("get", "HK.00001", *address, "--rsa-key", str(key))
+        code, _, err = run_here("get", "HK.00001", *address, "--rsa-key", str(key))
     assert code == 0
     (line,) = err.splitlines()
     assert line.startswith("aiocapdist: the RSA key file ")

@@ -19,7 +19,7 @@ from aiocapdist.cli.flow_table import flow_lines
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at
-from .processes import run_command, simulator, start_command
+from .processes import run_here, simulator, start_command
 from .terminals import WIDTHS, needs_terminal, terminal
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
@@ -76,7 +76,7 @@ def test_programs_get_the_rows_of_the_library(capsys: pytest.CaptureFixture[str]
 
 def test_what_is_absent_is_null_or_empty() -> None:
     with simulator(now=lambda: TUESDAY, super_fields=False) as opend:
-        code, out, _ = run_command("flow", "HK.00700", "--last", "2", "--json", *to(opend))
+        code, out, _ = run_here("flow", "HK.00700", "--last", "2", "--json", *to(opend))
     assert code == 0
     records = json.loads(out)
     assert len(records) == 2
@@ -88,7 +88,7 @@ def test_what_is_absent_is_null_or_empty() -> None:
 def test_a_code_that_fails_is_reported_and_the_others_are_answered() -> None:
     with simulator(language="en") as opend:
         arguments = ("flow", "HK.99999", "HK.00700", "--format", "jsonl", "--last", "1")
-        code, out, err = run_command(*arguments, *to(opend))
+        code, out, err = run_here(*arguments, *to(opend))
     failed, answered = map(json.loads, out.splitlines())
     assert code == 1
     assert (failed["code"], failed["error"]["type"]) == ("HK.99999", "UnknownSecurity")

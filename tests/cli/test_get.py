@@ -15,7 +15,7 @@ from aiocapdist._connection import address as _address
 from aiocapdist.cli.app import run
 from aiocapdist.simulator._market_data import figures
 
-from .processes import run_command, simulator, start_command
+from .processes import run_command, run_here, simulator, start_command
 
 NOW = 1_700_000_000.0
 UNKNOWN = "HK.99999: OpenD answered -1: unknown stock HK.99999"
@@ -42,7 +42,7 @@ def test_get_prints_a_table_for_each_code() -> None:
 
 def test_an_invalid_code_is_reported_and_the_others_are_answered() -> None:
     codes = ("HK.99999", "HK.O0005", "HK.00700")
-    code, out, err = run_command("get", *codes, "--simulate", "--format", "jsonl")
+    code, out, err = run_here("get", *codes, "--simulate", "--format", "jsonl")
     assert code == 1
     records = {record["code"]: record for record in map(json.loads, out.splitlines())}
     assert set(records) == set(codes)
@@ -67,7 +67,7 @@ def test_json_is_an_array_in_the_order_of_the_codes_failures_included() -> None:
     codes = ["US.AAPL", "HK.99999", "HK.00700", "HK.O1", "US.AAPL"]
     with simulator(language="en", now=lambda: NOW, seed=4) as opend:
         address = f"tcp://{opend.host}:{opend.port}"
-        code, out, err = run_command("get", *codes, "--address", address, "--format", "json")
+        code, out, err = run_here("get", *codes, "--address", address, "--format", "json")
         asked = [request.code for request in opend.requests if request.code]
     assert code == 1
     assert err.count("\n") == 2
@@ -87,7 +87,7 @@ def test_csv_has_a_header_and_a_row_for_each_answer() -> None:
     with simulator(super_fields=False, now=lambda: NOW, seed=4) as opend:
         address = f"{opend.host}:{opend.port}"
         codes = ("SH.600519", "HK.99999", "SH.600519")
-        code, out, err = run_command("get", *codes, "--address", address, "--format", "csv")
+        code, out, err = run_here("get", *codes, "--address", address, "--format", "csv")
     assert code == 1
     assert err == "aiocapdist: HK.99999: OpenD answered -1: 未知股票 HK.99999\n"
     rows = list(csv.DictReader(out.splitlines()))
@@ -119,7 +119,7 @@ def test_get_asks_a_simulator_in_another_process(tmp_path: Path) -> None:
 def test_an_absent_opend_is_reported_with_what_to_do() -> None:
     with simulator() as opend:
         port = opend.port
-    code, out, err = run_command(
+    code, out, err = run_here(
         "get", "HK.00700", "--format", "csv", "--address", f"localhost:{port}"
     )
     assert (code, out) == (3, "")

@@ -21,7 +21,7 @@ from aiocapdist.cli.wrapping import wrap
 from aiocapdist.simulator import Fault, Faults
 
 from .messages import catalogue, messages
-from .processes import run_command, simulator
+from .processes import run_command, run_here, simulator
 from .terminals import WIDTHS, needs_terminal, terminal
 
 LANG = "zh_CN.UTF-8"
@@ -157,8 +157,7 @@ finally:
 
 
 def test_the_simulated_opend_speaks_it_too() -> None:
-    environment = {**os.environ, **CHINESE}
-    _, _, err = run_command("get", "HK.99999", "--simulate", env=environment)
+    _, _, err = run_here("get", "HK.99999", "--simulate", LANG=LANG)
     assert "以上是模拟数据" in err
     assert "未知股票" in err
 
@@ -167,7 +166,7 @@ def test_reports_for_programs_are_english() -> None:
     with simulator(language="zh", quota=None, now=lambda: TUESDAY) as opend:
         address = f"127.0.0.1:{opend.port}"
         arguments = ("doctor", "--json", "--quota", "none", "--address", address)
-        _, out, err = run_command(*arguments, env={**os.environ, **CHINESE})
+        _, out, err = run_here(*arguments, LANG=LANG)
     assert (json.loads(out)["summary"][:9], err) == ("all works", "")  # but for the clock
     assert out.isascii()
 
@@ -225,7 +224,7 @@ def test_a_lost_connection_is_reported_in_chinese() -> None:
     faults = Faults(script=[None, Fault.CLOSE])
     with simulator(now=lambda: TUESDAY, quota=None, faults=faults) as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota", "none")
-        code, _, err = run_command("get", *CODES, *where, env={**os.environ, **CHINESE})
+        code, _, err = run_here("get", *CODES, *where, LANG=LANG)
     lost, again = err.splitlines()
     assert lost.startswith("aiocapdist: 与 OpenD 的连接断开：")
     assert (code, again) == (0, "aiocapdist: 已重新连接 OpenD")
@@ -275,7 +274,7 @@ def test_columns_are_aligned(columns: int) -> None:
 def test_a_quota_is_shown(columns: int) -> None:
     with simulator(now=lambda: TUESDAY) as opend:
         address = f"127.0.0.1:{opend.port}"
-        run_command("get", "HK.00700", "--address", address)
+        run_here("get", "HK.00700", "--address", address)
         with terminal("quota", "--address", address, columns=columns, LANG=LANG) as screen:
             assert screen.exit_code() == 0
     text = "".join(screen.text.split())  # a long path may break a line anywhere

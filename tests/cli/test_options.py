@@ -14,7 +14,7 @@ from aiocapdist.cli.app import app, run
 from aiocapdist.cli.help import HELP
 from aiocapdist.cli.options import ConnectionOptions
 
-from .processes import run_command, simulator
+from .processes import run_command, run_here, simulator
 
 COMMANDS = sorted(HELP)
 
@@ -124,7 +124,7 @@ def test_json_is_short_for_its_format(capsys: pytest.CaptureFixture[str]) -> Non
 def test_answers_are_written_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "figures.csv"
     options = ("--simulate", "--format", "csv", "--output", str(path))
-    code, out, _ = run_command("get", "HK.00700", "US.AAPL", *options)
+    code, out, _ = run_here("get", "HK.00700", "US.AAPL", *options)
     assert (code, out) == (0, "")
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     assert [row["code"] for row in rows] == ["HK.00700", "US.AAPL"]
@@ -135,22 +135,27 @@ def test_a_file_is_left_alone_if_opend_is_not_reached(tmp_path: Path) -> None:
     path.write_text("yesterday's")
     with simulator() as opend:
         port = opend.port
-    code, _, _ = run_command("get", "HK.00700", "--port", str(port), "--output", str(path))
+    code, _, _ = run_here("get", "HK.00700", "--port", str(port), "--output", str(path))
     assert code == 3
     assert path.read_text() == "yesterday's"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
-@pytest.mark.parametrize("kind", ["table", "json", "jsonl", "csv"])
-def test_a_file_that_cannot_be_written_is_exit_code_4(kind: str, tmp_path: Path) -> None:
-    for path, reason in (
-        ("/dev/full", "No space left on device"),
-        (str(tmp_path), f"{tmp_path}: Is a directory"),
-    ):
-        options = ("--simulate", "--format", kind, "--output", path)
-        code, out, err = run_command("get", "HK.00700", *options)
-        assert (code, out) == (4, "")
-        assert err == f"aiocapdist: cannot write the output: {reason}\n"
+@pytest.mark.parametrize(
+    ("kind", "path", "reason"),
+    [
+        *(
+            (kind, "/dev/full", "No space left on device")
+            for kind in ("table", "json", "jsonl", "csv")
+        ),
+        ("table", "/", "/: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_exit_code_4(kind: str, path: str, reason: str) -> None:
+    options = ("--simulate", "--format", kind, "--output", path)
+    code, out, err = run_command("get", "HK.00700", *options)
+    assert (code, out) == (4, "")
+    assert err == f"aiocapdist: cannot write the output: {reason}\n"
 
 
 # ---- How long it may take

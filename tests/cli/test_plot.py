@@ -21,7 +21,7 @@ from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at, figures
-from .processes import run_command, simulator
+from .processes import run_here, simulator
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
 
@@ -54,7 +54,7 @@ def texts(path: Path) -> list[str]:
 def test_todays_flow_is_drawn_as_a_png(tmp_path: Path) -> None:
     path = tmp_path / "today.png"
     with simulator(now=lambda: TUESDAY) as opend:
-        code, out, err = run_command("plot", "HK.00700", "AAPL", "--output", str(path), *to(opend))
+        code, out, err = run_here("plot", "HK.00700", "AAPL", "--output", str(path), *to(opend))
     assert (code, out) == (0, "")
     assert err == "aiocapdist: took 'AAPL' for US.AAPL\n"
     data = path.read_bytes()

@@ -19,7 +19,7 @@ from aiocapdist.quota import RedisQuota
 from aiocapdist.quota._core.quota import CAPITAL_DISTRIBUTION
 
 from ..quota.redis.servers import Server, needs_redis
-from .processes import run_command, simulator
+from .processes import run_command, run_here, simulator
 
 if sys.platform == "win32":
     pytest.skip("ledger files need flock", allow_module_level=True)
@@ -73,16 +73,16 @@ def test_a_table_shows_owners_and_the_next_token(ledger: Path) -> None:
 
 
 def test_json_and_csv_have_the_same_values(ledger: Path) -> None:
-    code, out, _ = run_command("quota", "--file", str(ledger), "--json")
+    code, out, _ = run_here("quota", "--file", str(ledger), "--json")
     assert code == 0
     record = json.loads(out)
     (owner,) = record.pop("owners")
     assert (owner["held"], owner["expiring"]) == (2, 3)
     assert 29.0 < record["all_back_in"] <= 30.05
-    code, out, _ = run_command("quota", "--file", str(ledger), "--format", "jsonl")
+    code, out, _ = run_here("quota", "--file", str(ledger), "--format", "jsonl")
     (line,) = out.splitlines()
     assert json.loads(line).keys() == {*record, "owners"}
-    code, out, _ = run_command("quota", "--file", str(ledger), "--format", "csv")
+    code, out, _ = run_here("quota", "--file", str(ledger), "--format", "csv")
     (row,) = csv.DictReader(out.splitlines())
     assert row.keys() == record.keys()
     assert (row["free"], row["rejections"]) == ("25", "1")
@@ -141,7 +141,7 @@ def test_a_damaged_ledger_shows_how_long_nothing_is_granted(
 
 def test_a_missing_file_is_reported_and_not_created(tmp_path: Path) -> None:
     path = tmp_path / "none"
-    code, out, err = run_command("quota", "--file", str(path))
+    code, out, err = run_here("quota", "--file", str(path))
     assert (code, out) == (3, "")
     assert err == (
         f"aiocapdist: the quota at {path} cannot be used: there is no such file; "
@@ -193,7 +193,7 @@ def test_get_spends_from_the_file(tmp_path: Path) -> None:
         for codes in (("HK.00700", "US.AAPL"), ("HK.00005",)):
             code, _, err = run_command("get", *codes, *where)
             assert (code, err) == (0, "")
-    _, out, _ = run_command("quota", "--file", str(path), "--format", "json")
+    _, out, _ = run_here("quota", "--file", str(path), "--format", "json")
     record = json.loads(out)
     assert (record["free"], record["expiring"]) == (27, 3)
     assert [each["presence"] for each in record["owners"]] == ["dead", "dead"]
@@ -204,7 +204,7 @@ def test_get_does_not_touch_a_file_that_is_no_ledger(tmp_path: Path) -> None:
     path.write_text("HK.00700\n")
     with simulator() as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", str(path))
-        code, out, err = run_command("get", "HK.00700", *where)
+        code, out, err = run_here("get", "HK.00700", *where)
         assert not opend.requests
     assert (code, out) == (3, "")
     assert err.startswith(f"aiocapdist: the quota at {path} cannot be used: ")
@@ -220,7 +220,7 @@ def test_a_server_is_shown_without_its_password(
     redis: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIOCAPDIST_REDIS", redis.url)
-    code, out, err = run_command("quota")
+    code, out, err = run_here("quota")
     assert (code, out) == (3, "")
     assert "there is none whose key is aiocapdist:*" in err
 
@@ -232,7 +232,7 @@ def test_a_server_is_shown_without_its_password(
 
     with simulator() as opend:
         anyio.run(spend, opend.port)
-    code, out, err = run_command("quota", "--format", "json")
+    code, out, err = run_here("quota", "--format", "json")
     assert (code, err) == (0, "")
     assert SECRET not in out
     record = json.loads(out)
@@ -250,7 +250,7 @@ def test_a_server_is_shown_without_its_password(
 @needs_redis
 def test_a_wrong_password_is_reported_and_not_shown(redis: Server) -> None:
     url = redis.url.replace(SECRET, "wr0ng")
-    code, out, err = run_command("quota", "--redis", url)
+    code, out, err = run_here("quota", "--redis", url)
     assert (code, out) == (3, "")
     assert "it rejects the user or the password" in err
     assert "wr0ng" not in err
@@ -261,7 +261,7 @@ def test_get_does_not_wait_for_an_absent_server(redis: Server) -> None:
     redis.kill()
     with simulator() as opend:
         where = ("--address", f"127.0.0.1:{opend.port}", "--quota-redis", redis.url)
-        code, out, err = run_command("get", "HK.00700", *where)
+        code, out, err = run_here("get", "HK.00700", *where)
     assert (code, out) == (3, "")
     assert "the quota at unix://" in err
     assert SECRET not in err

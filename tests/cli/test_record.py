@@ -20,7 +20,7 @@ from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at, figures
-from .processes import run_command, simulator, start_command
+from .processes import run_here, simulator, start_command
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -135,7 +135,7 @@ def test_an_export_to_standard_output(day: Path, capfd: pytest.CaptureFixture[st
 def test_an_export_is_exact(day: Path, tmp_path: Path, kind: str) -> None:
     path, target = day, tmp_path / "out"
     options = ("--output", str(target), "--format", kind)
-    code, out, err = run_command("record", "HK.00700", "--export", str(path), *options)
+    code, out, err = run_here("record", "HK.00700", "--export", str(path), *options)
     expected = select(
         path,
         "SELECT time, capital_in_super, capital_out_small FROM capital_distribution "
@@ -176,7 +176,7 @@ def test_a_recording_is_played_to_any_client(
     with start_command(*replay) as opend:
         assert opend.stdout is not None
         where = opend.stdout.readline().split()[3].rstrip(";")
-        code, out, _ = run_command("get", "HK.00700", "HK.00001", "--json", "--address", where)
+        code, out, _ = run_here("get", "HK.00700", "HK.00001", "--json", "--address", where)
     known, unknown = json.loads(out)
     assert known["capital_in_super"] == 1e6 / (minute + 3) + 8
     assert unknown["error"]["type"] == "UnknownSecurity"

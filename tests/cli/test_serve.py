@@ -16,7 +16,7 @@ import pytest
 
 from aiocapdist.cli.commands.serve import _check_reach
 
-from .processes import run_command, simulator, start_command
+from .processes import run_here, simulator, start_command
 
 TOKEN = "a token of the tests, long enough"
 
@@ -122,14 +122,14 @@ def test_changes_are_recorded(tmp_path: Path) -> None:
                 pass
             assert json.loads(get(f"{url}/v1/status")[1])["recording"] is True
             assert end(process)[0] == 0
-    out = run_command("record", "--export", str(file), "--output", str(tmp_path / "day.csv"))
+    out = run_here("record", "--export", str(file), "--output", str(tmp_path / "day.csv"))
     assert out[0] == 0
     assert "HK.00700" in (tmp_path / "day.csv").read_text("utf-8")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
 def test_elsewhere_than_here_needs_a_token(host: str) -> None:
-    code, out, err = run_command("serve", "HK.00700", "--host", host)
+    code, out, err = run_here("serve", "HK.00700", "--host", host)
     assert (code, out) == (2, "")
     assert "needs a token" in err
     assert "AIOCAPDIST_TOKEN" in err
@@ -162,7 +162,7 @@ def test_without_a_host_that_is_allowed_others_are_refused_and_that_is_said(
 def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, _, err = run_command("serve", "HK.00700", "--simulate", "--port", str(port))
+        code, _, err = run_here("serve", "HK.00700", "--simulate", "--port", str(port))
     assert code == 3
     assert f"cannot listen on 127.0.0.1:{port}: " in err
     assert "try --port 0" in err
@@ -179,13 +179,13 @@ def test_a_port_that_is_taken_is_told() -> None:
     ],
 )
 def test_wrong_arguments_are_told(arguments: tuple[str, ...], told: str) -> None:
-    code, out, err = run_command("serve", *arguments, "--port", "0")
+    code, out, err = run_here("serve", *arguments, "--port", "0")
     assert (code, out) == (2, "")
     assert told in err
 
 
 def test_a_short_token_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIOCAPDIST_TOKEN", "short")
-    code, _, err = run_command("serve", "HK.00700", "--simulate", "--port", "0")
+    code, _, err = run_here("serve", "HK.00700", "--simulate", "--port", "0")
     assert code == 2
     assert "at least 16 characters" in err

@@ -12,7 +12,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.cli.doctor.findings import Finding, exit_code, summary
 
-from ..processes import run_command, simulator, start_command
+from ..processes import run_command, run_here, simulator, start_command
 
 HEADS = [
     "name",
@@ -45,14 +45,14 @@ def test_a_line_for_each_check(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_to_do_is_below_what_is_wrong() -> None:
-    code, out, err = run_command("doctor", "--host", "opend.invalid")
+    code, out, err = run_here("doctor", "--host", "opend.invalid")
     assert (code, err) == (3, "")
     lines = out.splitlines()[2:]
     assert lines[0] == "failed   name           <host>: the host name cannot be resolved"
     assert lines[1] == "                        what to do: check its spelling"
     assert lines[-1] == "something is wrong: name"
     assert "opend.invalid" not in out
-    _, out, _ = run_command("doctor", "--host", "opend.invalid", "--unmasked")
+    _, out, _ = run_here("doctor", "--host", "opend.invalid", "--unmasked")
     assert "opend.invalid: the host name" in out
 
 
@@ -125,16 +125,15 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: str, text: s
 
 def test_a_narrow_terminal_is_readable() -> None:
     with simulator() as opend:
-        environment = {**os.environ, "COLUMNS": "30"}
-        _, out, _ = run_command("doctor", "--port", str(opend.port), env=environment)
+        _, out, _ = run_here("doctor", "--port", str(opend.port), COLUMNS="30")
     assert max(len(line) for line in out.splitlines() if "/" not in line) <= 30
 
 
 def test_colours_are_for_terminals_alone() -> None:
     with simulator() as opend:
         arguments = ("doctor", "--port", str(opend.port))
-        _, plain, _ = run_command(*arguments)
-        _, forced, _ = run_command(*arguments, env={**os.environ, "FORCE_COLOR": "1"})
+        _, plain, _ = run_here(*arguments)
+        _, forced, _ = run_here(*arguments, FORCE_COLOR="1")
     assert "\x1b" not in plain
     assert "\x1b[32mok" in forced
 
@@ -151,7 +150,7 @@ def test_the_home_folder_is_hidden(tmp_path: Path) -> None:
 def test_no_id_of_the_user_is_shown() -> None:
     with simulator(seed=7) as opend:
         for option in ("--json", "--unmasked"):
-            _, out, _ = run_command("doctor", "--port", str(opend.port), option)
+            _, out, _ = run_here("doctor", "--port", str(opend.port), option)
             assert "10000007" not in out
 
 

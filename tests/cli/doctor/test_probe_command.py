@@ -17,7 +17,7 @@ import pytest
 
 from aiocapdist.simulator import Assumptions, Simulator
 
-from ..processes import COMMAND, run_command, simulator, start_command
+from ..processes import COMMAND, run_command, run_here, simulator, start_command
 
 PROBED = [
     "stock codes",
@@ -82,7 +82,7 @@ def test_a_second_opend_of_the_account() -> None:
 def test_a_second_opend_that_does_not_tell_its_account_is_believed() -> None:
     options: Any = {"quota": SMALL, "websocket": True}
     with simulator(**options) as opend, simulator(**options, account=opend) as second:
-        code, out, _ = run_command(
+        code, out, _ = run_here(
             *("doctor", "--address", f"ws://127.0.0.1:{opend.websocket_port}", "--probe", "--yes"),
             *("--rate", "16/1", "--second", f"ws://127.0.0.1:{second.websocket_port}"),
         )
@@ -109,7 +109,7 @@ def test_nothing_is_probed_if_a_check_failed(opend: Simulator) -> None:
 
 def test_nobody_can_be_asked() -> None:
     with simulator() as opend:
-        code, out, err = run_command("doctor", "--port", str(opend.port), "--probe")
+        code, out, err = run_here("doctor", "--port", str(opend.port), "--probe")
         assert not opend.requests
     assert (code, out) == (2, "")
     assert (
@@ -119,7 +119,7 @@ def test_nobody_can_be_asked() -> None:
 
 
 def test_a_second_opend_needs_the_probe() -> None:
-    code, _, err = run_command("doctor", "--second", "localhost:1")
+    code, _, err = run_here("doctor", "--second", "localhost:1")
     assert (code, err) == (2, "aiocapdist: --second is for --probe: add it\n")
 
 
