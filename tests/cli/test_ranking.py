@@ -103,10 +103,13 @@ def test_if_all_fail_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(
-    ("columns", "colors"), [(40, "us"), (80, "us"), (80, "cn"), (80, "none"), (160, "us")]
+    ("arguments", "columns", "colors"),
+    [
+        *((CODES, *each) for each in ((40, "us"), (80, "cn"), (80, "none"), (160, "us"))),
+        *((CODES[:1], *each) for each in ((40, "us"), (80, "cn"))),
+    ],
 )
-@pytest.mark.parametrize("arguments", [CODES, CODES[:1]], ids=["ranking", "table"])
-def test_on_a_terminal_of_any_width(columns: int, colors: str, arguments: list[str]) -> None:
+def test_on_a_terminal_of_any_width(arguments: list[str], columns: int, colors: str) -> None:
     leader, follower = os.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
     with simulator(now=lambda: TUESDAY) as opend:

@@ -23,7 +23,7 @@ def to(opend: Simulator) -> tuple[str, ...]:
     return ("--address", f"{opend.host}:{opend.port}", "--quota", "none")
 
 
-@pytest.mark.parametrize("columns", [30, *WIDTHS, 200])
+@pytest.mark.parametrize("columns", [30, *WIDTHS])
 @pytest.mark.parametrize("codes", [FEW, MANY], ids=["tables", "ranking"])
 def test_a_table_has_no_broken_line(columns: int, codes: tuple[str, ...]) -> None:
     with simulator(now=lambda: TUESDAY) as opend:
