@@ -15,7 +15,7 @@ import aiocapdist
 from aiocapdist import ConnectError
 from aiocapdist._loop import on_asyncio
 from aiocapdist._transports import happy_eyeballs
-from aiocapdist._transports.base import AddressesFailed
+from aiocapdist._transports.errors import AddressesFailed
 from aiocapdist._transports.happy_eyeballs import connect_first, interleave
 from aiocapdist._transports.tcp import TcpConnector
 from aiocapdist.simulator import Simulator

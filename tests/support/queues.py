@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeAlias
 
 from aiocapdist import AiocapdistError, ConnectionLost, Quota
+from aiocapdist._connection.stats import LoadFalls
 from aiocapdist._loop import Waiter
 from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.flight import Flight
-from aiocapdist._requests.interfaces import LoadFalls
 from aiocapdist._requests.kinds import GlobalStateRequest
 from aiocapdist._requests.last_attempts import LastAttempts
 from aiocapdist._requests.queue import RequestQueue

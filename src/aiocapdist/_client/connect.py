@@ -9,10 +9,9 @@ from functools import partial
 from types import UnionType
 
 from .._connection import environment
-from .._connection.endpoint import CipherName, ConnectOptions, StreamOpener
+from .._connection.endpoint import CipherName, ConnectOptions, KeySource, StreamOpener
 from .._connection.environment import REDIS
 from .._connection.gateway import Gateway
-from .._connection.key_file import KeySource
 from .._connection.supervisor import Supervisor
 from .._loop import current_clock
 from .._protocol.catalog import CAPITAL_FLOW

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .._connection.gateway import Gateway
 from .._connection.hub import Hub
 from .._protocol import catalog
 from .._protocol.encoders import CapitalDistributionEncoder
-from .._requests.interfaces import TokenSource
 from .._requests.queue import RequestQueue
 from .._requests.routes import Route
 from ..quota import Quota
 from ..quota._core.quota import scheduler_of
+
+if TYPE_CHECKING:
+    from .._requests.interfaces import TokenSource
 
 
 class Queues:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .._protocol.foreign import ForeignProtocol, protocol_of
-from .._transports.base import AddressesFailed, Connector, NotWebSocket
+from .._transports.errors import AddressesFailed, NotWebSocket
 from ..errors import AiocapdistError, ConnectError, HandshakeError, OpenDError
 from .address import Address
 from .endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from .._transports.base import Connector
 
 _NAME_MISMATCH = (62, 64)  # OpenSSL's codes: valid, but for another host name or address
 _TLS_HINT = "check that OpenD's WebSocket port has TLS switched on; if not, use ws://"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sized
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._loop import Clock, Ticker
 from .._protocol.codec import Codec, HandshakeResult
@@ -25,9 +25,11 @@ from .._protocol.session_events import (
 )
 from .._protocol.state import State
 from .._task_group import create_task_group, run_child
-from .._transports.base import Transport
 from ..errors import AiocapdistError
 from .stats import ConnectionStats
+
+if TYPE_CHECKING:
+    from .._transports.base import Transport
 
 
 class Pending(Protocol):

@@ -15,19 +15,21 @@ from .._protocol.catalog import MAX_BODY
 from .._protocol.ciphers import Algorithm
 from .._protocol.codec import Codec
 from .._protocol.tcp_codec import TcpCodec
-from .._transports.base import Connector
 from .._transports.tcp import TcpConnector
 from ..errors import InvalidKey
 from . import environment
 from .address import Address, parse_address
 from .environment import RSA_KEY, WEBSOCKET_KEY
-from .key_file import KeySource, load_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from .._transports.base import Connector
+
 log = logging.getLogger("aiocapdist")
 
+KeySource: TypeAlias = str | os.PathLike[str] | bytes
+"""A path to a PEM file, or the PEM text's bytes."""
 CipherName: TypeAlias = Literal["aes-cbc", "ftaes-ecb"]
 _ALGORITHMS = {"aes-cbc": Algorithm.AES_CBC, "ftaes-ecb": Algorithm.FTAES_ECB}
 _warned: set[str] = set()
@@ -131,6 +133,8 @@ class ConnectOptions:
         return Endpoint(connector, make_codec, key is not None)
 
     def _load_key(self, source: KeySource) -> RSAPrivateKey:
+        from .key_file import load_key
+
         try:
             return load_key(source)
         except InvalidKey as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .._transports.base import Connector
 from ..quota import Quota
 from .supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from .._transports.base import Connector
 
 
 class Gateway(NamedTuple):

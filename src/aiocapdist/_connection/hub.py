@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,7 +20,6 @@ from .._loop import (
     wait_shielded,
     waiter_factory,
 )
-from .._requests.interfaces import ConnectionListener
 from .._requests.last_attempts import LastAttempts
 from .._task_group import exit_in
 from ..errors import AiocapdistError
@@ -28,6 +27,9 @@ from ..quota._core.scheduler import Scheduler
 from ..quota._core.unlimited import Unlimited
 from .event_stream import EventPublisher, EventStream
 from .home_loop import HomeLoop
+
+if TYPE_CHECKING:
+    from .._requests.interfaces import ConnectionListener
 
 
 class Hub(ABC):

@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from .._protocol.rsa_key import is_published, parse_rsa_key
 from ..errors import InvalidKey
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("aiocapdist")
 
-KeySource: TypeAlias = str | os.PathLike[str] | bytes
-"""A path to a PEM file, or the PEM text's bytes."""
-
 _MIN_KEY_TEXT = 500  # characters; the shortest key's PEM text has more
 
 
-def load_key(source: KeySource) -> RSAPrivateKey:
+def load_key(source: str | os.PathLike[str] | bytes) -> RSAPrivateKey:
     """Load and check the key. Raises InvalidKey. Blocks while it reads the file."""
     if isinstance(source, bytes):
         key = parse_rsa_key(source)

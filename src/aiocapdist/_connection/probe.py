@@ -7,13 +7,16 @@ close. They answer to a line of text or to a TLS hello.
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 
 import anyio
 
 from .._protocol.foreign import foreign_protocol, protocol_of
-from .._transports.base import Connector
 from .address import Address
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from .._transports.base import Connector
 
 SILENCE = 1.0  # seconds without a reply to the handshake: then a port is probed
 _TIMEOUT = 1.0  # seconds that a probe may take

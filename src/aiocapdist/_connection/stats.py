@@ -13,6 +13,19 @@ KEPT = 512
 """Number of round trips kept for the quantiles."""
 
 
+class LoadFalls:
+    """Counts what may let a gateway of a client have fewer requests in flight.
+
+    These are reads, timeouts, losses and cancellations at any of them. Until the next one, loads
+    only rise.
+    """
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count: int = 0
+
+
 class ConnectionStats:
     """Counts requests and late replies, and keeps the last round trips."""
 

@@ -15,9 +15,7 @@ from .._protocol.backoff import Backoff
 from .._protocol.catalog import NOTIFY
 from .._protocol.codec import HandshakeResult
 from .._protocol.flight import Flight
-from .._requests.interfaces import LoadFalls
 from .._task_group import TaskGroup, create_task_group, run_child
-from .._transports.base import Connector
 from ..errors import AiocapdistError, ClientClosed, ConnectionLost, ProtocolError, QuotaUnavailable
 from ..quota._core.scheduler import Scheduler
 from .absence import Absence
@@ -28,7 +26,7 @@ from .event_stream import EventStream
 from .hub import Hub, run_all
 from .link_state import LinkState, connected, disconnected, reconnecting
 from .probe import Probe
-from .stats import ConnectionStats
+from .stats import ConnectionStats, LoadFalls
 from .used_quotas import UsedQuotas
 
 log = logging.getLogger("aiocapdist")
@@ -48,7 +46,7 @@ class Supervisor(Hub):
         reconnect_timeout: float | None = None,
     ) -> None:
         super().__init__(clock)
-        self.connector: Connector = endpoint.connector
+        self.connector = endpoint.connector
         self.encrypted: bool = endpoint.encrypted
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from .._requests.interfaces import LoadFalls
 from .._task_group import TaskGroup, create_task_group, run_child
 from ..errors import AiocapdistError, ConnectError
 from ..events import Event
@@ -15,6 +14,7 @@ from .event_stream import EventPublisher, EventStream
 from .gateway import Gateway
 from .hub import Hub, run_all
 from .link_state import connected
+from .stats import LoadFalls
 from .supervisor import Supervisor
 
 

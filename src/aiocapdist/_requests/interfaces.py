@@ -1,4 +1,4 @@
-"""What requests need of the rooms around them: connections, gateways, quotas."""
+"""What request queues need of what is around them: connections, gateways, quotas, sweeps."""
 
 from __future__ import annotations
 
@@ -35,25 +35,21 @@ class Stats(Protocol):
     """Number of requests sent, over all connections."""
 
 
-class LoadFalls:
-    """Counts what may let a gateway of a client have fewer requests in flight.
+class LoadFalls(Protocol):
+    """Counts what may let a gateway of a client have fewer requests in flight."""
 
-    These are reads, timeouts, losses and cancellations at any of them. Until the next one, loads
-    only rise.
-    """
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count: int = 0
+    count: int
 
 
 class Link(Protocol):
     """One gateway, over as many connections as it takes."""
 
     request_timeout: float
-    load_falls: LoadFalls
-    """The same object for all gateways of a client."""
+
+    @property
+    def load_falls(self) -> LoadFalls:
+        """The same object for all gateways of a client."""
+        ...
 
     @property
     def stats(self) -> Stats: ...
@@ -145,3 +141,27 @@ class TokenSource(Protocol):
     def lost(self, count: int) -> None: ...
     def release(self, count: int = 1) -> None: ...
     def eta_of(self, place: Place, position: int) -> float: ...
+
+
+class Source(Protocol):
+    """Makes requests as tokens come: a sweep, for example."""
+
+    one_at_a_time: bool
+    """True if making a request may run the user's code: then one for each turn in line."""
+
+    @property
+    def ready(self) -> bool:
+        """True if :meth:`take` returns a request, as far as is known."""
+        ...
+
+    def look_ahead(self) -> None:
+        """Find the next request, so that ``ready`` is true if there is one."""
+        ...
+
+    def take(self) -> Any | None:
+        """Make the request that was found, to be sent at once; None if there is none."""
+        ...
+
+    def fail(self, error: AiocapdistError) -> None:
+        """End: no request will be sent any more."""
+        ...

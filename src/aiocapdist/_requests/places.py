@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..quota._core.fair_queue import Place
-from .interfaces import TokenSource
 from .request import Request
 from .routes import Route, Routes
+
+if TYPE_CHECKING:
+    from .interfaces import TokenSource
 
 AnyRequest: TypeAlias = Request[Any]
 

@@ -7,40 +7,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from heapq import merge
 from itertools import islice
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from ..errors import AiocapdistError, QuotaUnavailable
-from .interfaces import Hub, TokenSource
-from .places import QueuePlace
+from .places import AnyRequest, QueuePlace
 from .positions import Positions
-from .request import Request
 from .routes import Route, Routes
 
-AnyRequest: TypeAlias = Request[Any]
-
-
-class Source(Protocol):
-    """Makes requests as tokens come: a sweep, for example."""
-
-    one_at_a_time: bool
-    """True if making a request may run the user's code: then one for each turn in line."""
-
-    @property
-    def ready(self) -> bool:
-        """True if :meth:`take` returns a request, as far as is known."""
-        ...
-
-    def look_ahead(self) -> None:
-        """Find the next request, so that ``ready`` is true if there is one."""
-        ...
-
-    def take(self) -> AnyRequest | None:
-        """Make the request that was found, to be sent at once; None if there is none."""
-        ...
-
-    def fail(self, error: AiocapdistError) -> None:
-        """End: no request will be sent any more."""
-        ...
+if TYPE_CHECKING:
+    from .interfaces import Hub, Source, TokenSource
 
 
 class RequestQueue:

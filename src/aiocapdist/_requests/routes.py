@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence, Sized
+from typing import TYPE_CHECKING
 
 from .._protocol.encoders import CapitalDistributionEncoder
-from .interfaces import Link, TokenSource
+
+if TYPE_CHECKING:
+    from .interfaces import Link, TokenSource
 
 
 class Route:

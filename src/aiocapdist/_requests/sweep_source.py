@@ -28,7 +28,7 @@ SweepRequest: TypeAlias = SharedRequest[str, CapitalDistribution]
 
 
 class SweepSource:
-    """Makes a sweep's requests, in a queue of its own (see :class:`.queue.Source`).
+    """Makes a sweep's requests, in a queue of its own (see :class:`.interfaces.Source`).
 
     It looks one code ahead, so that the end, wrong codes and codes that somebody already
     asks for wait for no token. ``singles`` is the queue of the client's single calls:
@@ -149,7 +149,7 @@ class SweepSource:
         if reader is not None and not reader.done():
             reader.set_result(None)
 
-    # ---- called by the queue (see queue.Source)
+    # ---- called by the queue (see interfaces.Source)
 
     @property
     def ready(self) -> bool:

@@ -20,7 +20,7 @@ from .subscription import Subscription
 
 
 class WatchSource:
-    """Makes a watch's requests, in a queue of its own (see :class:`.queue.Source`).
+    """Makes a watch's requests, in a queue of its own (see :class:`.interfaces.Source`).
 
     It asks while it has a subscription that is not paused. ``singles`` is the queue of the
     client's single calls: requests that other callers joined go on there when the watch is
@@ -156,7 +156,7 @@ class WatchSource:
         for subscription in self._subscriptions:
             subscription.put(item.code, observation)
 
-    # ---- called by the queue (see queue.Source)
+    # ---- called by the queue (see interfaces.Source)
 
     @property
     def ready(self) -> bool:

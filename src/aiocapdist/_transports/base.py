@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 ReceiveCallback: TypeAlias = Callable[[list[bytes]], None]
@@ -10,28 +10,6 @@ ReceiveCallback: TypeAlias = Callable[[list[bytes]], None]
 
 DataSource: TypeAlias = Callable[[], list[bytes]]
 """Returns the messages to send, each once. A byte stream concatenates them."""
-
-
-class AddressesFailed(OSError):
-    """Raised when no address of a host name could be connected to.
-
-    ``causes`` has the error of each address that was tried, in that order.
-    """
-
-    def __init__(self, causes: Mapping[str, OSError]) -> None:
-        super().__init__(f"no connection to any of {', '.join(causes)}")
-        self.causes = dict(causes)
-
-
-class NotWebSocket(ConnectionError):
-    """Raised when the peer does not complete the upgrade to WebSocket.
-
-    ``first_bytes`` is the beginning of what it sent instead.
-    """
-
-    def __init__(self, reason: str, first_bytes: bytes) -> None:
-        super().__init__(reason)
-        self.first_bytes = first_bytes
 
 
 class Transport(Protocol):

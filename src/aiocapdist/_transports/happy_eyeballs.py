@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import anyio
 
-from .base import AddressesFailed
+from .errors import AddressesFailed
 
 DELAY = 0.25  # seconds until the next address is tried beside a silent one, as the RFC has it
 

@@ -16,11 +16,11 @@ from weakref import WeakKeyDictionary
 import anyio
 
 from .._loop import on_asyncio
-from .base import AddressesFailed, DataSource, ReceiveCallback, Transport
-from .happy_eyeballs import connect_first, interleave
+from .errors import AddressesFailed
 from .readable import socket_readable
 
 if TYPE_CHECKING:
+    from .base import DataSource, ReceiveCallback, Transport
     from .stream import StreamTransport
 
 READ_SIZE = 65_536
@@ -46,7 +46,9 @@ class TcpConnector:
             with anyio.fail_after(timeout):
                 if _is_address(self.host):
                     return await self._connect(self.host)
-                addresses = await self._resolve()
+                from .happy_eyeballs import connect_first, interleave  # nearly all are numbers
+
+                addresses = interleave(await self._resolve())
                 return await connect_first(addresses, self._connect, causes)
         except TimeoutError:
             if causes:
@@ -95,7 +97,7 @@ class TcpConnector:
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         if not addresses:
             raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        return interleave(addresses)
+        return addresses
 
 
 class AsyncioTransport(asyncio.BufferedProtocol):

@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .._extras import needs_extra
-from .base import Connector, DataSource, NotWebSocket, ReceiveCallback, Transport
+from .base import Connector, DataSource, ReceiveCallback, Transport
+from .errors import NotWebSocket
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol

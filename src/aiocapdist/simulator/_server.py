@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
-from .._connection.key_file import KeySource, load_key
+from .._connection.key_file import load_key
 from .._loop import current_clock
 from .._transports.memory import MemoryListener
 from ._arguments import check_arguments
@@ -91,7 +91,7 @@ class Simulator:
         quota: tuple[int, float] | None = (30, 30.0),
         count_refused: bool = False,
         latency: float | tuple[float, float] = 0.0,
-        rsa_key: KeySource | None = None,
+        rsa_key: str | os.PathLike[str] | bytes | None = None,
         websocket: bool | int = False,
         websocket_key: str = "",
         ssl_context: ssl.SSLContext | None = None,

@@ -16,7 +16,7 @@ from ..._connection.address import Address
 from ..._connection.connect_errors import explain_connect
 from ..._connection.key_file import load_key
 from ..._connection.probe import identify
-from ..._transports.base import AddressesFailed
+from ..._transports.errors import AddressesFailed
 from ...errors import AiocapdistError, ConnectError, InvalidKey
 from ..language import tr, tr_count
 from ..streams import logged_text
