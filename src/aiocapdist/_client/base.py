@@ -23,6 +23,7 @@ from ..models import CapitalDistribution, Period, Security
 from ..models.period import flow_dates
 from ..models.securities import check_codes
 from ..quota import Quota
+from ..quota._core.quota import scheduler_of
 from . import guesses
 from .arguments import check_askable, check_every, check_message, check_seconds
 from .deadlines import submit, wait_for
@@ -54,9 +55,10 @@ class BaseClient:
         self._single_flight: Distributions = SingleFlight(DistributionRequest, clock, attempts)
         # Answers are not kept: each may be a day of minutes.
         self._flows: Flows = SingleFlight(FlowRequest, clock, attempts, kept=0)
+        for gateway in gateways.values():
+            gateway.supervisor.use(scheduler_of(gateway.quota))
         self._queues = Queues(hub, gateways)
         self._singles = self._queues.singles
-        self._free = self._queues.free
         self._observers = Observers(
             [self._single_flight, self._flows],
             {name: gateway.supervisor.stats for name, gateway in gateways.items()},
@@ -222,7 +224,7 @@ class BaseClient:
         """Which markets are closed, for all watches of this client."""
         from .._requests.market_phases import MarketPhases
 
-        return MarketPhases(self._free, self._attempts)
+        return MarketPhases(self._queues.free, self._attempts)
 
     async def global_state(self, *, timeout: float | None = None) -> GlobalState:
         """Return market phases, log-ins and clocks. Costs no token.
@@ -235,8 +237,9 @@ class BaseClient:
         """
         self._hub.check_loop()
         check_seconds("timeout", timeout)
-        request = GlobalStateRequest(self._free, self._attempts)
-        return await submit(request, self._free, timeout, self._observers)
+        queue = self._queues.free
+        request = GlobalStateRequest(queue, self._attempts)
+        return await submit(request, queue, timeout, self._observers)
 
     async def request(
         self,

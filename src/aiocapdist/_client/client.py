@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from .._connection.gateway import Gateway, name_of
 from .._connection.link_state import server_version
 from ..quota import Quota
-from ..quota._core.quota import scheduler_of
 from .base import BaseClient
 
 if TYPE_CHECKING:
+    from .._connection.supervisor import Supervisor
     from ..models import Status
 
 
@@ -26,7 +26,6 @@ class Client(BaseClient):
         self._supervisor = gateway.supervisor
         self._quota = gateway.quota
         self._flow_quota = gateway.flow_quota
-        gateway.supervisor.use(scheduler_of(gateway.quota))
         super().__init__(gateway.supervisor, {None: gateway})
 
     def __repr__(self) -> str:
@@ -35,23 +34,7 @@ class Client(BaseClient):
     @property
     def status(self) -> Status:
         """The state of the connection, now."""
-        from ..models import Status
-
-        supervisor = self._supervisor
-        handshake, stats, since = supervisor.handshake, supervisor.stats, supervisor.ready_since
-        return Status.model_construct(  # valid as it is: validating would first build a schema
-            state=supervisor.state.value,
-            transport=supervisor.connector.scheme,
-            encrypted=supervisor.encrypted,
-            conn_id=handshake.conn_id if handshake and supervisor.connection else None,
-            server_version=server_version(handshake),
-            login_user_id=handshake.login_user_id if handshake else None,
-            uptime=None if since is None else supervisor.clock() - since,
-            reconnects=supervisor.reconnects,
-            calls=stats.calls,
-            late_replies=stats.late_replies,
-            round_trip=stats.round_trip(),
-        )
+        return status_of(self._supervisor)
 
     @property
     def quota(self) -> Quota:
@@ -62,3 +45,23 @@ class Client(BaseClient):
     def flow_quota(self) -> Quota:
         """The quota of capital flow calls, which OpenD counts by themselves."""
         return self._flow_quota
+
+
+def status_of(supervisor: Supervisor) -> Status:
+    """Return the state of a gateway's connection, now."""
+    from ..models import Status
+
+    handshake, stats, since = supervisor.handshake, supervisor.stats, supervisor.ready_since
+    return Status.model_construct(  # valid as it is: validating would first build a schema
+        state=supervisor.state.value,
+        transport=supervisor.connector.scheme,
+        encrypted=supervisor.encrypted,
+        conn_id=handshake.conn_id if handshake and supervisor.connection else None,
+        server_version=server_version(handshake),
+        login_user_id=handshake.login_user_id if handshake else None,
+        uptime=None if since is None else supervisor.clock() - since,
+        reconnects=supervisor.reconnects,
+        calls=stats.calls,
+        late_replies=stats.late_replies,
+        round_trip=stats.round_trip(),
+    )

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from .._connection.gateway import Gateway, name_of
 from .._connection.hub import run_all
 from .._connection.supervisors import Supervisors
-from .client import Client
 from .connect import Connecting
 from .group import ClientGroup
 from .lifecycle import Lifecycle
@@ -61,9 +60,8 @@ class ConnectingMany(Lifecycle[ClientGroup]):
             for one in self._gateways:
                 gateway = await one.make_gateway()
                 gateways[_name(gateway, gateways)] = gateway
-            clients = {name: Client(gateway) for name, gateway in gateways.items()}
             hub = Supervisors(gateways)
-            return ClientGroup(hub, clients), hub
+            return ClientGroup(hub), hub
         except BaseException:
             run_all([gateway.supervisor.finish for gateway in gateways.values()])
             raise

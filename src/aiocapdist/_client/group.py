@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .._connection.gateway import Gateway
@@ -12,7 +13,7 @@ from ..models import Status
 from ..quota import Quota
 from . import guesses
 from .base import BaseClient
-from .client import Client
+from .client import Client, status_of
 
 
 class ClientGroup(BaseClient):
@@ -33,18 +34,10 @@ class ClientGroup(BaseClient):
     event loop that it was created on. Cancelling is as safe as with one client.
     """
 
-    def __init__(self, hub: Supervisors, clients: Mapping[str, Client]) -> None:
+    def __init__(self, hub: Supervisors) -> None:
         gateways: dict[str | None, Gateway] = dict(hub.gateways.items())
         super().__init__(hub, gateways)
-        self._clients = dict(clients)
-        self._quota = GroupQuota(
-            hub, self._singles, {name: one.quota for name, one in hub.gateways.items()}
-        )
-        self._flow_quota = GroupQuota(
-            hub,
-            self._queues.flow_singles,
-            {name: one.flow_quota for name, one in hub.gateways.items()},
-        )
+        self._supervisors = hub
 
     if not TYPE_CHECKING:
         __new__ = guesses.made_by(
@@ -61,20 +54,28 @@ class ClientGroup(BaseClient):
         """Each gateway's own client, by its name."""
         return dict(self._clients)
 
+    @cached_property
+    def _clients(self) -> dict[str, Client]:
+        # Most groups are used as one: each client would be some hundred objects.
+        return {name: Client(gateway) for name, gateway in self._supervisors.gateways.items()}
+
     @property
     def status(self) -> dict[str, Status]:
         """The state of each gateway's connection, now, by its name."""
-        return {name: client.status for name, client in self._clients.items()}
+        gateways = self._supervisors.gateways.items()
+        return {name: status_of(gateway.supervisor) for name, gateway in gateways}
 
-    @property
+    @cached_property
     def quota(self) -> GroupQuota:
         """All gateways' quotas together: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
-        return self._quota
+        by_gateway = {name: one.quota for name, one in self._supervisors.gateways.items()}
+        return GroupQuota(self._supervisors, self._singles, by_gateway)
 
-    @property
+    @cached_property
     def flow_quota(self) -> GroupQuota:
         """All gateways' quotas of capital flow calls together."""
-        return self._flow_quota
+        by_gateway = {name: one.flow_quota for name, one in self._supervisors.gateways.items()}
+        return GroupQuota(self._supervisors, self._queues.flow_singles, by_gateway)
 
     def answered_by(self, code: str) -> str | None:
         """Return the gateway that gave the latest answer about this security; None if none did.

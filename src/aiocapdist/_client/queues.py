@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .._connection.gateway import Gateway
@@ -32,23 +33,25 @@ class Queues:
             for firm in {gateway.security_firm for gateway in gateways.values()}
         }
         self._encoders = {name: by_firm[one.security_firm] for name, one in gateways.items()}
+        self.all: set[RequestQueue] = set()
+        """Every queue that was made."""
         self.singles: RequestQueue = self._open(
             {name: scheduler_of(gateway.quota) for name, gateway in gateways.items()}
         )
         """Of capital distribution calls."""
-        self.flow_singles: RequestQueue = self._open(
-            {name: scheduler_of(gateway.flow_quota) for name, gateway in gateways.items()}
-        )
-        """Of capital flow calls; see :meth:`for_flows`."""
         self._flow_quotas_used = False
-        self.free: RequestQueue = self._open(dict.fromkeys(gateways, hub.unlimited))
-        """Of calls that no quota counts."""
         self._by_quota: dict[Quota, RequestQueue] = {}
 
-    @property
-    def all(self) -> set[RequestQueue]:
-        """Every queue that was made."""
-        return {self.singles, self.flow_singles, self.free, *self._by_quota.values()}
+    @cached_property
+    def flow_singles(self) -> RequestQueue:
+        """Of capital flow calls; see :meth:`for_flows`."""
+        gateways = self._gateways.items()
+        return self._open({name: scheduler_of(gateway.flow_quota) for name, gateway in gateways})
+
+    @cached_property
+    def free(self) -> RequestQueue:
+        """Of calls that no quota counts."""
+        return self._open(dict.fromkeys(self._gateways, self._hub.unlimited))
 
     async def for_flows(self) -> RequestQueue:
         """Return the queue of capital flow calls. Their quotas are in use from the first on.
@@ -107,4 +110,5 @@ class Queues:
         ]
         queue = RequestQueue(self._hub, routes)
         self._hub.add(queue)
+        self.all.add(queue)
         return queue
