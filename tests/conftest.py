@@ -85,13 +85,7 @@ def pytest_collection_finish() -> None:
     # that refer to trio's random numbers: among frozen ones it finds none, and warns.
     importlib.import_module("hypothesis")
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
-    import hypothesis  # noqa: F401 - warns of what has no referrer, and sees none that is frozen
-
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    gc.unfreeze()  # Hypothesis looks for references when it is first imported: in its summary
 
 
 @pytest.fixture(params=LOOPS)
