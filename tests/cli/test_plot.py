@@ -10,12 +10,12 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aiocapdist import CapitalFlow, FlowPoint, Market, Period
 from aiocapdist.cli.app import run
-from aiocapdist.cli.figure import draw
 from aiocapdist.cli.series import GAP, Series, add_figures, series_of_flow
 from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
@@ -24,6 +24,12 @@ from ..recording.making import at, figures
 from .processes import run_here, simulator
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
+
+
+def draw(series: list[Series], kind: Any, colors: Any) -> bytes:
+    from aiocapdist.cli import figure  # which loads Matplotlib
+
+    return figure.draw(series, kind, colors)
 
 
 def to(opend: Simulator) -> tuple[str, ...]:
