@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Collection, Mapping
 from threading import get_ident
-from typing import Any, NoReturn
+from typing import Any
 
 HOOK = "__interrupts__"
 Functions = Mapping[str, Collection[str]]
@@ -99,10 +99,13 @@ def instrument(functions: Functions) -> None:
 
     setattr(builtins, HOOK, INTERRUPTS)
     loader: Any = importlib.machinery.SourceFileLoader
-    plain = loader.source_to_code
+    plain, plain_cache = loader.source_to_code, importlib.util.cache_from_source
+
+    def chosen_in(path: Any) -> Collection[str] | None:
+        return next((found for end, found in functions.items() if str(path).endswith(end)), None)
 
     def source_to_code(self: Any, data: Any, path: Any, **options: Any) -> Any:
-        names = next((found for end, found in functions.items() if str(path).endswith(end)), None)
+        names = chosen_in(path)
         if names is None:
             return plain(self, data, path, **options)
         transformer = _Instrumented(names)
@@ -111,10 +114,11 @@ def instrument(functions: Functions) -> None:
         assert not missing, f"{path} has no {missing}"
         return compile(tree, path, "exec", dont_inherit=True)
 
-    def no_cache(*_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError
+    def cache_from_source(path: Any, *arguments: Any, **options: Any) -> str:
+        if chosen_in(path) is not None:
+            raise NotImplementedError  # its compiled file is neither read nor written
+        return plain_cache(path, *arguments, **options)
 
     loader.source_to_code = source_to_code
-    # Compiled files are neither read nor written.
-    importlib.util.cache_from_source = no_cache
-    importlib._bootstrap_external.cache_from_source = no_cache
+    importlib.util.cache_from_source = cache_from_source
+    importlib._bootstrap_external.cache_from_source = cache_from_source
