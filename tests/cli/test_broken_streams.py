@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import COMMAND, DEADLINE, run_command, simulator, start_command
+from .processes import COMMAND, DEADLINE, run_command, run_here, simulator, start_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full and a POSIX shell")
 FORMATS = ["table", "json", "jsonl", "csv"]
@@ -58,8 +58,9 @@ def test_a_broken_pipe_as_stderr_costs_no_answers(broken_pipe: int) -> None:
     assert codes_in(out) == ["HK.00001", "HK.99999", "HK.00002"]
 
 
-@pytest.mark.parametrize("redirection", BROKEN_STDOUT)
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    ("redirection", "kind"), [*((">/dev/full", kind) for kind in FORMATS), (">&-", "json")]
+)
 def test_a_broken_stdout_is_exit_code_4_with_a_message(redirection: str, kind: str) -> None:
     code, _, err = run_in_shell(redirection, *GET, kind)
     assert code == 4
@@ -67,7 +68,7 @@ def test_a_broken_stdout_is_exit_code_4_with_a_message(redirection: str, kind: s
     assert messages == [f"aiocapdist: cannot write the output: {BROKEN_STDOUT[redirection]}"]
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", ["table", "jsonl"])
 def test_a_reader_that_closes_the_pipe_is_exit_code_4_with_a_message(
     kind: str, broken_pipe: int
 ) -> None:
@@ -88,9 +89,13 @@ def test_a_broken_stdout_ends_the_sweep(kind: str, broken_pipe: int) -> None:
         assert len([each for each in opend.requests if each.code]) <= 30, "it waited for the quota"
 
 
-@pytest.mark.parametrize("redirection", BROKEN_STDOUT)
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--version", "get --help", "simulate --port 0", "quota --file FILE"]
+    ("redirection", "arguments"),
+    [
+        *((">/dev/full", each) for each in ("--help", "--version", "get --help")),
+        *((">/dev/full", each) for each in ("simulate --port 0", "quota --file FILE")),
+        *((">&-", each) for each in ("--version", "get --help")),
+    ],
 )
 def test_every_command_reports_a_broken_stdout(
     redirection: str, arguments: str, tmp_path: Path
@@ -99,7 +104,7 @@ def test_every_command_reports_a_broken_stdout(
     if "FILE" in arguments:
         with simulator() as opend:
             where = ("--address", f"127.0.0.1:{opend.port}", "--quota-file", ledger)
-            run_command("get", "HK.00001", *where)
+            run_here("get", "HK.00001", *where)
     code, out, err = run_in_shell(redirection, *arguments.replace("FILE", ledger).split())
     assert (code, out) == (4, "")
     assert err == f"aiocapdist: cannot write the output: {BROKEN_STDOUT[redirection]}\n"

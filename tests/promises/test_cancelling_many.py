@@ -165,7 +165,7 @@ async def test_a_call_of_a_group_cancelled_at_any_of_its_awaits_leaves_nothing(
 async def test_a_call_of_a_group_cancelled_at_any_step_of_the_loop_leaves_nothing(
     name: str, anyio_backend: Any, record_property: Record
 ) -> None:
-    stride = 1 if SCALE > 1 else 7
+    stride = 1 if SCALE > 1 else 11
     with anyio.fail_after(60):
         await cancel_everywhere(name, MEMORY, 1, [step_cancellation()], record_property, stride)
 

@@ -150,7 +150,7 @@ async def test_a_client_closed_at_any_step_of_the_loop_leaves_nothing(
     name: str, anyio_backend: Any, record_property: Record
 ) -> None:
     with anyio.fail_after(60):
-        await close_everywhere(name, MEMORY, Point.STEP, record_property, 1 if SCALE > 1 else 7)
+        await close_everywhere(name, MEMORY, Point.STEP, record_property, 1 if SCALE > 1 else 11)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=str)

@@ -37,9 +37,11 @@ async def sweep(n: int, round_trip: float) -> float:
         return took
 
 
-@pytest.mark.parametrize("on", BACKENDS)
-@pytest.mark.parametrize("round_trip", ALLOWED)
-def test_a_sweep_takes_hardly_longer_than_the_ideal_time(round_trip: float, on: str) -> None:
+@pytest.mark.parametrize(
+    ("on", "round_trip"),
+    [*((BACKENDS[0], round_trip) for round_trip in ALLOWED), (BACKENDS[1], min(ALLOWED))],
+)
+def test_a_sweep_takes_hardly_longer_than_the_ideal_time(on: str, round_trip: float) -> None:
     for n in SIZES:
         took = run_virtually(sweep, n, round_trip, on=on)
         floor = 30.0 * ((n - 1) // 30) + round_trip
