@@ -25,28 +25,33 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 
 SLOWEST_FIRST = (
-    "promises/test_running_again.py",
-    "promises/test_siblings.py",
-    "promises/test_never_over.py",
     "quota/redis/test_kills.py",
     "stateful/test_everything.py",
-    "promises/test_decoder.py",
-    "virtual/test_many_in_trouble.py",
-    "web/test_page.py",
     "quota/test_contract.py",
+    "promises/test_cancelling_many.py",
+    "web/test_page.py",
+    "promises/test_decoder.py",
+    "cli/test_watch.py",
+    "virtual/test_watch_in_time.py",
+    "promises/test_running_again.py",
+    "promises/test_closing_everywhere.py",
+    "promises/test_bridge.py",
+    "quota/file/test_in_time.py",
+    "promises/test_siblings.py",
+    "promises/test_ledger_swapped.py",
     "quota/redis/test_losing.py",
-    "_protocol/test_mutated.py",
-    "promises/test_interrupted_closing.py",
-    "promises/test_stampede.py",
-    "promises/test_many_waiters.py",
-    "promises/test_serials.py",
-    "test_extras.py",
+    "promises/test_paid_answers.py",
+    "_client/test_group.py",
+    "promises/test_neighbours.py",
+    "promises/test_recording.py",
+    "promises/test_half_frames.py",
     "interop/test_sealed.py",
-    "cli/test_interrupt.py",
-    "quota/redis/test_exact.py",
-    "_protocol/test_session_stateful.py",
+    "cli/test_language.py",
+    "recording/test_recording.py",
+    "promises/test_interrupted_closing.py",
 )
-"""Files that take longest: run first, so that parallel workers finish at the same time."""
+"""Files that take longest, those that wait beside those that compute: run first, so that parallel
+workers finish at the same time."""
 
 ENVIRONMENT = (
     "AIOCAPDIST_ADDRESS",

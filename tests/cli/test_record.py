@@ -9,6 +9,7 @@ import json
 import signal
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def recorded(path: Path, *options: str) -> str:
             err = [process.stderr.readline(), process.stderr.readline()]
             while path_rows(path) < 3:
                 assert process.poll() is None
+                time.sleep(0.02)  # looking at it without a pause holds up its writing
             process.send_signal(signal.SIGINT)
             out, more = process.communicate()
     assert (process.returncode, out) == (0, "")
