@@ -72,6 +72,16 @@ async def test_each_call_is_answered_by_one_of_them() -> None:
         assert [status.state for status in clients.status.values()] == ["closed", "closed"]
 
 
+async def test_what_is_looked_at_cannot_be_set_and_stays_the_same() -> None:
+    async with gateway_group(Simulator()) as (clients, _):
+        for name in ("clients", "status", "quota", "flow_quota"):
+            with pytest.raises(AttributeError):
+                setattr(clients, name, None)
+        assert clients.quota is clients.quota
+        assert clients.flow_quota is clients.flow_quota
+        assert [*clients.clients.values()] == [*clients.clients.values()]
+
+
 async def test_a_sweep_over_two_accounts_goes_over_both() -> None:
     with anyio.fail_after(10):
         async with gateway_group(

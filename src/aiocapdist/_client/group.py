@@ -65,15 +65,23 @@ class ClientGroup(BaseClient):
         gateways = self._supervisors.gateways.items()
         return {name: status_of(gateway.supervisor) for name, gateway in gateways}
 
-    @cached_property
+    @property
     def quota(self) -> GroupQuota:
         """All gateways' quotas together: ``available``, ``waiting``, ``rejections``, ``eta(n)``."""
+        return self._quota
+
+    @property
+    def flow_quota(self) -> GroupQuota:
+        """All gateways' quotas of capital flow calls together."""
+        return self._flow_quota
+
+    @cached_property
+    def _quota(self) -> GroupQuota:
         by_gateway = {name: one.quota for name, one in self._supervisors.gateways.items()}
         return GroupQuota(self._supervisors, self._singles, by_gateway)
 
     @cached_property
-    def flow_quota(self) -> GroupQuota:
-        """All gateways' quotas of capital flow calls together."""
+    def _flow_quota(self) -> GroupQuota:
         by_gateway = {name: one.flow_quota for name, one in self._supervisors.gateways.items()}
         return GroupQuota(self._supervisors, self._queues.flow_singles, by_gateway)
 
