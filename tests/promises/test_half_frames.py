@@ -47,8 +47,8 @@ from .scale import SCALE, figure, scaled
 
 pytestmark = pytest.mark.anyio
 PUSH = notice()[44:]
-# Without encryption every offset; otherwise every third at scale 1, all from scale 2 on.
-STEPS = {"clear": 1, "aes-cbc": 3 if SCALE < 2 else 1, "ws": 3 if SCALE < 2 else 1}
+# Without encryption every offset; otherwise every fifth at scale 1, all from scale 2 on.
+STEPS = {"clear": 1, "aes-cbc": 5 if SCALE < 2 else 1, "ws": 5 if SCALE < 2 else 1}
 KINDS = ["clear", "aes-cbc", "ws"]
 on_virtual_time = pytest.mark.parametrize(
     "anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})], ids=[""]
@@ -105,7 +105,7 @@ class House:
         self._key = rsa_pem() if kind == "aes-cbc" else None
         self._options: dict[str, Any] = {"seed": SEED, "now": lambda: NOW, "rsa_key": self._key}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr("aiocapdist._connection.endpoint.load_key", cache(load_key))
+        monkeypatch.setattr("aiocapdist._connection.key_file.load_key", cache(load_key))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Self]:

@@ -110,6 +110,7 @@ async def test_a_pace_that_the_quota_does_not_allow_is_slower_and_as_even(
         assert client.quota.available == reserve
 
 
+@for_hours
 async def test_a_watch_leaves_single_calls_their_turn() -> None:
     waited = []
     async with world() as (opend, client), anyio.create_task_group() as group:
@@ -178,6 +179,7 @@ async def test_a_code_that_is_added_is_asked_at_once_and_one_discarded_never_aga
         assert max(gaps(asked_at(opend, "HK.00700"))) < 62
 
 
+@for_hours
 async def test_codes_that_come_and_go_do_not_hold_up_the_others() -> None:
     async with world(quota=Quota(30, 30.0)) as (opend, client), anyio.create_task_group() as group:
         watch = client.watch(HK[:25], every=60.0)
