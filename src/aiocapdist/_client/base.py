@@ -23,7 +23,6 @@ from ..models import CapitalDistribution, Period, Security
 from ..models.period import flow_dates
 from ..models.securities import check_codes
 from ..quota import Quota
-from ..quota._core.quota import scheduler_of
 from . import guesses
 from .arguments import check_askable, check_every, check_message, check_seconds
 from .deadlines import submit, wait_for
@@ -55,8 +54,6 @@ class BaseClient:
         self._single_flight: Distributions = SingleFlight(DistributionRequest, clock, attempts)
         # Answers are not kept: each may be a day of minutes.
         self._flows: Flows = SingleFlight(FlowRequest, clock, attempts, kept=0)
-        for gateway in gateways.values():
-            gateway.supervisor.use(scheduler_of(gateway.quota))
         self._queues = Queues(hub, gateways)
         self._singles = self._queues.singles
         self._observers = Observers(

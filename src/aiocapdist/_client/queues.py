@@ -33,6 +33,8 @@ class Queues:
             for firm in {gateway.security_firm for gateway in gateways.values()}
         }
         self._encoders = {name: by_firm[one.security_firm] for name, one in gateways.items()}
+        for gateway in gateways.values():
+            gateway.supervisor.use(scheduler_of(gateway.quota))
         self.all: set[RequestQueue] = set()
         """Every queue that was made."""
         self.singles: RequestQueue = self._open(
