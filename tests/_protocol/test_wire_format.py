@@ -98,6 +98,7 @@ def _fits(number: int, value: int | bytes) -> bool:
         (b"\x88", "half a tag"),
         (b"\x08\x80", "half a number"),
         (b"\x08" + b"\xff" * 9 + b"\x02", "65 bits"),
+        (b"\x08" + b"\x80" * 9 + b"\x02", "2**64 itself"),
         (b"\x08" + b"\xff" * 10 + b"\x01", "eleven bytes"),
         (b"\x0a\x02x", "half a text"),
         (b"\x08\x01\x08\x02", "twice the same field"),
