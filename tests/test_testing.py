@@ -240,7 +240,7 @@ def site(tmp_path: Path) -> Path:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     site = tmp_path / "site"
-    shutil.copytree(PACKAGE, site / "aiocapdist", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, site / "aiocapdist")  # with its compiled files
     info = site / f"aiocapdist-{aiocapdist.__version__}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
