@@ -100,6 +100,7 @@ def pytest_collection_finish() -> None:
     importlib.import_module("hypothesis")
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
     gc.freeze()
+    gc.set_threshold(10_000)  # and each time it was looked for by itself, a twentieth of the tests'
 
 
 @pytest.fixture(params=LOOPS)
