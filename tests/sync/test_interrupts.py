@@ -60,6 +60,15 @@ def test_a_call_that_waits_for_the_quota_leaves_the_line(
     assert codes == ["HK.00700"]
 
 
+def test_an_interrupt_that_did_not_wake_the_thread_is_noticed(
+    opend_thread: OpendThread, tmp_path: Path
+) -> None:
+    # Handled in the thread that raises it, as one is that comes just before the other waits.
+    head = HEAD.replace("os.kill(os.getpid(), signal.SIGINT)", "signal.raise_signal(signal.SIGINT)")
+    program = head + IN_LINE.format(call=WAITING["call"])
+    assert tidy(program, opend_thread.port, home=tmp_path) == "interrupted\nready 10.11\n"
+
+
 EVENTS = """
 with sync.connect(port=port) as client:
     events = client.events()

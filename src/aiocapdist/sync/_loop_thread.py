@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 STARTS_WITHIN = 1.0
 """Seconds until a thread that the system has made begins to run, at most."""
+LOOKS_EVERY = 0.5
+"""Seconds after which a waiting thread looks whether it was interrupted. Python cannot wake one for
+a signal that came just before it began to wait, or that the system gave to another thread."""
 
 
 class LoopThread:
@@ -68,7 +71,7 @@ class LoopThread:
         call = partial(function, *args, **kwargs)
         try:
             self._start(_relay, result, call, self._soon)
-            return result.result()
+            return _wait_for(result)
         except BaseException:
             result.cancel()
             raise
@@ -127,6 +130,15 @@ class LoopThread:
             await self._closing.wait()
             if self._entered is not None:
                 await self._entered.__aexit__(None, None, None)
+
+
+def _wait_for(result: Future[T]) -> T:
+    while True:
+        try:
+            return result.result(LOOKS_EVERY)
+        except TimeoutError:
+            if result.done():
+                return result.result()  # the call's own error, or it ends just now
 
 
 async def _relay(
