@@ -88,13 +88,13 @@ def test_finding_a_gateway_costs_the_same_for_few_and_many() -> None:
     assert many < 1.1 * few < 4
 
 
-def test_of_many_calls_each_gateway_gets_several_in_a_row_and_a_fifth_more_at_most() -> None:
+def test_of_very_many_calls_each_gateway_gets_several_in_a_row_and_a_fifth_more_at_most() -> None:
     setup = Setup(*[1000] * 4)
     used = []
     for _ in range(4 * 64):
         before = loads(setup)
         setup.submit()
         least, most = min(loads(setup)), max(loads(setup))
-        assert most <= least + least // 5 + 1
+        assert most - least <= (1 if least < 30 else least // 5 + 1)
         used.append(next(n for n in range(4) if len(setup.connection(n).flights) > before[n]))
     assert sum(a != b for a, b in pairwise(used[-100:])) < 20

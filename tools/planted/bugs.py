@@ -150,8 +150,8 @@ OWN_BUGS = {
         (
             Edit(
                 "src/aiocapdist/_requests/routes.py",
-                "        if len(self.open) < 2:\n",
-                "        if self.open:\n",
+                "        if len(routes) < 2:\n",
+                "        if routes:\n",
             ),
         ),
         ("tests/_requests/test_queue.py", "tests/_client/test_group.py"),

@@ -31,10 +31,11 @@ class Route:
         self.encoder: CapitalDistributionEncoder = encoder
 
 
-SPREAD = 5
-"""A gateway is as good as the least loaded one while it has at most a fifth more in flight. Of
-hundreds of calls made at once each then gets several in a row, and these are beside each other in
-memory: with each 64th call for the same gateway, a tenth of the CPU was waiting for memory."""
+MANY = 30
+"""Requests in flight at each gateway, as many as an account usually may make, beyond which one that
+has a fifth more is as good as the least loaded. Of thousands of calls made at once each gateway
+then gets several in a row, and these are beside each other in memory: with each 64th call for the
+same gateway, a tenth of the CPU was waiting for memory."""
 
 
 class Routes:
@@ -61,8 +62,8 @@ class Routes:
     def least_loaded(self, failed: Route | None = None) -> Route | None:
         """Return the open route with the fewest requests in flight, but not ``failed``.
 
-        Of several that are idle, the one that was used least; of others each in turn, until it
-        has a fifth more than the least loaded one had.
+        Of several that are idle, the one that was used least; of others each in turn, several times
+        where all have :data:`MANY`.
         """
         routes, following = self.open, self._next
         if failed is not None and failed in routes:
@@ -83,7 +84,7 @@ class Routes:
         """Find the routes with the least load: those to take, until the load of any falls."""
         loads = list(map(len, self._flights))  # in C: of single calls this is done for each
         least = min(loads)
-        self._most = least + least // SPREAD
+        self._most = least + (least // 5 if least >= MANY else 0)
         found = [index for index, load in enumerate(loads) if load == least]
         if least == 0:
             found.sort(key=lambda index: _calls(self.open[index]))
