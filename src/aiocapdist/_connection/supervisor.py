@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -29,6 +29,9 @@ from .probe import Probe
 from .stats import ConnectionStats, LoadFalls
 from .used_quotas import UsedQuotas
 
+if TYPE_CHECKING:
+    from .._transports.base import Connector
+
 log = logging.getLogger("aiocapdist")
 
 
@@ -46,7 +49,7 @@ class Supervisor(Hub):
         reconnect_timeout: float | None = None,
     ) -> None:
         super().__init__(clock)
-        self.connector = endpoint.connector
+        self.connector: Connector = endpoint.connector
         self.encrypted: bool = endpoint.encrypted
         self.request_timeout = request_timeout
         self.state: LinkState = LinkState.CONNECTING
@@ -58,8 +61,7 @@ class Supervisor(Hub):
         self.load_falls: LoadFalls = LoadFalls()
         self.keep_trying: bool = False
         """True to go on even if the first attempt to connect fails."""
-        self.after_pump: Callable[[], None] | None = None
-        """Called after this gateway's own quotas were pumped."""
+        self.after_pump: Callable[[], None] | None = None  # called after its own quotas were
         self._endpoint = endpoint
         self._connect_timeout = connect_timeout
         self._reconnect = reconnect
