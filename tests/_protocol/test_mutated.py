@@ -1,8 +1,7 @@
 """Altered encrypted messages: each ends the connection with the same error.
 
-Of 100,000 in all, none may be told apart from the others, crash, or be accepted. The exception are
-those that decrypt to the same body: FTAES's tail has 15 bytes that are not used, and no MAC covers
-them.
+Of 100,000, none may be told apart from the others, crash, or be accepted. The exception are those
+that decrypt to the same body: FTAES's tail has 15 bytes that are not used, and no MAC covers them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ..support.transports import rsa_key
 from .encrypted import CIPHERS, Encrypted, handshaking, ready
 from .peer import figures, handshake_reply
 
-MUTATIONS = 50_000  # for each cipher
+MUTATIONS = 100_000  # for each cipher
 RSA_SECONDS, RSA_LEAST = 1.0, 2_000
 UNREADABLE = "a message could not be decrypted"
 
@@ -107,7 +106,7 @@ def assert_closed(made: Encrypted, events: Sequence[object]) -> None:
 
 
 @pytest.mark.parametrize("algorithm", list(CIPHERS), ids=lambda each: each.name)
-def test_50_000_altered_replies_close_with_the_same_error(
+def test_100_000_altered_replies_close_with_the_same_error(
     algorithm: Algorithm,
 ) -> None:
     """Each in a session of its own."""
