@@ -35,7 +35,7 @@ def check_askable(proto_id: int) -> None:
 
 def check_message(message: object) -> None:
     """Raise TypeError for what is no protobuf message, ValueError if it lacks required fields."""
-    from google.protobuf.message import Message  # whoever made one has loaded it
+    from google.protobuf.message import Message  # few programs make such calls
 
     if not isinstance(message, Message):
         raise TypeError(f"message is a protobuf message, not {type(message).__name__}")

@@ -9,7 +9,7 @@ from ..errors import ProtocolError
 from ..models import GlobalState, MarketState
 from ..models._base import known
 from ..models.status import version_text
-from .response import SUCCESS, error_from_response, parse_response, text_of
+from .response import decode_message, text_of
 
 # Our field and OpenD's field for each market's state.
 _MARKETS = (
@@ -38,9 +38,7 @@ def decode_global_state(body: bytes) -> GlobalState:
     Raises OpenDError if it reports a failure, ProtocolError if it cannot be decoded or the
     server time is invalid. An invalid local time of OpenD is None.
     """
-    response = parse_response(global_state_pb2.Response, body)
-    if response.retType != SUCCESS:
-        raise error_from_response(response.retType, response.retMsg, response.errCode)
+    response = decode_message(body, global_state_pb2.Response)
     if not response.HasField("s2c"):
         raise ProtocolError("the reply about the global state reports success but is empty")
     s2c = response.s2c

@@ -63,11 +63,9 @@ def _read_usual(body: bytes) -> InitConnectReply | None:
 
 def _parse(body: bytes) -> InitConnectReply:
     from .._pb import init_connect_pb2
-    from .response import SUCCESS, error_from_response, parse_response
+    from .response import decode_message
 
-    response = parse_response(init_connect_pb2.Response, body)
-    if response.retType != SUCCESS:
-        raise error_from_response(response.retType, response.retMsg, response.errCode)
+    response = decode_message(body, init_connect_pb2.Response)
     if not response.HasField("s2c"):
         raise ProtocolError("OpenD accepted the handshake but sent no connection data")
     s2c = response.s2c

@@ -51,7 +51,7 @@ def parse_response(kind: type[MessageT], body: bytes) -> MessageT:
 
 
 def decode_message(body: bytes, kind: type[MessageT]) -> MessageT:
-    """Decode a reply into a message class of the user's.
+    """Decode a reply that reports a success, into any message class.
 
     Raises OpenDError if it reports a failure, ProtocolError if it cannot be decoded.
     """

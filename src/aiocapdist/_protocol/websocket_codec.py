@@ -34,7 +34,7 @@ from .codec import (
     ReplyTooLong,
 )
 from .foreign import foreign_data
-from .response import DISCONNECTED, SUCCESS, TIMED_OUT, UNKNOWN, error_from_response, parse_response
+from .response import DISCONNECTED, TIMED_OUT, UNKNOWN, decode_message
 
 SIGN = b"ft-v1.0\0"
 REQUEST_HEAD = struct.Struct(">8sIQ")
@@ -87,9 +87,7 @@ class WebSocketCodec:
         return catalog.INIT_WEBSOCKET, request.SerializeToString()
 
     def decode_handshake(self, body: bytes) -> HandshakeResult:
-        response = parse_response(init_websocket_pb2.Response, body)
-        if response.retType != SUCCESS:
-            raise error_from_response(response.retType, response.retMsg, response.errCode)
+        response = decode_message(body, init_websocket_pb2.Response)
         if not response.HasField("s2c"):
             raise ProtocolError("OpenD accepted the handshake but sent no connection data")
         return HandshakeResult(

@@ -1,7 +1,7 @@
 """Protobuf's wire format, for the few messages that every program sends and receives.
 
-Loading protobuf costs a script a tenth of its start, and 3 MiB: it is left to all other messages,
-and to what :func:`decode_fields` rejects.
+Loading protobuf takes a tenth of a script's start, and 3 MiB. It is loaded for all other messages,
+and for what :func:`decode_fields` rejects.
 """
 
 from __future__ import annotations

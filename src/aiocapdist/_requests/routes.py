@@ -32,10 +32,10 @@ class Route:
 
 
 MANY = 30
-"""Requests in flight at each gateway, as many as an account usually may make, beyond which one that
-has a fifth more is as good as the least loaded. Of thousands of calls made at once each gateway
-then gets several in a row, and these are beside each other in memory: with each 64th call for the
-same gateway, a tenth of the CPU was waiting for memory."""
+"""Requests in flight at each gateway from which on loads may differ by a fifth. A usual quota
+allows no more. Of thousands of calls made at once, each gateway then gets several in a row, which
+are beside each other in memory. With every 64th call for the same gateway, a tenth of the CPU time
+was spent waiting for memory."""
 
 
 class Routes:

@@ -46,7 +46,7 @@ class TcpConnector:
             with anyio.fail_after(timeout):
                 if _is_address(self.host):
                     return await self._connect(self.host)
-                from .happy_eyeballs import connect_first, interleave  # nearly all are numbers
+                from .happy_eyeballs import connect_first, interleave  # most hosts are IP addresses
 
                 addresses = interleave(await self._resolve())
                 return await connect_first(addresses, self._connect, causes)

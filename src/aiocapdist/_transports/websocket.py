@@ -1,8 +1,8 @@
 """WebSocket messages over another transport: TCP, or TLS for wss.
 
 The protocol is the core of the `websockets` library, which does no I/O: this module feeds it
-what the transport below receives, and takes from it what is to be sent. Usual messages alone
-go by without it.
+what the transport below receives, and takes from it what is to be sent. Only the usual messages
+bypass it (see :mod:`.websocket_frames`).
 """
 
 from __future__ import annotations

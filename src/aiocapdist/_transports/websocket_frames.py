@@ -1,6 +1,6 @@
-"""The frames that nearly all messages come and go in: whole ones, binary, without extensions.
+"""Encode and read the frames of nearly all messages: final, binary, without extensions.
 
-`websockets` takes 10 times as long for them. It gets all other frames.
+`websockets` takes ten times as long for these. All other frames are left to it.
 """
 
 from __future__ import annotations

@@ -133,12 +133,10 @@ class LoopThread:
 
 
 def _wait_for(result: Future[T]) -> T:
-    while True:
-        try:
-            return result.result(LOOKS_EVERY)
-        except TimeoutError:
-            if result.done():
-                return result.result()  # the call's own error, or it ends just now
+    while not result.done():
+        with suppress(TimeoutError):
+            result.exception(LOOKS_EVERY)
+    return result.result()
 
 
 async def _relay(
