@@ -42,7 +42,8 @@ def test_every_change_is_given_or_counted_and_no_code_is_forgotten() -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
         day = run_virtually(a_day, seed, on=BACKENDS[seed % 2])
         days.append(day)
-        assert day.largest_window == 30, f"seed {seed}: {day}"
+        # That all 30 are used is shown below: on some days each burst meets a fault.
+        assert day.largest_window <= 30, f"seed {seed}: {day}"
         assert day.unaccounted == 0, f"seed {seed}: {day}"
         assert day.furthest_apart <= 1, f"seed {seed}: {day}"
         assert day.stalest < EVERY + 120, f"seed {seed}: {day}"

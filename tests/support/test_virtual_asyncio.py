@@ -52,6 +52,24 @@ def test_sleeping_tasks_wake_in_order_and_exactly_in_time(on: str) -> None:
 
 
 @pytest.mark.parametrize("on", BACKENDS)
+def test_tasks_run_in_the_same_order_each_time(on: str) -> None:
+    async def order() -> list[int]:
+        ran: list[int] = []
+
+        async def run_some_turns(number: int) -> None:
+            for _ in range(20):
+                await anyio.lowlevel.checkpoint()
+                ran.append(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(run_some_turns, number)
+        return ran
+
+    assert run_virtually(order, on=on) == run_virtually(order, on=on)
+
+
+@pytest.mark.parametrize("on", BACKENDS)
 def test_time_stands_still_while_a_task_is_busy(on: str) -> None:
     async def busy() -> float:
         with anyio.move_on_after(1e-9) as scope:
