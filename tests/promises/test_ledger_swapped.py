@@ -184,6 +184,7 @@ def test_nothing_goes_through_twice(tmp_path: Path, deed: Deed, who: str) -> Non
         largest, after = max(largest, window), after + later
     figure(26, deed=deed.__name__, first=who, seeds=SEEDS, largest_window=largest)
     assert largest == LIMIT
-    # Those that are left alone go on at once; those that are replaced, when all has expired.
+    # Each of these deeds, even moving a ledger and bringing it back, changes when the file system
+    # says that it was last written: no token is granted until all that were spent have expired.
     usable = deed not in {emptied, overwritten}
     assert (after > SEEDS * LIMIT * 4) is usable
