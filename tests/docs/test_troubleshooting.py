@@ -25,6 +25,7 @@ from aiocapdist.quota._file import store
 from aiocapdist.simulator import Fault, Faults, Simulator
 
 from ..quota.redis.servers import REASON, binary, running
+from ..support.damage import with_last_byte_altered
 from ..support.internals import forget_warnings
 from ..support.scripted_server import ScriptedServer
 from ..support.transports import Transport, rsa_pem, server_tls
@@ -359,7 +360,7 @@ async def locked_for_long(home: Path) -> None:
 async def damaged(home: Path) -> None:
     path = home / "capdist.quota"
     await connect_by(FileQuota(path))
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    path.write_bytes(with_last_byte_altered(path.read_bytes()))
     await connect_by(FileQuota(path))
     raise LookupError("connecting succeeds; the log tells")
 

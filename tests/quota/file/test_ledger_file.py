@@ -26,6 +26,7 @@ from aiocapdist.quota._file.ledger_file import LedgerFile
 from aiocapdist.quota._file.owner import NOBODY, Owner, boot_clock, boot_id
 from aiocapdist.quota._file.section import Section
 
+from ...support.damage import with_last_byte_altered
 from ..forks import in_a_fork
 from .sections import (
     CALL,
@@ -345,7 +346,7 @@ def test_where_the_system_does_not_tell_it_is_taken_to_be_local(
         lambda data: data[:5],
         lambda data: data[: len(data) // 2],
         lambda data: data + b"more",
-        lambda data: data[:-1] + b"!",
+        with_last_byte_altered,
         lambda data: data[:260] + bytes(8) + data[268:],
     ],
     ids=["five bytes", "half", "longer", "last byte", "a hole"],
