@@ -27,6 +27,8 @@ from aiocapdist.quota._file.snapshot import program_of, snapshot_of_file
 from aiocapdist.quota._file.store import LEASE, FileStore
 from aiocapdist.quota._file.tokens import HELD, Token
 
+from ..support.damage import with_last_byte_altered
+
 ME = f"process {os.getpid()}"
 
 
@@ -182,7 +184,7 @@ def test_what_was_spent_before_a_restart_is_nobodys_and_a_period_old_at_most(
 def test_after_damage_it_is_told_how_long_nothing_is_granted(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     store_at(path).acquire(3)
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    path.write_bytes(with_last_byte_altered(path.read_bytes()))
     store_at(path).advance(0.0)
     seen = snapshot_of_file(path)
     assert (seen.free, seen.expiring) == (0, 30)
@@ -224,7 +226,7 @@ def test_a_damaged_ledger_is_told_and_left_as_it_is(
 ) -> None:
     path = tmp_path / "ledger"
     store_at(path).acquire(3)
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    path.write_bytes(with_last_byte_altered(path.read_bytes()))
     before = path.read_bytes()
     monkeypatch.setattr(file_snapshot, "BETWEEN_READS", 0.0)
     assert refusal(path).startswith("it is damaged: its checksum does not fit; the next program")
