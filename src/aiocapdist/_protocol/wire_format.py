@@ -30,7 +30,8 @@ def encode_fields(fields: Mapping[int, int | bytes]) -> bytes:
 def decode_fields(data: bytes) -> dict[int, int | bytes]:
     """Return a message's fields by their numbers, integers unsigned and of 64 bits.
 
-    Raises UnusualMessage if it is cut short, repeats a field, or has one of another wire type.
+    Raises UnusualMessage if it is cut short, repeats a field, has one of another wire type, or
+    writes a number in more bytes than it needs: of a tag and a length, protobuf rejects that.
     """
     fields: dict[int, int | bytes] = {}
     at, size = 0, len(data)
@@ -65,6 +66,8 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     value = 0
     for shift, byte in zip(range(0, 64, 7), data[at : at + 10], strict=False):
         value |= (byte & 0x7F) << shift
-        if byte <= 0x7F and value < 2**64:
-            return value, at + shift // 7 + 1
+        if byte <= 0x7F:
+            if value < 2**64 and (byte or not shift):
+                return value, at + shift // 7 + 1
+            break
     raise UnusualMessage
