@@ -109,11 +109,14 @@ def test_a_failed_connection_is_explained_with_a_hint(
         ("ws", REFUSED, "the connection was refused", "check that its WebSocket port is 22222"),
         ("ws", RESET, "Connection reset by peer", "check that its WebSocket port is 22222"),
         ("wss", REFUSED, "the connection was refused", "check that its WebSocket port is 22222"),
-        (
-            "wss",
-            RESET,
-            "the peer closed the connection during the TLS handshake",
-            "has TLS switched on",
+        *(
+            (
+                "wss",
+                closed,
+                "the peer closed the connection during the TLS handshake",
+                "has TLS switched on",
+            )
+            for closed in (RESET, ssl.SSLEOFError(8, "EOF"), ssl.SSLZeroReturnError(6, "closed"))
         ),
         ("wss", ssl.SSLError(1, "wrong version"), "TLS failed: wrong version", "use ws://"),
     ],

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .._transports.base import Connector
 
 _NAME_MISMATCH = (62, 64)  # OpenSSL's codes: valid, but for another host name or address
+# Which of them it is depends on Python's version and on the event loop.
+_CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _TLS_HINT = "check that OpenD's WebSocket port has TLS switched on; if not, use ws://"
 
 
@@ -76,14 +78,14 @@ def _explain(
         if root.verify_code in _NAME_MISMATCH:
             hint = "connect by a name that is in the certificate"
         return f"its certificate is not trusted: {root.verify_message.rstrip('.')}", hint
+    if isinstance(root, ConnectionRefusedError):
+        return "the connection was refused", start
+    if connector.scheme == "wss" and isinstance(root, _CLOSED):
+        # TCP was connected: the peer closed when the TLS handshake began.
+        return "the peer closed the connection during the TLS handshake", _TLS_HINT
     if isinstance(root, ssl.SSLError):
         # Errors raised by Python code, not by OpenSSL, have no reason attribute.
         return f"TLS failed: {getattr(root, 'reason', None) or reason_of(root)}", _TLS_HINT
-    if isinstance(root, ConnectionRefusedError):
-        return "the connection was refused", start
-    if connector.scheme == "wss" and isinstance(root, ConnectionError):
-        # TCP was connected: the peer closed when the TLS handshake began.
-        return "the peer closed the connection during the TLS handshake", _TLS_HINT
     return reason_of(root), start
 
 
