@@ -46,9 +46,7 @@ def _round(clients: dict[str, Any]) -> Round:
     figures: Round = {}
     for name, client in clients.items():
         calls = CALLS.get(name, 10_000)
-        row = figures[name] = {}
-        if name != "floor":
-            row["sweep"] = client("sweep", calls)["cpu"]
+        row = figures[name] = {"sweep": client("sweep", calls)["cpu"]}
         if name in ("floor", "aiocapdist", "aiocapdist, uvloop"):
             row["gathered"] = client("gather", calls)["cpu"]
     return figures

@@ -21,6 +21,7 @@ from aiocapdist.models import CapitalDistribution, Market
 from . import Watch, codes, obey, trips
 
 HEAD = struct.Struct("<2sIBBII20s8x")
+IN_FLIGHT = 128
 
 
 class Floor(asyncio.Protocol):
@@ -120,6 +121,18 @@ def main(port: int) -> None:
                 await asyncio.gather(*[one(code) for code in codes(count)])
             return watch.result()
 
+        async def sweep(count: int) -> dict[str, float]:
+            """As many tasks as a sweep has requests in flight, each with one call after another."""
+            waiting = iter(codes(count))
+
+            async def calls() -> None:
+                for code in waiting:
+                    await floor.call(code)
+
+            with Watch(count) as watch:
+                await asyncio.gather(*[calls() for _ in range(IN_FLIGHT)])
+            return watch.result()
+
         async def one_by_one(count: int) -> dict[str, float]:
             seconds = []
             for code in codes(count):
@@ -130,6 +143,7 @@ def main(port: int) -> None:
 
         obey(
             {
+                "sweep": lambda count: runner.run(sweep(count)),
                 "gather": lambda count: runner.run(gather(count)),
                 "trips": lambda count: runner.run(one_by_one(count)),
             }
