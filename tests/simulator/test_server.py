@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from typing import Any
 
 import anyio
@@ -43,6 +45,22 @@ async def test_a_port_in_use_is_an_os_error() -> None:
                     raise AssertionError("both listen at one port")
             async with aiocapdist.connect(port=opend.port) as client:
                 await client.capital_distribution("HK.00700")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port cannot be kept so")
+async def test_its_ports_stay_its_own_while_it_is_away() -> None:
+    with anyio.fail_after(5):
+        async with Simulator(websocket=True) as opend:
+            for _ in range(2):
+                await opend.go_away()
+            for port in (opend.port, opend.websocket_port):
+                with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                    other.bind(("127.0.0.1", port))
+                with pytest.raises(OSError, match="All connection attempts failed|refused"):
+                    await anyio.connect_tcp("127.0.0.1", port)
+            await opend.come_back()
+            async with aiocapdist.connect(port=opend.port) as client:
+                assert (await client.capital_distribution("HK.00700")).code == "HK.00700"
 
 
 def test_memory_needs_a_running_simulator() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,8 @@ class TcpListener:
         self._handle = handle
         self._ssl = ssl_context
         self._listener: Listener[Any] | None = None
+        self._addresses: list[tuple[socket.AddressFamily, Any]] = []
+        self._kept: list[socket.socket] = []
         self._scope = anyio.CancelScope()
         self._stopped: anyio.Event | None = None
 
@@ -46,10 +50,12 @@ class TcpListener:
 
     async def open(self) -> None:
         """Take the port. Raises OSError if it is in use."""
-        listener: Listener[Any] = await anyio.create_tcp_listener(
-            local_host=self._host, local_port=self.port
-        )
-        self.port = listener.extra(SocketAttribute.local_port)
+        multi = await anyio.create_tcp_listener(local_host=self._host, local_port=self.port)
+        self._give_up_port()
+        sockets = [each.extra(SocketAttribute.raw_socket) for each in multi.listeners]
+        self._addresses = [(each.family, each.getsockname()) for each in sockets]
+        self.port = multi.extra(SocketAttribute.local_port)
+        listener: Listener[Any] = multi
         if self._ssl is not None:
             listener = _QuietTlsListener(listener, self._ssl, standard_compatible=False)
         self._listener = listener
@@ -72,12 +78,36 @@ class TcpListener:
             finally:
                 self._stopped.set()
 
+    async def pause(self) -> None:
+        """Close, but keep the port to open it again: clients are refused meanwhile."""
+        if not self._kept:
+            await self.close()
+            self._keep_port()
+
     async def close(self) -> None:
         """Release the port and close the connections accepted here. Can be repeated."""
+        self._give_up_port()
         self._scope.cancel()
         if self._stopped is not None:
             await self._stopped.wait()
         await self._release_port()
+
+    def _keep_port(self) -> None:
+        """Bind without listening: a program that asks for a free port does not get this one."""
+        if sys.platform != "linux":
+            return  # there nobody could listen at a port that is kept
+        for family, address in self._addresses:
+            kept = socket.socket(family)
+            self._kept.append(kept)
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                kept.bind(address)
+            except OSError:
+                pass  # another program has it already, as opening again will say
+
+    def _give_up_port(self) -> None:
+        while self._kept:
+            self._kept.pop().close()
 
     async def _release_port(self) -> None:
         listener, self._listener = self._listener, None

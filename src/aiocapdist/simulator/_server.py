@@ -193,12 +193,15 @@ class Simulator:
                 connection.push(proto_id, body)
 
     async def go_away(self) -> None:
-        """Close all connections and refuse new ones, as OpenD does when it is stopped."""
+        """Close all connections and refuse new ones, as OpenD does when it is stopped.
+
+        On Linux the ports stay its own, so that no other program has them when it comes back.
+        """
         assert self._memory is not None
         self._memory.refusing = True
         async with self._restart_lock:
             for listener in self._listeners:
-                await listener.close()
+                await listener.pause()
         self.disconnect_all()
 
     async def come_back(self) -> None:
