@@ -63,6 +63,9 @@ ENVIRONMENT = (
 )
 """Variables that connect() reads."""
 
+LANGUAGES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES")
+"""Variables that name a language beside LANG."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # A run in the background of a shell script inherits that Ctrl-C is ignored, and so would
@@ -73,8 +76,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     # Where the user's own OpenD is must not matter, in programs that tests start neither.
-    for name in ENVIRONMENT:
+    for name in (*ENVIRONMENT, *LANGUAGES):
         os.environ.pop(name, None)
+    os.environ["LANG"] = "C.UTF-8"
+    # What listens here is reached without the proxy that the user's network may need.
+    for name in ("no_proxy", "NO_PROXY"):
+        others = os.environ.get(name)
+        os.environ[name] = ",".join(
+            [*([others] if others else []), "127.0.0.1", "localhost", "::1"]
+        )
     # pytest-xdist would run the files with the most tests first.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
@@ -97,7 +107,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     # Hypothesis, which comes with the first test or report that needs it, looks for the objects
     # that refer to trio's random numbers: among frozen ones it finds none, and warns.
-    importlib.import_module("hypothesis")
+    settings = importlib.import_module("hypothesis").settings
+    # How long an example takes depends on what else the machine does.
+    slow = importlib.import_module("hypothesis").HealthCheck.too_slow
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[slow])
+    settings.load_profile("any machine")
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
     gc.freeze()
     gc.set_threshold(10_000)  # and each time it was looked for by itself, a twentieth of the tests'
@@ -113,6 +127,15 @@ def own_default_quotas() -> Iterator[None]:
     """Let no test spend from a default quota that an earlier one left."""
     yield
     forget_default_quotas()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, and that nobody else gets meanwhile."""
+    from .support.ports import kept_port
+
+    with kept_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -140,14 +140,12 @@ async def test_it_is_closed_from_another_task_and_more_than_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_awaiting_what_is_not_there_leaves_no_task_behind() -> None:
+async def test_awaiting_what_is_not_there_leaves_no_task_behind(closed_port: int) -> None:
     if not on_asyncio():
         return
-    async with Simulator() as opend:
-        port = opend.port
     before = asyncio.all_tasks()
     with anyio.fail_after(5), pytest.raises(ConnectError, match="refused"):
-        await aiocapdist.connect(port=port)
+        await aiocapdist.connect(port=closed_port)
     assert asyncio.all_tasks() == before
 
 

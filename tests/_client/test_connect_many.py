@@ -86,7 +86,7 @@ async def test_awaited_it_works_on_asyncio_and_says_what_to_do_on_trio() -> None
 
 
 @pytest.mark.anyio
-async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: int) -> None:
+async def test_where_none_is_reached_it_names_each_and_its_cause(closed_port: int) -> None:
     room = Baseline()
     with anyio.fail_after(5):
         async with ScriptedServer(handshake=False) as server, anyio.create_task_group() as group:
@@ -99,18 +99,18 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
             with pytest.raises(ConnectError) as error:
                 async with connect_many(
                     [
-                        connect(port=free_tcp_port, quota=quotas[0]),
+                        connect(port=closed_port, quota=quotas[0]),
                         server.connect(quota=quotas[1]),
                     ]
                 ):
                     raise AssertionError("nobody is there")
-        names = (f"tcp://127.0.0.1:{free_tcp_port}", f"tcp://127.0.0.1:{server.port}")
+        names = (f"tcp://127.0.0.1:{closed_port}", f"tcp://127.0.0.1:{server.port}")
         assert (error.value.host, error.value.port, error.value.gateways) == ("", 0, names)
         assert re.match(
             r"cannot connect to OpenD at any of 2 gateways: "
-            rf"tcp://127.0.0.1:{free_tcp_port} \(the connection was refused\), "
+            rf"tcp://127.0.0.1:{closed_port} \(the connection was refused\), "
             rf"tcp://127.0.0.1:{server.port} \(the handshake failed: .*\); "
-            rf"start OpenD and log in, and check that its API port is {free_tcp_port}; check that",
+            rf"start OpenD and log in, and check that its API port is {closed_port}; check that",
             str(error.value),
         )
         assert isinstance(error.value.__cause__, ConnectError)
@@ -120,18 +120,18 @@ async def test_where_none_is_reached_it_names_each_and_its_cause(free_tcp_port: 
 
 @pytest.mark.anyio
 async def test_one_that_is_reached_is_enough_and_the_others_come_later(
-    free_tcp_port: int, caplog: pytest.LogCaptureFixture
+    closed_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with anyio.fail_after(10):
         async with Simulator() as opend:
-            late, there = connect(port=free_tcp_port), connect(port=opend.port)
+            late, there = connect(port=closed_port), connect(port=opend.port)
             async with connect_many([late, there]) as clients:
                 first, second = clients.clients
                 assert clients.status[second].state == "ready"
                 assert (await clients.capital_distribution("HK.00700")).code == "HK.00700"
                 await until(lambda: clients.status[first].state == "reconnecting")
                 assert clients.quota.available == 29
-                async with Simulator(port=free_tcp_port) as latecomer:
+                async with Simulator(port=closed_port) as latecomer:
                     await until(lambda: clients.status[first].state == "ready")
                     assert clients.status[first].reconnects == 0, "it is its first connection"
                     report = await clients.capital_distributions(
@@ -144,16 +144,16 @@ async def test_one_that_is_reached_is_enough_and_the_others_come_later(
     away = [text for record in warned if "is away" in (text := record.getMessage())]
     assert len(away) == 1
     assert away[0].startswith(
-        f"OpenD is away: cannot connect to OpenD at 127.0.0.1:{free_tcp_port}: the connection "
+        f"OpenD is away: cannot connect to OpenD at 127.0.0.1:{closed_port}: the connection "
         "was refused; start OpenD"
     )
 
 
 @pytest.mark.anyio
-async def test_one_that_shall_not_reconnect_is_tried_once(free_tcp_port: int) -> None:
+async def test_one_that_shall_not_reconnect_is_tried_once(closed_port: int) -> None:
     with anyio.fail_after(5):
         async with Simulator() as opend:
-            connects = [connect(port=free_tcp_port, reconnect=False), connect(port=opend.port)]
+            connects = [connect(port=closed_port, reconnect=False), connect(port=opend.port)]
             async with connect_many(connects) as clients:
                 first, _ = clients.clients
                 await until(lambda: clients.status[first].state == "closed")
@@ -214,7 +214,7 @@ async def test_closing_ends_every_call_and_is_repeatable() -> None:
         async with (
             anyio.create_task_group() as group,
             gateway_group(
-                Simulator(latency=1.0), Simulator(latency=1.0), quota=[Quota(1), Quota(1)]
+                Simulator(latency=60.0), Simulator(latency=60.0), quota=[Quota(1), Quota(1)]
             ) as (
                 clients,
                 _,

@@ -316,7 +316,7 @@ async def test_an_accounts_quota_is_good_at_its_own_gateway_alone() -> None:
 async def test_a_client_of_the_group_that_is_closed_leaves_its_work_to_the_others() -> None:
     with anyio.fail_after(5):
         async with (
-            gateway_group(*(Simulator(latency=0.05) for _ in range(2))) as (clients, _),
+            gateway_group(Simulator(latency=60.0), Simulator(latency=0.05)) as (clients, _),
             anyio.create_task_group() as group,
         ):
             await until(lambda: clients.quota.available == 60)

@@ -167,7 +167,7 @@ async def test_cancelled_calls_leave_nothing(transport: Transport) -> None:
     """One in flight, whose late reply reaches nobody; two that never left."""
     with anyio.fail_after(5):
         async with (
-            fixed_simulator(transport, latency=0.02) as opend,
+            fixed_simulator(transport, latency=0.2) as opend,
             transport.connect(opend, quota=Quota(1, 30.0)) as client,
             anyio.create_task_group() as group,
         ):

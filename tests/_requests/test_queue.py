@@ -12,6 +12,7 @@ from aiocapdist import Quota, QuotaUnavailable
 from aiocapdist._requests.kinds import GlobalStateRequest
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import is_queued
 from ..support.queues import Setup
 from ..support.waiting import Call, until
 
@@ -182,11 +183,12 @@ async def test_a_fault_in_sending_ends_the_calls_that_wait_and_leaves_none_hangi
             aiocapdist.connect(port=opend.port, quota=Quota(1, 0.1)) as client,
             anyio.create_task_group() as group,
         ):
-            await client.capital_distribution("HK.00001")
-            call = Call(group, client.capital_distribution, "HK.00700")
+            codes = ("HK.00001", "HK.00700")
+            calls = {code: Call(group, client.capital_distribution, code) for code in codes}
             await until(lambda: client.quota.waiting == 1)
             monkeypatch.setattr(client._supervisor.connection, "send", broken)
-            assert "a fault of our own" in str(await call.error())
+            (waits,) = (code for code in codes if is_queued(client, code))
+            assert "a fault of our own" in str(await calls[waits].error())
             assert client.status.state == "closed"
 
 

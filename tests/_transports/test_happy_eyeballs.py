@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -67,12 +68,12 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @asynccontextmanager
-async def connected_within(seconds: float, port: int) -> AsyncIterator[aiocapdist.Client]:
-    client = aiocapdist.connect("opend.test", port, connect_timeout=5.0)
-    began = anyio.current_time()
-    async with client as opened:
-        assert anyio.current_time() - began < seconds
-        yield opened
+async def connected_soon(port: int) -> AsyncIterator[aiocapdist.Client]:
+    """Connect long before a silent address would be given up, on a slow machine too."""
+    with anyio.fail_after(10) as waiting:
+        async with aiocapdist.connect("opend.test", port, connect_timeout=60.0) as opened:
+            waiting.deadline = math.inf
+            yield opened
 
 
 async def test_a_silent_address_delays_neither_the_first_connection_nor_a_reconnect(
@@ -80,17 +81,16 @@ async def test_a_silent_address_delays_neither_the_first_connection_nor_a_reconn
 ) -> None:
     for delay in ("FIRST", "BASE"):
         monkeypatch.setattr(f"aiocapdist._protocol.backoff.{delay}", 0.0)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with Simulator() as opend:
             with silent(opend.port, SILENT):
                 resolve_to(monkeypatch, SILENT, LIVE)
-                async with connected_within(0.5, opend.port) as client:
+                async with connected_soon(opend.port) as client:
                     await client.global_state()
                     for n in (1, 2):
-                        began = anyio.current_time()
                         opend.disconnect_all()
-                        await until(lambda n=n: client.status.reconnects == n)  # type: ignore[misc]
-                        assert anyio.current_time() - began < 0.5
+                        with anyio.fail_after(10):
+                            await until(lambda n=n: client.status.reconnects == n)  # type: ignore[misc]
                         await client.global_state()
 
 
@@ -103,26 +103,26 @@ async def test_a_silent_address_delays_neither_the_first_connection_nor_a_reconn
 async def test_a_silent_address_of_either_family_is_passed_over(
     addresses: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with Simulator() as opend:
             with silent(opend.port, LIVE_IPV6, SILENT):
                 resolve_to(monkeypatch, *addresses)
                 began = anyio.current_time()
-                async with connected_within(1.0, opend.port) as client:
+                async with connected_soon(opend.port) as client:
                     await client.global_state()
                 # Two silent addresses, a quarter of a second each.
                 assert anyio.current_time() - began > 2 * happy_eyeballs.DELAY
 
 
 async def test_the_error_names_each_address_and_what_happened_there(
-    monkeypatch: pytest.MonkeyPatch,
+    closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server((LIVE, 0)) as listener:
-        port = listener.getsockname()[1]
-    with silent(port, SILENT, OTHER_SILENT):
+    # All are tried at once, so that a busy machine has tried each of them in time.
+    monkeypatch.setattr(happy_eyeballs, "DELAY", 0.0)
+    with silent(closed_port, SILENT, OTHER_SILENT):
         resolve_to(monkeypatch, SILENT, REFUSING, OTHER_SILENT)
         with anyio.fail_after(10), pytest.raises(ConnectError) as caught:
-            async with aiocapdist.connect("opend.test", port, connect_timeout=0.8):
+            async with aiocapdist.connect("opend.test", closed_port, connect_timeout=0.8):
                 raise AssertionError("it must not connect")
     assert caught.value.host == "opend.test"
     assert caught.value.reason == (
@@ -133,23 +133,19 @@ async def test_the_error_names_each_address_and_what_happened_there(
 
 
 async def test_a_name_whose_addresses_all_refuse_fails_at_once(
-    monkeypatch: pytest.MonkeyPatch,
+    closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server((LIVE, 0)) as listener:
-        port = listener.getsockname()[1]
     resolve_to(monkeypatch, LIVE, REFUSING)
     with anyio.fail_after(5), pytest.raises(AddressesFailed) as caught:
-        await TcpConnector("opend.test", port).open(60.0)
+        await TcpConnector("opend.test", closed_port).open(60.0)
     causes = caught.value.causes
     assert list(causes) == [LIVE, REFUSING]
     assert all(isinstance(cause, ConnectionRefusedError) for cause in causes.values())
 
 
-async def test_a_silent_literal_address_is_a_timeout() -> None:
-    with socket.create_server((LIVE, 0)) as listener:
-        port = listener.getsockname()[1]
-    with silent(port, SILENT), anyio.fail_after(5), pytest.raises(TimeoutError):
-        await TcpConnector(SILENT, port).open(0.1)
+async def test_a_silent_literal_address_is_a_timeout(closed_port: int) -> None:
+    with silent(closed_port, SILENT), anyio.fail_after(5), pytest.raises(TimeoutError):
+        await TcpConnector(SILENT, closed_port).open(0.1)
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,11 @@ def test_runs_spend_from_the_users_own_file_for_that_opend(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_absent_opend_is_exit_code_3(
-    command: str, asking: dict[str, tuple[str, ...]], tmp_path: Path
+    command: str, asking: dict[str, tuple[str, ...]], tmp_path: Path, closed_port: int
 ) -> None:
-    with simulator() as opend:
-        port = opend.port
-    code, out, err = run_here(*asking[command], "--port", str(port))
+    code, out, err = run_here(*asking[command], "--port", str(closed_port))
     assert (code, out) == (3, "")
-    assert f"cannot connect to OpenD at 127.0.0.1:{port}" in err
+    assert f"cannot connect to OpenD at 127.0.0.1:{closed_port}" in err
     assert [path.name for path in tmp_path.iterdir() if path.name != "state"] == []
 
 

@@ -116,14 +116,11 @@ def test_get_asks_a_simulator_in_another_process(tmp_path: Path) -> None:
     assert codes == ["US.AAPL", "US.MSFT", "HK.00700", "SH.600519"]
 
 
-def test_an_absent_opend_is_reported_with_what_to_do() -> None:
-    with simulator() as opend:
-        port = opend.port
-    code, out, err = run_here(
-        "get", "HK.00700", "--format", "csv", "--address", f"localhost:{port}"
-    )
+def test_an_absent_opend_is_reported_with_what_to_do(closed_port: int) -> None:
+    address = f"localhost:{closed_port}"
+    code, out, err = run_here("get", "HK.00700", "--format", "csv", "--address", address)
     assert (code, out) == (3, "")
-    assert err.startswith(f"aiocapdist: cannot connect to OpenD at localhost:{port}: ")
+    assert err.startswith(f"aiocapdist: cannot connect to OpenD at {address}: ")
     assert "start OpenD" in err
     assert err.count("\n") == 1
 
@@ -139,13 +136,12 @@ def test_an_internal_error_is_not_reported_as_wrong_usage(
 
 
 def test_without_opend_the_simulator_is_suggested(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    closed_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with simulator() as opend:
-        monkeypatch.setitem(_address.DEFAULT_PORTS, "tcp", opend.port)
+    monkeypatch.setitem(_address.DEFAULT_PORTS, "tcp", closed_port)
     assert run(["get", "HK.00700"]) == 3
     error, offer = capsys.readouterr().err.splitlines()
-    assert error.startswith(f"aiocapdist: cannot connect to OpenD at 127.0.0.1:{opend.port}: ")
+    assert error.startswith(f"aiocapdist: cannot connect to OpenD at 127.0.0.1:{closed_port}: ")
     assert offer == "aiocapdist: to see made-up figures without OpenD, add --simulate"
 
 

@@ -130,12 +130,10 @@ def test_answers_are_written_to_a_file(tmp_path: Path) -> None:
     assert [row["code"] for row in rows] == ["HK.00700", "US.AAPL"]
 
 
-def test_a_file_is_left_alone_if_opend_is_not_reached(tmp_path: Path) -> None:
+def test_a_file_is_left_alone_if_opend_is_not_reached(tmp_path: Path, closed_port: int) -> None:
     path = tmp_path / "figures.json"
     path.write_text("yesterday's")
-    with simulator() as opend:
-        port = opend.port
-    code, _, _ = run_here("get", "HK.00700", "--port", str(port), "--output", str(path))
+    code, _, _ = run_here("get", "HK.00700", "--port", str(closed_port), "--output", str(path))
     assert code == 3
     assert path.read_text() == "yesterday's"
 

@@ -97,10 +97,8 @@ def test_simulated_figures_are_told() -> None:
     assert "these figures are simulated" in err
 
 
-def test_without_opend_it_serves_and_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    options = ("--address", f"127.0.0.1:{port}", "--port", "0")
+def test_without_opend_it_serves_and_says_so(closed_port: int) -> None:
+    options = ("--address", f"127.0.0.1:{closed_port}", "--port", "0")
     with start_command("serve", "HK.00700", *options) as process:
         url = address(process)
         assert process.stderr is not None

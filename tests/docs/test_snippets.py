@@ -86,8 +86,8 @@ def test_failures(code: str, answer: str) -> None:
     assert re.fullmatch(answer, asyncio.run(ask()))
 
 
-def test_failures_without_opend(free_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIOCAPDIST_ADDRESS", f"tcp://127.0.0.1:{free_tcp_port}")
+def test_failures_without_opend(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIOCAPDIST_ADDRESS", f"tcp://127.0.0.1:{closed_port}")
     answer = asyncio.run(load("failures")["ask"]("HK.00700"))
     assert answer.startswith("the connection was refused: start OpenD")
 
@@ -143,15 +143,15 @@ def test_gateways(capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(printed.splitlines()) == shown_output("gateways").splitlines()
 
 
-def test_gateway_away(capsys: pytest.CaptureFixture[str], free_tcp_port: int) -> None:
+def test_gateway_away(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
     async def both() -> int:
         async with opend() as simulator:
-            ports = {"11111": str(free_tcp_port), "11112": str(simulator.port)}
+            ports = {"11111": str(closed_port), "11112": str(simulator.port)}
             await main_of("gateway_away", ports)()
             return simulator.port
 
     there = asyncio.run(both())
-    printed = as_on_the_page(capsys.readouterr().out, free_tcp_port, there)
+    printed = as_on_the_page(capsys.readouterr().out, closed_port, there)
     assert printed == shown_output("gateway_away")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -114,10 +113,8 @@ async def test_an_error_in_the_lifespan_is_raised_without_a_group(
 
 
 @pytest.mark.anyio
-async def test_without_opend_the_application_does_not_start_and_says_why() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    app = make_app(port)
+async def test_without_opend_the_application_does_not_start_and_says_why(closed_port: int) -> None:
+    app = make_app(closed_port)
     with anyio.fail_after(10), pytest.raises(ConnectError, match="start OpenD"):
         async with app.router.lifespan_context(app):
             raise AssertionError("there is nobody at this port")

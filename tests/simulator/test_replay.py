@@ -147,14 +147,14 @@ async def test_a_recording_is_played_while_it_is_written(path: str, hand: Hand) 
 
 
 async def test_a_recording_that_cannot_be_played_leaves_nothing_open(
-    path: str, free_tcp_port: int
+    path: str, closed_port: int
 ) -> None:
     for _ in range(2):
         with pytest.raises(RecordingError, match="there is no recording yet"):
-            async with Simulator(port=free_tcp_port, recording=path):
+            async with Simulator(port=closed_port, recording=path):
                 pass
     await record(path, figures())
-    async with Simulator(port=free_tcp_port) as opend:
+    async with Simulator(port=closed_port) as opend:
         with pytest.raises(OSError, match=r"in use|address"):
             async with Simulator(port=opend.port, recording=path):
                 pass

@@ -103,12 +103,12 @@ def test_errors_are_those_of_the_awaited_calls(client: sync.Client) -> None:
         client.watch(["x"])
 
 
-def test_wrong_arguments_and_an_absent_opend_leave_no_thread(free_tcp_port: int) -> None:
+def test_wrong_arguments_and_an_absent_opend_leave_no_thread(closed_port: int) -> None:
     before = threading.active_count()
     with pytest.raises(ValueError, match="attempts must be a whole number"):
         sync.connect(attempts=0)
     with pytest.raises(ConnectError, match="start OpenD"):
-        sync.connect(port=free_tcp_port)
+        sync.connect(port=closed_port)
     assert threading.active_count() == before
 
 
