@@ -60,6 +60,10 @@ def raise_interrupt(*_: object) -> None:
 def main() -> None:
     runner, scenes, presses, share, port = sys.argv[1:]
     instrument(CLOSING)
+    if presses == "1":
+        from aiocapdist import _loop
+
+        _loop.CLOSING_LIMIT = 15.0  # no wait passes for a moment in which the machine was busy
     warnings.simplefilter("ignore")  # a loop that is interrupted twice leaves tasks behind
     logging.disable(logging.CRITICAL)
     raising = runner.endswith("raising")

@@ -132,7 +132,7 @@ async def cancel_everywhere(
             await check_next_calls(clients, calls)
             await wait_no_leftovers(clients)
             # A gateway that was disconnected may take its time: the calls went to the other.
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 await until(lambda: len(tasks_of_this_loop()) == tasks)
 
         for point, interrupt in kinds:

@@ -39,8 +39,8 @@ ENDS = {
     "returned",  # pressed when the program was over
     "RuntimeError('Event loop stopped before Future completed.')",  # in asyncio's own end
 }
-LONGEST = 3.5  # seconds: closing itself waits for at most 3
-LONGEST_ALONE = 2.0  # seconds after one interrupt: it waits for nothing
+LONGEST = 5.5  # seconds: closing itself waits for at most 3, once
+LONGEST_ALONE = 5.0  # seconds after one interrupt: it waits for nothing, which would take 15
 SWALLOWED = "uvloop raising"
 """uvloop takes what a protocol's callback raises for an error of that connection."""
 

@@ -17,6 +17,7 @@ from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.quota._core.scheduler import Scheduler
 from aiocapdist.simulator import Simulator
 
+from ..support.ports import kept_port
 from .stubs import Asking, Clock, Watched, scheduler, tokens
 
 WAYS = ["asyncio then asyncio", "trio then trio", "asyncio then trio", "trio then asyncio"]
@@ -147,9 +148,7 @@ def test_a_client_that_could_not_connect_hands_the_quota_back(backend: str) -> N
     quota = Quota(5, 60.0)
 
     async def fail() -> None:
-        async with Simulator() as opend:
-            port = opend.port
-        with anyio.fail_after(5), pytest.raises(ConnectError):
+        with kept_port() as port, anyio.fail_after(5), pytest.raises(ConnectError):
             async with aiocapdist.connect(port=port, quota=quota):
                 raise AssertionError("nobody is there")
 

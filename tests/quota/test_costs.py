@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,31 +14,12 @@ from aiocapdist._requests.routes import Route
 from aiocapdist.quota._core.scheduler import Scheduler
 
 from ..support.queues import FakeConnection, Setup
+from .counting import operations
 from .stubs import Asking, running, scheduler
 
 MANY, FEW = 50_000, 50
 Requests: TypeAlias = list[GlobalStateRequest]
 Work: TypeAlias = Callable[[Scheduler, RequestQueue, Requests], Any]
-
-
-def operations(work: Callable[[], Any]) -> int:
-    """How many functions are called by ``work``, Python's own and those written in C.
-
-    Not a trace of lines, which coverage needs for itself.
-    """
-    calls = 0
-
-    def count(frame: Any, event: str, arg: Any) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return calls
 
 
 class Ready(FakeConnection):

@@ -22,9 +22,15 @@ SESSIONS = "FROM pg_stat_activity WHERE application_name = 'aiocapdist'"
 
 @pytest.fixture
 def url(postgres: str) -> Iterator[str]:
+    wait_for_sessions(postgres, 0)  # of the test before
     yield new_schema(postgres)
+    wait_for_sessions(postgres, 0)
+
+
+def wait_for_sessions(url: str, count: int) -> None:
+    """Until there are so many: the server ends them in its own time."""
     deadline = time.monotonic() + 10
-    while execute(postgres, f"SELECT 1 {SESSIONS}"):  # the server ends them in its own time
+    while len(execute(url, f"SELECT 1 {SESSIONS}")) != count:
         assert time.monotonic() < deadline, "a session is left"
         time.sleep(0.01)
 
@@ -34,6 +40,7 @@ async def test_a_session_that_is_ended_is_begun_again(url: str) -> None:
         for second in range(3):
             assert execute(url, f"SELECT pg_terminate_backend(pid) {SESSIONS}") == [(True,)]
             await recording.add(figures(second=second))
+            wait_for_sessions(url, 1)
         assert execute(url, f"SELECT pg_terminate_backend(pid) {SESSIONS}") == [(True,)]
         assert await everything(recording) == [figures(second=n) for n in range(3)]
 

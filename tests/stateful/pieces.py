@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -15,15 +12,6 @@ from anyio.abc import ByteStream
 
 from aiocapdist import AiocapdistError
 from aiocapdist.simulator import Fault, Simulator
-
-
-def own_port() -> int:
-    """Return a free port outside the range that systems assign: it stays free in between."""
-    for port in range(20_000 + os.getpid() % 10_000, 32_000):
-        with socket.socket() as taken, suppress(OSError):
-            taken.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 class Script:

@@ -20,7 +20,7 @@ from ..support.custom_call import PROTO_ID, double
 from ..support.internals import attach, detach, effective_limit, in_flight, tokens, tombstones
 from ..support.transports import NOW, SEED
 from ..support.virtual_asyncio import VirtualLoop
-from .pieces import Called, Pipe, Script, own_port
+from .pieces import Called, Pipe, Script
 
 PERIOD = 30.0
 UNREFUSED = 10**6
@@ -47,7 +47,6 @@ class World:
             script=self.script, handshake=handshake, delay=(0.1, 70.0), flood=300, away=3.0
         )
         self.opend = Simulator(
-            port=own_port(),
             quota=(UNREFUSED, PERIOD),
             latency=latency,
             seed=SEED,

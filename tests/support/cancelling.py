@@ -194,7 +194,7 @@ async def interrupt_everywhere(
     for number in range(1, MOST_POINTS, stride):
         async with scene() as operation:
             run = Run(operation, point, number, interrupt)
-            with anyio.fail_after(5):
+            with anyio.fail_after(10):
                 await run.run()
         await check(run)
         count += run.interrupted

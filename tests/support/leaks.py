@@ -82,7 +82,7 @@ class Baseline:
     async def wait_restored(self) -> None:
         """Wait until no more is there than then: the other end closes in its own time."""
         try:
-            with anyio.fail_after(5):
+            with anyio.fail_after(10):
                 await until(lambda: not self._more())
         except TimeoutError:
             raise AssertionError(f"left behind: {self._more()}") from None
@@ -105,7 +105,7 @@ def _leftovers(client: Client | ClientGroup) -> dict[str, Any]:
 async def wait_no_leftovers(client: Client | ClientGroup) -> None:
     """Wait until the client's tables are empty: late replies may still come."""
     try:
-        with anyio.fail_after(2):
+        with anyio.fail_after(10):
             await until(lambda: not _leftovers(client))
     except TimeoutError:
         raise AssertionError(f"left behind: {_leftovers(client)}") from None
@@ -118,7 +118,7 @@ async def check_next_calls(client: Client | ClientGroup, count: int = 100) -> No
     async def call(code: str) -> None:
         got[code] = amounts(await client.capital_distribution(code))
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             for code in NEXT_CODES[:count]:
                 group.start_soon(call, code)

@@ -158,13 +158,12 @@ class Link:
             data = data[: int(end - passed)] if end < math.inf else data
             if name == "down":
                 async with self._sending:
+                    self.last_down_at = anyio.current_time()  # the client hears it no earlier
                     await target.send(data)
             else:
                 await target.send(data)
             passed += len(data)
             setattr(self, name, passed)
-            if name == "down":
-                self.last_down_at = anyio.current_time()
             if passed >= direction.close_after:
                 return
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from .virtual_asyncio import BACKENDS, run_virtually
-from .waiting import READY, until
+from .waiting import POLL, READY, until
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,8 @@ async def test_until_waits_for_another_thread_without_spinning() -> None:
             await until(lambda: looks.append(time.monotonic()) or done)  # type: ignore[func-returns-value]
     finally:
         timer.join()
-    assert len(looks) <= READY + 301, "once a millisecond at most"
+    # However late the other thread was; a clock in milliseconds may be one ahead.
+    assert len(looks) <= READY + 2 + 2 * (looks[-1] - looks[0]) / POLL, "once a millisecond"
 
 
 @pytest.mark.parametrize("on", BACKENDS)

@@ -91,7 +91,7 @@ def test_it_is_made_when_first_needed_with_all_free(path: Path) -> None:
     assert take(file, 0)
     section, contents = section_at(path), contents_at(path)
     assert (section.limit, section.period, contents.boot) == (3, PERIOD, boot_id())
-    assert contents.epoch + boot_clock() == pytest.approx(time.time(), abs=1.0)
+    assert contents.epoch + boot_clock() == pytest.approx(time.time(), abs=5.0)
     assert path.stat().st_size == file_size(3)
     assert set(os.listdir(path.parent)) == {"ledger", ".ledger.made"}, "no draft is left"
 
@@ -362,7 +362,7 @@ def test_a_torn_ledger_is_told_and_cold_and_then_works_again(
     (record,) = caplog.records
     assert f"the ledger {path} is damaged (" in record.message
     assert record.message.endswith("): nothing is granted for 151 s")
-    assert file.cold_until == pytest.approx(boot_clock() + COLD, abs=1.0)
+    assert file.cold_until == pytest.approx(boot_clock() + COLD, abs=5.0)
     section, now = section_at(path), boot_clock()
     assert path.stat().st_size == file_size(3)
     assert tally(section, ONE, now) == (0, 0, 0, 3)
@@ -844,7 +844,7 @@ def test_after_a_restart_what_was_spent_just_before_expires_for_a_period_at_most
     assert take(file_at(path), 0)
     contents = contents_at(path)
     assert contents.boot == boot_id()
-    assert contents.epoch == pytest.approx(time.time() - now, abs=1.0)
+    assert contents.epoch == pytest.approx(time.time() - now, abs=5.0)
     later = max(boot_clock(), SPAN)
     assert tally(section_at(path), ONE, later) == (2, 0, 0, 1)
     assert tally(section_at(path), ONE, later + SPAN - 9.0)[0] == 3

@@ -20,6 +20,7 @@ from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
 from ...support.leaks import Baseline
+from ...support.ports import kept_port
 from .servers import Server, needs_redis, running
 
 pytestmark = [needs_redis, pytest.mark.anyio]
@@ -30,11 +31,11 @@ async def failure(url: str, key: str | None = "key", **options: Any) -> QuotaUna
     """What connecting with such a quota raises, in time, leaving nothing."""
     quota = RedisQuota(url, key, lease=1.0, **options)
     room = Baseline()
-    with anyio.fail_after(5), pytest.raises(QuotaUnavailable) as caught:
+    with anyio.fail_after(10), pytest.raises(QuotaUnavailable) as caught:
         began = anyio.current_time()
         async with aiocapdist.connect(port=1, quota=quota):
             raise AssertionError("it let us in")
-    assert anyio.current_time() - began < 2.0, "half a lease, and what a busy machine takes"
+    assert anyio.current_time() - began < 4.0, "half a lease, and what a busy machine takes"
     await room.wait_restored()
     assert scheduler_of(quota).listeners == []
     return caught.value
@@ -102,10 +103,8 @@ async def test_the_websocket_door_tells_no_user(redis_server: Server) -> None:
 
 
 async def test_where_nobody_listens() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    error = await failure(f"redis://:secret@127.0.0.1:{port}/3")
+    with kept_port() as port:
+        error = await failure(f"redis://:secret@127.0.0.1:{port}/3")
     assert error.where == f"redis://127.0.0.1:{port}/3"
     assert "connecting to" in error.reason
     assert "check that it runs there" in error.hint

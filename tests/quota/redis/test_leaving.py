@@ -58,7 +58,7 @@ async def is_even(server: Server, quota: RedisQuota, opend: Simulator) -> None:
     """In the end the book holds what OpenD counted, and no more."""
     assert quota.key is not None
     spent = sum(request.code is not None for request in opend.requests)
-    with anyio.fail_after(2):
+    with anyio.fail_after(10):
         await until(lambda: server.leases(str(quota.key)) == ({"expiring": spent} if spent else {}))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from uuid import uuid4
 
 import anyio
@@ -18,6 +17,7 @@ from aiocapdist.quota._redis.connection import RedisConnection
 from aiocapdist.simulator import Simulator
 
 from ...support.internals import effective_limit
+from ...support.ports import kept_port
 from ...support.waiting import until
 from .servers import Server, needs_redis, running
 
@@ -71,21 +71,21 @@ async def test_rejections_from_before_its_time_are_not_its_own(redis_server: Ser
 # ---- a cluster
 
 
-def free_port() -> int:
-    """One whose neighbour for the nodes' own talk, 10000 above, is a port as well."""
+def port_of_a_node(stack: ExitStack) -> int:
+    """A port that is kept, and the one 10,000 above it, for the nodes' own talk."""
     while True:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port: int = listener.getsockname()[1]
+        port = stack.enter_context(kept_port())
         if port < 55_000:
-            return port
+            with suppress(OSError):  # taken
+                stack.enter_context(kept_port(port=port + 10_000))
+                return port
 
 
 @pytest.fixture
 def nodes() -> Iterator[tuple[int, Server]]:
     """Of two nodes one has all the keys; the port of the other, and it."""
     with ExitStack() as stack:
-        ports = [free_port() for _ in range(2)]
+        ports = [port_of_a_node(stack) for _ in range(2)]
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
         asked, owner = (stack.enter_context(running(*options, port=port)) for port in ports)
         owner.say("CLUSTER", "ADDSLOTS", *range(SLOTS))
