@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -114,3 +115,16 @@ def test_frames_may_come_with_the_reply_to_the_upgrade(cut: int) -> None:
     pipe.receive([framed(2, b"c")])
     assert got == [b"a", b"\r\n\r\nx", b"b", b"c"]
     assert not pipe.closed
+
+
+def test_a_long_message_is_kept_once_while_it_is_handled() -> None:
+    size, kept = 2**20, []
+    _, pipe, _ = upgraded(size, lambda _: kept.append(tracemalloc.get_traced_memory()[0]))
+    data = b"\x82\x7f" + size.to_bytes(8, "big") + bytes(size)
+    pieces = [data[at : at + 65_536] for at in range(0, len(data), 65_536)]
+    tracemalloc.start()
+    for piece in pieces:
+        pipe.receive([piece])
+    tracemalloc.stop()
+    (taken,) = kept
+    assert size < taken < 1.5 * size

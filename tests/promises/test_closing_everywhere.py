@@ -174,7 +174,7 @@ async def test_closing_does_not_wait_for_an_opend_that_reads_no_more(
                         ]
                         await until(lambda: client.status.calls == 300)
                         await checkpoints(count)
-                        with anyio.fail_after(5):
+                        with anyio.fail_after(10):
                             async with anyio.create_task_group() as closers:
                                 for _ in range(CLOSERS):
                                     closers.start_soon(client.aclose)

@@ -29,6 +29,7 @@ pytestmark = [
 ]
 MANY, FEW = scaled(5_000), 500
 LONGEST = 0.020  # seconds of one callback of the event loop
+LARGEST_GROWTH = 4.0  # ten, if each went through all; a busy machine may take twice as long
 BATCH = 50  # callers cancelled in one turn of the loop
 
 
@@ -97,7 +98,7 @@ async def test_cancelled_in_any_order(kind: str, order: str, limits: str) -> Non
         cost_of_one_against_that_among_500=round(growth, 2),
     )
     assert many.longest < LONGEST
-    assert growth < 2.5
+    assert growth < LARGEST_GROWTH
 
 
 async def run_out_of_time(kind: str, order: str, count: int) -> CallbackTimes:
@@ -133,7 +134,7 @@ async def test_out_of_time(kind: str, order: str) -> None:
         total_s=round(many.total, 2),
         cost_of_one_against_that_among_500=round(growth, 2),
     )
-    assert growth < 2.5
+    assert growth < LARGEST_GROWTH
 
 
 async def test_joined_in_any_order() -> None:
@@ -161,7 +162,7 @@ async def test_joined_in_any_order() -> None:
     few, many = await join(FEW), await join(MANY)
     growth = many.total / MANY / (few.total / FEW)
     figure(33, joined=MANY, cost_of_one_against_that_among_500=round(growth, 2))
-    assert growth < 2.5
+    assert growth < LARGEST_GROWTH
 
 
 async def test_answered_at_once() -> None:

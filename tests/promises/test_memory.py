@@ -101,8 +101,6 @@ async def suffer(
 async def test_all_attacks_in_a_row_take_at_most_8_mib(scheme: str) -> None:
     attacks = TCP if scheme == "tcp" else WEBSOCKET
     taken = await suffer(scheme, attacks, rounds=len(attacks))
-    if max(taken) > ROOM:  # how much comes with one read depends on what else the machine does
-        taken = await suffer(scheme, attacks, rounds=len(attacks))
     for attack, kib in zip(attacks, taken, strict=True):
         figure(12, after=attack.__name__, KiB=kib)
     assert max(taken) <= ROOM, list(zip(attacks, taken, strict=True))

@@ -167,6 +167,7 @@ class WebSocketTransport:
         if opcode in self._data:
             if frame.fin and not self._fragments:
                 messages.append(bytes(frame.data))
+                frame.data = b""  # a long message is not kept twice while it is handled
                 return
             self._fragments += frame.data
             if frame.fin:
