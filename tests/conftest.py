@@ -85,6 +85,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = ",".join(
             [*([others] if others else []), "127.0.0.1", "localhost", "::1"]
         )
+    # Hypothesis would come with the first test or report that needs it, and look for the objects
+    # that refer to trio's random numbers: among frozen ones it finds none, and warns.
+    hypothesis = importlib.import_module("hypothesis")
+    # How long an example takes depends on what else the machine does. A test has the settings that
+    # were loaded when it was imported.
+    slow = hypothesis.HealthCheck.too_slow
+    hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[slow])
+    hypothesis.settings.load_profile("any machine")
     # pytest-xdist would run the files with the most tests first.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
@@ -105,13 +113,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # Hypothesis, which comes with the first test or report that needs it, looks for the objects
-    # that refer to trio's random numbers: among frozen ones it finds none, and warns.
-    settings = importlib.import_module("hypothesis").settings
-    # How long an example takes depends on what else the machine does.
-    slow = importlib.import_module("hypothesis").HealthCheck.too_slow
-    settings.register_profile("any machine", deadline=None, suppress_health_check=[slow])
-    settings.load_profile("any machine")
     # Thousands of tests live to the end: collecting garbage, as many do, took 0.3 s each time.
     gc.freeze()
     gc.set_threshold(10_000)  # and each time it was looked for by itself, a twentieth of the tests'
