@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from threading import Timer
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from aiocapdist import Client
+from aiocapdist.cli import session
 from aiocapdist.cli.app import run
+from aiocapdist.cli.sweep_progress import SweepProgress
 from aiocapdist.simulator import Simulator
 
 DEADLINE = 30.0
@@ -56,6 +61,46 @@ def run_here(*arguments: str, **environment: str) -> tuple[int, str, str]:
             patch.setenv(name, value)
         code = run(arguments)
     return code, out.getvalue(), err.getvalue()
+
+
+@contextmanager
+def time_limit_after(count: int) -> Iterator[None]:
+    """Let the time limit of a command run here end when it has had this many answers.
+
+    However long these take: on a busy machine a limit in seconds may end before the first.
+    """
+    limit: anyio.CancelScope | None = None
+    had = 0
+
+    def move_on_after(seconds: float | None) -> anyio.CancelScope:
+        nonlocal limit, had
+        scope = anyio.move_on_after(None if seconds is None else DEADLINE)
+        limit, had = (None if seconds is None else scope), 0
+        return scope
+
+    def note() -> None:
+        nonlocal had
+        had += 1
+        if had == count and limit is not None:
+            limit.cancel()
+
+    plain_watch, plain_add = Client.watch, SweepProgress.add
+
+    async def watch(*arguments: Any, **options: Any) -> AsyncIterator[Any]:
+        async for change in plain_watch(*arguments, **options):
+            yield change
+            note()
+
+    def add(progress: SweepProgress, outcome: Any) -> None:
+        plain_add(progress, outcome)
+        note()
+
+    with pytest.MonkeyPatch.context() as patch:
+        limited = SimpleNamespace(run=anyio.run, move_on_after=move_on_after)
+        patch.setattr(session, "anyio", limited)
+        patch.setattr(Client, "watch", watch)
+        patch.setattr(SweepProgress, "add", add)
+        yield
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,17 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.cli.help import HELP
 
-from .processes import COMMAND, DEADLINE, run_here, simulator
+from .processes import COMMAND, DEADLINE, run_here, simulator, time_limit_after
 
 
 @pytest.fixture
-def asking(tmp_path: Path) -> dict[str, tuple[str, ...]]:
+def asking(tmp_path: Path) -> Iterator[dict[str, tuple[str, ...]]]:
     """Return a run of each command that asks for one code and ends."""
+    with time_limit_after(1):
+        yield runs(tmp_path)
+
+
+def runs(tmp_path: Path) -> dict[str, tuple[str, ...]]:
     return {
         "get": ("get", "HK.00700"),
         "watch": ("watch", "HK.00700", "--timeout", "1"),

@@ -14,7 +14,7 @@ from aiocapdist.cli.app import app, run
 from aiocapdist.cli.help import HELP
 from aiocapdist.cli.options import ConnectionOptions
 
-from .processes import run_command, run_here, simulator
+from .processes import run_command, run_here, simulator, time_limit_after
 
 COMMANDS = sorted(HELP)
 
@@ -163,7 +163,8 @@ def test_a_timeout_prints_the_answers_so_far(capsys: pytest.CaptureFixture[str])
     with simulator(quota=(2, 60.0)) as opend:
         codes = [f"HK.{n:05d}" for n in range(1, 5)]
         options = ("--port", str(opend.port), "--quota", "none", "--json", "--timeout", "1")
-        assert run(["get", *codes, *options]) == 1
+        with time_limit_after(2):
+            assert run(["get", *codes, *options]) == 1
     out, err = capsys.readouterr()
     assert [record["code"] for record in json.loads(out)] == codes[:2]
     last = err.splitlines()[-1]

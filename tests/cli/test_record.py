@@ -21,7 +21,7 @@ from aiocapdist.recording import Recording
 from aiocapdist.simulator import Simulator
 
 from ..recording.making import at, figures
-from .processes import run_here, simulator, start_command
+from .processes import run_here, simulator, start_command, time_limit_after
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -45,13 +45,13 @@ def select(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def recorded(path: Path, *options: str) -> str:
-    """Record until there are three rows for each of two codes; return standard error."""
+    """Record until there are three rows, and a flow, for each of two codes; return stderr."""
     arguments = ("record", "HK.00700", "00005", "--output", str(path), "--every", "0.05", *options)
     with simulator(now=moving_clock, quota=None) as opend:
         with start_command(*arguments, *address(opend), "--quota", "none") as process:
             assert process.stderr is not None
             err = [process.stderr.readline(), process.stderr.readline()]
-            while path_rows(path) < 3:
+            while path_rows(path) < 3 or ("--flows" in options and flows_in(path) < 2):
                 assert process.poll() is None
                 time.sleep(0.02)  # looking at it without a pause holds up its writing
             process.send_signal(signal.SIGINT)
@@ -72,6 +72,12 @@ def path_rows(path: Path) -> int:
     return least if isinstance(least, int) else 0
 
 
+def flows_in(path: Path) -> int:
+    """Return the number of codes that have a flow; path_rows has seen that there are tables."""
+    ((count,),) = select(path, "SELECT count(DISTINCT code) FROM capital_flow")
+    return int(str(count))
+
+
 @needs_signals
 def test_a_recording_that_was_deleted_meanwhile_is_no_success(tmp_path: Path) -> None:
     """Also if there was nothing to write since: the figures of a closed market do not change."""
@@ -84,7 +90,7 @@ def test_a_recording_that_was_deleted_meanwhile_is_no_success(tmp_path: Path) ->
             while path_rows(path) < 1:
                 assert process.poll() is None
             for file in tmp_path.iterdir():
-                file.unlink()
+                file.unlink(missing_ok=True)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate()
     assert process.returncode == 4
@@ -224,7 +230,7 @@ def test_the_time_limit_ends_a_recording(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "day.sqlite"
-    with simulator() as opend:
+    with simulator() as opend, time_limit_after(2):
         options = ("--output", str(path), "--timeout", "1.5")
         assert run(["record", "HK.00700", "HK.99999", *options, *address(opend)]) == 0
     _, failed, ended = capsys.readouterr().err.splitlines()

@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -116,13 +118,23 @@ def test_changes_are_recorded(tmp_path: Path) -> None:
         options = ("--address", f"127.0.0.1:{opend.port}", "--port", "0", "--record", str(file))
         with start_command("serve", "HK.00700", *options) as process:
             url = address(process)
-            while '"HK.00700"' not in get(f"{url}/metrics")[1]:
-                pass
+            while not rows_of(file):
+                assert process.poll() is None
             assert json.loads(get(f"{url}/v1/status")[1])["recording"] is True
             assert end(process)[0] == 0
     out = run_here("record", "--export", str(file), "--output", str(tmp_path / "day.csv"))
     assert out[0] == 0
     assert "HK.00700" in (tmp_path / "day.csv").read_text("utf-8")
+
+
+def rows_of(recording: Path) -> int:
+    """Return the number of rows that are on the disk by now."""
+    try:
+        with closing(sqlite3.connect(f"file:{recording}?mode=ro", uri=True)) as database:
+            query = "SELECT count(*) FROM capital_distribution"
+            return int(database.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:  # not made yet
+        return 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])

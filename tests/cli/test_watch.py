@@ -15,7 +15,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.simulator import Simulator
 
-from .processes import run_command, simulator, start_command
+from .processes import run_here, simulator, start_command, time_limit_after
 from .terminals import WIDTHS, needs_terminal, terminal
 
 TUESDAY = 1_732_590_000.0  # 2024-11-26, 11:00 in Hong Kong
@@ -55,8 +55,8 @@ def test_programs_get_a_line_for_each_change(tmp_path: Path) -> None:
 
 
 def test_errors_are_records_and_messages() -> None:
-    with simulator(language="en") as opend:
-        code, out, err = run_command("watch", "HK.99999", *to(opend), "--timeout", "1", "--json")
+    with simulator(language="en") as opend, time_limit_after(1):
+        code, out, err = run_here("watch", "HK.99999", *to(opend), "--timeout", "1", "--json")
     assert code == 0
     (record,) = map(json.loads, out.splitlines())
     assert (record["code"], record["error"]["type"]) == ("HK.99999", "UnknownSecurity")
@@ -66,7 +66,7 @@ def test_errors_are_records_and_messages() -> None:
 def test_csv_goes_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "changes.csv"
     options = ("--timeout", "1", "--format", "csv", "--output", str(path))
-    with simulator() as opend:
+    with simulator() as opend, time_limit_after(2):
         assert run(["watch", *CODES, *options, *to(opend)]) == 0
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     assert sorted(row["code"] for row in rows) == ["HK.00005", "HK.00700"]
