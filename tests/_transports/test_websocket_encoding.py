@@ -36,8 +36,6 @@ def test_websockets_writes_the_same_bytes_with_the_same_key(
 
 
 def test_each_frame_has_a_random_key_of_its_own() -> None:
-    frames = encode_messages([b"the same"] * 100)
-    assert len({frame[2:6] for frame in frames}) == 100
-    assert {frame[2:6] for frame in encode_messages([b"the same"] * 100)}.isdisjoint(
-        frame[2:6] for frame in frames
-    )
+    frames = [*encode_messages([b"the same"] * 100), *encode_messages([b"the same"] * 100)]
+    keys = {frame[2:6] for frame in frames}
+    assert len(keys) >= 198  # of four random bytes two may be equal: once in 200,000 runs

@@ -109,7 +109,7 @@ def test_wrong_arguments_and_an_absent_opend_leave_no_thread(closed_port: int) -
         sync.connect(attempts=0)
     with pytest.raises(ConnectError, match="start OpenD"):
         sync.connect(port=closed_port)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # idle threads of other tests may end meanwhile
 
 
 def test_waits_can_be_limited(opend_thread: OpendThread) -> None:
@@ -175,14 +175,15 @@ def test_events_are_iterated_until_the_client_is_closed(client: sync.Client) -> 
     assert list(events) == []
 
 
-def test_the_quota_is_read_on_its_loop(client: sync.Client) -> None:
-    quota = client.quota
-    client.capital_distribution("HK.00700")
-    numbers = (quota.limit, quota.period, quota.reserve, quota.margin, quota.available)
-    assert numbers == (10_000, 1.0, 0, 0.05, 9_999)
-    assert (quota.waiting, quota.rejections, quota.eta()) == (0, 0, 0.0)
-    assert repr(quota).startswith("<Quota 10000 per 1 s")
-    assert client.flow_quota.limit == 10_000
+def test_the_quota_is_read_on_its_loop(opend_thread: OpendThread) -> None:
+    with sync.connect(port=opend_thread.port, quota=Quota(10_000, 600.0)) as client:
+        quota = client.quota
+        client.capital_distribution("HK.00700")
+        numbers = (quota.limit, quota.period, quota.reserve, quota.margin, quota.available)
+        assert numbers == (10_000, 600.0, 0, 0.05, 9_999)
+        assert (quota.waiting, quota.rejections, quota.eta()) == (0, 0, 0.0)
+        assert repr(quota).startswith("<Quota 10000 per 600 s")
+        assert client.flow_quota.limit == 10_000
 
 
 def test_threads_share_one_client(client: sync.Client, opend_thread: OpendThread) -> None:
