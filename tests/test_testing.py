@@ -121,10 +121,10 @@ amounts = {f"capital_{name}": 1.0 for name in names}
 mine = CapitalDistribution(code="HK.00700", market=Market.HK, **amounts)
 pytestmark = pytest.mark.opend(quota=(2, 600.0), figures={"HK.00700": mine})
 
-def ask(code="HK.00700", **options):
+def ask(code="HK.00700", timeout=20.0, **options):
     quota = aiocapdist.Quota(1000, 1.0)
-    with sync.connect(attempts=1, request_timeout=0.2, quota=quota, **options) as client:
-        return client.capital_distribution(code, timeout=1.0)
+    with sync.connect(attempts=1, quota=quota, **options) as client:
+        return client.capital_distribution(code, timeout=timeout)
 
 def test_figures_can_be_given(opend):
     assert ask() == mine
@@ -136,14 +136,14 @@ def test_the_nearest_marker_wins_and_others_add(opend):
     assert ask("HK.00005").capital_in_big == 7.0
     ask("HK.00005")
     with pytest.raises(aiocapdist.RequestTimeout):
-        ask("HK.00005")
+        ask("HK.00005", timeout=1.0)
     assert opend.largest_window == 2
 
 @pytest.mark.parametrize("n", range(2))
 @pytest.mark.opend(faults=[Fault.DROP])
 def test_a_script_of_faults_begins_anew(opend, n):
     with pytest.raises(aiocapdist.RequestTimeout):
-        ask()
+        ask(request_timeout=0.2)
     assert ask() == mine
 
 @pytest.mark.parametrize("n", range(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -138,7 +139,7 @@ def test_a_damaged_ledger_shows_how_long_nothing_is_granted(
     store_at(ledger).advance(0.0)
     assert run(["quota", "--file", str(ledger)]) == 0
     out = capsys.readouterr().out
-    assert "the tokens spent are not known: none is granted for 15" in out
+    assert re.search(r"the tokens spent are not known: none is granted for 1[45]\d\.\d s", out)
     assert "\nnot known     0        30 " in out
 
 

@@ -130,6 +130,12 @@ async def order(page: Any) -> list[str]:
     return found
 
 
+async def ordered(page: Any, codes: list[str]) -> None:
+    """Wait until the rows stand in this order."""
+    rows = "[...document.querySelectorAll('tbody > tr[data-code]')]"
+    await wait(page, f"{rows}.map(row => row.dataset.code).join() === '{','.join(codes)}'")
+
+
 async def cell(page: Any, code: str, name: str) -> str:
     text: str = await page.text_content(f"tr[data-code='{code}'] .{name}")
     return text
@@ -243,24 +249,19 @@ async def test_sorting_keeps_currencies_apart(world: Worlds, clock: SetClock) ->
     async with world(codes, figures) as here, here.server() as url:
         async with visit(here.browser, url) as page:
             await figures_there(page, 4)
-            await wait(page, "document.querySelector('tbody tr').dataset.code === 'HK.00001'")
-            assert await order(page) == ["HK.00001", "US.AA", "HK.00002", "US.BB"]  # by ratio
+            await ordered(page, ["HK.00001", "US.AA", "HK.00002", "US.BB"])  # by ratio
             assert await page.get_attribute("th:nth-child(3)", "aria-sort") == "descending"
             await page.click("[data-sort=main_net]")
             await wait(page, "document.querySelector('[aria-sort] [data-sort=main_net]')")
-            await page.wait_for_timeout(100)
-            assert await order(page) == ["HK.00001", "HK.00002", "US.AA", "US.BB"]
+            await ordered(page, ["HK.00001", "HK.00002", "US.AA", "US.BB"])
             await page.focus("[data-sort=main_net]")
             await page.keyboard.press("Enter")
-            await page.wait_for_timeout(100)
-            assert await order(page) == ["HK.00002", "HK.00001", "US.BB", "US.AA"]
+            await ordered(page, ["HK.00002", "HK.00001", "US.BB", "US.AA"])
             await page.click("[data-sort=age]")
-            await page.wait_for_timeout(100)
-            assert await order(page) == ["HK.00001", "US.AA", "HK.00002", "US.BB"]
+            await ordered(page, ["HK.00001", "US.AA", "HK.00002", "US.BB"])
             await page.reload()  # the choice is kept
             await figures_there(page, 4)
-            await page.wait_for_timeout(100)
-            assert await order(page) == ["HK.00001", "US.AA", "HK.00002", "US.BB"]
+            await ordered(page, ["HK.00001", "US.AA", "HK.00002", "US.BB"])
 
 
 async def test_the_keyboard_reaches_everything(world: Worlds, clock: SetClock) -> None:
@@ -286,7 +287,7 @@ async def test_the_keyboard_reaches_everything(world: Worlds, clock: SetClock) -
         assert sizes == ["Super", "Big", "Mid", "Small"]
         # The row stays open and focused when the order changes.
         clock.now += 900
-        await page.wait_for_timeout(700)
+        await wait(page, "document.querySelector('.changed')")
         assert await page.evaluate("document.activeElement.textContent") == first
         assert await page.locator(".details").count() == 1
         await page.keyboard.press("Escape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -90,7 +91,7 @@ async def test_a_damaged_ledger(ledger: Path) -> None:
     store_at(ledger).advance(0.0)
     found = await check_quota(QuotaOptions(quota_file=ledger), "127.0.0.1")
     assert found.state == "warning"
-    assert "what was spent is not known: none is granted for 15" in found.text
+    assert re.search(r"what was spent is not known: none is granted for 1[45]\d s", found.text)
 
 
 async def test_no_quota_is_wanted() -> None:
@@ -133,6 +134,6 @@ async def test_a_spent_quota_is_not_waited_for(ledger: Path) -> None:
     async with Simulator() as opend:
         found = await check(opend.port, quota=QuotaOptions(quota_file=ledger))
     assert found["figure"].state == "skipped"
-    assert "no token is free for 30 s" in found["figure"].text
+    assert re.search(r"no token is free for (2\d|30) s", found["figure"].text)
     assert str(os.getpid()) in found["quota"].text or "pytest" in found["quota"].text
     del store
