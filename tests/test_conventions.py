@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -29,6 +30,7 @@ PENDING = {
     "quota/test_adaptive_limit_exact.py",
     "quota/test_scheduler.py",
 }
+SETTINGS = settings()  # as a decorator takes them when its module is imported
 WHOLE = ("docs", "embedding", "interop", "promises", "stateful", "virtual")
 """Folders whose tests see the library from outside."""
 
@@ -105,3 +107,8 @@ def test_the_slowest_files_exist() -> None:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SLOWEST_FIRST"
     ]
     assert [name for name in names if not (TESTS / name).is_file()] == []
+
+
+def test_examples_may_take_as_long_as_a_busy_machine_needs() -> None:
+    assert SETTINGS.deadline is None
+    assert HealthCheck.too_slow in SETTINGS.suppress_health_check

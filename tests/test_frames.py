@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocapdist import (
@@ -164,7 +164,6 @@ def test_absent_is_null_and_not_nan() -> None:
     assert frames.to_arrow([OLD])["net_super"].null_count == 1
 
 
-@settings(deadline=None)  # the first example pays for the imports
 @given(st.lists(st.floats(-1e15, 1e15), max_size=5))
 def test_numbers_are_exact(amounts: list[float]) -> None:
     models = [figures(amount=amount) for amount in amounts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocapdist._protocol.backoff import Backoff
@@ -61,7 +61,6 @@ def test_a_handshake_does_not_make_a_short_delay_longer() -> None:
     assert backoff.next() == 0.2
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 2**32),
     st.lists(st.none() | st.tuples(st.floats(0.0, 20.0), st.booleans()), max_size=30),

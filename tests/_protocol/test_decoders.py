@@ -168,7 +168,7 @@ def test_unknown_fields_are_ignored() -> None:
     assert read(figures(1.0) + raw_text(15, b"new")).capital_in_big == 1.0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_arbitrary_bytes_raise_documented_errors_only(data: st.DataObject) -> None:
     good = figures(1.0, updateTime=TEXT, updateTimestamp=STAMP, capitalInSuper=1.0)

@@ -134,13 +134,13 @@ def replies(draw: st.DrawFn) -> bytes:
     return bytes(body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(replies(), st.sampled_from(["HK.00700", "US.AAPL", "SH.600519"]))
 def test_a_decoded_model_is_the_validated_one(body: bytes, code: str) -> None:
     assert_same_everywhere(body, code)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_a_byte_changed_in_the_usual_layout_is_what_protobuf_takes_it_for(
     data: st.DataObject,

@@ -140,7 +140,7 @@ def test_the_error_names_a_missing_required_field(field: str) -> None:
         decode_global_state(reply.SerializePartialToString())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_arbitrary_bytes_raise_documented_errors_only(data: st.DataObject) -> None:
     good = response(localTime=1.0, programStatus={"type": 1, "strExtDesc": "text"})

@@ -85,7 +85,7 @@ def damaged_streams(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_frames_are_the_same_in_any_chunks(data: st.DataObject) -> None:
     wanted = data.draw(frames())
@@ -95,7 +95,7 @@ def test_frames_are_the_same_in_any_chunks(data: st.DataObject) -> None:
     assert (decoder.pending, decoder.error) == (0, None)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.data())
 def test_it_reads_the_same_as_the_slow_reader_from_any_bytes_in_any_chunks(
     data: st.DataObject,

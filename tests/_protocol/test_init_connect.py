@@ -67,7 +67,7 @@ replies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(replies, st.just(USUAL)),
     st.sampled_from([{}, {"retMsg": "", "errCode": 0}, {"errCode": 4}]),

@@ -165,7 +165,7 @@ def _message(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
     return st.lists(one, max_size=5).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary() | st.recursive(_leaves, _message, max_leaves=25).filter(bytes.__instancecheck__))
 def test_arbitrary_bytes_raise_a_protocol_error_only(body: bytes) -> None:
     for pushed in (body, raw_push(body), raw_push(field(1, 4) + body)):

@@ -50,7 +50,7 @@ def drive(data: st.DataObject, times: st.SearchStrategy[float]) -> None:
             assert after is None or after > due, "no progress"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_timer_is_never_in_the_past_and_handling_it_makes_progress(
     data: st.DataObject,
@@ -58,7 +58,7 @@ def test_the_timer_is_never_in_the_past_and_handling_it_makes_progress(
     drive(data, GRID)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_timer_makes_progress_at_times_that_are_no_binary_fractions(
     data: st.DataObject,

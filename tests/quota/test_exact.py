@@ -152,4 +152,4 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = Account.TestCase
-TestAccount.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestAccount.settings = settings(max_examples=150, stateful_step_count=60)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiocapdist.recording import _store
@@ -55,7 +55,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(keys=keys, span=spans, size=st.integers(1, 9), few=st.sampled_from([0, 64]))
 def test_every_row_of_a_span_is_given_once_and_in_order(
     store: Store, keys: set[Key], span: Span, size: int, few: int

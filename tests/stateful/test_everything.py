@@ -288,7 +288,6 @@ def test_whatever_happens_every_call_ends_with_its_own_answer_or_an_error(part: 
             settings=settings(
                 max_examples=worlds,
                 stateful_step_count=STEPS,
-                deadline=None,
                 phases=PHASES,
                 suppress_health_check=list(HealthCheck),
             ),

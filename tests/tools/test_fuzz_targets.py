@@ -36,7 +36,7 @@ def inputs(draw: st.DrawFn, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_arbitrary_input_raises_documented_errors_only(name: str) -> None:
-    @settings(max_examples=scaled(EXAMPLES), deadline=None)
+    @settings(max_examples=scaled(EXAMPLES))
     @given(inputs(name))
     def check(data: bytes) -> None:
         TARGETS[name](data)

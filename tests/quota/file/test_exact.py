@@ -228,4 +228,4 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = Account.TestCase
-TestAccount.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestAccount.settings = settings(max_examples=100, stateful_step_count=50)

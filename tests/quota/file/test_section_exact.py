@@ -169,4 +169,4 @@ class Shared(RuleBasedStateMachine):
 
 
 TestShared = Shared.TestCase
-TestShared.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestShared.settings = settings(max_examples=150, stateful_step_count=50)

@@ -241,7 +241,7 @@ class Forgetful(Machines):
 
 
 if binary() is not None:
-    SETTINGS = settings(max_examples=100, stateful_step_count=50, deadline=None)
+    SETTINGS = settings(max_examples=100, stateful_step_count=50)
 
     class TestMachines(Machines.TestCase):  # type: ignore[misc,valid-type]
         settings = SETTINGS
