@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import file_tokens, makespan, pages, sharing, speed, stages, starting, transports
+from . import file_tokens, makespan, pages, sharing, speed, starting, transports
 from .report import as_json, machine, table
 from .rows import memory_rows, speed_rows, start_rows, token_rows, transport_rows
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "--targets",
         action="store_true",
-        help="leave out what has been settled: stages, sharing, waiting",
+        help="leave out what has been settled: sharing, waiting",
     )
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
     parser.add_argument("--plots", type=Path, help="folder to draw the documentation's plots in")
@@ -43,11 +43,8 @@ def main() -> None:
     raw["makespan"] = makespan.measure()
     print(table(rows))
     if not options.targets:
-        raw["stages"] = stages.stages()
         shared = sharing.measure()
         raw["sharing"] = [asdict(row) for row in shared]
-        print("\n| stage | µs |\n|---|--:|")
-        print("\n".join(f"| {name} | {cost:.2f} |" for name, cost in raw["stages"].items()))
         print("\n" + sharing.table(shared))
     print("\n" + ", ".join(f"{name}: {value}" for name, value in machine().items()))
     options.json.write_text(as_json(rows, raw), "utf-8")

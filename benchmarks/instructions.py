@@ -22,7 +22,13 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from aiocapdist._protocol import catalog
+from aiocapdist._protocol.frames import encode_frame
+from aiocapdist._protocol.session import Session
+from aiocapdist._protocol.tcp_codec import TcpCodec
+
 from . import whole_calls
+from .gateway import welcome_body
 from .whole_calls import WORKS
 
 BASELINE = Path(__file__).with_suffix(".json")
@@ -38,7 +44,7 @@ from aiocapdist._protocol.encoders import CapitalDistributionEncoder
 from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist.models import Security
 from benchmarks.gateway import capital_distribution_body, old_capital_distribution_body
-from benchmarks.stages import ready_session
+from benchmarks.instructions import ready_session
 from benchmarks.whole_calls import count
 gc.disable()
 question, security = CapitalDistributionEncoder(), Security.parse("HK.00700")
@@ -79,6 +85,17 @@ count(os.{MARK})
 """
 PURE = ("yardstick", "check", "encode", "ask_and_match", "read", "read_other_layout")
 WHOLE = tuple(work.__name__ for work in WORKS)
+
+
+def ready_session() -> Session[object]:
+    """A session that was let in, as a connection holds one."""
+    session: Session[object] = Session(
+        TcpCodec(client_id="bench", max_frame=2**20), first_serial=0, request_timeout=10.0
+    )
+    session.start(0.0, 10.0)
+    session.data_to_send()
+    session.receive_data(encode_frame(catalog.INIT_CONNECT, 1, welcome_body()), 0.0)
+    return session
 
 
 def measure() -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from . import granting, memory, speed, starting
+from . import memory, speed, starting
 from .report import Row, amount, ratio
 
 US, UV = "aiocapdist", "aiocapdist, uvloop"
@@ -135,7 +135,6 @@ def token_rows(rounds: list[dict[str, float]]) -> list[Row]:
 
 def memory_rows() -> tuple[list[Row], list[tuple[int, float]]]:
     """What waiting weighs, and a million codes from a generator."""
-    few, many = (granting.microseconds_per_grant(n) for n in (granting.FEW, granting.MANY))
     sizes = memory.million_codes()
     growth = sizes[-1][1] - sizes[0][1]
     single, code = memory.bytes_per_single_call(), memory.bytes_per_code()
@@ -143,6 +142,5 @@ def memory_rows() -> tuple[list[Row], list[tuple[int, float]]]:
     return [
         amount("bytes for each single call that waits, with its task", [single], at_most=3000),
         amount("bytes for each code of a sweep that waits", [code], at_most=300),
-        amount("granting a token, 50,000 in line over 3,000", [many / few], at_most=1.3),
         amount(generator, [growth], at_most=1.0),
     ], sizes

@@ -40,6 +40,7 @@ def test_nothing_of_one_request_is_left_in_the_next() -> None:
 @pytest.mark.parametrize("firm", SecurityFirm)
 def test_each_request_names_the_security_firm_if_given(firm: SecurityFirm) -> None:
     question = CapitalDistributionEncoder(firm)
+    assert question.security_firm == firm  # for the other requests of its gateway
     for code in ("HK.00700", "US.AAPL"):
         assert asked(question, code).header.securityFirm == firm
 

@@ -18,6 +18,7 @@ from aiocapdist._protocol.init_connect import (
     decode_init_connect,
     encode_init_connect,
 )
+from aiocapdist._protocol.wire_format import decode_fields, encode_fields
 from aiocapdist.errors import AiocapdistError
 
 from .peer import needs_fast_protobuf
@@ -81,6 +82,15 @@ def test_a_reply_is_what_protobuf_reads(
         at = data.draw(st.integers(0, len(body)))
         body[at : at + data.draw(st.integers(0, 1))] = data.draw(st.binary(max_size=2))
     assert result(decode_init_connect, bytes(body)) == result(init_connect._parse, bytes(body))
+
+
+@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize("value", [2**31 - 1, 2**31, 2**32 - 1, 2**32 + 5])
+def test_a_number_over_32_bits_is_what_protobuf_cuts_it_down_to(number: int, value: int) -> None:
+    s2c = decode_fields(success())[4]
+    assert isinstance(s2c, bytes)
+    body = encode_fields({1: 0, 4: encode_fields({**decode_fields(s2c), number: value})})
+    assert result(decode_init_connect, body) == result(init_connect._parse, body)
 
 
 @pytest.mark.parametrize("head", HEADS)

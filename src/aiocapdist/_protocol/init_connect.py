@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import ProtocolError
@@ -39,26 +40,24 @@ def encode_init_connect(client_id: str, algorithm: Algorithm) -> bytes:
 
 def decode_init_connect(body: bytes) -> InitConnectReply:
     """Decode a reply to 1001. Raises OpenDError or ProtocolError."""
-    try:
-        reply = _read_usual(body)
-    except UnusualMessage:
-        reply = None
-    return reply or _parse(body)
+    with suppress(UnusualMessage):
+        return _read_usual(body)
+    return _parse(body)
 
 
-def _read_usual(body: bytes) -> InitConnectReply | None:
-    """Read a success; None for anything else."""
+def _read_usual(body: bytes) -> InitConnectReply:
+    """Read a success. Raises UnusualMessage for anything else."""
     reply = decode_fields(body)
     s2c = reply.get(4)
     if reply.get(1) != 0 or not isinstance(s2c, bytes):
-        return None
+        raise UnusualMessage
     fields = decode_fields(s2c)
     match [fields.get(number) for number in range(1, 6)]:
         case [int(version), int(user), int(conn_id), bytes(key), int(interval)]:
             iv = fields.get(6, b"")
             if max(version, interval) < 2**31 and isinstance(iv, bytes):
                 return InitConnectReply(version, user, conn_id, key, interval, iv)
-    return None
+    raise UnusualMessage
 
 
 def _parse(body: bytes) -> InitConnectReply:

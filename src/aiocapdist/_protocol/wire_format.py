@@ -64,10 +64,10 @@ def _varint(value: int) -> bytes:
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the number at this place, and the place after it."""
     value = 0
-    for shift, byte in zip(range(0, 64, 7), data[at : at + 10], strict=False):
-        value |= (byte & 0x7F) << shift
+    for n, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << 7 * n
         if byte <= 0x7F:
-            if value < 2**64 and (byte or not shift):
-                return value, at + shift // 7 + 1
+            if value < 2**64 and (byte or n == 0):
+                return value, at + n + 1
             break
     raise UnusualMessage
