@@ -57,18 +57,32 @@ def test_interrupted_while_importing(number: signal.Signals, module: str) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED)
 
 
+LINE_WHEN_HANDLED = """
+import os
+from aiocapdist import cli
+
+exit_on_signal = cli.exit_on_signal
+
+def exit_on_signal_and_tell():
+    exit_on_signal()
+    os.write(2, b"\\n")
+
+cli.exit_on_signal = exit_on_signal_and_tell
+cli.main()
+"""
+
+
 def test_interrupted_at_random_times() -> None:
     """From the moment when the program has replaced Python's own handler."""
     draw = random.Random(28)
-    program = "import os; from aiocapdist.cli import main; os.write(2, b'\\n'); main()"
-    arguments = [sys.executable, "-c", program, *GET]
+    arguments = [sys.executable, "-c", LINE_WHEN_HANDLED, *GET]
     for _ in range(40):
         with subprocess.Popen(
             arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
         ) as process:
             assert process.stderr is not None
             process.stderr.readline()
-            time.sleep(0.002 + draw.random() * 0.4)
+            time.sleep(draw.random() * 0.4)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=DEADLINE)
         # -SIGINT: after the last answer, when the interpreter has removed all handlers.
