@@ -15,6 +15,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.simulator import Simulator
 
+from ..support.ports import kept_port
 from .processes import run_here, simulator, start_command, time_limit_after
 from .terminals import WIDTHS, needs_terminal, terminal
 
@@ -100,11 +101,11 @@ def test_a_terminal_shows_a_table_that_changes(columns: int) -> None:
     with simulator(now=moving_clock, quota=None) as opend:
         arguments = ("watch", *CODES, "--every", "0.2", *to(opend))
         with terminal(*arguments, columns=columns) as shown:
-            shown.wait_for(lambda text: "▲" in text or "▼" in text)
+            shown.wait_for(lambda text: text.count("%") == 2 and ("▲" in text or "▼" in text))
             assert "2 securities every 0.2 s" in shown.text
             (row,) = [line for line in shown.lines if "HK.00700" in line]
             before = row
-            shown.wait_for(lambda text: "HK.00700" in text and before not in text)
+            shown.wait_for(lambda text: text.count("%") == 2 and before not in text)
             shown.press_ctrl_c()
             assert shown.exit_code() == 130
     rows = [line for line in shown.lines if line[2:].startswith("HK.")]
@@ -144,8 +145,8 @@ def test_no_color_is_respected() -> None:
 @needs_terminal
 def test_a_lost_connection_is_shown_and_the_figures_stay() -> None:
     lost = "no connection to OpenD, trying again"
-    with ExitStack() as stack:
-        opend = stack.enter_context(simulator())
+    with kept_port() as port, ExitStack() as stack:
+        opend = stack.enter_context(simulator(port=port))
         with terminal("watch", "HK.00700", "--every", "1", *to(opend)) as shown:
             shown.wait_for(lambda text: "%" in text)
             assert lost not in shown.text
@@ -154,7 +155,7 @@ def test_a_lost_connection_is_shown_and_the_figures_stay() -> None:
             assert "aiocapdist: connection to OpenD lost" in shown.text
             (row,) = [line for line in shown.lines if line[2:].startswith("HK.00700")]
             assert "%" in row
-            with simulator(port=opend.port):
+            with simulator(port=port):
                 shown.wait_for(lambda text: "connected to OpenD again" in text)
                 shown.wait_for(lambda text: lost not in text)
             shown.press_ctrl_c()

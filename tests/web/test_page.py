@@ -24,6 +24,7 @@ from aiocapdist.web import _json, create_app
 from ..support.browser import PHONE, browser, missing, visit
 from ..support.loops import ASYNCIO_LOOPS
 from ..support.market_hours import SetClock, hong_kong
+from ..support.ports import kept_port
 from ..support.scripted_server import error_reply
 from ..support.web import served
 
@@ -37,7 +38,7 @@ CODES = [
 ]
 SHOTS = os.environ.get("AIOCAPDIST_SCREENSHOTS")
 TOKEN = "a token of the tests, long enough"
-SLOW = 8.0
+SLOW = 20.0
 """Seconds that the browser may take; the machine is busy with other tests."""
 
 
@@ -69,12 +70,14 @@ def _text(now: float) -> str:
 class World:
     """OpenD, the server and a browser; the server can be stopped and started."""
 
-    def __init__(self, opend: Simulator, running: Any, codes: list[str], **options: Any) -> None:
+    def __init__(
+        self, opend: Simulator, running: Any, port: int, codes: list[str], **options: Any
+    ) -> None:
         self.opend = opend
         self.browser = running
         self._codes = codes
         self._options = {"every": 0.3, **options}
-        self._port = 0
+        self._port = port
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[str]:
@@ -83,7 +86,6 @@ class World:
         connecting = aiocapdist.connect(port=self.opend.port, quota=quota)
         app = create_app(connecting, self._codes, **self._options)
         async with served(app, self._port) as url:
-            self._port = int(url.rpartition(":")[2])
             yield url
 
 
@@ -98,7 +100,8 @@ def world(running: Any, clock: SetClock) -> Worlds:
     ) -> AsyncIterator[World]:
         with anyio.fail_after(60):
             async with Simulator(language="en", now=clock, quota=None, figures=figures) as opend:
-                yield World(opend, running, codes, **options)
+                with kept_port() as port:
+                    yield World(opend, running, port, codes, **options)
 
     return opened
 
