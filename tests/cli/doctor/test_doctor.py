@@ -12,6 +12,7 @@ import pytest
 from aiocapdist.cli.app import run
 from aiocapdist.cli.doctor.findings import Finding, exit_code, summary
 
+from ...support.serving import figures_of_now
 from ..processes import run_command, run_here, simulator, start_command
 
 HEADS = [
@@ -32,7 +33,7 @@ HEADS = [
 
 
 def test_a_line_for_each_check(capsys: pytest.CaptureFixture[str]) -> None:
-    with simulator() as opend:
+    with simulator(figures=figures_of_now) as opend:  # fresh, also when a market just opens
         assert run(["doctor", "--port", str(opend.port)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -82,7 +83,7 @@ def test_an_address_from_the_environment_is_told(
 
 
 def test_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    with simulator() as opend:
+    with simulator(figures=figures_of_now) as opend:
         assert run(["doctor", "--port", str(opend.port), "--json", "--code", "700.HK"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["summary"] == "all is well"

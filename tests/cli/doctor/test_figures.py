@@ -116,7 +116,7 @@ async def test_servers_that_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refusals", "timeout", "state"), [(1, 20.0, "warning"), (100, 0.5, "failed")]
+    ("refusals", "timeout", "state"), [(1, 20.0, "warning"), (1000, 3.0, "failed")]
 )
 async def test_a_quota_that_other_programs_spend(refusals: int, timeout: float, state: str) -> None:
     faults = Faults(script=[None, None, *[Fault.REFUSE] * refusals])

@@ -44,9 +44,19 @@ def opend() -> Iterator[Simulator]:
 
 
 def probe(opend: Simulator, *options: str) -> tuple[int, str, str]:
-    return run_command(
-        "doctor", "--port", str(opend.port), "--probe", "--yes", "--rate", "16/1", *options
-    )
+    return decided(run_command, "--port", str(opend.port), *options)
+
+
+def decided(run: Any, *options: str) -> tuple[int, str, str]:
+    """Run the probe, again if a pause of this machine took more than the quota's second allows.
+
+    It says so then. What it finds out, and when, is tested on virtual time.
+    """
+    for _ in range(6):
+        code, out, err = run("doctor", "--probe", "--yes", "--rate", "16/1", *options)
+        if not any(text in out for text in ("the calls took too long", "no limit was seen")):
+            break
+    return code, out, err
 
 
 def test_the_report(opend: Simulator) -> None:
@@ -82,9 +92,10 @@ def test_a_second_opend_of_the_account() -> None:
 def test_a_second_opend_that_does_not_tell_its_account_is_believed() -> None:
     options: Any = {"quota": SMALL, "websocket": True}
     with simulator(**options) as opend, simulator(**options, account=opend) as second:
-        code, out, _ = run_here(
-            *("doctor", "--address", f"ws://127.0.0.1:{opend.websocket_port}", "--probe", "--yes"),
-            *("--rate", "16/1", "--second", f"ws://127.0.0.1:{second.websocket_port}"),
+        code, out, _ = decided(
+            run_here,
+            *("--address", f"ws://127.0.0.1:{opend.websocket_port}"),
+            *("--second", f"ws://127.0.0.1:{second.websocket_port}"),
         )
     assert code == 0
     assert "warning  second OpenD   it does not report its account" in out

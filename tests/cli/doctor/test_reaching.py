@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -17,6 +15,7 @@ from aiocapdist._connection.address import Address
 from aiocapdist.cli.doctor.reaching import check_handshake, check_port
 from aiocapdist.simulator import Simulator
 
+from ...support.ports import kept_port
 from ...support.tcp_server import hang_up, replying, tcp_server
 from ...support.transports import WEBSOCKET_KEY, Transport, rsa_pem
 from .checkups import check, states
@@ -31,14 +30,6 @@ def key_file(tmp_path: Path) -> Path:
     path.touch(mode=0o600)
     path.write_bytes(rsa_pem())
     return path
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that nobody listens on, and nobody else gets meanwhile."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
 
 
 async def test_all_is_well() -> None:
@@ -85,12 +76,13 @@ async def test_a_closed_port(closed_port: int) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a second address of loopback")
 async def test_a_port_that_is_open_at_some_addresses_only() -> None:
-    async with Simulator() as opend:
-        address = Address("tcp", "opend.lan", opend.port)
+    with kept_port("127.0.0.1") as port, kept_port("127.0.0.2", port):
+        address = Address("tcp", "opend.lan", port)
+        async with Simulator(port=port) as opend:
+            found = await check_port(address, ["127.0.0.2", "127.0.0.1"], 5.0)
+            assert found.state == "ok"
+            assert found.text == f"port {opend.port} is open at 127.0.0.1, not at 127.0.0.2"
         found = await check_port(address, ["127.0.0.2", "127.0.0.1"], 5.0)
-        assert found.state == "ok"
-        assert found.text == f"port {opend.port} is open at 127.0.0.1, not at 127.0.0.2"
-    found = await check_port(address, ["127.0.0.2", "127.0.0.1"], 5.0)
     assert found.state == "failed"
     assert found.text.endswith(": the connection was refused (127.0.0.2, 127.0.0.1)")
 
@@ -129,7 +121,7 @@ async def test_one_that_says_nothing() -> None:
             await stream.receive()
 
     async with tcp_server(stay) as port:
-        found = await check(port, timeout=0.3)
+        found = await check(port, timeout=2.0)
     assert found["handshake"].text == "the handshake failed: no reply in time"
     assert found["handshake"].state == "failed"
 
