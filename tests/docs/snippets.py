@@ -40,10 +40,10 @@ def main_of(
 
 @asynccontextmanager
 async def opend(**options: Any) -> AsyncIterator[Simulator]:
-    """A simulator that `connect()` finds by the environment, for ten seconds at most."""
+    """A simulator that `connect()` finds by the environment, for thirty seconds at most."""
     options.setdefault("seed", 1)
     options.setdefault("now", lambda: MORNING)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with Simulator(**options) as simulator:
             address = f"tcp://127.0.0.1:{simulator.port}"
             with patch.dict(os.environ, {"AIOCAPDIST_ADDRESS": address}):

@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ..cli.processes import start_command
@@ -26,7 +28,22 @@ def server() -> Iterator[str]:
     arguments = ("serve", "HK.00700", "US.AAPL", "HK.99999", "--simulate", "--port", "0")
     with start_command(*arguments, deadline=120) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split(" at ")[1].split("/ ")[0]
+        address = process.stdout.readline().split(" at ")[1].split("/ ")[0]
+        wait_until_ready(address)
+        yield address
+
+
+def wait_until_ready(address: str) -> None:
+    """Wait until the server is connected to OpenD; it tells its address before."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"{address}/readyz").raise_for_status()
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
 def run(*command: str) -> list[str]:

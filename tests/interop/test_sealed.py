@@ -18,7 +18,7 @@ from aiocapdist.simulator import Simulator
 
 from ..support.transports import rsa_key, rsa_pem
 from ..support.waiting import until
-from .vendor import needs_vendor
+from .vendor import needs_vendor, result_in
 
 pytestmark = [pytest.mark.interop, needs_vendor]
 CODES = ["HK.00700", "US.AAPL", "US.BRK.B", "SH.600519", "SZ.000001"]
@@ -86,16 +86,11 @@ def as_line(given: dict[str, Any]) -> bytes:
     return json.dumps(given).encode() + b"\n"
 
 
-def result_in(output: bytes) -> Any:
-    lines = output.decode().splitlines()
-    return next(json.loads(line[7:]) for line in lines if line.startswith("RESULT "))
-
-
 async def vendor(script: str, home: Path, **given: Any) -> Any:
     """Run ``script`` in a process of its own; return its ``result``."""
     given = {"key": str(home / "key.pem"), "wrong": False, **given}
     done = await anyio.run_process(command(script), input=as_line(given), env=environment(home))
-    return result_in(done.stdout)
+    return result_in(done.stdout.decode())
 
 
 # ---- bytes
@@ -127,7 +122,7 @@ def test_each_side_decrypts_what_the_other_encrypted(home: Path) -> None:
         timeout=60,
         check=True,
     )
-    theirs = result_in(done.stdout)
+    theirs = result_in(done.stdout.decode())
     for name, cipher in ciphers.items():
         assert [bytes.fromhex(text) for text in theirs["opened"][name]] == bodies
         assert [cipher.decrypt(bytes.fromhex(text)) for text in theirs["sealed"][name]] == bodies

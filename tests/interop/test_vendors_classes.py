@@ -5,7 +5,6 @@ In processes of their own, with both libraries side by side: see vendor.py.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .vendor import needs_vendor
+from .vendor import needs_vendor, result_in
 
 pytestmark = [pytest.mark.interop, needs_vendor]
 
@@ -128,9 +127,8 @@ def run(program: str, home: Path) -> Any:
         timeout=120,
         check=False,
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, done.stderr
-    return json.loads(lines[0][7:])
+    assert "RESULT " in done.stdout, done.stderr
+    return result_in(done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -48,5 +48,10 @@ async def vendor(script: str, port: int, home: Path) -> Any:
         [sys.executable, "-c", _PROLOGUE + script + _EPILOGUE, str(port)],
         env={**os.environ, "HOME": str(home), "PYTHONWARNINGS": "ignore"},
     )
-    lines = done.stdout.decode().splitlines()
+    return result_in(done.stdout.decode())
+
+
+def result_in(output: str) -> Any:
+    """Return the ``result`` that a program has printed, also beside what the threads logged."""
+    lines = VENDORS_LOG.sub("", output).splitlines()
     return next(json.loads(line[7:]) for line in lines if line.startswith("RESULT "))
