@@ -11,7 +11,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from aiocapdist.telemetry import _source
+
 from .collected import Metrics, Spans
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collect from an event loop however long it takes to come round."""
+    monkeypatch.setattr(_source, "PATIENCE", 30.0)
 
 
 @pytest.fixture

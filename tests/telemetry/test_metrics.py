@@ -13,6 +13,7 @@ from aiocapdist.simulator import Fault, Faults, Simulator
 from aiocapdist.telemetry import instrument
 
 from ..embedding.opend_thread import opend_in_thread
+from ..support.virtual_asyncio import BACKENDS, virtual
 from ..support.waiting import until
 from .collected import Metrics
 
@@ -21,12 +22,13 @@ OUTCOME = ("rpc.method", "outcome", "error.type")
 ONE = "capital_distribution"
 
 
+@pytest.mark.parametrize("anyio_backend", [*map(virtual, BACKENDS)], ids=BACKENDS)
 async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
     faults = Faults(script=[None, None, Fault.DROP, Fault.DROP])
     with anyio.fail_after(20):
         async with (
             Simulator(quota=None, faults=faults) as opend,
-            aiocapdist.connect(port=opend.port, attempts=1, request_timeout=1.0) as client,
+            aiocapdist.connect(opend.memory, attempts=1, request_timeout=1.0) as client,
         ):
             with instrument(client, metrics.provider):
                 await client.capital_distribution("HK.00700")
@@ -53,6 +55,14 @@ async def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
     }
     assert point.count == 6
     assert (point.explicit_bounds[0], point.explicit_bounds[-1]) == (0.001, 10.0)
+
+
+async def test_a_point_tells_its_server(metrics: Metrics) -> None:
+    with anyio.fail_after(20):
+        async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
+            with instrument(client, metrics.provider):
+                await client.global_state()
+            (point,) = metrics.points("aiocapdist.round_trip.duration")
     assert dict(point.attributes) == {"server.address": "127.0.0.1", "server.port": opend.port}
 
 
