@@ -16,6 +16,7 @@ from pathlib import Path
 
 MODULES = (
     *("_protocol.session", "_protocol.frames", "_protocol.decoders", "_protocol.response"),
+    "_protocol.failures",
     *("_protocol.tcp_codec", "_protocol.websocket_codec", "_protocol.codec", "_protocol.ciphers"),
     *("_protocol.wire_format", "_protocol.init_connect", "_protocol.encoders", "_protocol.figures"),
     *("_protocol.notices", "_protocol.rsa_key", "_protocol.backoff"),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aiocapdist._pb import capital_distribution_pb2
+from aiocapdist._protocol import decoders
 from aiocapdist._protocol.decoders import decode_capital_distribution
-from aiocapdist._protocol.response import error_from_response
+from aiocapdist._protocol.failures import error_from_response
+from aiocapdist._protocol.figures import parse_figures
 from aiocapdist.errors import (
+    AiocapdistError,
     BackendError,
     OpenDError,
     QuotaExceeded,
@@ -99,3 +104,37 @@ def test_a_text_that_is_not_utf_8_is_still_a_failure() -> None:
     error = refused_by(body + raw_text(2, "频率太高".encode("gbk")))
     assert error.ret_type == -1
     assert "�" in error.ret_msg
+
+
+def test_a_failure_needs_no_protobuf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading it when one of many codes is unknown would hold up the loop for 15 ms."""
+    monkeypatch.setattr(decoders, "_parser", None)
+    error = refused(retType=-1, retMsg="未知股票", errCode=-7)
+    assert (type(error), error.err_code) == (UnknownSecurity, -7)
+
+
+numbers = st.one_of(st.integers(-500, 3), st.sampled_from([-(2**31), 2**31 - 1]))
+failures = st.fixed_dictionaries(
+    {}, optional={"retType": numbers, "retMsg": st.sampled_from([*dict(KINDS)]), "errCode": numbers}
+)
+
+
+@needs_fast_protobuf
+@settings(max_examples=120)
+@given(failures, st.booleans(), st.data())
+def test_a_failure_is_what_protobuf_reads(
+    fields: dict[str, Any], figures: bool, data: st.DataObject
+) -> None:
+    message = capital_distribution_pb2.Response(**fields)
+    if figures:
+        message.s2c.capitalInBig = 1.0
+    body = bytearray(message.SerializePartialToString())
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 1))] = data.draw(st.binary(max_size=2))
+    with pytest.raises(AiocapdistError) as wanted:
+        parse_figures(bytes(body), "HK.00700")
+    with pytest.raises(AiocapdistError) as got:
+        decode_capital_distribution(bytes(body), "HK.00700", Security.parse("HK.00700"))
+    assert (got.type, vars(got.value)) == (wanted.type, vars(wanted.value))
+    assert str(got.value) == str(wanted.value)

@@ -10,7 +10,8 @@ from .._pb import capital_flow_pb2
 from ..errors import ProtocolError
 from ..models import CapitalFlow, Period, Security
 from ..models._times import market_day, moment
-from .response import SUCCESS, error_from_response, parse_response, text_of
+from .failures import SUCCESS, error_from_response, text_of
+from .response import parse_response
 
 _TIERS = (
     ("main_in_flow", "mainInFlow"),

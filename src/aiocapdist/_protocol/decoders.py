@@ -22,8 +22,9 @@ _MAX_AMOUNT = 1e300  # see models.figures.Amount
 # text its length too. Before the figures are the fields around them, of which two may be absent.
 _LAYOUT = struct.Struct("<xdxdxdxdxdxd2x19sxdxdxd")
 _SIZE = _LAYOUT.size
+_SUCCESS = b"\x08\x00"
 _HEADS = {
-    b"\x08\x00" + ret_msg + err_code + bytes([0x22, _SIZE])
+    _SUCCESS + ret_msg + err_code + bytes([0x22, _SIZE])
     for ret_msg in (b"", b"\x12\x00")
     for err_code in (b"", b"\x18\x00")
 }
@@ -44,7 +45,7 @@ def decode_capital_distribution(body: bytes, code: str, security: Security) -> C
         and body[-47] == 19
         and body[-27::9] == b"\x41\x49\x51"
     )
-    values = _unpack(body, -_SIZE) if usual else _parser()(body, code)
+    values = _unpack(body, -_SIZE) if usual else _read_other(body, code)
     in_big, in_mid, in_small, out_big, out_mid, out_small, text, timestamp, into, out = values
     if type(text) is bytes:
         text = text.decode(errors="replace")  # as text_of() does
@@ -73,6 +74,16 @@ def decode_capital_distribution(body: bytes, code: str, security: Security) -> C
         raise ProtocolError(
             f"the reply about {code} holds figures that are not finite numbers"
         ) from None
+
+
+def _read_other(body: bytes, code: str) -> tuple[Any, ...]:
+    """Return the figures of a reply in another layout, or raise the error that it reports."""
+    if not body.startswith(_SUCCESS):
+        from .failures import read_failure
+
+        if (error := read_failure(body, code)) is not None:
+            raise error
+    return _parser()(body, code)
 
 
 @cache  # an import costs as much as half the reply

@@ -8,7 +8,8 @@ from google.protobuf.message import DecodeError
 
 from .._pb import capital_distribution_pb2
 from ..errors import OpenDError, ProtocolError
-from .response import SUCCESS, error_from_response, parse_response
+from .failures import SUCCESS, error_from_response
+from .response import parse_response
 
 # Looked up once: each lookup would cost as much per reply as decoding a field.
 _decode = capital_distribution_pb2.Response.FromString

@@ -9,7 +9,8 @@ from ..errors import ProtocolError
 from ..models import GlobalState, MarketState
 from ..models._base import known
 from ..models.status import version_text
-from .response import decode_message, text_of
+from .failures import text_of
+from .response import decode_message
 
 # Our field and OpenD's field for each market's state.
 _MARKETS = (

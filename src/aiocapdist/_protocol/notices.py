@@ -12,7 +12,8 @@ from .._pb import notify_pb2
 from ..errors import ProtocolError
 from ..events import GatewayEvent, Notice, NoticeType, ProgramStatus
 from ..models._base import known
-from .response import SUCCESS, parse_response, text_of
+from .failures import SUCCESS, text_of
+from .response import parse_response
 
 MAX_UNKNOWN_FIELDS = 1000
 """Number of unknown fields kept of one message. As a Python object, a field of three bytes takes

@@ -33,8 +33,9 @@ from .codec import (
     InvalidMessage,
     ReplyTooLong,
 )
+from .failures import DISCONNECTED, TIMED_OUT, UNKNOWN
 from .foreign import foreign_data
-from .response import DISCONNECTED, TIMED_OUT, UNKNOWN, decode_message
+from .response import decode_message
 
 SIGN = b"ft-v1.0\0"
 REQUEST_HEAD = struct.Struct(">8sIQ")

@@ -11,7 +11,8 @@ from ...._client.client import Client
 from ...._client.raw_reply import raw_reply
 from ...._pb import capital_distribution_pb2 as pb
 from ...._protocol.catalog import CAPITAL_DISTRIBUTION
-from ...._protocol.response import SUCCESS, error_from_response, parse_response, text_of
+from ...._protocol.failures import SUCCESS, error_from_response, text_of
+from ...._protocol.response import parse_response
 from ....errors import ProtocolError, QuotaExceeded, UnknownSecurity, UnsupportedSecurity
 from ....models import Security
 
