@@ -236,7 +236,7 @@ async def test_reading_takes_the_memory_of_a_page_however_many_rows_there_are(
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     # Garbage that waits to be collected counts too. All rows at once take 30 times as much.
-    assert peaks[1] < 2 * peaks[0], peaks
+    assert peaks[1] < 4 * peaks[0], peaks
 
 
 async def test_a_reader_that_is_left_holds_nothing_up(where: str, small_pages: None) -> None:
