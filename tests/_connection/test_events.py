@@ -18,6 +18,7 @@ from aiocapdist import (
     Quota,
     Reconnecting,
 )
+from aiocapdist._connection import supervisor
 from aiocapdist._connection.event_stream import KEPT
 from aiocapdist._pb import notify_pb2
 from aiocapdist._protocol.frames import encode_frame
@@ -158,6 +159,19 @@ async def test_opends_notices_come_typed_to_every_listener() -> None:
                 assert isinstance(notice, Notice)
                 assert notice.gateway_event is GatewayEvent.KICKED_OUT
                 assert notice.text == "elsewhere"
+
+
+async def test_a_notice_that_nobody_listens_for_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading the first would hold up the loop for 40 ms, to load protobuf and build a schema."""
+    read: list[bytes] = []
+    monkeypatch.setattr(supervisor, "notice", read.append)
+    with anyio.fail_after(5):
+        async with Simulator() as opend, aiocapdist.connect(port=opend.port) as client:
+            opend.push(NOTIFY, kicked("unheard"))
+            await client.capital_distribution("HK.00700")  # its reply comes after the notice
+    assert read == []
 
 
 @pytest.mark.parametrize(

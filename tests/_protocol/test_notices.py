@@ -174,3 +174,6 @@ def test_arbitrary_bytes_raise_a_protocol_error_only(body: bytes) -> None:
         except ProtocolError:
             continue
         notice.model_dump_json()
+        # Made without validation, it is the validated one.
+        given_fields = {name: getattr(notice, name) for name in notice.model_fields_set}
+        assert repr(Notice.model_validate(given_fields)) == repr(notice)

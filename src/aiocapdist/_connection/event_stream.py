@@ -135,11 +135,11 @@ class EventPublisher:
         for stream in self._streams:
             stream.put(event, size)
 
-    def publish_made(self, make: Callable[[], Event]) -> None:
+    def publish_made(self, make: Callable[[], Event], size: int = 0) -> None:
         """Pass on the event that ``make`` returns. While nobody listens, none is made: the
         module of events, with a dozen models, is loaded when one is used."""
         if self._streams:
-            self.publish(make())
+            self.publish(make(), size)
 
     def close(self) -> None:
         """Close the publisher: listeners read what is left, then end."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._protocol.codec import HandshakeResult
 
 if TYPE_CHECKING:
-    from ..events import Connected, Disconnected, Reconnecting
+    from ..events import Connected, Disconnected, Notice, Reconnecting
     from ..models.status import ConnectionState
 
 
@@ -46,6 +46,13 @@ def reconnecting(delay: float, attempt: int) -> Reconnecting:
     from ..events import Reconnecting
 
     return Reconnecting.model_construct(delay=delay, attempt=attempt)
+
+
+def notice(body: bytes) -> Notice:
+    """Return the event that this push of OpenD tells. Raises ProtocolError."""
+    from .._protocol.notices import decode_notice
+
+    return decode_notice(body)
 
 
 def server_version(handshake: HandshakeResult | None) -> str | None:

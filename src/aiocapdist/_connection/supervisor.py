@@ -24,7 +24,7 @@ from .connection import Connection
 from .endpoint import Endpoint
 from .event_stream import EventStream
 from .hub import Hub, run_all
-from .link_state import LinkState, connected, disconnected, reconnecting
+from .link_state import LinkState, connected, disconnected, notice, reconnecting
 from .probe import Probe
 from .stats import ConnectionStats, LoadFalls
 from .used_quotas import UsedQuotas
@@ -276,10 +276,8 @@ class Supervisor(Hub):
     def _pushed(self, proto_id: int, body: bytes) -> None:
         if proto_id != NOTIFY:
             return  # a push that the user switched on by a request of their own
-        from .._protocol.notices import decode_notice
-
         try:
-            self.publisher.publish(decode_notice(body), len(body))
+            self.publisher.publish_made(partial(notice, body), len(body))
         except ProtocolError as error:
             log.info("a notice of OpenD could not be understood: %s", error)
 

@@ -49,7 +49,9 @@ def decode_notice(body: bytes) -> Notice:
     if s2c.HasField("usedQuota"):
         values["subscriptions_used"] = _optional(s2c.usedQuota, "usedSubQuota")
         values["history_used"] = _optional(s2c.usedQuota, "usedKLineQuota")
-    return Notice(type=known(NoticeType, s2c.type), fields=_fields(s2c), **values)
+    return Notice.model_construct(  # valid as it is: validating would first build a schema
+        type=known(NoticeType, s2c.type), fields=_fields(s2c), **values
+    )
 
 
 def _optional(message: Message, name: str) -> Any:
