@@ -63,7 +63,7 @@ class EventStream:
             count, self._dropped = self._dropped, 0
             from ..events import EventsDropped
 
-            return EventsDropped(count=count)
+            return EventsDropped.model_construct(count=count)
         return self._pop()
 
     async def aclose(self) -> None:

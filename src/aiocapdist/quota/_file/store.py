@@ -117,12 +117,13 @@ class FileStore(BaseStore):
     def degraded(self) -> QuotaDegraded | None:
         trouble, cold_until = self.updater.trouble, self.updater.file.cold_until
         if trouble is not None:
-            return QuotaDegraded(reason=trouble.reason, fallback=0)
+            return QuotaDegraded.model_construct(reason=trouble.reason, fallback=0)
         left = cold_until - boot_clock()
         if left <= 0:
             return None
         if self._cold is None or self._cold[0] != cold_until:
-            self._cold = cold_until, QuotaDegraded(reason=f"{COLD} for {left:.0f} s", fallback=0)
+            reason = f"{COLD} for {left:.0f} s"
+            self._cold = cold_until, QuotaDegraded.model_construct(reason=reason, fallback=0)
         return self._cold[1]
 
     def usable(self, ceiling: int) -> int:

@@ -85,7 +85,7 @@ class RedisStore(Leases):
         if self._trouble is None:
             return None
         fallback = 0 if self._backoff is None else self._fallback
-        return QuotaDegraded(reason=self._trouble, fallback=fallback)
+        return QuotaDegraded.model_construct(reason=self._trouble, fallback=fallback)
 
     def demand(self, demand: Demand) -> None:
         self._demand = demand
