@@ -45,7 +45,12 @@ def decode_capital_distribution(body: bytes, code: str, security: Security) -> C
         and body[-47] == 19
         and body[-27::9] == b"\x41\x49\x51"
     )
-    values = _unpack(body, -_SIZE) if usual else _read_other(body, code)
+    if usual:
+        values = _unpack(body, -_SIZE)
+    else:
+        if body[:2] != _SUCCESS:
+            _raise_failure(body, code)
+        values = _parser()(body, code)
     in_big, in_mid, in_small, out_big, out_mid, out_small, text, timestamp, into, out = values
     if type(text) is bytes:
         text = text.decode(errors="replace")  # as text_of() does
@@ -76,14 +81,12 @@ def decode_capital_distribution(body: bytes, code: str, security: Security) -> C
         ) from None
 
 
-def _read_other(body: bytes, code: str) -> tuple[Any, ...]:
-    """Return the figures of a reply in another layout, or raise the error that it reports."""
-    if not body.startswith(_SUCCESS):
-        from .failures import read_failure
+def _raise_failure(body: bytes, code: str) -> None:
+    """Raise the error that a reply reports, unless protobuf must read it."""
+    from .failures import read_failure
 
-        if (error := read_failure(body, code)) is not None:
-            raise error
-    return _parser()(body, code)
+    if (error := read_failure(body, code)) is not None:
+        raise error
 
 
 @cache  # an import costs as much as half the reply
