@@ -13,6 +13,7 @@ from aiocapdist._protocol import decoders
 from aiocapdist._protocol.decoders import decode_capital_distribution
 from aiocapdist._protocol.failures import error_from_response
 from aiocapdist._protocol.figures import parse_figures
+from aiocapdist._protocol.wire_format import encode_fields
 from aiocapdist.errors import (
     AiocapdistError,
     BackendError,
@@ -106,11 +107,25 @@ def test_a_text_that_is_not_utf_8_is_still_a_failure() -> None:
     assert "�" in error.ret_msg
 
 
-def test_a_failure_needs_no_protobuf(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ret_type", [-1, 1, -100, -(2**31), 2**31 - 1])
+@pytest.mark.parametrize("more", [{}, {"retMsg": "no"}, {"errCode": -7}, {"errCode": 2**31 - 1}])
+def test_a_failure_needs_no_protobuf(
+    ret_type: int, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Loading it when one of many codes is unknown would hold up the loop for 15 ms."""
     monkeypatch.setattr(decoders, "_parser", None)
-    error = refused(retType=-1, retMsg="未知股票", errCode=-7)
-    assert (type(error), error.err_code) == (UnknownSecurity, -7)
+    error = refused(retType=ret_type, **more)
+    fields = {"retMsg": error.ret_msg, "errCode": error.err_code}
+    assert (error.ret_type, fields) == (ret_type, {"retMsg": "", "errCode": 0, **more})
+
+
+def assert_read_as_by_protobuf(body: bytes) -> None:
+    with pytest.raises(AiocapdistError) as wanted:
+        parse_figures(body, "HK.00700")
+    with pytest.raises(AiocapdistError) as got:
+        decode_capital_distribution(body, "HK.00700", Security.parse("HK.00700"))
+    assert (got.type, vars(got.value)) == (wanted.type, vars(wanted.value))
+    assert str(got.value) == str(wanted.value)
 
 
 numbers = st.one_of(st.integers(-500, 3), st.sampled_from([-(2**31), 2**31 - 1]))
@@ -132,9 +147,15 @@ def test_a_failure_is_what_protobuf_reads(
     for _ in range(data.draw(st.integers(0, 2))):
         at = data.draw(st.integers(0, len(body)))
         body[at : at + data.draw(st.integers(0, 1))] = data.draw(st.binary(max_size=2))
-    with pytest.raises(AiocapdistError) as wanted:
-        parse_figures(bytes(body), "HK.00700")
-    with pytest.raises(AiocapdistError) as got:
-        decode_capital_distribution(bytes(body), "HK.00700", Security.parse("HK.00700"))
-    assert (got.type, vars(got.value)) == (wanted.type, vars(wanted.value))
-    assert str(got.value) == str(wanted.value)
+    assert_read_as_by_protobuf(bytes(body))
+
+
+@needs_fast_protobuf
+@pytest.mark.parametrize("number", [2**31, 2**32 - 1, 2**32 + 5, 2**63, -(2**31) - 1, -(2**32)])
+def test_a_number_over_32_bits_is_what_protobuf_cuts_it_down_to(number: int) -> None:
+    assert_read_as_by_protobuf(encode_fields({1: number}))
+    assert_read_as_by_protobuf(encode_fields({1: -1, 3: number}))
+
+
+def test_a_failure_with_damaged_figures_is_damaged() -> None:
+    assert_read_as_by_protobuf(encode_fields({1: -1, 4: b"\xff"}))

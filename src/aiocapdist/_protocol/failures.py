@@ -29,7 +29,7 @@ def read_failure(body: bytes, code: str | None) -> OpenDError | None:
         fields = decode_fields(body)
     except UnusualMessage:
         return None
-    match [fields.get(1, SUCCESS), fields.get(2, b""), fields.get(3, 0), fields.get(4)]:
+    match [fields.get(1), fields.get(2, b""), fields.get(3, 0), fields.get(4)]:
         case [int(ret_type), bytes(ret_msg), int(err_code), None] if ret_type != SUCCESS:
             numbers = [_signed(ret_type), _signed(err_code)]
             if all(-(2**31) <= number < 2**31 for number in numbers):
@@ -47,11 +47,9 @@ def error_from_response(
 ) -> OpenDError:
     """Build the error for a response whose ``ret_type`` is not success."""
     ret_msg = text_of(ret_msg)
-    kind = OpenDError
     if ret_type in (TIMED_OUT, DISCONNECTED):
-        kind = BackendError
-    else:
-        kind = next((kind for text, kind in _ERROR_TEXTS if re.search(text, ret_msg)), OpenDError)
+        return BackendError(ret_type, ret_msg, err_code, code)
+    kind = next((kind for text, kind in _ERROR_TEXTS if re.search(text, ret_msg)), OpenDError)
     return kind(ret_type, ret_msg, err_code, code)
 
 
