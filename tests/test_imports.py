@@ -23,6 +23,7 @@ async def main():
         await client.capital_distribution("HK.00700")
         await client.capital_distributions(["HK.00001", "HK.00002"])  # they wait
         assert client.status.round_trip is not None
+        await client.global_state()
     print([type(event).__name__ async for event in events])
 
 asyncio.run(main())

@@ -152,3 +152,5 @@ def test_arbitrary_bytes_raise_documented_errors_only(data: st.DataObject) -> No
     except AiocapdistError:
         return
     assert one.server_time.tzinfo is UTC
+    validated = GlobalState.model_validate(dict(one))
+    assert (repr(one), one.model_fields_set) == (repr(validated), validated.model_fields_set)

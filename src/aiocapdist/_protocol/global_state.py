@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from .._pb import global_state_pb2
 from ..errors import ProtocolError
@@ -44,7 +45,7 @@ def decode_global_state(body: bytes) -> GlobalState:
         raise ProtocolError("the reply about the global state reports success but is empty")
     s2c = response.s2c
     has = s2c.HasField
-    markets = {
+    markets: dict[str, Any] = {
         ours: known(MarketState, getattr(s2c, theirs)) if has(theirs) else None
         for ours, theirs in _MARKETS
     }
@@ -52,21 +53,17 @@ def decode_global_state(body: bytes) -> GlobalState:
     if server_time is None:
         raise ProtocolError(f"the global state's time {s2c.time} is out of range")
     status = s2c.programStatus if has("programStatus") else None
-    return GlobalState.model_validate(
-        {
-            **markets,
-            "quote_logged_in": s2c.qotLogined,
-            "trade_logged_in": s2c.trdLogined,
-            "server_version": version_text(s2c.serverVer),
-            "server_build": s2c.serverBuildNo,
-            "server_time": server_time,
-            "local_time": _time(s2c.localTime) if has("localTime") else None,
-            "program_status": status.type if status is not None else None,
-            "program_status_text": text_of(status.strExtDesc) or None
-            if status is not None
-            else None,
-            "conn_id": s2c.connID if has("connID") else None,
-        }
+    return GlobalState.model_construct(  # valid as it is: validating would first build a schema
+        **markets,
+        quote_logged_in=s2c.qotLogined,
+        trade_logged_in=s2c.trdLogined,
+        server_version=version_text(s2c.serverVer),
+        server_build=s2c.serverBuildNo,
+        server_time=server_time,
+        local_time=_time(s2c.localTime) if has("localTime") else None,
+        program_status=status.type if status is not None else None,
+        program_status_text=text_of(status.strExtDesc) or None if status is not None else None,
+        conn_id=s2c.connID if has("connID") else None,
     )
 
 
