@@ -77,7 +77,7 @@ def test_a_timeout_or_disconnection_behind_opend_is_a_backend_error(
 ) -> None:
     error = refused(retType=ret_type, retMsg=text)
     assert type(error) is BackendError
-    assert (error.ret_type, error.ret_msg) == (ret_type, text)
+    assert (error.ret_type, error.ret_msg, error.code) == (ret_type, text, "HK.00700")
 
 
 @pytest.mark.parametrize("ret_type", [1, -400, -500, 2**31 - 1, -(2**31)])
