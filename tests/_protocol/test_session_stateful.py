@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +18,7 @@ from aiocapdist._protocol.session_events import (
 )
 from aiocapdist._protocol.state import State
 
+from ..support.internals import copy_of
 from .peer import as_json, notice, ready, sent, with_bad_digest
 
 Key = tuple[int, int]
@@ -198,7 +197,7 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def the_tables_agree_with_the_model(self) -> None:
-        waiting, buried = copy.deepcopy(self.session).drain()
+        waiting, buried = copy_of(self.session).drain()
         assert {flight.ref: key_of(flight) for flight in waiting} == self.waiting | self.unsent
         assert {flight.ref: key_of(flight) for flight in buried} == self.buried
 

@@ -6,6 +6,7 @@ for assertions and for bringing about rare states; tests prefer what users can s
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from aiocapdist import Client, ClientGroup, Quota
 from aiocapdist._connection import endpoint
-from aiocapdist._protocol.session import serials_after
+from aiocapdist._protocol.session import Session, serials_after
 from aiocapdist._transports.memory import MemoryListener
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.quota._core.scheduler import Scheduler
@@ -193,6 +194,11 @@ def tombstones(client: Client) -> list[Any]:
 def set_last_serial(session: Any, serial: int) -> None:
     """Let the session's next request use the serial after this one."""
     session._serials = serials_after(serial)
+
+
+def copy_of(session: Session[Any]) -> Session[Any]:
+    """Copy a session; both take their next serials from the same iterator, which has no copy."""
+    return copy.deepcopy(session, {id(session._serials): session._serials})
 
 
 def tombstones_in(session: Any) -> dict[Any, Any]:

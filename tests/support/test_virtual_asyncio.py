@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -104,6 +105,15 @@ def test_a_thread_is_waited_for_if_nothing_else_is_due() -> None:
         return await to_thread.run_sync(lambda: "done")
 
     assert run_virtually(in_a_thread) == "done"
+
+
+def test_threads_that_end_slowly_are_waited_for() -> None:
+    async def leave_a_thread_behind() -> None:
+        threads = ThreadPoolExecutor()
+        threads.submit(time.sleep, 0.05)
+        asyncio.get_running_loop().set_default_executor(threads)
+
+    run_virtually(leave_a_thread_behind)
 
 
 def test_settle_runs_all_that_is_ready_and_lets_no_time_pass() -> None:
