@@ -131,6 +131,12 @@ def own_default_quotas() -> Iterator[None]:
 
 
 @pytest.fixture
+def patient_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for what tells the protocol of a peer that is not OpenD, however busy the machine."""
+    monkeypatch.setattr("aiocapdist._connection.probe._TIMEOUT", 20.0)
+
+
+@pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port at which nobody listens, and that nobody else gets meanwhile."""
     from .support.ports import kept_port

@@ -28,7 +28,7 @@ from aiocapdist.simulator import Simulator
 from ..support.scripted_server import ScriptedServer
 from ..support.waiting import Call, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 NOTIFY = 1003
 
 

@@ -20,7 +20,7 @@ from ..support.scripted_server import ScriptedServer, init_reply
 from ..support.tcp_server import tcp_server
 from ..support.transports import server_tls
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 Handler = Callable[[ByteStream], Any]
 
 
@@ -74,7 +74,7 @@ async def closing(stream: ByteStream) -> None:
 
 
 async def error_of_connecting(handler: Handler, scheme: str = "tcp") -> tuple[HandshakeError, int]:
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         async with tcp_server(handler) as port:
             with pytest.raises(HandshakeError) as caught:
                 async with aiocapdist.connect(f"{scheme}://127.0.0.1:{port}", connect_timeout=30.0):
@@ -109,7 +109,7 @@ async def test_a_websocket_port_with_tls_is_named_to_a_client_without_tls() -> N
 
 
 async def test_opends_websocket_port_is_named_to_a_tcp_client() -> None:
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         async with Simulator(websocket=True) as opend:
             with pytest.raises(HandshakeError, match=r"use ws://") as caught:
                 async with aiocapdist.connect(port=opend.websocket_port):
@@ -126,7 +126,7 @@ async def test_a_peer_that_closes_and_tells_nothing_is_not_named() -> None:
 
 
 async def test_a_peer_that_never_speaks_is_a_timeout() -> None:
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         async with tcp_server(hung) as port:
             with pytest.raises(HandshakeError, match="no reply in time"):
                 async with aiocapdist.connect(port=port, connect_timeout=2.5):
@@ -137,7 +137,7 @@ async def test_a_slow_opend_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     """It is probed, which tells nothing, and then it answers."""
     monkeypatch.setattr(probe, "_TIMEOUT", 0.2)
     monkeypatch.setattr("aiocapdist._connection.probe.SILENCE", 0.01)
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         async with (
             ScriptedServer(handshake=False) as server,
             anyio.create_task_group() as group,
@@ -158,7 +158,7 @@ async def test_a_slow_opend_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_working_opend_is_not_probed() -> None:
-    with anyio.fail_after(8):
+    with anyio.fail_after(30):
         async with ScriptedServer() as server, server.connect():
             await server.accept()
             with pytest.raises(anyio.WouldBlock):

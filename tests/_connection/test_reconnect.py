@@ -13,7 +13,7 @@ from aiocapdist.simulator import Simulator
 
 from ..support.internals import tokens
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 
 
 async def until(condition: object) -> None:

@@ -18,7 +18,7 @@ from ..support.tcp_server import Handler, forward, hang_up, replying, tcp_server
 from ..support.transports import WEBSOCKET_KEY, certificate_authority, client_tls, server_tls
 from ..support.waiting import Call, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 TRUST = "give an ssl_context that trusts it, made from OpenD's certificate"
 NO_TLS = "check that OpenD's WebSocket port has TLS switched on; if not, use ws://"
 
@@ -44,7 +44,7 @@ async def refused(
 
 
 async def test_an_untrusted_certificate_is_rejected_by_default() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure() as opend:
             error = await refused(f"wss://127.0.0.1:{opend.websocket_port}")
             assert opend.requests == [], "the key was not sent"
@@ -56,7 +56,7 @@ async def test_an_untrusted_certificate_is_rejected_by_default() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_certificate_trusted_by_the_context_is_accepted_under_its_names(host: str) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure() as opend:
             address = f"wss://{host}:{opend.websocket_port}"
             async with aiocapdist.connect(
@@ -76,7 +76,7 @@ async def test_a_certificate_trusted_by_the_context_is_accepted_under_its_names(
     ],
 )
 async def test_the_certificate_of_another_host_is_rejected(names: list[str], host: str) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure(server_tls(*names)) as opend:
             error = await refused(f"wss://{host}:{opend.websocket_port}", client_tls())
             assert opend.requests == []
@@ -91,7 +91,7 @@ async def test_an_expired_certificate_is_rejected() -> None:
         "127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)
     )
     old.configure_cert(context)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure(context) as opend:
             error = await refused(f"wss://127.0.0.1:{opend.websocket_port}", client_tls())
     assert error.reason == "its certificate is not trusted: certificate has expired"
@@ -102,7 +102,7 @@ async def test_verification_can_be_disabled_by_a_context_only() -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure(server_tls("other.example")) as opend:
             address = f"wss://127.0.0.1:{opend.websocket_port}"
             async with aiocapdist.connect(
@@ -121,7 +121,7 @@ async def test_nothing_can_be_read_on_the_way(sealed: bool) -> None:
     context = server_tls() if sealed else None
     async with Simulator(websocket=True, ssl_context=context) as opend:
         async with tcp_server(lambda stream: forward(stream, opend.websocket_port, heard)) as port:
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 async with aiocapdist.connect(
                     f"{'wss' if sealed else 'ws'}://127.0.0.1:{port}",
                     client_id="sentinel-client",
@@ -140,7 +140,7 @@ async def test_nothing_can_be_read_on_the_way(sealed: bool) -> None:
     "handler", [hang_up, replying(stay=False)], ids=["at once", "having heard it"]
 )
 async def test_a_peer_that_closes_during_the_tls_handshake_speaks_no_tls(handler: Handler) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(handler) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
     assert (error.reason, error.hint) == (
@@ -150,7 +150,7 @@ async def test_a_peer_that_closes_during_the_tls_handshake_speaks_no_tls(handler
 
 
 async def test_a_reply_in_clear_text_is_no_tls() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(replying(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls())
     assert error.reason.startswith("TLS failed: ")
@@ -158,7 +158,7 @@ async def test_a_reply_in_clear_text_is_no_tls() -> None:
 
 
 async def test_a_silent_tls_handshake_ends_within_the_timeout() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(replying()) as port:
             error = await refused(f"wss://127.0.0.1:{port}", client_tls(), connect_timeout=0.05)
     assert error.reason == "no answer within 0.05 s"
@@ -180,7 +180,7 @@ async def test_cancelling_a_connect_leaves_nothing_open(scheme: str) -> None:
         async with aiocapdist.connect(f"{scheme}://127.0.0.1:{port}", ssl_context=context):
             raise AssertionError("nobody lets us in")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(wait_for_the_end) as port, anyio.create_task_group() as group:
             group.start_soon(enter, port)
             await heard.wait()
@@ -190,7 +190,7 @@ async def test_cancelling_a_connect_leaves_nothing_open(scheme: str) -> None:
 
 
 async def test_wss_to_a_port_without_tls_is_explained() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with Simulator(websocket=True) as opend:
             for port in (opend.websocket_port, opend.port):
                 error = await refused(f"wss://127.0.0.1:{port}", client_tls())
@@ -198,7 +198,7 @@ async def test_wss_to_a_port_without_tls_is_explained() -> None:
 
 
 async def test_ws_to_a_port_with_tls_is_explained() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with secure() as opend:
             error = await refused(f"ws://127.0.0.1:{opend.websocket_port}")
     assert isinstance(error, HandshakeError)
@@ -221,7 +221,7 @@ async def test_a_failed_tls_handshake_of_a_reconnect_is_retried(
             if arrived not in (2, 3):
                 await forward(stream, opend.websocket_port)
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async with (
                 tcp_server(talk) as port,
                 aiocapdist.connect(

@@ -16,12 +16,12 @@ from ..support.scripted_websocket import ScriptedWebSocketServer, init_reply
 from ..support.tcp_server import replying, tcp_server
 from ..support.waiting import Call
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 KEY = "sentinel websocket key"
 
 
 async def test_the_upgrade_offers_no_compression_and_precedes_the_handshake() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
             anyio.create_task_group() as group,
@@ -49,7 +49,7 @@ async def enter(server: ScriptedWebSocketServer, **options: Any) -> None:
 
 
 async def test_the_upgrade_may_arrive_byte_by_byte_and_with_more_data() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
             anyio.create_task_group() as group,
@@ -126,15 +126,18 @@ NO_HTTP = f"{BROKEN}did not receive a valid HTTP response"
 async def test_a_peer_that_is_no_websocket_is_an_error_at_once(
     pieces: tuple[bytes, ...], stay: bool, reason: str
 ) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(replying(*pieces, stay=stay)) as port:
             error = await refused(port)
     assert error.reason.startswith(BROKEN)
     assert error.reason.endswith(reason)
 
 
-async def test_an_extension_that_was_not_requested_is_rejected() -> None:
-    with anyio.fail_after(5):
+async def test_an_extension_that_was_not_requested_is_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aiocapdist._connection.probe._TIMEOUT", 0.2)  # the peer says no more
+    with anyio.fail_after(30):
         async with (
             ScriptedWebSocketServer(handshake=None) as server,
             anyio.create_task_group() as group,
@@ -150,21 +153,21 @@ async def test_an_extension_that_was_not_requested_is_rejected() -> None:
 
 
 async def test_silence_after_the_request_ends_within_the_timeout() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(replying()) as port:
             error = await refused(port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_silence_within_the_upgrade_ends_within_the_timeout() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with tcp_server(replying(SWITCHING)) as port:
             error = await refused(port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
 
 
 async def test_silence_after_the_upgrade_ends_within_the_timeout() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with ScriptedWebSocketServer(handshake="upgrade") as server:
             error = await refused(server.port, connect_timeout=0.3)
     assert error.reason == "the handshake failed: no reply in time"
@@ -174,14 +177,14 @@ async def test_silence_after_the_upgrade_ends_within_the_timeout() -> None:
 
 
 async def test_the_tcp_port_is_no_websocket_port() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with Simulator() as opend:
             error = await refused(opend.port)
     assert error.reason == NO_HTTP
 
 
 async def test_the_websocket_port_is_no_tcp_port() -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with Simulator(websocket=True) as opend:
             error = await refused(opend.websocket_port, "tcp")
             port = opend.websocket_port

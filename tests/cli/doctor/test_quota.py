@@ -23,7 +23,7 @@ if sys.platform == "win32":
 
 from aiocapdist.quota._file.store import FileStore
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 
 
 def store_at(path: Path) -> FileStore:

@@ -20,7 +20,7 @@ from ...support.tcp_server import hang_up, replying, tcp_server
 from ...support.transports import WEBSOCKET_KEY, Transport, rsa_pem
 from .checkups import check, states
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient_probe")]
 WAY = ("name", "port", "listener", "handshake", "key")
 
 
@@ -115,7 +115,9 @@ async def test_one_that_hangs_up() -> None:
     assert "whether OpenD expects encryption" in (found["handshake"].advice or "")
 
 
-async def test_one_that_says_nothing() -> None:
+async def test_one_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiocapdist._connection.probe._TIMEOUT", 0.2)
+
     async def stay(stream: ByteStream) -> None:
         while True:
             await stream.receive()
