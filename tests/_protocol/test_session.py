@@ -16,6 +16,7 @@ from aiocapdist._protocol.session_events import HandshakeCompleted, PushReceived
 from aiocapdist._protocol.state import TRANSITIONS, InvalidTransition, State, Trigger
 from aiocapdist.errors import OpenDError, ProtocolError
 
+from ..support.internals import buffered_in
 from .peer import answer, fresh, handshake_reply, notice, ready, sent, with_bad_digest
 
 LEGAL = {
@@ -221,6 +222,15 @@ def test_drain_returns_what_was_in_flight_once_in_order_of_sending() -> None:
     assert [flight.written for flight in (one, two, gone, last)] == [True, True, True, False]
     assert session.drain() == ([], [])
     assert session.data_to_send() == []
+
+
+def test_drain_drops_half_a_frame() -> None:
+    session = ready()
+    session.receive_data(notice()[:-1], 1.0)
+    session.close(ConnectionResetError("reset"))
+    assert buffered_in(session) == len(notice()) - 1
+    session.drain()
+    assert buffered_in(session) == 0
 
 
 def test_bytes_after_closing_are_ignored() -> None:

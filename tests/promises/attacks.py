@@ -154,6 +154,18 @@ async def tiny_parts(peer: Any, asked: Any) -> None:
     await pour(peer, _part(0, b"ab") * 16_384, 4 * MIB)
 
 
+async def half_a_message(peer: Any, asked: Any) -> None:
+    """A message of the largest size without its last bytes, and then nothing."""
+    await peer.send(b"\x82\x7f" + MIB.to_bytes(8, "big") + bytes(MIB - 100))
+    await peer.hang_up()
+
+
+async def half_of_the_parts(peer: Any, asked: Any) -> None:
+    """Of a message of the largest size the first fragment, and then nothing."""
+    await peer.send(b"\x02\x7f" + (MIB - 100).to_bytes(8, "big") + bytes(MIB - 100))
+    await peer.hang_up()
+
+
 async def pings_without_reading(peer: Any, asked: Any) -> None:
     """Pings, without reading the pongs."""
     await pour(peer, _part(0x89, bytes(125)) * 1000, 100 * MIB)
@@ -194,6 +206,8 @@ WEBSOCKET: list[Attack] = [
     one_tebibyte,
     empty_parts,
     tiny_parts,
+    half_a_message,
+    half_of_the_parts,
     pings_without_reading,
     empty_pings,
     long_messages_for_nobody,

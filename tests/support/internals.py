@@ -196,6 +196,11 @@ def set_last_serial(session: Any, serial: int) -> None:
     session._serials = serials_after(serial)
 
 
+def buffered_in(session: Any) -> int:
+    """Bytes of an unfinished frame that the session of a TCP connection keeps."""
+    return int(session._codec.pending)
+
+
 def copy_of(session: Session[Any]) -> Session[Any]:
     """Copy a session; both take their next serials from the same iterator, which has no copy."""
     return copy.deepcopy(session, {id(session._serials): session._serials})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any
 
-import pytest
 from websockets.utils import accept_key
 
 from aiocapdist._transports.base import DataSource, ReceiveCallback
@@ -13,8 +15,10 @@ from aiocapdist._transports.websocket import WebSocketConnector, WebSocketTransp
 from .internals import websocket_protocol
 
 
-class Attached(Exception):
-    """Leaves ``run`` once the callbacks are known: the test calls them itself."""
+@types.coroutine
+def never() -> Generator[None]:
+    """Wait: the test calls the callbacks itself."""
+    yield
 
 
 class Pipe:
@@ -25,6 +29,7 @@ class Pipe:
     def __init__(self) -> None:
         self.closed = False
         self.written = b""
+        self.running: Coroutine[Any, Any, object] | None = None
 
     async def open(self, timeout: float) -> Pipe:
         return self
@@ -32,7 +37,8 @@ class Pipe:
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         self.receive, self.data_to_send = receive, data_to_send
         self.schedule_write()
-        raise Attached
+        await never()
+        raise AssertionError
 
     def schedule_write(self, immediately: bool = False) -> None:
         self.written += b"".join(self.data_to_send())
@@ -60,8 +66,8 @@ def upgraded(
     protocol = websocket_protocol(WebSocketConnector("ws", pipe, max_message))
     transport = WebSocketTransport(pipe, protocol, max_message)
     got: list[bytes] = []
-    with pytest.raises(Attached):
-        transport.run(receive or got.extend, list).send(None)
+    pipe.running = transport.run(receive or got.extend, list)  # it ends when it is dropped
+    pipe.running.send(None)
     key = re.search(rb"Sec-WebSocket-Key: (\S+)", pipe.written)
     assert key is not None
     accept = accept_key(key[1].decode())

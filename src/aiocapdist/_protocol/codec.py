@@ -85,6 +85,10 @@ class Codec(Protocol):
         """
         ...
 
+    def clear(self) -> None:
+        """Drop what is buffered of an unfinished message: no more of it will come."""
+        ...
+
 
 def bounded_keep_alive(seconds: int) -> float:
     """Return the keep-alive interval to use for the one that OpenD states."""

@@ -126,6 +126,10 @@ class FrameDecoder:
             self._begin_head(data[start:])
         return frames
 
+    def clear(self) -> None:
+        """Drop what is buffered of an unfinished frame."""
+        self._buffer.clear()
+
     def _continue(self, data: bytes) -> bytes:
         """Return the bytes to split; none while a frame is unfinished."""
         if self._discard:

@@ -298,6 +298,7 @@ class Session(Generic[RefT]):
         self._expiries.clear()
         self._unsent.clear()
         self._unsent_data.clear()
+        self._codec.clear()  # who keeps the cause keeps its traceback, and so this session
         return waiting, tombstones
 
     def _move(self, trigger: Trigger) -> None:

@@ -130,6 +130,9 @@ class WebSocketCodec:
             raise InvalidMessage(ReplyTooLong(message.proto_id, message.discarded, limit))
         return message.body
 
+    def clear(self) -> None:
+        """Do nothing: messages come whole."""
+
 
 def _error(message: Envelope) -> OpenDError:
     number = message.error

@@ -92,11 +92,20 @@ class WebSocketTransport:
     async def run(self, receive: ReceiveCallback, data_to_send: DataSource) -> Exception | None:
         self._receive = receive
         self._data_to_send = data_to_send
-        error = await self._transport.run(self._receive_data, self._fetch)
-        if self._error is None and not self._upgraded:
-            self._protocol.receive_eof()
-            self._check_protocol()
-        return self._error or error
+        try:
+            error = await self._transport.run(self._receive_data, self._fetch)
+            if self._error is None and not self._upgraded:
+                self._protocol.receive_eof()
+                self._check_protocol()
+            return self._error or error
+        finally:
+            self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        """Drop what is buffered of a message whose end will not come."""
+        self._reader.clear()
+        self._fragments.clear()
+        self._protocol.reader.discard()
 
     # Callbacks of the transport below
 
@@ -165,11 +174,12 @@ class WebSocketTransport:
         """Handle a frame; add the message that it completes."""
         opcode = frame.opcode
         if opcode in self._data:
+            # The protocol keeps the latest frame: a long message would be there twice.
+            data, frame.data = frame.data, b""
             if frame.fin and not self._fragments:
-                messages.append(bytes(frame.data))
-                frame.data = b""  # a long message is not kept twice while it is handled
+                messages.append(bytes(data))
                 return
-            self._fragments += frame.data
+            self._fragments += data
             if frame.fin:
                 messages.append(bytes(self._fragments))
                 self._fragments.clear()

@@ -51,6 +51,10 @@ class MessageReader:
         self._rest = b""
         self._usual = True
 
+    def clear(self) -> None:
+        """Drop what is buffered of an unfinished frame."""
+        self._rest = b""
+
     def read(self, data: bytes) -> tuple[list[bytes], bytes]:
         """Accept received bytes; return whole messages, and what `websockets` must read.
 
