@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+from sys import getrefcount
 
 import pytest
 
 from aiocapdist import Market, Security
-from aiocapdist._requests.given_codes import COUNTED_AT_ONCE, Code, GivenCodes
+from aiocapdist._requests.given_codes import (
+    COUNTED_AT_ONCE,
+    DRAWN_FOR_A_PART,
+    PARTS,
+    Code,
+    GivenCodes,
+)
 
 TENCENT = Security(Market.HK, "00700")
 
@@ -27,6 +35,19 @@ def test_each_is_drawn_once_in_the_order_given() -> None:
     assert drawn == ["SH.600519", "x", TENCENT, "HK.00001"]
     assert repeats == {"HK.00700": 2, "x": 3}
     assert steps == 1
+
+
+def test_what_was_counted_is_freed_while_the_codes_are_drawn() -> None:
+    wanted = [f"SH.{n:06d}" for n in range(COUNTED_AT_ONCE + 1)]
+    assert COUNTED_AT_ONCE > PARTS * DRAWN_FOR_A_PART
+    given = GivenCodes(wanted)
+    while not given.counted:
+        given.count()
+    before = getrefcount(wanted[0])
+    codes = given.draw()
+    assert list(islice(codes, len(wanted))) == wanted
+    after = getrefcount(wanted[0])  # within an assertion, pytest would hold it too
+    assert after == before - 2, "one for its part, one for its place"
 
 
 @pytest.mark.parametrize("kind", [iter, set, frozenset, dict.fromkeys])

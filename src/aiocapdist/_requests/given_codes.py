@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import TypeAlias
@@ -12,6 +13,11 @@ Code: TypeAlias = str | Security
 
 COUNTED_AT_ONCE = 8192
 """Number of codes counted before other tasks run: about a millisecond."""
+PARTS = 64
+"""Dictionaries that hold the codes counted, by hash: growing or freeing one large one would hold up
+the loop for as long as all the rest."""
+DRAWN_FOR_A_PART = 64
+"""Number of codes drawn for each part that is freed."""
 
 
 class GivenCodes:
@@ -25,26 +31,39 @@ class GivenCodes:
         self.repeats: dict[str, int] = {}
         self.counted: bool = False
         self._codes = codes
-        self._first: dict[str, Code] = {}
         distinct = not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict)
         self._uncounted: Iterator[Code] = iter(() if distinct else codes)
+        self._parts: list[dict[str, None]] = [] if distinct else [{} for _ in range(PARTS)]
+        self._first: deque[tuple[Code, ...]] = deque()
 
     def count(self) -> None:
         """Count up to COUNTED_AT_ONCE more codes."""
-        first, repeats = self._first, self.repeats
+        parts, repeats = self._parts, self.repeats
         some = list(islice(self._uncounted, COUNTED_AT_ONCE))
+        first: list[Code] = []
         for code in some:
             name = code if type(code) is str else shown_as(code)
-            if name in first:
+            part = parts[hash(name) % PARTS]
+            if name in part:
                 repeats[name] = repeats.get(name, 1) + 1
             else:
-                first[name] = code
+                part[name] = None
+                first.append(code)
+        self._first.append(tuple(first))  # the garbage collector visits it once, a list each time
         self.counted = len(some) < COUNTED_AT_ONCE
 
     def draw(self) -> Iterator[Code]:
         """Return the codes in the order in which they first come."""
-        first, self._first = self._first, {}
-        return iter(first.values() if self.repeats else self._codes)
+        return self._draw_counted() if self._parts else iter(self._codes)
+
+    def _draw_counted(self) -> Iterator[Code]:
+        drawn = 0
+        while self._first:
+            for code in self._first.popleft():
+                yield code
+                drawn += 1
+                if self._parts and not drawn % DRAWN_FOR_A_PART:
+                    self._parts.pop()
 
 
 def shown_as(code: object) -> str:
