@@ -22,6 +22,7 @@ from .._transports.memory import MemoryListener
 from ._arguments import check_arguments
 from ._codec import Codec
 from ._connection import IDLE_INTERVALS, SimulatedConnection
+from ._delays import Delays
 from ._handlers import Handler, RequestHandler
 from ._listener import TcpListener
 from ._rate_window import Limits
@@ -138,9 +139,8 @@ class Simulator:
             now=now,
             user_handlers=answers,
         )
-        self._counted = assumptions.counted
         self._random = random.Random(seed)
-        self._latency = latency if isinstance(latency, tuple) else (latency, latency)
+        self._draw_delays = Delays(latency, assumptions, self._random)
         self._idle_timeout = IDLE_INTERVALS * (keep_alive_interval or 10)
         self._rsa_key = None if rsa_key is None else load_key(rsa_key)
         self._websocket = websocket
@@ -312,12 +312,3 @@ class Simulator:
             await connection.run()
         finally:
             del self._connections[conn_id]
-
-    def _draw_delays(self) -> tuple[float, float]:
-        """Seconds to the gateway and back, which add up to the latency."""
-        low, high = self._latency
-        if high == 0.0:
-            return 0.0, 0.0
-        latency = self._random.uniform(low, high)
-        there = latency * self._random.random() if self._counted == "underway" else 0.0
-        return there, latency - there
