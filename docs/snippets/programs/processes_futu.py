@@ -1,11 +1,10 @@
 import fcntl
-import json
 import time
 from pathlib import Path
 
 from futu import RET_OK, OpenQuoteContext
 
-FILE = Path("capdist.json")
+FILE = Path("capdist.turns")
 
 
 def wait_for_turn() -> None:
@@ -15,12 +14,9 @@ def wait_for_turn() -> None:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             now = time.time()
-            turns = json.loads(file.read() or "[]")
-            turns = [turn for turn in turns if turn > now - 30.5]
-            if len(turns) < 30:
-                file.seek(0)
-                file.truncate()
-                file.write(json.dumps([*turns, now]))
+            turns = [float(line) for line in file.readlines()[-30:]]
+            if len(turns) < 30 or turns[0] < now - 30.5:
+                file.write(f"{now}\n")
                 return
         time.sleep(turns[0] + 30.5 - now)
 
