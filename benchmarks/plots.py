@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import starting
+from . import makespan, starting
 
 INK, PALE, OURS = "#7d8694", "#b0b8c4", "#0d9488"
 
@@ -79,6 +79,8 @@ def _makespan(rows: list[tuple[int, float, float]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     label = "least time that the quota allows"
     axes.plot(counts, [s / 60 for s in least], color=PALE, linewidth=6, label=label)
+    paced = [makespan.paced_loop(count) / 60 for count in counts]
+    axes.plot(counts, paced, color=INK, linestyle="--", label="futu-api, a loop with sleep(1)")
     axes.plot(counts, [s / 60 for s in took], color=OURS, marker="o", label="aiocapdist")
     axes.set_xlabel("codes in a sweep, 30 calls in 30 s")
     axes.set_ylabel("minutes")
