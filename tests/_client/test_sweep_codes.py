@@ -161,3 +161,21 @@ async def test_iterating_its_reader_goes_on_where_it_was() -> None:
             assert Counter(first + rest) == Counter(CODES)
             with pytest.raises(StopAsyncIteration):
                 await anext(reader)
+
+
+@pytest.mark.parametrize("kind", [list, deque, set, dict.fromkeys])
+async def test_a_collection_may_change_once_there_is_an_outcome(
+    kind: Callable[[Iterable[str]], Any],
+) -> None:
+    wanted = [f"HK.{n:05d}" for n in range(300)]
+    codes = kind(wanted)
+    with anyio.fail_after(5):
+        async with (
+            Simulator(quota=None) as opend,
+            aiocapdist.connect(opend.memory, quota=Quota(1000, 1.0)) as client,
+        ):
+            reader = aiter(client.capital_distributions(codes))
+            got = [(await anext(reader)).code]
+            codes.clear()
+            got += [outcome.code async for outcome in reader]
+    assert Counter(got) == Counter(wanted)

@@ -30,8 +30,9 @@ class GivenCodes:
     def __init__(self, codes: Iterable[Code]) -> None:
         self.repeats: dict[str, int] = {}
         self.counted: bool = False
-        self._codes = codes
         distinct = not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict)
+        # A set or a dict may be changed by the caller while its codes are drawn.
+        self._codes = tuple(codes) if isinstance(codes, set | dict) else codes
         self._uncounted: Iterator[Code] = iter(() if distinct else codes)
         self._parts: list[dict[str, None]] = [] if distinct else [{} for _ in range(PARTS)]
         self._first: deque[tuple[Code, ...]] = deque()
