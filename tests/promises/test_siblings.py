@@ -60,7 +60,7 @@ async def test_eight_programs_killed_at_random_never_send_one_too_many(tmp_path:
     used = answered / (LIMIT * took / (period + MARGIN))
     figure(7, kills=family.killed, counted=answered, largest_window=largest, used=f"{used:.1%}")
     assert family.killed == KILLS
-    assert largest == LIMIT
+    assert LIMIT // 2 < largest <= LIMIT
     assert set(os.listdir(tmp_path)) == {"ledger", ".ledger.made"}
 
 

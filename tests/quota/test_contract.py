@@ -18,6 +18,7 @@ from aiocapdist import Client, Quota, QuotaWaitTooLong, Throttled, Unthrottled
 from aiocapdist.quota._core.quota import scheduler_of
 from aiocapdist.simulator import Simulator
 
+from ..support.internals import pause_grants, resume_grants
 from ..support.leaks import Baseline
 from ..support.waiting import Call, until
 from .contract import Maker
@@ -99,6 +100,7 @@ async def test_who_gives_up_waiting_leaves_nothing(make_quota: Maker) -> None:
             anyio.create_task_group() as group,
         ):
             await client.capital_distribution("HK.00001")
+            pause_grants(quota)  # on a busy machine the token may be back before they ask
             waits = [Call(group, client.capital_distribution, code) for code in codes(3, 2)]
             await until(lambda: quota.waiting == 3)
             for call in waits:
@@ -106,6 +108,7 @@ async def test_who_gives_up_waiting_leaves_nothing(make_quota: Maker) -> None:
                 await call.end()
                 assert call.cancelled
             assert quota.waiting == 0
+            resume_grants(quota)
             await neighbour.capital_distribution("HK.00005")
             await client.capital_distribution("HK.00006")
             asked = [request.code for request in opend.requests if request.code]
@@ -167,15 +170,25 @@ async def test_it_tells_where_it_stands(make_quota: Maker) -> None:
 
 async def test_listeners_hear_of_waiting_and_of_its_end(make_quota: Maker) -> None:
     quota = make_quota(1, PERIOD, margin=0.01)
-    heard = []
     with anyio.fail_after(20):
-        async with Simulator(quota=(1, PERIOD)) as opend, client_of(opend, quota) as client:
-            await client.capital_distribution("HK.00001")
+        async with (
+            Simulator(quota=(1, PERIOD)) as opend,
+            client_of(opend, quota) as client,
+            anyio.create_task_group() as group,
+        ):
             events = client.events()
             await anext(events)  # Connected
-            await client.capital_distribution("HK.00002")
-            heard = [await anext(events), await anext(events)]
-    throttled, resumed = heard
+
+            async def ask() -> None:
+                for code in codes(60):
+                    await client.capital_distribution(code)
+
+            asking = Call(group, ask)
+            throttled, resumed = await anext(events), await anext(events)
+            while isinstance(throttled, Throttled) and not throttled.eta:
+                # The token was back, but a server had to be asked for it.
+                throttled, resumed = await anext(events), await anext(events)
+            asking.cancel()
     assert isinstance(throttled, Throttled)
     assert (throttled.waiting, throttled.rejected) == (1, False)
     assert 0.0 < throttled.eta < 2 * PERIOD
@@ -207,11 +220,11 @@ async def test_a_refusal_fails_nobody_and_is_counted(make_quota: Maker) -> None:
             client_of(opend, Quota(4, PERIOD)) as stranger,
             client_of(opend, quota) as client,
         ):
-            await stranger.capital_distributions(codes(3, 50)).collect()
-            report = await client.capital_distributions(codes(4)).collect()
-    assert list(report.values) == codes(4)
-    assert not report.errors
-    assert quota.rejections >= 1
+            while not quota.rejections:
+                await stranger.capital_distributions(codes(3, 50)).collect()
+                report = await client.capital_distributions(codes(4)).collect()
+                assert list(report.values) == codes(4)
+                assert not report.errors
 
 
 async def test_what_a_lost_connection_left_open_stays_counted(

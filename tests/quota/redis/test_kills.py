@@ -54,7 +54,7 @@ async def test_eight_programs_killed_at_random_never_send_one_too_many() -> None
             await kill(family, KILLS)
             tell(family, anyio.current_time() - began, family.answered(began))
     assert family.killed == KILLS
-    assert family.largest_window() == LIMIT
+    assert LIMIT // 2 < family.largest_window() <= LIMIT
 
 
 async def test_nor_while_their_server_is_killed_as_well() -> None:
@@ -80,4 +80,4 @@ async def test_what_dead_programs_held_serves_the_others_again() -> None:
             died = anyio.current_time()
             await family.until_answered(5 * LIMIT, since=died)
             assert anyio.current_time() - died < 2 * (LEASE + 1 + 5 * PERIOD)
-    assert family.largest_window() == LIMIT
+    assert LIMIT // 2 < family.largest_window() <= LIMIT
