@@ -136,6 +136,6 @@ async def test_an_opend_without_a_key_is_explained_with_a_hint() -> None:
 async def test_an_opend_that_does_not_answer_an_encrypted_handshake_is_a_timeout() -> None:
     with anyio.fail_after(5):
         async with ScriptedServer(handshake=False) as server:
-            error = await refused(server.port, rsa_key=rsa_pem(), connect_timeout=0.3)
+            error = await refused(server.port, rsa_key=rsa_pem(), connect_timeout=0.8)
     assert error.reason == "the handshake failed: no reply in time"
     assert error.hint == KEY_HINT

@@ -157,7 +157,7 @@ async def test_silence_at_the_hand_shake_ends_within_the_timeout() -> None:
         group.start_soon(listener.serve, hush)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         with anyio.fail_after(5), pytest.raises(HandshakeError, match="no reply in time"):
-            async with aiocapdist.connect(port=port, connect_timeout=0.3):
+            async with aiocapdist.connect(port=port, connect_timeout=0.8):
                 pass
         group.cancel_scope.cancel()
 

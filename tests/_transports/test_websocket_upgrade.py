@@ -152,25 +152,29 @@ async def test_an_extension_that_was_not_requested_is_rejected(
     assert error.reason == f"{BROKEN}no extensions supported"
 
 
+# On a busy machine all of the timeout may pass before the peer has accepted.
+TOO_LATE = {"the handshake failed: no reply in time", "no answer within 0.3 s"}
+
+
 async def test_silence_after_the_request_ends_within_the_timeout() -> None:
     with anyio.fail_after(30):
         async with tcp_server(replying()) as port:
             error = await refused(port, connect_timeout=0.3)
-    assert error.reason == "the handshake failed: no reply in time"
+    assert error.reason in TOO_LATE
 
 
 async def test_silence_within_the_upgrade_ends_within_the_timeout() -> None:
     with anyio.fail_after(30):
         async with tcp_server(replying(SWITCHING)) as port:
             error = await refused(port, connect_timeout=0.3)
-    assert error.reason == "the handshake failed: no reply in time"
+    assert error.reason in TOO_LATE
 
 
 async def test_silence_after_the_upgrade_ends_within_the_timeout() -> None:
     with anyio.fail_after(30):
         async with ScriptedWebSocketServer(handshake="upgrade") as server:
             error = await refused(server.port, connect_timeout=0.3)
-    assert error.reason == "the handshake failed: no reply in time"
+    assert error.reason in TOO_LATE
 
 
 # OpenD's other port

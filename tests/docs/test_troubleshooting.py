@@ -141,7 +141,7 @@ async def silence(home: Path) -> None:
 
     async with await asyncio.start_server(hush, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        await connect("127.0.0.1", port, connect_timeout=0.3)
+        await connect("127.0.0.1", port, connect_timeout=0.8)
 
 
 @text("cannot connect to OpenD at 127.0.0.1:11111: the handshake failed: the peer speaks")

@@ -32,7 +32,8 @@ async def test_connect_timeout_raises_a_connect_error_that_is_a_timeout_error(
 ) -> None:
     with anyio.fail_after(10):
         async with no_leaks(opend_thread):
-            with pytest.raises(ConnectError, match="no reply in time"):
+            # On a busy machine all of it may pass before the peer has accepted.
+            with pytest.raises(ConnectError, match=r"no reply in time|no answer within 0\.3 s"):
                 async with aiocapdist.connect(port=silent_port, connect_timeout=0.3):
                     raise AssertionError("nobody answers")
 
