@@ -110,9 +110,10 @@ async def test_heads_that_are_too_long_or_none_end_the_connection(
 
 
 async def fill(app: Starlette, until_replaced: int) -> None:
-    """Publish long events until so many were replaced for a reader that takes nothing."""
+    """Publish long events until so many were replaced for a reader that takes nothing, or it is
+    disconnected."""
     feed = app.state.service.publisher.feed
-    while feed.replaced < until_replaced:
+    while feed.readers and feed.replaced < until_replaced:
         for code in ("HK.00700", "HK.00005"):
             feed.publish(code, {"code": code, "padding": "x" * 5000})
         await checkpoints(20)  # a reader that is not stuck takes them
