@@ -212,7 +212,7 @@ async def test_codes_are_added_and_discarded_on_the_way() -> None:
             watch.discard(watch.codes)
             assert await asks_nothing(client, opend)
             await reader.aclose()
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)
 
 
 async def test_a_code_that_is_discarded_while_its_request_is_pending_is_not_reported() -> None:
@@ -281,7 +281,7 @@ async def test_each_iteration_gets_all_changes_and_they_share_the_requests() -> 
             watch.add(["SH.600519"])
             assert (await anext(late)).code == "SH.600519", "one reader is left"
             await late.aclose()
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)
             again = aiter(watch)
             assert len(await read(again, 6)) == 6
             assert len(asked_codes(opend)) == 6, "answers of this round serve a new reader"
@@ -450,7 +450,7 @@ async def test_closing_the_watch_ends_every_iteration() -> None:
                 await watch.aclose()
             assert [await call.value() for call in calls] == [5, 5]
             assert [change async for change in watch] == []
-            assert leftovers_in_client(client) == {}
+            await wait_no_leftovers(client)
             assert await asks_nothing(client, opend)
 
 
