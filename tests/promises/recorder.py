@@ -59,6 +59,7 @@ def fork() -> None:
             finally:
                 os._exit(1)
         print(pid, flush=True)
+    os.killpg(0, signal.SIGKILL)  # the tests have ended, in whatever way: so do all of these
 
 
 # ---- a full disk
