@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from sys import getrefcount
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,18 @@ def test_what_has_no_repeats_or_does_not_tell_them_is_not_counted(kind: type) ->
     drawn, repeats, steps = counted(kind(["HK.00700", "HK.00001"]))
     assert set(map(str, drawn)) == {"HK.00700", "HK.00001"}
     assert (repeats, steps) == ({}, 1)
+
+
+@pytest.mark.parametrize("kind", [list, set, dict.fromkeys])
+def test_what_was_counted_may_change_before_it_is_drawn(kind: Callable[..., Any]) -> None:
+    codes = kind(f"SH.{n:06d}" for n in range(2 * COUNTED_AT_ONCE))
+    wanted, given, steps = list(codes), GivenCodes(codes), 0
+    while not given.counted:
+        given.count()
+        steps += 1
+    codes.clear()
+    assert list(given.draw()) == wanted
+    assert steps == 3
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

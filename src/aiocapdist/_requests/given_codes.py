@@ -24,23 +24,31 @@ class GivenCodes:
     """The codes of a sweep, each once. ``repeats`` has the number of those given more often.
 
     A collection is counted before the first code is drawn: call :meth:`count` until
-    ``counted``. Other iterables are drawn as they are, their repeats are not known beforehand.
+    ``counted``. Its caller may change it then. Other iterables are drawn as they are, their
+    repeats are not known beforehand.
     """
 
     def __init__(self, codes: Iterable[Code]) -> None:
         self.repeats: dict[str, int] = {}
         self.counted: bool = False
-        distinct = not isinstance(codes, Collection) or isinstance(codes, set | frozenset | dict)
-        # A set or a dict may be changed by the caller while its codes are drawn.
-        self._codes = tuple(codes) if isinstance(codes, set | dict) else codes
-        self._uncounted: Iterator[Code] = iter(() if distinct else codes)
-        self._parts: list[dict[str, None]] = [] if distinct else [{} for _ in range(PARTS)]
+        collected = isinstance(codes, Collection)
+        distinct = isinstance(codes, set | frozenset | dict)
+        self._uncounted: Iterator[Code] = iter(codes if collected else ())
+        self._others: Iterable[Code] | None = None if collected else codes
+        self._parts: list[dict[str, None]] = (
+            [{} for _ in range(PARTS)] if collected and not distinct else []
+        )
         self._first: deque[tuple[Code, ...]] = deque()
 
     def count(self) -> None:
         """Count up to COUNTED_AT_ONCE more codes."""
-        parts, repeats = self._parts, self.repeats
         some = list(islice(self._uncounted, COUNTED_AT_ONCE))
+        first = self._without_repeats(some) if self._parts else some
+        self._first.append(tuple(first))  # the garbage collector visits it once, a list each time
+        self.counted = len(some) < COUNTED_AT_ONCE
+
+    def _without_repeats(self, some: list[Code]) -> list[Code]:
+        parts, repeats = self._parts, self.repeats
         first: list[Code] = []
         for code in some:
             name = code if type(code) is str else shown_as(code)
@@ -50,12 +58,11 @@ class GivenCodes:
             else:
                 part[name] = None
                 first.append(code)
-        self._first.append(tuple(first))  # the garbage collector visits it once, a list each time
-        self.counted = len(some) < COUNTED_AT_ONCE
+        return first
 
     def draw(self) -> Iterator[Code]:
         """Return the codes in the order in which they first come."""
-        return self._draw_counted() if self._parts else iter(self._codes)
+        return self._draw_counted() if self._others is None else iter(self._others)
 
     def _draw_counted(self) -> Iterator[Code]:
         drawn = 0
