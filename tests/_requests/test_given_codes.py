@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 from sys import getrefcount
@@ -52,13 +53,22 @@ def test_what_was_counted_is_freed_while_the_codes_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("kind", [iter, set, frozenset, dict.fromkeys])
-def test_what_has_no_repeats_or_does_not_tell_them_is_not_counted(kind: type) -> None:
+def test_a_set_has_no_repeats_and_an_iterator_does_not_tell_them(kind: type) -> None:
     drawn, repeats, steps = counted(kind(["HK.00700", "HK.00001"]))
     assert set(map(str, drawn)) == {"HK.00700", "HK.00001"}
     assert (repeats, steps) == ({}, 1)
 
 
-@pytest.mark.parametrize("kind", [list, set, dict.fromkeys])
+@pytest.mark.parametrize("kind", [list, deque, set, dict.fromkeys])
+def test_a_collection_may_change_before_the_first_step(kind: Callable[..., Any]) -> None:
+    codes = kind(["HK.00700", "HK.00001"])
+    given = GivenCodes(codes)
+    codes.clear()
+    given.count()
+    assert list(given.draw()) == []
+
+
+@pytest.mark.parametrize("kind", [list, deque, set, dict.fromkeys])
 def test_what_was_counted_may_change_before_it_is_drawn(kind: Callable[..., Any]) -> None:
     codes = kind(f"SH.{n:06d}" for n in range(2 * COUNTED_AT_ONCE))
     wanted, given, steps = list(codes), GivenCodes(codes), 0

@@ -155,9 +155,9 @@ class BaseClient:
         once, as a SweepResult. Leaving the loop early spends no further token. Source: proto
         3212.
 
-        :param codes: Any iterable, read as the quota allows. A collection may be changed once
-            the first outcome is there. A code given twice gets two outcomes and costs one
-            request; from an iterator rather than a collection this holds within the latest 4096.
+        :param codes: Any iterable, read as the quota allows. A collection may be changed
+            after the first outcome. A code given twice gets two outcomes and costs one request;
+            from an iterator rather than a collection this holds within the latest 4096 codes.
         :param timeout: Seconds for the whole sweep, from its first step. Codes without an answer
             by then get a RequestTimeout, and are not sent any more.
         :param max_age: Accept answers that are at most this many seconds old.

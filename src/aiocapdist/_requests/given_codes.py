@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from ..models import Security
@@ -33,7 +33,8 @@ class GivenCodes:
         self.counted: bool = False
         collected = isinstance(codes, Collection)
         distinct = isinstance(codes, set | frozenset | dict)
-        self._uncounted: Iterator[Code] = iter(codes if collected else ())
+        # Not iter(): a set or a deque could not be changed before the first step either.
+        self._uncounted: Iterator[Code] = chain(codes if collected else ())
         self._others: Iterable[Code] | None = None if collected else codes
         self._parts: list[dict[str, None]] = (
             [{} for _ in range(PARTS)] if collected and not distinct else []
