@@ -100,9 +100,10 @@ def test_two_processes_share_the_quota(tmp_path: Path) -> None:
     with opend_in_thread(seed=1, quota=None) as opend:
         both = [start("processes_ours", opend.port, tmp_path) for _ in range(2)]
         while True:
-            running = [process.poll() for process in both].count(None)
-            done = calls(opend)
+            codes = [process.poll() for process in both]
+            running, done = codes.count(None), calls(opend)
             assert running
+            assert set(codes) <= {None, 0}
             assert done <= 30
             if done == 30 and snapshot_of_file(ledger).waiting == running:
                 break
