@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -20,6 +19,7 @@ from aiocapdist import CapitalDistribution, RecordingError
 from aiocapdist.recording import Recording
 
 from ..recording.making import figures
+from ..support.forking import fork_for_each_line
 
 UNDATED = "US.AAPL"
 """The code whose figures have no time of their own, as some OpenDs' have not."""
@@ -42,24 +42,17 @@ async def record(where: str, code: str, first: int, confirmed: str) -> None:
 
 def fork() -> None:
     """Start one for each line of input: where, code, first number, file for confirmed ones."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     for module in ("_sqlite", "_postgres"):
         import_module(f"aiocapdist.recording.{module}")
     for package in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg"):
         with suppress(ModuleNotFoundError):
             import_module(package)
-    for line in sys.stdin:
-        where, code, first, confirmed = line.rstrip("\n").split("\t")
-        pid = os.fork()
-        if pid == 0:
-            for inherited in (0, 1):
-                os.close(inherited)
-            try:
-                anyio.run(record, where, code, int(first), confirmed)
-            finally:
-                os._exit(1)
-        print(pid, flush=True)
-    os.killpg(0, signal.SIGKILL)  # the tests have ended, in whatever way: so do all of these
+
+    def run(line: str) -> None:
+        where, code, first, confirmed = line.split("\t")
+        anyio.run(record, where, code, int(first), confirmed)
+
+    fork_for_each_line(run)
 
 
 # ---- a full disk

@@ -26,6 +26,8 @@ from aiocapdist import Client, Quota, QuotaUnavailable
 from aiocapdist.quota import FileQuota, RedisQuota
 from aiocapdist.simulator import Simulator
 
+from ..support.forking import fork_for_each_line
+
 ROOT = Path(__file__).parents[2]
 QUOTAS = {"Quota": Quota, "FileQuota": FileQuota, "RedisQuota": RedisQuota}
 UNLIMITED = 100_000
@@ -105,18 +107,7 @@ async def siblings(
 
 def parent(port: int, quota: str) -> None:
     """Start one more for each line that comes, which is its seed."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            for inherited in (0, 1):
-                os.close(inherited)
-            try:
-                asyncio.run(work(port, quota, int(line)))
-            finally:
-                os._exit(1)
-        print(pid, flush=True)
-    os.killpg(0, signal.SIGKILL)  # the tests have ended, in whatever way: so do all of these
+    fork_for_each_line(lambda line: asyncio.run(work(port, quota, int(line))))
 
 
 async def work(port: int, quota: str, seed: int) -> None:
